@@ -1,0 +1,259 @@
+internal import CEpoll
+internal import Glibc
+internal import Synchronization
+
+/// One thread that waits for sockets (epoll, edge-triggered) and runs Swift tasks in between.
+///
+/// As a `TaskExecutor` it runs everything that a task with this preference does, so a connection
+/// lives and dies on one thread and shares nothing. A turn of the loop is: run the jobs, flush what
+/// they gathered, wait for events, call their handlers.
+///
+/// Sendable by discipline: all but `enqueue`, `submit`, `stop` and `isCurrent` is called on the loop's
+/// own thread, or before it runs, which debug builds check.
+@safe package final class EventLoop: TaskExecutor, @unchecked Sendable {
+    // The loop's thread alone touches these.
+    private var handlers: [(any EventHandler)?] = []
+    private var timedHandlers: [any EventHandler] = []
+    private var flushing: [any EventHandler] = []
+    private var jobs: [UnownedJob] = []
+    private var nextSweep = MonotonicTime.never
+    private var isStopped = false
+    /// The time at the beginning of this turn.
+    package private(set) var now = MonotonicTime.now()
+
+    /// What other threads have for this one.
+    private let inbox = Mutex<[Work]>([])
+    /// The `pthread_t` of the thread that runs the loop; 0 before it does.
+    private let thread = Atomic<UInt>(0)
+    private let poll: FileDescriptor
+    private let wakeUp: FileDescriptor
+    /// Where every socket of this loop is read into first.
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: EventLoop.readBytesMax, alignment: 16)
+
+    /// How many bytes one read brings at most.
+    package static let readBytesMax = 64 * 1024
+    private static let eventsMax = 256
+    /// How many rounds of jobs a turn runs before it looks at the sockets again.
+    private static let jobRoundsMax = 64
+    /// Deadlines are looked at no more often than this, so that many of them cost little.
+    private static let sweepIntervalMilliseconds = 20
+
+    private enum Work {
+        case job(UnownedJob)
+        case action(@Sendable () -> Void)
+    }
+
+    package init() throws(SystemError) {
+        let pollNumber = try SystemCall.run("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+        let wakeUpNumber = try SystemCall.run("eventfd") {
+            eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+        }
+        guard let pollNumber, let wakeUpNumber else {
+            preconditionFailure("neither epoll_create1 nor eventfd blocks")
+        }
+        poll = FileDescriptor(taking: pollNumber)
+        wakeUp = FileDescriptor(taking: wakeUpNumber)
+        try watch(wakeUp)
+    }
+
+    deinit { unsafe scratch.deallocate() }
+
+    // MARK: - From any thread
+
+    /// Whether the calling thread is the loop's.
+    package var isCurrent: Bool { thread.load(ordering: .relaxed) == pthread_self() }
+
+    /// Runs a job of a task on the loop's thread.
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent { jobs.append(job) } else { post(.job(job)) }
+    }
+
+    /// Runs the action on the loop's thread, in a turn to come.
+    package func submit(_ action: @escaping @Sendable () -> Void) { post(.action(action)) }
+
+    /// Ends `run` after the turn in which this arrives.
+    package func stop() { submit { [unowned self] in isStopped = true } }
+
+    private func post(_ work: Work) {
+        let wasEmpty = inbox.withLock { inbox in
+            inbox.append(work)
+            return inbox.count == 1
+        }
+        guard wasEmpty else { return }
+        // A counter that is full would block, and is as good a wake-up as any.
+        let result = eventfd_write(wakeUp.number, 1)
+        precondition(result == 0 || errno == EAGAIN, "an eventfd can be written")
+    }
+
+    // MARK: - Handlers
+
+    /// Calls the handler when its socket is ready: once for each change (edge-triggered).
+    package func register(_ handler: any EventHandler, for socket: borrowing Socket)
+        throws(SystemError)
+    {
+        assertCurrent()
+        try watch(socket.descriptor)
+        let number = Int(socket.descriptor.number)
+        while handlers.count <= number { handlers.append(nil) }
+        handlers[number] = handler
+    }
+
+    /// To be called before the socket is closed, which ends the kernel's interest in it.
+    package func unregister(_ socket: borrowing Socket) {
+        assertCurrent()
+        handlers[Int(socket.descriptor.number)] = nil
+    }
+
+    /// Keeps the deadlines of a handler that does not always have a socket.
+    package func addTimed(_ handler: any EventHandler) {
+        assertCurrent()
+        timedHandlers.append(handler)
+    }
+
+    package func removeTimed(_ handler: any EventHandler) {
+        assertCurrent()
+        timedHandlers.removeAll { $0 === handler }
+    }
+
+    /// Tells the loop of a deadline that may be earlier than those it knows.
+    package func bringForward(_ deadline: MonotonicTime) {
+        if deadline < nextSweep { nextSweep = deadline }
+    }
+
+    /// Calls the handler's `flush` once at the end of this turn.
+    package func requestFlush(_ handler: any EventHandler) {
+        assertCurrent()
+        flushing.append(handler)
+    }
+
+    /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call. Returns
+    /// how many came, 0 at the end of the stream; nil if there is nothing yet.
+    func read(
+        _ socket: borrowing Socket, _ body: (Span<UInt8>) -> Void
+    ) throws(SystemError) -> Int? {
+        assertCurrent()
+        guard let count = unsafe try socket.receive(scratch) else { return nil }
+        let received = unsafe scratch[..<count].assumingMemoryBound(to: UInt8.self)
+        unsafe body(Span(_unsafeElements: received))
+        return count
+    }
+
+    func assertCurrent() {
+        assert(
+            isCurrent || thread.load(ordering: .relaxed) == 0,
+            "a loop's handlers and their sockets belong to the loop's own thread, once it runs")
+    }
+
+    // MARK: - Running
+
+    /// Runs on the calling thread until `stop`.
+    package func run() {
+        thread.store(pthread_self(), ordering: .relaxed)
+        var events = unsafe [epoll_event](repeating: epoll_event(), count: EventLoop.eventsMax)
+        while !isStopped {
+            now = .now()
+            runJobs()
+            flushAll()
+            unsafe handle(&events)
+            if now >= nextSweep { sweep() }
+        }
+    }
+
+    private func runJobs() {
+        var rounds = 0
+        while !jobs.isEmpty, rounds < EventLoop.jobRoundsMax {
+            var running: [UnownedJob] = []
+            swap(&running, &jobs)
+            for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+            rounds += 1
+        }
+    }
+
+    private func flushAll() {
+        while !flushing.isEmpty {
+            var gathered: [any EventHandler] = []
+            swap(&gathered, &flushing)
+            for handler in gathered { handler.flush() }
+        }
+    }
+
+    /// Waits for events, no longer than to the next deadline, and calls their handlers.
+    private func handle(_ events: inout [epoll_event]) {
+        let count = unsafe wait(&events)
+        now = .now()
+        for index in 0..<count {
+            let number = unsafe events[index].data.fd
+            if number == wakeUp.number {
+                takeInbox()
+                continue
+            }
+            // The handler of an event in this batch may have been unregistered by another.
+            guard let handler = handlers[Int(number)] else { continue }
+            handler.ready(unsafe EventLoop.readiness(events[index].events))
+        }
+    }
+
+    private static func readiness(_ flags: UInt32) -> SocketReadiness {
+        if flags & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+            return [.readable, .writable, .ended]
+        }
+        var readiness: SocketReadiness = []
+        if flags & EPOLLIN.rawValue != 0 { readiness.insert(.readable) }
+        if flags & EPOLLOUT.rawValue != 0 { readiness.insert(.writable) }
+        if flags & EPOLLRDHUP.rawValue != 0 { readiness.formUnion([.readable, .ended]) }
+        return readiness
+    }
+
+    private func wait(_ events: inout [epoll_event]) -> Int {
+        let timeout: Int32 =
+            if !jobs.isEmpty { 0 } else if nextSweep == .never { -1 } else {
+                Int32(clamping: nextSweep.milliseconds(since: now))
+            }
+        let count = unsafe events.withUnsafeMutableBufferPointer { events in
+            unsafe epoll_wait(poll.number, events.baseAddress, Int32(events.count), timeout)
+        }
+        precondition(count >= 0 || errno == EINTR, "epoll_wait fails for no other reason")
+        return max(0, Int(count))
+    }
+
+    private func takeInbox() {
+        var counter: eventfd_t = 0
+        _ = unsafe eventfd_read(wakeUp.number, &counter)
+        var taken: [Work] = []
+        inbox.withLock { swap(&taken, &$0) }
+        for work in taken {
+            switch work {
+            case .job(let job): jobs.append(job)
+            case .action(let action): action()
+            }
+        }
+    }
+
+    /// Calls the handlers whose deadline has passed, and finds the next one.
+    private func sweep() {
+        nextSweep = .never
+        for handler in handlers {
+            if let handler { check(handler) }
+        }
+        for handler in timedHandlers { check(handler) }
+        nextSweep = max(
+            nextSweep, now.advanced(byMilliseconds: EventLoop.sweepIntervalMilliseconds))
+    }
+
+    private func check(_ handler: any EventHandler) {
+        if handler.deadline <= now { handler.deadlineReached(now: now) }
+        bringForward(handler.deadline)
+    }
+
+    private func watch(_ descriptor: borrowing FileDescriptor) throws(SystemError) {
+        let flags = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        var event = unsafe epoll_event(
+            events: flags, data: epoll_data(fd: descriptor.number))
+        let (poll, number) = (poll.number, descriptor.number)
+        _ = try SystemCall.run("epoll_ctl") {
+            unsafe epoll_ctl(poll, EPOLL_CTL_ADD, number, &event)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import Glibc
+
+/// A point on the system's steady clock, which deadlines are measured by.
+package struct MonotonicTime: Hashable, Comparable, Sendable {
+    package let nanoseconds: UInt64
+
+    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    /// Later than every deadline.
+    package static let never = MonotonicTime(nanoseconds: .max)
+
+    package static func now() -> MonotonicTime {
+        var time = timespec()
+        let result = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        precondition(result == 0, "CLOCK_MONOTONIC can always be read")
+        return MonotonicTime(
+            nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+
+    package func advanced(byMilliseconds milliseconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: nanoseconds + UInt64(milliseconds) * 1_000_000)
+    }
+
+    /// The time from `earlier` to here, rounded up; 0 if it is not earlier.
+    package func milliseconds(since earlier: MonotonicTime) -> Int {
+        self <= earlier ? 0 : Int((nanoseconds - earlier.nanoseconds + 999_999) / 1_000_000)
+    }
+
+    package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+}

@@ -1,0 +1,125 @@
+internal import CEpoll
+internal import Glibc
+
+/// A TCP socket that never blocks.
+package struct Socket: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    init(taking number: Int32) { descriptor = FileDescriptor(taking: number) }
+
+    private init(family: Int32) throws(SystemError) {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let number = try SystemCall.run("socket") { socket(family, type, Int32(IPPROTO_TCP)) }
+        guard let number else { preconditionFailure("socket(2) does not block") }
+        self.init(taking: number)
+    }
+
+    // MARK: - Opening
+
+    /// Begins to connect; the socket is writable once it is decided, then ask `takeError`.
+    package static func connecting(to address: SocketAddress) throws(SystemError) -> Socket {
+        let socket = try Socket(family: address.family)
+        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        try socket.setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
+        let number = socket.descriptor.number
+        _ = try SystemCall.run("connect") {
+            unsafe address.withSystemAddress { address, length in
+                unsafe connect(number, address, length)
+            }
+        }
+        return socket
+    }
+
+    /// A listening socket.
+    ///
+    /// - Parameter sharesPort: whether several sockets of this process listen on the port, among
+    ///   which the kernel spreads the connections.
+    package static func listening(
+        on address: SocketAddress, sharesPort: Bool, backlog: Int32
+    ) throws(SystemError) -> Socket {
+        let socket = try Socket(family: address.family)
+        try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
+        // Connections that are accepted inherit the option: answers leave at once.
+        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        let number = socket.descriptor.number
+        _ = try SystemCall.run("bind") {
+            unsafe address.withSystemAddress { address, length in
+                unsafe bind(number, address, length)
+            }
+        }
+        _ = try SystemCall.run("listen") { listen(number, backlog) }
+        return socket
+    }
+
+    /// The next connection that waits; nil if there is none.
+    package func accept() throws(SystemError) -> Socket? {
+        let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let listener = descriptor.number
+        let number = try SystemCall.run("accept4") { accept4(listener, nil, nil, flags) }
+        guard let number else { return nil }
+        return Socket(taking: number)
+    }
+
+    /// The address that the socket is bound to.
+    package func address() throws(SystemError) -> SocketAddress {
+        try SocketAddress(of: descriptor)
+    }
+
+    // MARK: - Data
+
+    /// Sends from the buffer's position on: how many bytes the kernel took; nil if it took none
+    /// because its own buffer is full.
+    package func send(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int? {
+        let number = descriptor.number
+        return try SystemCall.run("send") {
+            unsafe bytes.withUnsafeBytes { buffer in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[position...])
+                return unsafe Glibc.send(
+                    number, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+            }
+        }
+    }
+
+    /// Reads once, by the loop's buffer: see `EventLoop.read`.
+    func read(
+        on loop: EventLoop, _ body: (Span<UInt8>) -> Void
+    ) throws(SystemError) -> Int? {
+        try loop.read(self, body)
+    }
+
+    /// Receives into the buffer: how many bytes came, 0 at the end of the stream; nil if there is
+    /// nothing yet.
+    func receive(_ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
+        let number = descriptor.number
+        return try SystemCall.run("recv") {
+            unsafe recv(number, buffer.baseAddress, buffer.count, 0)
+        }
+    }
+
+    /// Says that nothing more will be sent; what has been sent still arrives.
+    package func shutdownWriting() {
+        // It fails only where the peer is gone already.
+        _ = shutdown(descriptor.number, Int32(SHUT_WR))
+    }
+
+    /// The error that ended a connection attempt; nil if it succeeded.
+    func takeError() throws(SystemError) -> SystemError? {
+        var code: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let number = descriptor.number
+        _ = try SystemCall.run("getsockopt") {
+            unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &code, &length)
+        }
+        return code == 0 ? nil : SystemError(code: code, call: "connect")
+    }
+
+    private func setOption(_ level: Int32, _ option: Int32, _ value: Int32) throws(SystemError) {
+        var value = value
+        let number = descriptor.number
+        _ = try SystemCall.run("setsockopt") {
+            unsafe setsockopt(
+                number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+
+/// A thread of the system's, which cannot be waited for: its body says when it has ended.
+package enum Thread {
+    /// Starts a thread with all signals blocked, so that the process's own thread gets them.
+    package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        let box = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
+        var all = sigset_t()
+        var before = sigset_t()
+        unsafe sigfillset(&all)
+        // A new thread inherits the mask of the one that starts it.
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+        var thread = pthread_t()
+        let code = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument = unsafe argument {
+                    let box = unsafe Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+                    box.body()
+                }
+                return nil
+            }, box)
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        guard code == 0 else {
+            unsafe Unmanaged<Box>.fromOpaque(box).release()
+            throw SystemError(code: code, call: "pthread_create")
+        }
+        pthread_detach(thread)
+    }
+
+    private final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+}

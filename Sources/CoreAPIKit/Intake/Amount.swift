@@ -1,0 +1,17 @@
+/// An amount of money to charge, in the currency's minor unit: 100 with USD is one dollar.
+public struct Amount: Hashable, Comparable, Sendable {
+    /// 1 to 2^53-1: what every JSON reader represents exactly (RFC 8259 §6).
+    public static let bounds = 1...9_007_199_254_740_991
+
+    public let minorUnits: Int
+
+    /// Nil if the amount is out of `bounds`.
+    public init?(_ minorUnits: Int) {
+        guard Amount.bounds.contains(minorUnits) else { return nil }
+        self.minorUnits = minorUnits
+    }
+
+    public static func < (left: Amount, right: Amount) -> Bool {
+        left.minorUnits < right.minorUnits
+    }
+}

@@ -1,0 +1,50 @@
+/// An active currency code of ISO 4217.
+public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
+    private let index: UInt8
+
+    /// Nil if the text is not, in upper case, an active code.
+    public init?(_ code: String) {
+        guard let index = CurrencyCode.index(of: code.utf8) else { return nil }
+        self.index = index
+    }
+
+    /// Every active code, in alphabetical order.
+    public static let all = CurrencyTable.entries.indices.map { CurrencyCode(index: UInt8($0)) }
+
+    /// Three capital letters: `USD`.
+    public var alphabetic: String { "\(entry.code)" }
+
+    /// The code's number: 840 for USD.
+    public var numeric: Int { Int(entry.numeric) }
+
+    /// How many decimal digits the minor unit has: 2 for USD, 0 for JPY. Nil for codes in which
+    /// nothing can be charged, such as gold (XAU) and the test code (XTS).
+    public var minorUnit: Int? { entry.minorUnit.map(Int.init) }
+
+    /// The English name: `US Dollar`.
+    public var name: String { "\(entry.name)" }
+
+    public var description: String { alphabetic }
+
+    private init(index: UInt8) { self.index = index }
+
+    private var entry: CurrencyTable.Entry { CurrencyTable.entries[Int(index)] }
+
+    /// The codes as numbers, sorted like the table, for a search without strings.
+    private static let packed = CurrencyTable.entries.map { pack("\($0.code)".utf8) ?? 0 }
+
+    private static func index(of code: some Collection<UInt8>) -> UInt8? {
+        guard let wanted = pack(code) else { return nil }
+        var (low, high) = (0, packed.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if packed[middle] < wanted { low = middle + 1 } else { high = middle }
+        }
+        return low < packed.count && packed[low] == wanted ? UInt8(low) : nil
+    }
+
+    private static func pack(_ code: some Collection<UInt8>) -> UInt32? {
+        guard code.count == 3 else { return nil }
+        return code.reduce(0) { $0 << 8 | UInt32($1) }
+    }
+}

@@ -1,0 +1,22 @@
+/// A transaction that has passed every check and is to be processed once.
+public struct Transaction: Hashable, Sendable, Identifiable {
+    /// Fixed before the first attempt to enqueue it.
+    public let id: TransactionID
+    public let amount: Amount
+    public let currency: CurrencyCode
+    /// The user of the verified token: 0 to 2^53-1.
+    public let userID: Int
+    /// When it was accepted.
+    public let createdAt: UnixTime
+
+    public init(
+        id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int, createdAt: UnixTime
+    ) {
+        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+        self.id = id
+        self.amount = amount
+        self.currency = currency
+        self.userID = userID
+        self.createdAt = createdAt
+    }
+}

@@ -1,0 +1,35 @@
+/// A transaction's identity: a random UUID (version 4, RFC 9562 §5.4), in lower case as text.
+public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
+    private let high: UInt64
+    private let low: UInt64
+
+    /// A new random identity from the system's generator.
+    public static func random() -> TransactionID {
+        var generator = SystemRandomNumberGenerator()
+        return TransactionID(high: generator.next(), low: generator.next())
+    }
+
+    /// The identity with these 128 bits, of which six are overwritten by the version and variant.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    }
+
+    /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
+    public var description: String { String(decoding: utf8, as: UTF8.self) }
+
+    /// The text's 36 bytes.
+    package var utf8: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for position in 0..<32 {
+            if position == 8 || position == 12 || position == 16 || position == 20 {
+                text.append(UInt8(ascii: "-"))
+            }
+            let word = position < 16 ? high : low
+            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - position % 16 * 4) & 15)
+            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+        return text
+    }
+}

@@ -1,0 +1,24 @@
+/// Well-formed UTF-8, as the table of RFC 3629 §4 has it.
+package enum UTF8Sequence {
+    /// The length of the well-formed sequence of two to four bytes at `position`; nil if it is none:
+    /// overlong, a surrogate, beyond U+10FFFF, or cut short.
+    package static func length(at position: Int, in bytes: Span<UInt8>) -> Int? {
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch bytes[position] {
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xE1...0xEC, 0xEE...0xEF: length = 3
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF1...0xF3: length = 4
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        default: return nil
+        }
+        guard position + length <= bytes.count, second ~= bytes[position + 1] else { return nil }
+        for index in (position + 2)..<(position + length) where !(0x80...0xBF ~= bytes[index]) {
+            return nil
+        }
+        return length
+    }
+}

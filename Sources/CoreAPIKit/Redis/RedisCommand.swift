@@ -1,0 +1,51 @@
+/// Writes commands in the Redis protocol: an array of bulk strings,
+/// `*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n`.
+package struct RedisCommand: Sendable {
+    package private(set) var bytes: [UInt8]
+    /// How many replies these commands have.
+    package private(set) var replyCount = 0
+
+    package init(capacity: Int = 512) {
+        bytes = []
+        bytes.reserveCapacity(capacity)
+    }
+
+    /// Begins a command of so many words, its name included; they are to follow by `word`.
+    package mutating func begin(wordCount: Int) {
+        replyCount += 1
+        header(UInt8(ascii: "*"), wordCount)
+    }
+
+    package mutating func word(_ word: String) {
+        header(UInt8(ascii: "$"), word.utf8.count)
+        bytes.append(contentsOf: word.utf8)
+        endLine()
+    }
+
+    package mutating func word(_ word: [UInt8]) {
+        header(UInt8(ascii: "$"), word.count)
+        bytes.append(contentsOf: word)
+        endLine()
+    }
+
+    /// Adds a whole command.
+    package mutating func add(_ words: String...) {
+        begin(wordCount: words.count)
+        for word in words { self.word(word) }
+    }
+
+    private mutating func header(_ kind: UInt8, _ count: Int) {
+        bytes.append(kind)
+        if count < 10 {
+            bytes.append(UInt8(ascii: "0") + UInt8(count))
+        } else {
+            bytes.append(contentsOf: String(count).utf8)
+        }
+        endLine()
+    }
+
+    private mutating func endLine() {
+        bytes.append(UInt8(ascii: "\r"))
+        bytes.append(UInt8(ascii: "\n"))
+    }
+}

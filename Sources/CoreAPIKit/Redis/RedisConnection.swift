@@ -1,0 +1,96 @@
+package import Logging
+
+/// A connection to Redis that comes back by itself, for callers on any thread.
+///
+/// Commands are pipelined: many callers wait at once, each for its own replies. The connection ends
+/// when the last reference to it is gone, or by `close`.
+package final class RedisConnection: Sendable {
+    private let loop: EventLoop
+    private let handler: RedisConnectionHandler
+    private let ownsLoop: Bool
+
+    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes; until
+    /// then, and while Redis is away, commands wait for it.
+    package init(url: RedisURL, on loop: EventLoop, limits: RedisLimits, logger: Logger) {
+        self.loop = loop
+        ownsLoop = false
+        handler = RedisConnectionHandler(url: url, loop: loop, limits: limits, logger: logger)
+        let handler = handler
+        loop.submit { handler.start() }
+    }
+
+    /// A connection with a loop and thread of its own, once it is ready.
+    package init(opening url: RedisURL, limits: RedisLimits, logger: Logger)
+        async throws(RedisError)
+    {
+        let loop: EventLoop
+        do {
+            loop = try EventLoop()
+            try Thread.start { loop.run() }
+        } catch {
+            throw .connectFailed(error)
+        }
+        self.loop = loop
+        ownsLoop = true
+        handler = RedisConnectionHandler(url: url, loop: loop, limits: limits, logger: logger)
+        let handler = handler
+        loop.submit { handler.start() }
+        let error = await Suspension.value { waiter in
+            loop.submit { handler.notifyWhenConnected(waiter) }
+        }
+        if let error { throw error }
+    }
+
+    deinit { close() }
+
+    /// Ends the connection for good; who waits is told. It may be called more than once.
+    package func close() {
+        let (loop, handler, ownsLoop) = (loop, handler, ownsLoop)
+        loop.submit {
+            handler.close()
+            if ownsLoop { loop.stop() }
+        }
+    }
+
+    /// Whether commands can be sent at once; to be asked on the loop's thread.
+    package var isReady: Bool {
+        loop.assertCurrent()
+        return handler.isReady
+    }
+
+    /// Sends the commands and returns the last reply, once all have one. If one of the replies is an
+    /// error, the first error is thrown.
+    package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
+        let result = await Suspension.value { waiter in
+            if loop.isCurrent {
+                handler.submit(command, waiter)
+            } else {
+                let handler = handler
+                loop.submit { handler.submit(command, waiter) }
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension RedisConnection {
+    /// A connection of its own for a queue, once it is ready.
+    convenience init(opening url: String) async throws(RedisError) {
+        let parsed: RedisURL
+        do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
+        try await self.init(
+            opening: parsed, limits: RedisLimits(), logger: Logger(label: "core-api.redis"))
+    }
+
+    /// Sends the commands of a queue; a failure says whether they may have been executed.
+    func enqueue(_ command: RedisCommand) async throws(QueueError) -> RedisReply {
+        do {
+            return try await execute(command)
+        } catch {
+            switch error {
+            case .notExecuted(let reason): throw .unavailable(reason)
+            case .mayBeExecuted(let reason): throw .outcomeUnknown(reason)
+            }
+        }
+    }
+}

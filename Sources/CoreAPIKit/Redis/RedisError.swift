@@ -1,0 +1,71 @@
+/// Why a command to Redis had no success.
+public enum RedisError: Error, Hashable, Sendable {
+    /// The URL is none that this package understands.
+    case urlInvalid(RedisURLError)
+    /// No connection could be made.
+    case connectFailed(SystemError)
+    /// The host's name has no address; with the resolver's reason.
+    case hostNotFound(String)
+    /// Redis refused the name, the password or the database of the URL.
+    case refused(RedisServerError)
+    /// Redis answered the command with an error.
+    case server(RedisServerError)
+    /// No answer in time.
+    case timedOut
+    /// The connection broke.
+    case connectionLost
+    /// The bytes received are not the Redis protocol (RESP 2), or not the reply of this command.
+    case protocolViolation
+    /// As many commands as there may be are waiting.
+    case backlogFull
+    /// `close` has been called.
+    case closed
+}
+
+/// An error reply of Redis: a word that names its kind, then a message.
+public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kinds that matter to a queue, by the word they begin with.
+    public enum Kind: String, Sendable {
+        /// The user may not do this.
+        case noPermission = "NOPERM"
+        /// A password is needed.
+        case noAuthentication = "NOAUTH"
+        case wrongPassword = "WRONGPASS"
+        /// Redis is at `maxmemory`.
+        case outOfMemory = "OOM"
+        /// A replica: the master is elsewhere.
+        case readOnly = "READONLY"
+        /// Redis has started and reads its data.
+        case loading = "LOADING"
+        /// A replica without its master.
+        case masterDown = "MASTERDOWN"
+        /// Too few replicas.
+        case noReplicas = "NOREPLICAS"
+        /// Redis cannot persist, so it refuses writes.
+        case cannotPersist = "MISCONF"
+        /// A script runs for too long.
+        case busy = "BUSY"
+        /// The key holds another type.
+        case wrongType = "WRONGTYPE"
+        /// A command in the transaction was refused.
+        case transactionAborted = "EXECABORT"
+        case tryAgain = "TRYAGAIN"
+        case clusterDown = "CLUSTERDOWN"
+        case moved = "MOVED"
+        case scriptUnknown = "NOSCRIPT"
+        /// Any other.
+        case other = "ERR"
+    }
+
+    public let kind: Kind
+    /// The whole text of the reply, its first word included.
+    public let message: String
+
+    package init(message: String) {
+        self.message = message
+        let word = message.prefix { $0 != " " }
+        kind = Kind(rawValue: String(word)) ?? .other
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,73 @@
+internal import COpenSSL
+
+/// HMAC-SHA256 (RFC 2104) with one key: the key's two pads are hashed once, and each code begins
+/// with a copy of that state.
+///
+/// The only file that calls libcrypto.
+struct HMACSHA256: Sendable {
+    private let inner: SHA256_CTX
+    private let outer: SHA256_CTX
+
+    private static let blockBytes = 64
+    static let codeBytes = 32
+
+    /// - Parameter key: of any length; one of more than 64 bytes is hashed first.
+    init(key: [UInt8]) {
+        var block = [UInt8](repeating: 0, count: HMACSHA256.blockBytes)
+        let short = key.count > HMACSHA256.blockBytes ? HMACSHA256.hash(key) : key
+        for index in short.indices { block[index] = short[index] }
+        inner = HMACSHA256.context(over: block.map { $0 ^ 0x36 })
+        outer = HMACSHA256.context(over: block.map { $0 ^ 0x5C })
+    }
+
+    /// The code of the message: 32 bytes.
+    func code(of message: Span<UInt8>) -> [UInt8] {
+        var context = inner
+        HMACSHA256.update(&context, message)
+        let innerHash = HMACSHA256.final(&context)
+        context = outer
+        HMACSHA256.update(&context, innerHash.span)
+        return HMACSHA256.final(&context)
+    }
+
+    /// Compares in a time that depends on the length alone.
+    static func isEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
+        guard left.count == right.count else { return false }
+        return unsafe left.withUnsafeBufferPointer { left in
+            unsafe right.withUnsafeBufferPointer { right in
+                unsafe CRYPTO_memcmp(left.baseAddress, right.baseAddress, left.count) == 0
+            }
+        }
+    }
+
+    // MARK: - SHA-256
+
+    private static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        var context = context(over: bytes)
+        return final(&context)
+    }
+
+    private static func context(over bytes: [UInt8]) -> SHA256_CTX {
+        var context = SHA256_CTX()
+        let result = unsafe SHA256_Init(&context)
+        precondition(result == 1, "SHA256_Init cannot fail")
+        update(&context, bytes.span)
+        return context
+    }
+
+    private static func update(_ context: inout SHA256_CTX, _ bytes: Span<UInt8>) {
+        let result = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe SHA256_Update(&context, bytes.baseAddress, bytes.count)
+        }
+        precondition(result == 1, "SHA256_Update cannot fail")
+    }
+
+    private static func final(_ context: inout SHA256_CTX) -> [UInt8] {
+        var code = [UInt8](repeating: 0, count: codeBytes)
+        let result = unsafe code.withUnsafeMutableBufferPointer { code in
+            unsafe SHA256_Final(code.baseAddress, &context)
+        }
+        precondition(result == 1, "SHA256_Final cannot fail")
+        return code
+    }
+}

@@ -1,0 +1,47 @@
+/// Issues tokens as the Auth API does: for tests, and for trials without an Auth API at hand.
+public struct TokenIssuer: Sendable {
+    /// How long the Auth API's tokens are valid.
+    public static let lifetimeSeconds = 30
+
+    private let mac: HMACSHA256
+
+    /// - Parameter secret: the bytes shared with those who verify.
+    public init(secret: [UInt8]) throws(SecretError) {
+        guard !secret.isEmpty else { throw .empty }
+        mac = HMACSHA256(key: secret)
+    }
+
+    /// - Parameter secret: text, whose UTF-8 is shared with those who verify.
+    public init(secret: String) throws(SecretError) {
+        try self.init(secret: Array(secret.utf8))
+    }
+
+    /// A token with the Auth API's claims, signed by HS256.
+    public func issue(
+        userID: Int, username: String, isEnabled: Bool = true, expiresAt: UnixTime
+    ) -> String {
+        var payload = JSONWriter()
+        payload.raw("{\"user_id\":")
+        payload.integer(userID)
+        payload.raw(",\"username\":")
+        payload.text(username)
+        payload.raw(",\"enabled\":")
+        payload.raw(isEnabled ? "true" : "false")
+        payload.raw(",\"exp\":")
+        payload.integer(expiresAt.wholeSeconds)
+        payload.raw("}")
+        let header = Array("{\"typ\":\"JWT\",\"alg\":\"HS256\"}".utf8)
+        return sign(header: header, payload: payload.bytes)
+    }
+
+    /// A compact JWS of any header and payload: what a test needs to make tokens that are wrong.
+    package func sign(header: [UInt8], payload: [UInt8]) -> String {
+        var token = Base64URL.encode(header.span)
+        token.append(UInt8(ascii: "."))
+        token += Base64URL.encode(payload.span)
+        let code = mac.code(of: token.span)
+        token.append(UInt8(ascii: "."))
+        token += Base64URL.encode(code.span)
+        return String(decoding: token, as: UTF8.self)
+    }
+}

@@ -1,0 +1,107 @@
+/// What the command line asks for.
+enum Command: Equatable {
+    case serve
+    case help
+    case version
+    case token(TokenArguments)
+
+    static let versionNumber = "0.1.0"
+
+    /// - Parameter arguments: without the program's name.
+    init(_ arguments: [String]) throws(UsageError) {
+        switch arguments.first {
+        case nil: self = .serve
+        case "--help", "-h", "help": self = .help
+        case "--version": self = .version
+        case "token":
+            let rest = arguments.dropFirst()
+            self = rest == ["--help"] ? .help : .token(try TokenArguments(rest))
+        case let argument?:
+            throw UsageError(reason: "\"\(argument)\" is neither an option nor a command")
+        }
+        if self == .version || self == .help, arguments.count > 2 {
+            throw UsageError(reason: "\"\(arguments[1])\" is too much")
+        }
+    }
+
+    static let usage = """
+        core-api: takes merchants' transactions in and puts them on a queue in Redis.
+
+        usage:
+          core-api              run the server
+          core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
+                                print a token signed with JWT_SECRET, as the Auth API gives them
+          core-api --version
+          core-api --help
+
+        The server and the token command are configured by the environment:
+          JWT_SECRET                 required: the secret shared with the Auth API
+          HTTP_HOST                  address to listen on (0.0.0.0)
+          HTTP_PORT                  port to listen on (5000); 0 picks a free one
+          REDIS_URL                  redis://[user[:password]@]host[:port][/db]
+                                     (redis://127.0.0.1:6379/0)
+          QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
+          THREADS                    event loops (one for each core)
+          JWT_AUDIENCE               the audience that tokens must name (none)
+          JWT_ISSUER                 the issuer that tokens must name (none)
+          JWT_LEEWAY_SECONDS         how far clocks may differ (0)
+          JWT_MAX_LIFETIME_SECONDS   how far in the future exp may lie (no bound)
+          LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
+          LOG_FORMAT                 text or json (text on a terminal, otherwise json)
+
+        """
+}
+
+/// The arguments of `core-api token`.
+struct TokenArguments: Equatable {
+    private(set) var userID = 0
+    private(set) var username = ""
+    private(set) var isEnabled = true
+    private(set) var lifetimeSeconds = 30
+
+    static let userIDBounds = 0...9_007_199_254_740_991
+    static let lifetimeSecondsBounds = 1...3_155_760_000
+
+    init(_ arguments: ArraySlice<String>) throws(UsageError) {
+        var rest = arguments
+        var seen: Set<String> = []
+        while let option = rest.popFirst() {
+            guard seen.insert(option).inserted else {
+                throw UsageError(reason: "\(option) is given twice")
+            }
+            switch option {
+            case "--disabled": isEnabled = false
+            case "--user-id":
+                userID = try Self.integer(rest.popFirst(), option, in: Self.userIDBounds)
+            case "--ttl-seconds":
+                lifetimeSeconds = try Self.integer(
+                    rest.popFirst(), option, in: Self.lifetimeSecondsBounds)
+            case "--username":
+                guard let name = rest.popFirst(), !name.isEmpty else {
+                    throw UsageError(reason: "\(option) needs a name")
+                }
+                username = name
+            default: throw UsageError(reason: "\"\(option)\" is no option of token")
+            }
+        }
+        guard seen.contains("--user-id"), seen.contains("--username") else {
+            throw UsageError(reason: "token needs --user-id and --username")
+        }
+    }
+
+    private static func integer(
+        _ text: String?, _ option: String, in bounds: ClosedRange<Int>
+    ) throws(UsageError) -> Int {
+        guard let text, let value = Int(text), bounds.contains(value) else {
+            throw UsageError(
+                reason: "\(option) needs a whole number from \(bounds.lowerBound) "
+                    + "to \(bounds.upperBound)")
+        }
+        return value
+    }
+}
+
+/// A command line that asks for nothing this program does.
+struct UsageError: Error, Equatable {
+    let reason: String
+}

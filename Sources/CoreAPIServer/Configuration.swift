@@ -1,0 +1,78 @@
+internal import CoreAPIKit
+internal import Logging
+
+/// The environment as typed values. Every value is checked before anything is started.
+struct Configuration {
+    /// Where accepted transactions go.
+    enum Queue: Equatable {
+        /// Jobs of python-rq.
+        case rq(name: String)
+        /// Entries of a Redis Stream.
+        case stream(key: String)
+        /// Nowhere: for trials.
+        case memory
+    }
+
+    enum LogFormat: String, CaseIterable { case text, json }
+
+    let host: String
+    /// 0 picks a free port.
+    let port: UInt16
+    let redis: RedisURL
+    let secret: [UInt8]
+    let queue: Queue
+    let threads: Int
+    let tokenPolicy: TokenPolicy
+    let logLevel: Logger.Level
+    /// Nil: text on a terminal, otherwise JSON.
+    let logFormat: LogFormat?
+
+    /// How many transactions the queue of `memory` holds: nobody takes them out.
+    static let memoryQueueCapacity = 1_000_000
+    static let threadsMax = 1_024
+    /// A century: a bound against overflow, not a recommendation.
+    static let secondsMax = 3_155_760_000
+    /// How long `SIGTERM` waits for what is in flight.
+    static let drainTimeoutMilliseconds = 30_000
+
+    /// - Parameters:
+    ///   - environment: a variable's bytes; nil if it is not set. One that is empty counts as not set.
+    ///   - cores: how many threads there are without `THREADS`.
+    init(
+        environment: @escaping (String) -> [UInt8]?, cores: Int
+    ) throws(ConfigurationError) {
+        let values = EnvironmentReader(environment)
+        secret = try values.secret("JWT_SECRET")
+        host = try values.text("HTTP_HOST") ?? "0.0.0.0"
+        port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
+        redis = try values.redisURL("REDIS_URL", otherwise: "redis://127.0.0.1:6379/0")
+        queue = try values.queue("QUEUE") ?? .rq(name: "default")
+        threads =
+            try values.integer("THREADS", in: 1...Configuration.threadsMax)
+            ?? min(cores, Configuration.threadsMax)
+        tokenPolicy = TokenPolicy(
+            audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
+            leewaySeconds: try values.integer(
+                "JWT_LEEWAY_SECONDS", in: 0...Configuration.secondsMax) ?? 0,
+            lifetimeSecondsMax: try values.integer(
+                "JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax))
+        logLevel =
+            try values.choice(
+                "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info
+        logFormat = try values.choice("LOG_FORMAT", LogFormat.allCases.map { ($0.rawValue, $0) })
+    }
+}
+
+/// A variable whose value cannot be used.
+struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    let variable: String
+    /// The value as it can be shown; nil if there is none, or none to be shown.
+    let value: String?
+    /// What would be right.
+    let expectation: String
+
+    var description: String {
+        let found = value.map { "is \"\($0)\"" } ?? "is not set, or not usable"
+        return "\(variable) \(found): \(expectation)"
+    }
+}

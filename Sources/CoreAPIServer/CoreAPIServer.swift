@@ -1,0 +1,88 @@
+internal import CoreAPIKit
+internal import Logging
+
+/// The program: read the command line and the environment, build the parts, run.
+@main
+enum CoreAPIServer {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let command: Command
+        do { command = try Command(arguments) } catch {
+            fail(.usage, "\(error.reason)\n\n\(Command.usage)")
+        }
+        switch command {
+        case .help: Process.print(Command.usage)
+        case .version: Process.print("core-api \(Command.versionNumber)\n")
+        case .token(let arguments): printToken(arguments)
+        case .serve: serve()
+        }
+    }
+
+    /// Prints what the Auth API would give this user.
+    private static func printToken(_ arguments: TokenArguments) {
+        do {
+            let secret = try EnvironmentReader(Process.environment).secret("JWT_SECRET")
+            let issuer = try TokenIssuer(secret: secret)
+            let expiry = UnixTime.now().wholeSeconds + Int64(arguments.lifetimeSeconds)
+            let token = issuer.issue(
+                userID: arguments.userID, username: arguments.username,
+                isEnabled: arguments.isEnabled, expiresAt: UnixTime(seconds: expiry))
+            Process.print(token + "\n")
+        } catch {
+            fail(.configuration, "\(error)")
+        }
+    }
+
+    private static func serve() {
+        let configuration: Configuration
+        do {
+            configuration = try Configuration(
+                environment: Process.environment, cores: Process.cores)
+        } catch {
+            fail(.configuration, "\(error)")
+        }
+        Process.holdSignals()
+        let logger = makeLogger(configuration)
+        warn(configuration, logger)
+        do {
+            let server = try Server(configuration, logger: logger)
+            try server.run(host: configuration.host)
+        } catch {
+            logger.critical("cannot start", metadata: ["reason": "\(reason(error, configuration))"])
+            Process.exit(.failure)
+        }
+        Process.exit(.ok)
+    }
+
+    private static func makeLogger(_ configuration: Configuration) -> Logger {
+        let format = configuration.logFormat ?? (Process.errorIsTerminal ? .text : .json)
+        var logger = Logger(label: "core-api") { _ in LineLogHandler(format: format) }
+        logger.logLevel = configuration.logLevel
+        return logger
+    }
+
+    private static func warn(_ configuration: Configuration, _ logger: Logger) {
+        let bytesMin = HMACTokenVerifier.secretBytesRecommendedMin
+        if configuration.secret.count < bytesMin {
+            logger.warning(
+                "JWT_SECRET can be guessed: use \(bytesMin) random bytes or more (RFC 7518 §3.2)")
+        }
+        if configuration.queue == .memory {
+            logger.warning("QUEUE is memory: transactions are neither kept nor processed")
+        }
+    }
+
+    private static func reason(_ error: StartError, _ configuration: Configuration) -> String {
+        switch error {
+        case .secret(.empty): "JWT_SECRET is empty"
+        case .host(let reason): "HTTP_HOST \"\(configuration.host)\": \(reason)"
+        case .system(let error):
+            "HTTP_HOST \(configuration.host), HTTP_PORT \(configuration.port): \(error)"
+        }
+    }
+
+    private static func fail(_ status: Process.Status, _ reason: String) -> Never {
+        Process.writeError(Array("core-api: \(reason)\n".utf8))
+        Process.exit(status)
+    }
+}

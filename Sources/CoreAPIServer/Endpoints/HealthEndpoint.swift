@@ -1,0 +1,70 @@
+internal import CoreAPIKit
+
+/// `GET /health` and its kin (draft-inadarei-api-health-check-06).
+struct HealthEndpoint {
+    enum Probe: Equatable {
+        /// The service and what it depends on.
+        case health
+        /// The process runs.
+        case live
+        /// Requests can be served: Redis answers, and the server does not drain.
+        case ready
+    }
+
+    /// Nil where there is no Redis.
+    private let monitor: RedisMonitor?
+
+    init(monitor: RedisMonitor?) { self.monitor = monitor }
+
+    /// - Parameter acceptsHealthJSON: whether the caller asks for the media type of the draft.
+    func response(
+        _ probe: Probe, drains: Bool, acceptsHealthJSON: Bool
+    ) async -> Response {
+        var check: RedisMonitor.Check?
+        if probe != .live { check = await monitor?.check() }
+        var passes = check?.passes ?? true
+        if probe == .ready, drains { passes = false }
+        var json = JSONWriter()
+        json.raw("{\"checks\": {")
+        if let check { write(check, to: &json) }
+        json.raw("}, \"status\": ")
+        json.text(passes ? "pass" : "fail")
+        json.raw("}")
+        return Response(
+            status: passes ? .ok : .serviceUnavailable,
+            contentType: acceptsHealthJSON ? .health : .json, body: json.bytes,
+            retryAfterSeconds: passes ? nil : 1)
+    }
+
+    private func write(_ check: RedisMonitor.Check, to json: inout JSONWriter) {
+        json.raw("\"redis:responseTime\": [{\"componentType\":\"datastore\"")
+        switch check.result {
+        case .success(let microseconds):
+            json.raw(",\"observedValue\":")
+            json.raw("\(microseconds / 1000).")
+            json.raw(CivilDate.padded(microseconds % 1000, width: 3))
+            json.raw(",\"observedUnit\":\"ms\",\"status\":\"pass\"")
+        case .failure(let failure):
+            json.raw(",\"status\":\"fail\",\"output\":")
+            json.text(failure.rawValue)
+        }
+        json.raw(",\"time\":")
+        json.text(check.time.timestamp)
+        json.raw("}]")
+    }
+
+    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1) and does not refuse it.
+    static func acceptsHealthJSON(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
+        guard let accept = head.accept else { return false }
+        var start = accept.lowerBound
+        while start < accept.upperBound {
+            let comma = Grammar.find(UInt8(ascii: ","), start..<accept.upperBound, bytes)
+            let end = comma ?? accept.upperBound
+            let semicolon = Grammar.find(UInt8(ascii: ";"), start..<end, bytes) ?? end
+            let type = Grammar.trimmed(start..<semicolon, bytes)
+            if Grammar.equalsIgnoringCase("application/health+json", type, bytes) { return true }
+            start = end + 1
+        }
+        return false
+    }
+}

@@ -1,0 +1,90 @@
+internal import CoreAPIKit
+
+extension Problem {
+    /// The one switch from what the intake refuses to what the caller is told.
+    init(_ refusal: IntakeRefusal) {
+        switch refusal {
+        case .malformedJSON(let error):
+            self.init(code: .malformedJSON, detail: "the body is not one JSON text: \(error)")
+        case .tokensDiffer:
+            self.init(
+                code: .malformedRequest,
+                detail: "the body and the Authorization field have different tokens: send one")
+        case .tokenMissing:
+            self.init(
+                code: .tokenMissing,
+                detail: "give a token, as the member \"token\" or as Authorization: Bearer")
+        case .token(let error): self.init(error)
+        case .userDisabled:
+            self.init(code: .userDisabled, detail: "the token's user is not enabled")
+        case .invalid(let fields):
+            self.init(
+                code: .invalidTransaction,
+                detail: fields.map(\.detail).joined(separator: "; "), fields: fields)
+        case .queue(let error): self.init(error)
+        }
+    }
+
+    private init(_ error: TokenError) {
+        switch error {
+        case .malformed(let flaw):
+            self.init(code: .tokenMalformed, detail: "the token is malformed: \(flaw.rawValue)")
+        case .signatureInvalid:
+            self.init(
+                code: .tokenSignatureInvalid,
+                detail: "the token is not signed with the secret of the Auth API")
+        case .expired:
+            self.init(code: .tokenExpired, detail: "the token has expired: get a new one")
+        case .notYetValid:
+            self.init(code: .tokenNotYetValid, detail: "the token's nbf lies in the future")
+        case .claimInvalid(let claim):
+            self.init(
+                code: .tokenClaimsInvalid, detail: "the token is not accepted: \(claim.rawValue)")
+        }
+    }
+
+    private init(_ error: QueueError) {
+        switch error {
+        case .full, .unavailable:
+            self.init(
+                code: .queueUnavailable,
+                detail: "the transaction was not enqueued: it is safe to try again")
+        case .outcomeUnknown:
+            self.init(
+                code: .outcomeUnknown,
+                detail: "the queue did not confirm the transaction in time: it may be enqueued")
+        }
+    }
+
+    /// The one switch from what HTTP refuses to what the caller is told.
+    init(_ refusal: HTTPRefusal, _ limits: HTTPLimits) {
+        switch refusal {
+        case .malformed(let reason):
+            self.init(code: .malformedRequest, detail: reason.rawValue)
+        case .targetTooLong:
+            self.init(
+                code: .targetTooLong,
+                detail: "the request target may have \(limits.targetBytesMax) bytes")
+        case .fieldsTooLarge:
+            self.init(
+                code: .headersTooLarge,
+                detail: "the head may have \(limits.headBytesMax) bytes and "
+                    + "\(limits.fieldsMax) fields")
+        case .bodyTooLarge:
+            self.init(
+                code: .bodyTooLarge, detail: "the body may have \(limits.bodyBytesMax) bytes")
+        case .expectationUnknown:
+            self.init(
+                code: .expectationFailed, detail: "only Expect: 100-continue can be met")
+        case .transferCodingUnknown:
+            self.init(
+                code: .notImplemented, detail: "the only transfer coding known is chunked")
+        case .methodUnknown:
+            self.init(code: .notImplemented, detail: "the method is not known here")
+        case .versionNotSupported:
+            self.init(code: .versionNotSupported, detail: "send HTTP/1.1")
+        case .timedOut:
+            self.init(code: .requestTimeout, detail: "the request was not complete in time")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+internal import CoreAPIKit
+
+/// A refusal as problem details (RFC 9457).
+struct Problem {
+    let code: Code
+    /// What would be right, for the caller; nothing of the inside.
+    let detail: String
+    /// The fields that are wrong, for `invalid_transaction`.
+    var fields: [FieldProblem] = []
+
+    /// Every refusal there is. The raw value is the `code` member and, after
+    /// `urn:core-api:problem:`, the `type`; docs/problems.md has a section for each.
+    enum Code: String, CaseIterable {
+        case malformedRequest = "malformed_request"
+        case malformedJSON = "malformed_json"
+        case tokenMissing = "token_missing"
+        case tokenMalformed = "token_malformed"
+        case tokenSignatureInvalid = "token_signature_invalid"
+        case tokenExpired = "token_expired"
+        case tokenNotYetValid = "token_not_yet_valid"
+        case tokenClaimsInvalid = "token_claims_invalid"
+        case userDisabled = "user_disabled"
+        case notFound = "not_found"
+        case methodNotAllowed = "method_not_allowed"
+        case requestTimeout = "request_timeout"
+        case bodyTooLarge = "body_too_large"
+        case targetTooLong = "target_too_long"
+        case headersTooLarge = "headers_too_large"
+        case unsupportedMediaType = "unsupported_media_type"
+        case expectationFailed = "expectation_failed"
+        case invalidTransaction = "invalid_transaction"
+        case notImplemented = "not_implemented"
+        case queueUnavailable = "queue_unavailable"
+        case outcomeUnknown = "outcome_unknown"
+        case versionNotSupported = "version_not_supported"
+
+        static let typePrefix = "urn:core-api:problem:"
+    }
+
+    /// The answer that says so.
+    var response: Response {
+        var json = JSONWriter()
+        json.raw("{\"type\":")
+        json.text(Code.typePrefix + code.rawValue)
+        json.raw(",\"title\":")
+        json.text(code.title)
+        json.raw(",\"status\":")
+        json.integer(code.status.rawValue)
+        json.raw(",\"detail\":")
+        json.text(detail)
+        json.raw(",\"code\":")
+        json.text(code.rawValue)
+        json.raw(",\"error\":")
+        json.text(detail)
+        if !fields.isEmpty { Problem.write(fields, to: &json) }
+        json.raw("}")
+        var response = Response(
+            status: code.status, contentType: .problem, body: json.bytes)
+        if code.status == .unauthorized { response.authenticate = authenticate }
+        if code.status == .serviceUnavailable { response.retryAfterSeconds = 1 }
+        return response
+    }
+
+    /// RFC 6750 §3.1: without a token no error is named.
+    private var authenticate: String {
+        code == .tokenMissing ? "Bearer" : "Bearer error=\"invalid_token\""
+    }
+
+    private static func write(_ fields: [FieldProblem], to json: inout JSONWriter) {
+        json.raw(",\"errors\":[")
+        for (index, field) in fields.enumerated() {
+            json.raw(index == 0 ? "{\"pointer\":" : ",{\"pointer\":")
+            json.text(field.pointer.isEmpty ? "" : "#\(field.pointer)")
+            json.raw(",\"detail\":")
+            json.text(field.detail)
+            json.raw("}")
+        }
+        json.raw("]")
+    }
+}
+
+extension Problem.Code {
+    var status: HTTPStatus {
+        switch self {
+        case .malformedRequest, .malformedJSON: .badRequest
+        case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
+            .tokenNotYetValid, .tokenClaimsInvalid:
+            .unauthorized
+        case .userDisabled: .forbidden
+        case .notFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .requestTimeout: .requestTimeout
+        case .bodyTooLarge: .contentTooLarge
+        case .targetTooLong: .uriTooLong
+        case .headersTooLarge: .fieldsTooLarge
+        case .unsupportedMediaType: .unsupportedMediaType
+        case .expectationFailed: .expectationFailed
+        case .invalidTransaction: .unprocessableContent
+        case .notImplemented: .notImplemented
+        case .queueUnavailable: .serviceUnavailable
+        case .outcomeUnknown: .gatewayTimeout
+        case .versionNotSupported: .versionNotSupported
+        }
+    }
+
+    /// The same for every occurrence (RFC 9457 §3.1.3).
+    var title: String {
+        switch self {
+        case .malformedRequest: "The request is not valid HTTP/1.1"
+        case .malformedJSON: "The body is not valid JSON"
+        case .tokenMissing: "A token is needed"
+        case .tokenMalformed: "The token is malformed"
+        case .tokenSignatureInvalid: "The token's signature is invalid"
+        case .tokenExpired: "The token has expired"
+        case .tokenNotYetValid: "The token is not valid yet"
+        case .tokenClaimsInvalid: "The token's claims are not accepted"
+        case .userDisabled: "The user is disabled"
+        case .notFound: "There is no such resource"
+        case .methodNotAllowed: "The resource does not have this method"
+        case .requestTimeout: "The request was not complete in time"
+        case .bodyTooLarge: "The body is too large"
+        case .targetTooLong: "The request target is too long"
+        case .headersTooLarge: "The header fields are too large"
+        case .unsupportedMediaType: "The body's media type is not supported"
+        case .expectationFailed: "The expectation cannot be met"
+        case .invalidTransaction: "The body is not a valid transaction"
+        case .notImplemented: "The method or transfer coding is not implemented"
+        case .queueUnavailable: "The queue is not available"
+        case .outcomeUnknown: "Whether the transaction was enqueued is not known"
+        case .versionNotSupported: "The HTTP version is not supported"
+        }
+    }
+}

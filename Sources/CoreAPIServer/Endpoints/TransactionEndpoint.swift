@@ -1,0 +1,61 @@
+internal import CoreAPIKit
+
+/// `POST /transaction`: the media type, the token's place, the intake, the answer.
+struct TransactionEndpoint {
+    private let intake: TransactionIntake
+
+    init(intake: TransactionIntake) { self.intake = intake }
+
+    /// What is wrong with the head alone, before the body is looked at.
+    func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+        guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }
+        return Problem(
+            code: .unsupportedMediaType, detail: "the Content-Type must be application/json"
+        ).response
+    }
+
+    /// The checks, which need the request's bytes, and then only those.
+    func check(
+        _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>
+    ) throws(IntakeRefusal) -> Transaction {
+        try intake.check(json: body, bearerToken: bearerToken(head, bytes))
+    }
+
+    /// The queue, and the answer once it has confirmed.
+    func enqueue(_ transaction: Transaction) async -> Response {
+        do {
+            return accepted(try await intake.enqueue(transaction))
+        } catch {
+            return Problem(error).response
+        }
+    }
+
+    private func accepted(_ transaction: Transaction) -> Response {
+        var json = JSONWriter(capacity: 96)
+        json.raw("{\"amount\":")
+        json.integer(transaction.amount.minorUnits)
+        json.raw(",\"currency\":\"")
+        json.raw(transaction.currency.alphabetic)
+        json.raw("\",\"user_id\":")
+        json.integer(transaction.userID)
+        json.raw("}")
+        return Response(
+            status: .ok, contentType: .json, body: json.bytes, transactionID: transaction.id)
+    }
+
+    /// `application/json`, with parameters or without (RFC 9110 §8.3.1).
+    private func isJSON(_ contentType: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        let end = Grammar.find(UInt8(ascii: ";"), contentType, bytes) ?? contentType.upperBound
+        let type = Grammar.trimmed(contentType.lowerBound..<end, bytes)
+        return Grammar.equalsIgnoringCase("application/json", type, bytes)
+    }
+
+    /// `Bearer` and a token (RFC 6750 §2.1); nil for other schemes, which are none of ours.
+    private func bearerToken(_ head: RequestHead, _ bytes: Span<UInt8>) -> [UInt8]? {
+        guard let value = head.authorization,
+            let space = Grammar.find(Grammar.space, value, bytes),
+            Grammar.equalsIgnoringCase("bearer", value.lowerBound..<space, bytes)
+        else { return nil }
+        return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }
+    }
+}

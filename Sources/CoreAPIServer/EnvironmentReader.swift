@@ -1,0 +1,97 @@
+internal import CoreAPIKit
+
+/// Reads single variables of the environment as what they are to be.
+struct EnvironmentReader {
+    private let environment: (String) -> [UInt8]?
+
+    init(_ environment: @escaping (String) -> [UInt8]?) { self.environment = environment }
+
+    /// Bytes that must be there, and that no error shows.
+    func secret(_ variable: String) throws(ConfigurationError) -> [UInt8] {
+        guard let bytes = bytes(variable) else {
+            throw ConfigurationError(
+                variable: variable, value: nil,
+                expectation: "give the secret that is shared with the Auth API")
+        }
+        return bytes
+    }
+
+    /// UTF-8 without control characters.
+    func text(_ variable: String) throws(ConfigurationError) -> String? {
+        guard let bytes = bytes(variable) else { return nil }
+        guard let text = String(validating: bytes, as: UTF8.self),
+            !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
+        else {
+            throw ConfigurationError(
+                variable: variable, value: nil,
+                expectation: "give UTF-8 text without control characters")
+        }
+        return text
+    }
+
+    func integer(
+        _ variable: String, in bounds: ClosedRange<Int>
+    ) throws(ConfigurationError) -> Int? {
+        guard let text = try text(variable) else { return nil }
+        let bytes = Array(text.utf8)
+        guard let value = Digits.integer(0..<bytes.count, of: bytes.span), bounds.contains(value)
+        else {
+            throw ConfigurationError(
+                variable: variable, value: text,
+                expectation:
+                    "give a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
+        }
+        return value
+    }
+
+    /// One of the words.
+    func choice<Value>(
+        _ variable: String, _ choices: [(word: String, value: Value)]
+    ) throws(ConfigurationError) -> Value? {
+        guard let text = try text(variable) else { return nil }
+        guard let choice = choices.first(where: { $0.word == text }) else {
+            let words = choices.map(\.word).joined(separator: ", ")
+            throw ConfigurationError(
+                variable: variable, value: text, expectation: "give one of \(words)")
+        }
+        return choice.value
+    }
+
+    func redisURL(
+        _ variable: String, otherwise standard: String
+    ) throws(ConfigurationError) -> RedisURL {
+        let text = try text(variable) ?? standard
+        do {
+            return try RedisURL(text)
+        } catch {
+            throw ConfigurationError(
+                variable: variable, value: withoutLogin(text),
+                expectation: "\(error.rawValue); the form is "
+                    + "redis://[user[:password]@]host[:port][/db]")
+        }
+    }
+
+    func queue(_ variable: String) throws(ConfigurationError) -> Configuration.Queue? {
+        guard let text = try text(variable) else { return nil }
+        if text == "memory" { return .memory }
+        if text.hasPrefix("rq:"), text.utf8.count > 3 {
+            return .rq(name: String(text.dropFirst(3)))
+        }
+        if text.hasPrefix("stream:"), text.utf8.count > 7 {
+            return .stream(key: String(text.dropFirst(7)))
+        }
+        throw ConfigurationError(
+            variable: variable, value: text, expectation: "give rq:NAME, stream:KEY or memory")
+    }
+
+    /// A URL's name and password are not for everybody who reads a log.
+    private func withoutLogin(_ url: String) -> String {
+        guard let at = url.lastIndex(of: "@") else { return url }
+        return "…" + url[at...]
+    }
+
+    private func bytes(_ variable: String) -> [UInt8]? {
+        guard let bytes = environment(variable), !bytes.isEmpty else { return nil }
+        return bytes
+    }
+}

@@ -1,0 +1,125 @@
+internal import CoreAPIKit
+
+/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, as one
+/// task on its loop.
+final class Connection: @unchecked Sendable {
+    private let channel: SocketChannel
+    private let worker: Worker
+    private var machine: ConnectionStateMachine
+    private var output: [UInt8] = []
+
+    init(_ channel: SocketChannel, worker: Worker) {
+        self.channel = channel
+        self.worker = worker
+        machine = ConnectionStateMachine(limits: worker.limits, now: worker.loop.now)
+    }
+
+    /// Serves requests until either side ends the connection.
+    func serve() async {
+        // A caller who is gone, or does not read, is nothing to report: the connection just ends.
+        try? await serveRequests()
+        channel.close()
+    }
+
+    /// The server ends: nothing new is begun, what has begun is finished.
+    func drain() {
+        machine.drain()
+        channel.interrupt()
+    }
+
+    private func serveRequests() async throws(ConnectionEnd) {
+        var action = machine.next(now: worker.loop.now)
+        while true {
+            switch action {
+            case .read(let deadline):
+                if let urgent = try await read(before: deadline) {
+                    action = urgent
+                    continue
+                }
+            case .decideOnExpectation(let head):
+                try await decideOnExpectation(head)
+            case .respond(let head, let body):
+                try await send(await worker.response(to: head, machine.input, body), to: head)
+            case .refuse(let refusal):
+                try await send(Problem(refusal, worker.limits).response, to: nil)
+            case .linger:
+                channel.shutdownWriting()
+            case .close:
+                return
+            }
+            action = machine.next(now: worker.loop.now)
+        }
+    }
+
+    // MARK: - Reading
+
+    /// Reads what there is, or waits for it. Returns what a missed deadline asks for.
+    private func read(
+        before deadline: MonotonicTime
+    ) async throws(ConnectionEnd) -> ConnectionStateMachine.Action? {
+        switch try readNow() {
+        case .bytes(let count): machine.received(count, now: worker.loop.now)
+        case .endOfStream: machine.inputEnded()
+        case .nothingYet:
+            machine.idles()
+            let wakeup = await channel.waitUntilReadable(before: deadline)
+            if wakeup == .timedOut { return machine.deadlinePassed() }
+        }
+        return nil
+    }
+
+    private func readNow() throws(ConnectionEnd) -> SocketChannel.ReadResult {
+        do { return try channel.read(into: &machine.input) } catch { throw .broken }
+    }
+
+    /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
+    private func decideOnExpectation(_ head: RequestHead) async throws(ConnectionEnd) {
+        if let refusal = worker.refusal(head, machine.input.span) {
+            machine.expectationRejected()
+            try await send(refusal, to: head)
+        } else {
+            output += ResponseEncoder.continue
+            try await writeOutput()
+        }
+    }
+
+    // MARK: - Writing
+
+    /// - Parameter head: the request that is answered; nil where there was none.
+    private func send(_ response: Response, to head: RequestHead?) async throws(ConnectionEnd) {
+        let persistence: ResponseEncoder.Persistence =
+            if machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
+                .keepAlive
+            } else { .implied }
+        worker.encode(
+            response, to: &output, omitsBody: head?.method == .head, persistence)
+        try await writeOutput()
+        machine.responded(now: worker.loop.now)
+    }
+
+    private func writeOutput() async throws(ConnectionEnd) {
+        var position = 0
+        while position < output.count {
+            let count: Int
+            do { count = try channel.write(output, from: position) } catch { throw .broken }
+            position += count
+            guard position < output.count else { break }
+            if count == 0 {
+                let deadline = worker.loop.now.advanced(
+                    byMilliseconds: worker.limits.writeTimeoutMilliseconds)
+                guard await channel.waitUntilWritable(before: deadline) == .ready else {
+                    throw .stalled
+                }
+            }
+        }
+        output.removeAll(keepingCapacity: output.capacity <= worker.limits.keptBytesMax)
+    }
+}
+
+/// Why a connection ends without a last answer.
+private enum ConnectionEnd: Error {
+    /// The kernel reports an error: the caller is gone.
+    case broken
+    /// The caller does not read.
+    case stalled
+}

@@ -1,0 +1,221 @@
+internal import CoreAPIKit
+
+/// What a connection with a caller does, without a socket, a clock or a wait: `next` says what is to
+/// be done, the other functions tell what has happened.
+///
+/// One request is answered at a time, so pipelined answers leave in order (RFC 9112 §9.3.2).
+struct ConnectionStateMachine {
+    private enum State {
+        /// Reads a head. Can transition to: readingBody, responding, refusing, closed.
+        case readingHead
+        /// Reads a body of known length. Can transition to: responding, refusing, closed.
+        case readingBody(RequestHead, length: Int)
+        /// Reads a body in chunks. Can transition to: responding, refusing, closed.
+        case readingChunks(RequestHead, ChunkedBodyDecoder)
+        /// A request is being answered. Can transition to: readingHead, lingering, closed.
+        case responding(end: Int)
+        /// A refusal is being answered. Can transition to: lingering.
+        case refusing
+        /// Answered for the last time: reads and drops. Can transition to: closed.
+        case lingering(bytesLeft: Int)
+        case closed
+    }
+
+    /// What is to be done.
+    enum Action {
+        /// Wait for bytes, and call `received`, `inputEnded` or `deadlinePassed`.
+        case read(until: MonotonicTime)
+        /// The caller holds its body back: send `100 Continue`, or call `expectationRejected`, answer
+        /// the request and call `responded`.
+        case decideOnExpectation(RequestHead)
+        /// Answer the request, and call `responded`.
+        case respond(RequestHead, Body)
+        /// Answer with the refusal, and call `responded`.
+        case refuse(HTTPRefusal)
+        /// Shut down writing; then go on with `next`.
+        case linger
+        case close
+    }
+
+    /// Where a request's body is.
+    enum Body {
+        /// In `input`.
+        case inPlace(Range<Int>)
+        case decoded([UInt8])
+    }
+
+    /// What has arrived and is not used up; it begins with a request.
+    var input: [UInt8] = []
+
+    private let limits: HTTPLimits
+    private var state = State.readingHead
+    private var parser: RequestParser
+    private var deadline: MonotonicTime
+    private var decidedOnExpectation = false
+    private var hasEnded = false
+    private var drains = false
+    private var shutsDown = false
+
+    init(limits: HTTPLimits, now: MonotonicTime) {
+        self.limits = limits
+        parser = RequestParser(limits: limits)
+        deadline = now.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
+    }
+
+    /// Whether the answer that is being made is the connection's last.
+    private(set) var closesAfterResponse = false
+
+    // MARK: - What to do
+
+    mutating func next(now: MonotonicTime) -> Action {
+        switch state {
+        case .readingHead: return nextForHead(now)
+        case .readingBody(let head, let length):
+            let end = head.byteCount + length
+            if input.count < end { return nextForBody(head) }
+            return respond(head, .inPlace(head.byteCount..<end), end)
+        case .readingChunks(let head, var decoder):
+            // Not held twice, so that the body grows in place.
+            state = .closed
+            do {
+                if try decoder.decode(input.span) {
+                    return respond(head, .decoded(decoder.body), decoder.position)
+                }
+            } catch {
+                return refuse(error)
+            }
+            state = .readingChunks(head, decoder)
+            return nextForBody(head)
+        case .responding, .refusing:
+            preconditionFailure("the answer comes before the next request")
+        case .lingering(let bytesLeft):
+            if shutsDown {
+                shutsDown = false
+                return .linger
+            }
+            guard bytesLeft > 0, !hasEnded else { return close() }
+            return .read(until: deadline)
+        case .closed: return .close
+        }
+    }
+
+    private mutating func nextForHead(_ now: MonotonicTime) -> Action {
+        if !input.isEmpty {
+            let bytes = input
+            do {
+                if let head = try parser.parse(bytes.span) { return begin(head, now) }
+            } catch {
+                return refuse(error)
+            }
+        }
+        if hasEnded { return input.isEmpty ? close() : refuse(.malformed(.endedEarly)) }
+        if drains, input.isEmpty { return close() }
+        return .read(until: deadline)
+    }
+
+    private mutating func begin(_ head: RequestHead, _ now: MonotonicTime) -> Action {
+        closesAfterResponse = drains || !head.keepsAlive
+        decidedOnExpectation = !head.expectsContinue
+        deadline = now.advanced(byMilliseconds: limits.bodyTimeoutMilliseconds)
+        switch head.framing {
+        case .length(let length): state = .readingBody(head, length: length)
+        case .chunked:
+            let decoder = ChunkedBodyDecoder(from: head.byteCount, limits: limits)
+            state = .readingChunks(head, decoder)
+        }
+        return next(now: now)
+    }
+
+    /// The body is not complete.
+    private mutating func nextForBody(_ head: RequestHead) -> Action {
+        if hasEnded { return refuse(.malformed(.endedEarly)) }
+        // RFC 9110 §10.1.1: the 100 may be left out if some of the body is here already.
+        if !decidedOnExpectation, input.count == head.byteCount {
+            decidedOnExpectation = true
+            return .decideOnExpectation(head)
+        }
+        return .read(until: deadline)
+    }
+
+    private mutating func respond(_ head: RequestHead, _ body: Body, _ end: Int) -> Action {
+        state = .responding(end: end)
+        return .respond(head, body)
+    }
+
+    private mutating func refuse(_ refusal: HTTPRefusal) -> Action {
+        state = .refusing
+        closesAfterResponse = true
+        return .refuse(refusal)
+    }
+
+    private mutating func close() -> Action {
+        state = .closed
+        return .close
+    }
+
+    // MARK: - What has happened
+
+    /// So many bytes were added to `input`.
+    mutating func received(_ count: Int, now: MonotonicTime) {
+        switch state {
+        case .readingHead where input.count == count:
+            deadline = now.advanced(byMilliseconds: limits.headTimeoutMilliseconds)
+        case .lingering(let bytesLeft):
+            input.removeAll()
+            state = .lingering(bytesLeft: bytesLeft - count)
+        default: break
+        }
+    }
+
+    /// The caller sends nothing more; it may still read.
+    mutating func inputEnded() { hasEnded = true }
+
+    /// The deadline of `read` has passed.
+    mutating func deadlinePassed() -> Action {
+        switch state {
+        case .readingHead where input.isEmpty: return close()
+        case .readingHead, .readingBody, .readingChunks: return refuse(.timedOut)
+        case .lingering, .closed: return close()
+        case .responding, .refusing:
+            preconditionFailure("nothing is read while a request is answered")
+        }
+    }
+
+    /// The request is answered without its body. Since that may come all the same, the answer is the
+    /// connection's last (RFC 9110 §10.1.1).
+    mutating func expectationRejected() {
+        state = .refusing
+        closesAfterResponse = true
+    }
+
+    /// The answer was sent.
+    mutating func responded(now: MonotonicTime) {
+        if closesAfterResponse {
+            input = []
+            deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
+            shutsDown = true
+            state = .lingering(bytesLeft: limits.lingerBytesMax)
+            return
+        }
+        guard case .responding(let end) = state else {
+            preconditionFailure("an answer belongs to a request")
+        }
+        input.removeFirst(end)
+        parser = RequestParser(limits: limits)
+        state = .readingHead
+        let timeout =
+            input.isEmpty ? limits.idleTimeoutMilliseconds : limits.headTimeoutMilliseconds
+        deadline = now.advanced(byMilliseconds: timeout)
+    }
+
+    /// The connection waits for a request that may never come: gives back what it does not need.
+    mutating func idles() {
+        if input.isEmpty, input.capacity > limits.keptBytesMax { input = [] }
+    }
+
+    /// The server ends: no request is begun after those that have begun.
+    mutating func drain() {
+        drains = true
+        closesAfterResponse = true
+    }
+}

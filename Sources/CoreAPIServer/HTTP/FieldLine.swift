@@ -1,0 +1,21 @@
+/// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5), in a head or a trailer section.
+struct FieldLine {
+    let name: Range<Int>
+    /// Without the white space around it.
+    let value: Range<Int>
+
+    /// - Parameter line: not empty, without its end.
+    init(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPRefusal) {
+        guard !Grammar.isBlank(bytes[line.lowerBound]) else { throw .malformed(.obsoleteFolding) }
+        var colon = line.lowerBound
+        while colon < line.upperBound, Grammar.isToken(bytes[colon]) { colon += 1 }
+        guard colon > line.lowerBound, colon < line.upperBound,
+            bytes[colon] == UInt8(ascii: ":")
+        else { throw .malformed(.fieldName) }
+        for index in colon..<line.upperBound where !Grammar.isFieldValue(bytes[index]) {
+            throw .malformed(.fieldValue)
+        }
+        name = line.lowerBound..<colon
+        value = Grammar.trimmed((colon + 1)..<line.upperBound, bytes)
+    }
+}

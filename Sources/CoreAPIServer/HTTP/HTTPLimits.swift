@@ -1,0 +1,40 @@
+/// Every bound of an HTTP connection. At each of them the caller is told, or the connection ends.
+struct HTTPLimits: Sendable {
+    /// Request line and fields, with their line ends.
+    var headBytesMax = 16 * 1024
+    var fieldsMax = 100
+    var targetBytesMax = 4 * 1024
+    /// The longest method that is still looked up; registered ones have at most 17 bytes.
+    var methodBytesMax = 32
+    /// The content, without the framing of chunks.
+    var bodyBytesMax = 16 * 1024
+    /// Chunk sizes, extensions and trailers of one body.
+    var chunkOverheadBytesMax = 16 * 1024
+    /// What is read and thrown away after a refusal, so that it is not lost to a reset.
+    var lingerBytesMax = 256 * 1024
+
+    /// From a request's first byte to the end of its head.
+    var headTimeoutMilliseconds = 10_000
+    /// From the end of the head to the end of the body.
+    var bodyTimeoutMilliseconds = 10_000
+    /// Without a byte between two requests, and before the first.
+    var idleTimeoutMilliseconds = 75_000
+    /// Without a byte taken by a caller who is to read an answer.
+    var writeTimeoutMilliseconds = 10_000
+    var lingerTimeoutMilliseconds = 2_000
+
+    /// A buffer that grew beyond this is given back when the connection idles.
+    var keptBytesMax = 4 * 1024
+
+    init() {}
+
+    /// Traps if the bounds contradict each other.
+    func check() {
+        precondition(targetBytesMax + methodBytesMax < headBytesMax, "a request line fits a head")
+        precondition(keptBytesMax <= headBytesMax, "what is kept is no more than what is used")
+        for timeout in [
+            headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
+            writeTimeoutMilliseconds, lingerTimeoutMilliseconds,
+        ] { precondition(timeout > 0, "every wait has a deadline") }
+    }
+}

@@ -1,0 +1,33 @@
+/// A request's line and fields, as far as this server looks at them: offsets into the bytes that
+/// were parsed, which begin with the request.
+struct RequestHead: Equatable {
+    /// What is asked for (RFC 9112 §3.2).
+    enum Target: Equatable {
+        /// The path, without the query; empty for an absolute target that has none.
+        case path(Range<Int>)
+        /// `*`: the server as a whole.
+        case asterisk
+    }
+
+    /// How the body is delimited (RFC 9112 §6.3).
+    enum Framing: Equatable {
+        /// Of this many bytes, which may be 0.
+        case length(Int)
+        case chunked
+    }
+
+    var method = HTTPMethod.get
+    var target = Target.asterisk
+    /// Whether the version is HTTP/1.1 or a later 1.x; otherwise it is 1.0.
+    var isHTTP11 = true
+    var framing = Framing.length(0)
+    var contentType: Range<Int>?
+    var authorization: Range<Int>?
+    var accept: Range<Int>?
+    /// Whether the caller waits for a 100 before it sends the body (RFC 9110 §10.1.1).
+    var expectsContinue = false
+    /// Whether the connection goes on after this request (RFC 9112 §9.3).
+    var keepsAlive = true
+    /// Where the body begins.
+    var byteCount = 0
+}

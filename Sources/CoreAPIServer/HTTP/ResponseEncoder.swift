@@ -1,0 +1,100 @@
+internal import CoreAPIKit
+
+/// Writes answers as HTTP/1.1 messages (RFC 9112 §4), with `Date` and `Content-Length`.
+struct ResponseEncoder {
+    /// `100 Continue` (RFC 9110 §15.2.1).
+    static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+    private var dateSecond: Int64 = -1
+    private var date = ""
+
+    /// How the connection goes on, for the `Connection` field (RFC 9112 §9.6).
+    enum Persistence {
+        /// As every connection of HTTP/1.1, so nothing is said.
+        case implied
+        /// As a caller of HTTP/1.0 has asked for.
+        case keepAlive
+        case close
+    }
+
+    /// Appends the answer to the buffer.
+    ///
+    /// - Parameter omitsBody: for HEAD: the fields are the same, the body is left out
+    ///   (RFC 9110 §9.3.2).
+    mutating func append(
+        _ response: Response, to output: inout [UInt8], omitsBody: Bool,
+        _ persistence: Persistence, now: UnixTime
+    ) {
+        if now.wholeSeconds != dateSecond {
+            dateSecond = now.wholeSeconds
+            date = HTTPDate.text(now)
+        }
+        output.reserveCapacity(output.count + 512 + response.body.count)
+        output.add("HTTP/1.1 ")
+        output.add(response.status.rawValue)
+        output.add(" ")
+        output.add(response.status.reason)
+        output.add("\r\nDate: ")
+        output.add(date)
+        addFields(of: response, to: &output)
+        switch persistence {
+        case .implied: break
+        case .keepAlive: output.add("\r\nConnection: keep-alive")
+        case .close: output.add("\r\nConnection: close")
+        }
+        output.add("\r\n\r\n")
+        if !omitsBody { output += response.body }
+    }
+
+    private func addFields(of response: Response, to output: inout [UInt8]) {
+        if let contentType = response.contentType {
+            output.add("\r\nContent-Type: ")
+            output.add(contentType.rawValue)
+        }
+        // RFC 9110 §8.6: no length with 204.
+        if response.status != .noContent {
+            output.add("\r\nContent-Length: ")
+            output.add(response.body.count)
+        }
+        if let id = response.transactionID {
+            output.add("\r\nTransaction-Id: ")
+            output.add(id.description)
+        }
+        if let allow = response.allow {
+            output.add("\r\nAllow: ")
+            output.add(allow)
+        }
+        if let seconds = response.retryAfterSeconds {
+            output.add("\r\nRetry-After: ")
+            output.add(seconds)
+        }
+        if let authenticate = response.authenticate {
+            output.add("\r\nWWW-Authenticate: ")
+            output.add(authenticate)
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func add(_ text: String) { append(contentsOf: text.utf8) }
+    fileprivate mutating func add(_ number: Int) { append(contentsOf: String(number).utf8) }
+}
+
+/// The date format of HTTP (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+enum HTTPDate {
+    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    static func text(_ time: UnixTime) -> String {
+        let days = Int(time.wholeSeconds / 86_400)
+        let second = Int(time.wholeSeconds % 86_400)
+        let date = CivilDate(daysSince1970: days)
+        let day = CivilDate.padded(date.day, width: 2)
+        let clock = [second / 3_600, second / 60 % 60, second % 60]
+            .map { CivilDate.padded($0, width: 2) }.joined(separator: ":")
+        return "\(HTTPDate.days[days % 7]), \(day) \(months[date.month - 1]) "
+            + "\(CivilDate.padded(date.year, width: 4)) \(clock) GMT"
+    }
+}

@@ -1,0 +1,79 @@
+internal import CoreAPIKit
+internal import Glibc
+
+/// What this program asks of its process: environment, standard streams, signals, exit. The only
+/// file of the server that calls the C library.
+enum Process {
+    /// Exit statuses, as <sysexits.h> names them.
+    enum Status: Int32 {
+        case ok = 0
+        case failure = 1
+        /// The command line is wrong.
+        case usage = 64
+        /// The configuration is wrong.
+        case configuration = 78
+    }
+
+    static func environment(_ variable: String) -> [UInt8]? {
+        guard let value = unsafe getenv(variable) else { return nil }
+        return unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: strlen(value)))
+    }
+
+    /// How many cores are online; at least 1.
+    static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    static func exit(_ status: Status) -> Never { Glibc.exit(status.rawValue) }
+
+    // MARK: - Standard streams
+
+    static func print(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+
+    static func writeError(_ bytes: [UInt8]) { write(bytes, to: STDERR_FILENO) }
+
+    /// Writes it all; what a closed stream does not take is lost.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+        var position = 0
+        while position < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[position...])
+                return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
+            }
+            if count < 0, errno != EINTR { return }
+            position += max(0, count)
+        }
+    }
+
+    // MARK: - Signals
+
+    /// Keeps the signals that end the process for `waitForEnd`; to be called before threads start.
+    static func holdSignals() {
+        var signals = endSignals()
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        // Writing to a connection or pipe that is gone is an error, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Waits for `SIGTERM` or `SIGINT`: true if one came before the deadline.
+    static func waitForEnd(before deadline: MonotonicTime) -> Bool {
+        var signals = endSignals()
+        if deadline == .never {
+            var signal: Int32 = 0
+            while unsafe sigwait(&signals, &signal) != 0 {}
+            return true
+        }
+        let milliseconds = deadline.milliseconds(since: .now())
+        var timeout = timespec(
+            tv_sec: milliseconds / 1_000, tv_nsec: milliseconds % 1_000 * 1_000_000)
+        return unsafe sigtimedwait(&signals, nil, &timeout) > 0
+    }
+
+    private static func endSignals() -> sigset_t {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGINT)
+        return signals
+    }
+}

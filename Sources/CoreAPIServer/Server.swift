@@ -1,0 +1,145 @@
+internal import CoreAPIKit
+internal import Logging
+internal import Synchronization
+
+/// The parts, put together: one loop, worker and Redis connection for each thread.
+struct Server {
+    /// The port that the workers listen on.
+    let port: UInt16
+
+    private let workers: [Worker]
+    private let logger: Logger
+
+    /// Builds the parts and begins to listen; nothing runs yet.
+    init(_ configuration: Configuration, logger: Logger) throws(StartError) {
+        let limits = HTTPLimits()
+        limits.check()
+        let verifier = try Server.verifier(configuration)
+        let memory = InMemoryTransactionQueue(capacity: Configuration.memoryQueueCapacity)
+        var address = try Server.address(configuration)
+        var workers: [Worker] = []
+        for _ in 0..<configuration.threads {
+            do {
+                let loop = try EventLoop()
+                let backend = Server.backend(configuration, memory, loop, logger)
+                let intake = TransactionIntake(verifier: verifier, queue: backend.queue)
+                let worker = Worker(
+                    loop: loop, limits: limits,
+                    transactions: TransactionEndpoint(intake: intake),
+                    health: HealthEndpoint(monitor: backend.monitor), logger: logger)
+                let socket = try Socket.listening(
+                    on: address, sharesPort: true, backlog: Server.backlog)
+                // With port 0 the first socket decides for all.
+                address = address.with(port: try socket.address().port)
+                try worker.listen(socket)
+                workers.append(worker)
+            } catch {
+                throw .system(error)
+            }
+        }
+        self.workers = workers
+        self.logger = logger
+        port = address.port
+    }
+
+    /// How many connections may wait to be accepted; the kernel has a bound of its own.
+    private static let backlog: Int32 = 4_096
+
+    /// Runs until the process is told to end, and then lets what is in flight finish.
+    func run(host: String) throws(StartError) {
+        for worker in workers {
+            do { try Thread.start { worker.loop.run() } } catch { throw .system(error) }
+        }
+        logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+        _ = Process.waitForEnd(before: .never)
+        drain()
+    }
+
+    private func drain() {
+        logger.info("ending: what is in flight is finished")
+        let deadline = MonotonicTime.now().advanced(
+            byMilliseconds: Configuration.drainTimeoutMilliseconds)
+        let remaining = Remaining(workers.count)
+        for worker in workers { worker.drain { remaining.countDown() } }
+        while !remaining.isEmpty, MonotonicTime.now() < deadline {
+            if Process.waitForEnd(before: .now().advanced(byMilliseconds: 10)) {
+                logger.warning("ended at once, by a second signal")
+                return
+            }
+        }
+        if remaining.isEmpty {
+            logger.info("ended")
+        } else {
+            logger.warning("ended with requests in flight: they took too long")
+        }
+    }
+
+    // MARK: - Parts
+
+    private static func verifier(
+        _ configuration: Configuration
+    ) throws(StartError) -> HMACTokenVerifier {
+        do {
+            return try HMACTokenVerifier(
+                secret: configuration.secret, policy: configuration.tokenPolicy)
+        } catch {
+            throw .secret(error)
+        }
+    }
+
+    private static func backend(
+        _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
+        _ logger: Logger
+    ) -> (queue: any TransactionQueue, monitor: RedisMonitor?) {
+        if configuration.queue == .memory { return (memory, nil) }
+        let connection = RedisConnection(
+            url: configuration.redis, on: loop, limits: RedisLimits(), logger: logger)
+        let monitor = RedisMonitor(connection: connection, loop: loop)
+        switch configuration.queue {
+        case .rq(let name): return (RQTransactionQueue(connection: connection, name: name), monitor)
+        case .stream(let key):
+            return (StreamTransactionQueue(connection: connection, key: key), monitor)
+        case .memory: return (memory, nil)
+        }
+    }
+
+    /// The address to listen on, after a look whether somebody else does: sockets that share a port
+    /// would share its connections with another server of the same user, in silence.
+    private static func address(_ configuration: Configuration) throws(StartError) -> SocketAddress
+    {
+        let addresses: [SocketAddress]
+        do {
+            addresses = try SocketAddress.resolve(
+                host: configuration.host, port: configuration.port, numericOnly: false,
+                passive: true)
+        } catch {
+            throw .host(error.reason)
+        }
+        guard let address = addresses.first else { throw .host("no address") }
+        do {
+            _ = try Socket.listening(on: address, sharesPort: false, backlog: 1)
+        } catch {
+            throw .system(error)
+        }
+        return address
+    }
+}
+
+/// Why a server cannot start.
+enum StartError: Error {
+    case secret(SecretError)
+    /// The name to listen on has no address; with the resolver's reason.
+    case host(String)
+    case system(SystemError)
+}
+
+/// Counts down to zero, on any thread.
+private final class Remaining: Sendable {
+    private let count: Atomic<Int>
+
+    init(_ count: Int) { self.count = Atomic(count) }
+
+    var isEmpty: Bool { count.load(ordering: .acquiring) == 0 }
+
+    func countDown() { count.subtract(1, ordering: .acquiringAndReleasing) }
+}
