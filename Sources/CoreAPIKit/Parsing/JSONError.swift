@@ -21,5 +21,10 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where the error was found: the number of bytes before it.
     public let offset: Int
 
+    package init(reason: Reason, offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
     public var description: String { "\(reason.rawValue), at byte \(offset)" }
 }

@@ -36,12 +36,13 @@ public struct TokenIssuer: Sendable {
 
     /// A compact JWS of any header and payload: what a test needs to make tokens that are wrong.
     package func sign(header: [UInt8], payload: [UInt8]) -> String {
-        var token = Base64URL.encode(header.span)
-        token.append(UInt8(ascii: "."))
-        token += Base64URL.encode(payload.span)
-        let code = mac.code(of: token.span)
-        token.append(UInt8(ascii: "."))
-        token += Base64URL.encode(code.span)
-        return String(decoding: token, as: UTF8.self)
+        let parts = [Base64URL.encode(header.span), Base64URL.encode(payload.span)]
+        return signed(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "."))
+    }
+
+    /// The signing input, with its signature added.
+    package func signed(_ signingInput: String) -> String {
+        let code = mac.code(of: Array(signingInput.utf8).span)
+        return signingInput + "." + String(decoding: Base64URL.encode(code.span), as: UTF8.self)
     }
 }

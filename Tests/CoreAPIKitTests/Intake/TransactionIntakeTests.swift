@@ -1,0 +1,167 @@
+import CoreAPIKit
+import Testing
+
+@Suite struct TransactionIntakeTests {
+    private let queue = InMemoryTransactionQueue()
+    private let now = UnixTime(nanoseconds: 1_700_000_000_123_456_789)
+
+    private var intake: TransactionIntake {
+        let now = now
+        return TransactionIntake(
+            verifier: FixedTokenVerifier([
+                "alice": TokenClaims(userID: 1, isEnabled: true),
+                "bob": TokenClaims(userID: 2, isEnabled: false),
+            ]), queue: queue, clock: { now })
+    }
+
+    private func refusal(json: String, bearer: String? = nil) async -> IntakeRefusal? {
+        do {
+            _ = try await intake.accept(json: Array(json.utf8), bearerToken: bearer)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func pointers(_ refusal: IntakeRefusal?) -> [String]? {
+        guard case .invalid(let problems) = refusal else { return nil }
+        #expect(problems.allSatisfy { !$0.detail.isEmpty })
+        return problems.map(\.pointer)
+    }
+
+    @Test func `typed values become a queued transaction`() async throws {
+        let accepted = try await intake.accept(amount: 100, currency: "USD", token: "alice")
+        #expect(accepted.amount.minorUnits == 100)
+        #expect(accepted.currency.alphabetic == "USD")
+        #expect(accepted.userID == 1)
+        #expect(accepted.createdAt == now)
+        #expect(queue.transactions == [accepted])
+    }
+
+    @Test(arguments: [
+        "{\"amount\":100,\"currency\":\"USD\",\"token\":\"alice\"}",
+        "{\"amount\":\"100\",\"currency\":\"USD\",\"token\":\"alice\"}",
+        " {\"token\":\"alice\" , \"currency\":\"USD\",\n\"amount\":100 } ",
+        "{\"amount\":100,\"currency\":\"\\u0055SD\",\"token\":\"al\\u0069ce\"}",
+        "{\"\\u0061mount\":\"\\u0031\\u00300\",\"currency\":\"USD\",\"token\":\"alice\"}",
+        "{\"amount\":100,\"currency\":\"USD\",\"token\":\"alice\",\"more\":[{\"amount\":-1}],\"x\":1,\"x\":2}",
+    ])
+    func `a JSON body becomes a queued transaction`(json: String) async throws {
+        let accepted = try await intake.accept(json: Array(json.utf8))
+        #expect(accepted.amount.minorUnits == 100)
+        #expect(accepted.currency.alphabetic == "USD")
+        #expect(queue.transactions == [accepted])
+    }
+
+    @Test func `each transaction has an id of its own`() async throws {
+        let first = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
+        let second = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
+        #expect(first.id != second.id)
+        #expect(queue.take() == first)
+        #expect(queue.take() == second)
+        #expect(queue.take() == nil)
+    }
+
+    @Test func `the bearer's token serves where the body has none, or the same`() async {
+        let body = "{\"amount\":1,\"currency\":\"EUR\"}"
+        #expect(await refusal(json: body, bearer: "alice") == nil)
+        #expect(await refusal(json: body) == .tokenMissing)
+        let both = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice\"}"
+        #expect(await refusal(json: both, bearer: "alice") == nil)
+        #expect(await refusal(json: both, bearer: "bob") == .tokensDiffer)
+    }
+
+    @Test(arguments: [
+        ("0", "/amount"), ("-1", "/amount"), ("1.0", "/amount"), ("1e2", "/amount"),
+        ("9007199254740992", "/amount"), ("99999999999999999999999999999", "/amount"),
+        ("\"\"", "/amount"), ("\"0\"", "/amount"), ("\"007\"", "/amount"), ("\"+1\"", "/amount"),
+        ("\"-1\"", "/amount"), ("\" 1\"", "/amount"), ("\"1.5\"", "/amount"),
+        ("\"1e2\"", "/amount"),
+        ("\"٣\"", "/amount"), ("true", "/amount"), ("null", "/amount"), ("[1]", "/amount"),
+        ("{}", "/amount"), ("\"99999999999999999999999999999\"", "/amount"),
+    ])
+    func `an amount that is none is refused`(amount: String, pointer: String) async {
+        let json = "{\"amount\":\(amount),\"currency\":\"USD\",\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: json)) == [pointer])
+        #expect(queue.transactions.isEmpty)
+    }
+
+    @Test(arguments: [
+        "\"usd\"", "\"US\"", "\"\"", "\"XXX\"", "\"XAU\"", "\"XTS\"", "840", "null", "[\"USD\"]",
+        "{}",
+        "\"USD \"", "\"USDUSDUSDUSDUSDUSDUSDUSDUSD\"", "true",
+    ])
+    func `a currency that is none is refused`(currency: String) async {
+        let json = "{\"amount\":1,\"currency\":\(currency),\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: json)) == ["/currency"])
+        #expect(queue.transactions.isEmpty)
+    }
+
+    @Test func `every bad field is named at once`() async {
+        #expect(pointers(await refusal(json: "{\"token\":\"alice\"}")) == ["/amount", "/currency"])
+        let json = "{\"amount\":0,\"currency\":\"usd\",\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: json)) == ["/amount", "/currency"])
+        do {
+            _ = try await intake.accept(amount: 0, currency: "XAU", token: "alice")
+            Issue.record("accepted")
+        } catch {
+            #expect(pointers(error) == ["/amount", "/currency"])
+        }
+    }
+
+    @Test func `a field given twice is refused, however it is spelt`() async {
+        for (json, expected) in [
+            ("{\"amount\":1,\"amount\":1,\"currency\":\"USD\",\"token\":\"alice\"}", "/amount"),
+            (
+                "{\"amount\":1,\"\\u0061mount\":1,\"currency\":\"USD\",\"token\":\"alice\"}",
+                "/amount"
+            ),
+            (
+                "{\"amount\":1,\"currency\":\"USD\",\"currency\":\"USD\",\"token\":\"alice\"}",
+                "/currency"
+            ),
+            (
+                "{\"amount\":1,\"currency\":\"USD\",\"token\":\"alice\",\"token\":\"alice\"}",
+                "/token"
+            ),
+            ("{\"amount\":0,\"currency\":1,\"token\":\"alice\",\"token\":\"bob\"}", "/token"),
+        ] { #expect(pointers(await refusal(json: json)) == [expected], "\(json)") }
+    }
+
+    @Test func `a body that is JSON but no object is no transaction`() async {
+        for json in ["[]", "1", "\"x\"", "null", "true"] {
+            #expect(pointers(await refusal(json: json, bearer: "alice")) == [""])
+            #expect(await refusal(json: json) == .tokenMissing)
+        }
+    }
+
+    @Test func `JSON comes before the token, the token before the fields`() async {
+        #expect(
+            await refusal(json: "{\"token\":\"mallory\"")
+                == .malformedJSON(
+                    JSONError(reason: .unterminated, offset: 18)))
+        #expect(
+            await refusal(json: "{\"amount\":0,\"token\":\"mallory\"}") == .token(.signatureInvalid)
+        )
+        #expect(await refusal(json: "{\"amount\":0,\"token\":\"bob\"}") == .userDisabled)
+        #expect(await refusal(json: "{\"amount\":0}") == .tokenMissing)
+        #expect(await refusal(json: "{\"amount\":0,\"token\":1}") == .token(.malformed(.notText)))
+        #expect(
+            await refusal(json: "{\"amount\":0,\"token\":null}") == .token(.malformed(.notText)))
+    }
+
+    @Test func `a full queue refuses, and nothing is lost of what it holds`() async throws {
+        let small = InMemoryTransactionQueue(capacity: 2)
+        let intake = TransactionIntake(
+            verifier: FixedTokenVerifier(["alice": TokenClaims(userID: 1, isEnabled: true)]),
+            queue: small)
+        let first = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
+        let second = try await intake.accept(amount: 2, currency: "EUR", token: "alice")
+        await #expect(throws: IntakeRefusal.queue(.full)) {
+            try await intake.accept(amount: 3, currency: "EUR", token: "alice")
+        }
+        #expect(small.transactions == [first, second])
+        #expect(small.take() == first)
+        _ = try await intake.accept(amount: 4, currency: "EUR", token: "alice")
+    }
+}

@@ -1,0 +1,157 @@
+import CoreAPIKit
+import Testing
+
+@Suite struct JSONReaderTests {
+    /// Reads one text to its end: nil if it is well-formed, otherwise why not.
+    private func fault(_ bytes: [UInt8]) -> JSONError.Reason? {
+        do {
+            var reader = JSONReader()
+            guard try reader.beginsObject(bytes.span) else {
+                _ = try reader.value(bytes.span)
+                try reader.end(bytes.span)
+                return nil
+            }
+            var isFirst = true
+            while try reader.nextMember(bytes.span, isFirst: isFirst) != nil {
+                isFirst = false
+                _ = try reader.value(bytes.span, depth: 1)
+            }
+            try reader.end(bytes.span)
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
+    private func fault(_ text: String) -> JSONError.Reason? { fault(Array(text.utf8)) }
+
+    @Test(arguments: [
+        "{}", "[]", " { } ", "\t\r\n[ ]\n", "0", "-0", "-1.5e+10", "1E5", "0.25", "true", "false",
+        "null",
+        "\"\"", "\"\\u0041\\n\\\\\\/\\\"\\b\\f\\r\\t\"", "\"é漢𝄞\"", "\"\\ud834\\udd1e\"",
+        "{\"a\":{\"b\":[1,{\"c\":[]},\"x\",null]},\"d\":-2.5}", "[[],[[]],{},{\"a\":{}}]",
+        "{\"a\":1,\"a\":2}", "[1,2,3 ,\n4]", "{\"\":\"\"}",
+    ])
+    func `what RFC 8259 allows is read`(text: String) {
+        #expect(fault(text) == nil)
+    }
+
+    @Test(arguments: [
+        ("", JSONError.Reason.valueExpected), (" ", .valueExpected), ("{", .unterminated),
+        ("[", .unterminated), ("{\"a\"", .unterminated), ("{\"a\":", .valueExpected),
+        ("{\"a\":1", .unterminated), ("{\"a\":1,", .unterminated), ("{\"a\":1,}", .stringExpected),
+        ("[1,]", .valueExpected), ("[,1]", .valueExpected), ("[1 2]", .commaOrEndExpected),
+        ("{\"a\" 1}", .colonExpected), ("{a:1}", .stringExpected), ("{'a':1}", .stringExpected),
+        ("{\"a\":1 \"b\":2}", .commaOrEndExpected), ("{,}", .stringExpected),
+        ("[1}", .commaOrEndExpected), ("[{]", .stringExpected), ("[{\"a\":1]", .commaOrEndExpected),
+        ("01", .leadingZero), ("-01", .leadingZero), ("-", .digitExpected), ("+1", .valueExpected),
+        ("1.", .digitExpected), (".5", .valueExpected), ("1e", .digitExpected),
+        ("1e+", .digitExpected), ("0x10", .trailingText), ("1_000", .trailingText),
+        ("NaN", .valueExpected), ("Infinity", .valueExpected), ("tru", .unterminated),
+        ("trux", .valueExpected), ("True", .valueExpected), ("nul1", .valueExpected),
+        ("\"", .unterminated), ("\"a", .unterminated), ("\"\\\"", .unterminated),
+        ("\"\\x\"", .escapeInvalid), ("\"\\u12\"", .escapeInvalid), ("\"\\u12g4\"", .escapeInvalid),
+        ("\"\\ud834\"", .surrogateLone), ("\"\\udd1e\"", .surrogateLone),
+        ("\"\\ud834\\u0041\"", .surrogateLone), ("\"\\ud834x\"", .surrogateLone),
+        ("\"\n\"", .controlCharacter), ("\"\u{0}\"", .controlCharacter),
+        ("{} {}", .trailingText), ("1 2", .trailingText), ("{}x", .trailingText),
+        ("\u{FEFF}{}", .valueExpected), ("{\"a\":1}/* */", .trailingText), ("// x", .valueExpected),
+    ])
+    func `what RFC 8259 does not allow is refused`(text: String, reason: JSONError.Reason) {
+        #expect(fault(text) == reason)
+    }
+
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xC3], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80],
+            [0xE2, 0x82], [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80],
+            [0xFF], [0xFE], [0xE2, 0x28, 0xA1], [0xF0, 0x9F, 0x92],
+        ] as [[UInt8]])
+    func `bytes that are not UTF-8 are refused (RFC 3629)`(bytes: [UInt8]) {
+        let quote = UInt8(ascii: "\"")
+        #expect(fault([quote] + bytes + [quote]) == .notUTF8)
+    }
+
+    @Test func `containers nest 32 deep and no deeper`() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let middle = open == "[" ? "" : "1"
+            let deepest =
+                String(repeating: open, count: 32) + middle + String(repeating: close, count: 32)
+            let deeper =
+                String(repeating: open, count: 33) + middle + String(repeating: close, count: 33)
+            #expect(fault(deepest) == nil)
+            #expect(fault(deeper) == .tooDeep)
+        }
+        #expect(fault(String(repeating: "[", count: 100_000)) == .tooDeep)
+    }
+
+    @Test func `every prefix of a text is refused`() {
+        let text = Array(
+            "{\"a\":[1,-2.5e3,{\"b\":\"x\\u00e9\\ud834\\udd1e\"}],\"c\":true,\"d\":null}".utf8)
+        #expect(fault(text) == nil)
+        for count in 0..<text.count { #expect(fault(Array(text[..<count])) != nil) }
+    }
+
+    @Test func `escape sequences are decoded`() throws {
+        let bytes = Array("\"\\u0061\\\\\\\"\\/\\b\\f\\n\\r\\t\\u00e9\\ud834\\udd1eé\"".utf8)
+        var reader = JSONReader()
+        guard case .text(let text) = try reader.value(bytes.span) else {
+            Issue.record("not a string")
+            return
+        }
+        #expect(
+            String(decoding: text.decoded(bytes.span), as: UTF8.self) == "a\\\"/\u{8}\u{C}\n\r\té𝄞é"
+        )
+    }
+
+    @Test func `a name is equal however it is escaped, and only to the same bytes`() throws {
+        for (spelling, isEqual) in [
+            ("\"token\"", true), ("\"t\\u006fken\"", true),
+            ("\"\\u0074\\u006f\\u006b\\u0065\\u006e\"", true),
+            ("\"Token\"", false), ("\"token \"", false), ("\"toke\"", false),
+            ("\"to\\u212aen\"", false),
+        ] {
+            let bytes = Array(spelling.utf8)
+            var reader = JSONReader()
+            guard case .text(let text) = try reader.value(bytes.span) else {
+                Issue.record("not a string")
+                continue
+            }
+            #expect(text.equals("token", bytes.span) == isEqual, "\(spelling)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("0", 0), ("9007199254740991", 9_007_199_254_740_991),
+            ("9223372036854775807", Int.max), ("9223372036854775808", nil), ("-1", nil),
+            ("1.0", nil),
+            ("1e2", nil), ("99999999999999999999999999", nil),
+        ] as [(String, Int?)])
+    func `integers are read exactly or not at all`(text: String, value: Int?) throws {
+        let bytes = Array(text.utf8)
+        var reader = JSONReader()
+        guard case .number(let number) = try reader.value(bytes.span) else {
+            Issue.record("not a number")
+            return
+        }
+        #expect(number.nonNegativeInteger(bytes.span) == value)
+    }
+
+    @Test(
+        arguments: [
+            ("1637027957", 1_637_027_957), ("1637027957.5", 1_637_027_957.5), ("-1", -1),
+            ("1e3", 1000),
+            ("1e400", nil), ("-1e400", nil), ("9007199254740993", 9_007_199_254_740_992),
+        ] as [(String, Double?)])
+    func `numbers are read as the nearest double`(text: String, value: Double?) throws {
+        let bytes = Array(text.utf8)
+        var reader = JSONReader()
+        guard case .number(let number) = try reader.value(bytes.span) else {
+            Issue.record("not a number")
+            return
+        }
+        #expect(number.double(bytes.span) == value)
+    }
+}

@@ -1,0 +1,26 @@
+import CoreAPIKit
+import Testing
+
+@Suite struct JSONWriterTests {
+    @Test func `what is written reads back as the same text`() throws {
+        let texts = ["", "plain", "\"quoted\" and \\", "line\nbreak\ttab\u{0}\u{1F}", "é漢𝄞", "/"]
+        for original in texts {
+            var writer = JSONWriter()
+            writer.text(original)
+            let bytes = writer.bytes
+            var reader = JSONReader()
+            guard case .text(let text) = try reader.value(bytes.span) else {
+                Issue.record("not a string")
+                continue
+            }
+            try reader.end(bytes.span)
+            #expect(String(decoding: text.decoded(bytes.span), as: UTF8.self) == original)
+        }
+    }
+
+    @Test func `control characters are escaped`() {
+        var writer = JSONWriter()
+        writer.text("\u{1}\n\"\\")
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == "\"\\u0001\\u000a\\\"\\\\\"")
+    }
+}
