@@ -49,7 +49,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIKitTests",
-            dependencies: ["CoreAPIKit", "CoreAPIServer"],
+            dependencies: [
+                "CoreAPIKit", "CoreAPIServer",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
     ]
 )

@@ -9,18 +9,20 @@ enum Command: Equatable {
 
     /// - Parameter arguments: without the program's name.
     init(_ arguments: [String]) throws(UsageError) {
+        let rest = arguments.dropFirst()
         switch arguments.first {
         case nil: self = .serve
         case "--help", "-h", "help": self = .help
         case "--version": self = .version
+        case "token" where rest != ["--help"]: self = .token(try TokenArguments(rest))
         case "token":
-            let rest = arguments.dropFirst()
-            self = rest == ["--help"] ? .help : .token(try TokenArguments(rest))
+            self = .help
+            return
         case let argument?:
             throw UsageError(reason: "\"\(argument)\" is neither an option nor a command")
         }
-        if self == .version || self == .help, arguments.count > 2 {
-            throw UsageError(reason: "\"\(arguments[1])\" is too much")
+        if self == .help || self == .version, let second = rest.first {
+            throw UsageError(reason: "\"\(second)\" is too much")
         }
     }
 

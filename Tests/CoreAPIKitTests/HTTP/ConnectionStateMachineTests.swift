@@ -1,0 +1,192 @@
+import CoreAPIKit
+import Testing
+
+@testable import CoreAPIServer
+
+/// The connection's life between requests: deadlines, expectations, refusals, the end of the server.
+@Suite struct ConnectionStateMachineTests {
+    private let start = MonotonicTime(nanoseconds: 1_000_000_000)
+    private let limits = HTTPLimits()
+
+    private func after(_ milliseconds: Int) -> MonotonicTime {
+        start.advanced(byMilliseconds: milliseconds)
+    }
+
+    private func machine(_ text: String = "") -> ConnectionStateMachine {
+        var machine = ConnectionStateMachine(limits: limits, now: start)
+        feed(text, &machine, start)
+        return machine
+    }
+
+    private func feed(_ text: String, _ machine: inout ConnectionStateMachine, _ now: MonotonicTime)
+    {
+        guard !text.isEmpty else { return }
+        machine.input += Array(text.utf8)
+        machine.received(text.utf8.count, now: now)
+    }
+
+    /// An action in a word or two.
+    private func word(_ action: ConnectionStateMachine.Action) -> String {
+        switch action {
+        case .read(let until): "read until \((until.nanoseconds - start.nanoseconds) / 1_000_000)"
+        case .decideOnExpectation: "decide"
+        case .respond: "respond"
+        case .refuse(let refusal): "refuse \(refusal)"
+        case .linger: "linger"
+        case .close: "close"
+        }
+    }
+
+    private let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    @Test func `a connection without a byte idles, and is closed without a word`() {
+        var machine = machine()
+        #expect(word(machine.next(now: start)) == "read until 75000")
+        #expect(word(machine.deadlinePassed()) == "close")
+        #expect(word(machine.next(now: after(75_000))) == "close")
+    }
+
+    @Test func `a head has its time from its first byte on, and more bytes do not lengthen it`() {
+        var machine = machine()
+        #expect(word(machine.next(now: start)) == "read until 75000")
+        feed("G", &machine, after(50_000))
+        #expect(word(machine.next(now: after(50_000))) == "read until 60000")
+        feed("ET / HTTP/1.1\r\n", &machine, after(59_000))
+        #expect(word(machine.next(now: after(59_000))) == "read until 60000")
+        #expect(word(machine.deadlinePassed()) == "refuse timedOut")
+        machine.responded(now: after(60_000))
+        #expect(word(machine.next(now: after(60_000))) == "linger")
+    }
+
+    @Test func `a body has its time from the end of the head on`() {
+        for fields in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
+            var machine = machine("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n")
+            #expect(word(machine.next(now: after(2_000))) == "read until 12000")
+            feed("1", &machine, after(11_000))
+            #expect(word(machine.next(now: after(11_000))) == "read until 12000")
+            #expect(word(machine.deadlinePassed()) == "refuse timedOut")
+        }
+    }
+
+    @Test
+    func `between requests the connection idles; a request begun in advance has a head's time`() {
+        var machine = machine(get)
+        #expect(word(machine.next(now: start)) == "respond")
+        machine.responded(now: after(100))
+        #expect(word(machine.next(now: after(100))) == "read until 75100")
+        feed(get + "GET /", &machine, after(200))
+        #expect(word(machine.next(now: after(200))) == "respond")
+        machine.responded(now: after(300))
+        #expect(word(machine.next(now: after(300))) == "read until 10300")
+    }
+
+    @Test func `a caller that holds its body back is asked for it once (RFC 9110 §10.1.1)`() {
+        var machine = machine(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        #expect(word(machine.next(now: start)) == "decide")
+        #expect(word(machine.next(now: start)) == "read until 10000")
+        feed("a", &machine, after(1))
+        #expect(word(machine.next(now: after(1))) == "respond")
+        #expect(!machine.closesAfterResponse)
+    }
+
+    @Test func `a body that is on its way needs no 100`() {
+        var machine = machine(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\na")
+        #expect(word(machine.next(now: start)) == "read until 10000")
+        feed("b", &machine, after(1))
+        #expect(word(machine.next(now: after(1))) == "respond")
+    }
+
+    @Test func `a final answer instead of a 100 is the connection's last`() {
+        var machine = machine(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        #expect(word(machine.next(now: start)) == "decide")
+        machine.expectationRejected()
+        #expect(machine.closesAfterResponse)
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "linger")
+    }
+
+    @Test func `HTTP 1.0 gets no 100`() {
+        var machine = machine(
+            "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+        #expect(word(machine.next(now: start)) == "read until 10000")
+    }
+
+    @Test
+    func
+        `after a refusal the connection lingers: writes no more, reads a bounded amount, for a bounded time`()
+    {
+        var machine = machine("x\r\n")
+        #expect(word(machine.next(now: start)).hasPrefix("refuse malformed"))
+        #expect(machine.closesAfterResponse)
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "linger")
+        #expect(word(machine.next(now: start)) == "read until 2000")
+        feed(String(repeating: "x", count: 100_000), &machine, after(1))
+        #expect(machine.input.isEmpty)
+        #expect(word(machine.next(now: after(1))) == "read until 2000")
+        feed(String(repeating: "x", count: 200_000), &machine, after(2))
+        #expect(word(machine.next(now: after(2))) == "close")
+    }
+
+    @Test func `lingering ends with the caller, or with its time`() {
+        var left = machine("x\r\n")
+        _ = left.next(now: start)
+        left.responded(now: start)
+        #expect(word(left.next(now: start)) == "linger")
+        left.inputEnded()
+        #expect(word(left.next(now: start)) == "close")
+        var late = machine("x\r\n")
+        _ = late.next(now: start)
+        late.responded(now: start)
+        _ = late.next(now: start)
+        #expect(word(late.deadlinePassed()) == "close")
+    }
+
+    @Test func `a half-closed caller gets its answers`() {
+        var machine = machine(get + get)
+        machine.inputEnded()
+        #expect(word(machine.next(now: start)) == "respond")
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "respond")
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "close")
+    }
+
+    @Test
+    func `a server that ends closes what idles, and answers what has begun for the last time`() {
+        var idle = machine()
+        #expect(word(idle.next(now: start)) == "read until 75000")
+        idle.drain()
+        #expect(word(idle.next(now: start)) == "close")
+
+        var begun = machine("GET / HTTP/1.1\r\nHost")
+        _ = begun.next(now: start)
+        begun.drain()
+        #expect(word(begun.next(now: start)) == "read until 10000")
+        feed(": a\r\n\r\n" + get, &begun, after(1))
+        #expect(word(begun.next(now: after(1))) == "respond")
+        #expect(begun.closesAfterResponse)
+        begun.responded(now: after(1))
+        #expect(word(begun.next(now: after(1))) == "linger")
+
+        var answering = machine(get)
+        #expect(word(answering.next(now: start)) == "respond")
+        answering.drain()
+        #expect(answering.closesAfterResponse)
+    }
+
+    @Test func `an idle connection gives back a buffer that has grown`() {
+        var machine = machine(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n"
+                + String(repeating: "a", count: 16_000))
+        #expect(word(machine.next(now: start)) == "respond")
+        machine.responded(now: start)
+        machine.idles()
+        #expect(machine.input.capacity <= limits.keptBytesMax)
+    }
+
+    @Test func `the bounds agree with each other`() { HTTPLimits().check() }
+}

@@ -1,0 +1,68 @@
+import CoreAPIKit
+import Testing
+
+@testable import CoreAPIServer
+
+@Suite struct ResponseEncoderTests {
+    private func text(
+        _ response: Response, omitsBody: Bool = false,
+        _ persistence: ResponseEncoder.Persistence = .implied, at seconds: Int64 = 784_111_777
+    ) -> String {
+        var encoder = ResponseEncoder()
+        var output: [UInt8] = []
+        encoder.append(
+            response, to: &output, omitsBody: omitsBody, persistence,
+            now: UnixTime(seconds: seconds))
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    @Test func `an answer has a date, a type and a length`() {
+        let response = Response(status: .ok, contentType: .json, body: Array("{}".utf8))
+        #expect(
+            text(response)
+                == "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+    }
+
+    @Test func `HEAD has the fields and not the body (RFC 9110 §9.3.2)`() {
+        let response = Response(status: .ok, contentType: .json, body: Array("{}".utf8))
+        #expect(text(response, omitsBody: true).hasSuffix("Content-Length: 2\r\n\r\n"))
+    }
+
+    @Test func `204 has no length (RFC 9110 §8.6)`() {
+        let answer = text(Response(status: .noContent, allow: "GET"))
+        #expect(!answer.contains("Content-Length"))
+        #expect(answer.contains("\r\nAllow: GET\r\n"))
+    }
+
+    @Test func `how the connection goes on is said where it is not implied`() {
+        let response = Response(status: .ok)
+        #expect(!text(response).contains("Connection"))
+        #expect(text(response, .close).contains("\r\nConnection: close\r\n"))
+        #expect(text(response, .keepAlive).contains("\r\nConnection: keep-alive\r\n"))
+    }
+
+    @Test(
+        arguments: [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_827_696, "Tue, 29 Feb 2000 12:34:56 GMT"),
+            (4_102_444_799, "Thu, 31 Dec 2099 23:59:59 GMT"),
+        ] as [(Int64, String)])
+    func `a date is in the format of RFC 9110 §5.6.7`(seconds: Int64, date: String) {
+        #expect(HTTPDate.text(UnixTime(seconds: seconds)) == date)
+    }
+
+    @Test func `the date follows the clock`() {
+        var encoder = ResponseEncoder()
+        var output: [UInt8] = []
+        for second: Int64 in [10, 10, 11] {
+            encoder.append(
+                Response(status: .ok), to: &output, omitsBody: false, .implied,
+                now: UnixTime(seconds: second))
+        }
+        let dates = String(decoding: output, as: UTF8.self).split(separator: "\r\n").filter {
+            $0.hasPrefix("Date")
+        }
+        #expect(dates.map { $0.suffix(6) } == ["10 GMT", "10 GMT", "11 GMT"])
+    }
+}

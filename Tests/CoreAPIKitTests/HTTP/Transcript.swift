@@ -1,0 +1,96 @@
+import CoreAPIKit
+
+@testable import CoreAPIServer
+
+/// What a connection's machine does with bytes, as lines to compare: each request that it hands on,
+/// each refusal, and its end.
+struct Transcript {
+    /// `POST /transaction {…}`, `refuse …`, `linger`, `close`, `waits`.
+    private(set) var lines: [String] = []
+
+    private var machine: ConnectionStateMachine
+    private let now = MonotonicTime(nanoseconds: 1_000_000_000)
+
+    /// The machine's answer to bytes that arrive in these pieces, after which the caller sends
+    /// nothing more, or keeps silent.
+    init(_ pieces: [ArraySlice<UInt8>], thenEnds: Bool, limits: HTTPLimits = HTTPLimits()) {
+        machine = ConnectionStateMachine(limits: limits, now: now)
+        for piece in pieces {
+            guard run() else { return }
+            machine.input += piece
+            machine.received(piece.count, now: now)
+        }
+        guard run() else { return }
+        if thenEnds {
+            machine.inputEnded()
+            _ = run()
+        } else {
+            lines.append("waits")
+        }
+    }
+
+    /// Goes on until the machine wants to read; false once it is closed.
+    private mutating func run() -> Bool {
+        while true {
+            switch machine.next(now: now) {
+            case .read: return true
+            case .decideOnExpectation: break
+            case .respond(let head, let body):
+                lines.append(describe(head, body))
+                machine.responded(now: now)
+            case .refuse(let refusal):
+                lines.append("refuse \(refusal)")
+                machine.responded(now: now)
+            case .linger: lines.append("linger")
+            case .close:
+                lines.append("close")
+                return false
+            }
+        }
+    }
+
+    private func describe(_ head: RequestHead, _ body: ConnectionStateMachine.Body) -> String {
+        let content: [UInt8] =
+            switch body {
+            case .inPlace(let range): Array(machine.input[range])
+            case .decoded(let decoded): decoded
+            }
+        var path = "*"
+        if case .path(let range) = head.target {
+            path = String(decoding: machine.input[range], as: UTF8.self)
+        }
+        return "\(head.method.rawValue) \(path) \(String(decoding: content, as: UTF8.self))"
+    }
+
+    /// The lines for these bytes whole, after checking that every split into two, and one byte at a
+    /// time, gives the same.
+    static func lines(
+        _ text: String, thenEnds: Bool = true, limits: HTTPLimits = HTTPLimits(),
+        differently: (String) -> Void
+    ) -> [String] {
+        lines(Array(text.utf8), thenEnds: thenEnds, limits: limits, differently: differently)
+    }
+
+    static func lines(
+        _ bytes: [UInt8], thenEnds: Bool = true, limits: HTTPLimits = HTTPLimits(),
+        differently: (String) -> Void
+    ) -> [String] {
+        let whole = Transcript([bytes[...]], thenEnds: thenEnds, limits: limits).lines
+        // Every position of a long input would take long; its ends and a sample do.
+        let step = bytes.count > 2_000 ? 97 : 1
+        for index in stride(from: 0, through: bytes.count, by: step) {
+            let split = Transcript(
+                [bytes[..<index], bytes[index...]].filter { !$0.isEmpty }, thenEnds: thenEnds,
+                limits: limits
+            ).lines
+            if split != whole { differently("split at \(index): \(split), whole: \(whole)") }
+        }
+        if bytes.count <= 20_000 {
+            let single = Transcript(
+                bytes.indices.map { bytes[$0...$0] }, thenEnds: thenEnds, limits: limits
+            ).lines
+            if single != whole { differently("byte by byte: \(single), whole: \(whole)") }
+        }
+        return whole
+    }
+}

@@ -1,0 +1,94 @@
+import Testing
+
+@testable import CoreAPIKit
+
+@Suite struct RQJobTests {
+    private func transaction(amount: Int = 1_000, userID: Int = 1) -> Transaction {
+        Transaction(
+            id: TransactionID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
+            amount: Amount(amount)!,
+            currency: CurrencyCode("USD")!, userID: userID,
+            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))
+    }
+
+    private func words(_ command: RedisCommand) throws -> [[String]] {
+        let reader = RedisReplyReader()
+        reader.feed(command.bytes.span)
+        var commands: [[String]] = []
+        while case .array(let words)? = try reader.next() {
+            commands.append(
+                words.map { word in
+                    guard case .bulk(let bytes) = word else { return "?" }
+                    return String(decoding: bytes, as: UTF8.self)
+                })
+        }
+        return commands
+    }
+
+    @Test func `a job is a hash, and then its id in the list, as one step`() throws {
+        let job = RQJob(transaction(), queue: "default")
+        let commands = try words(job.commands)
+        #expect(commands.map(\.first) == ["MULTI", "SADD", "HSET", "RPUSH", "EXEC"])
+        #expect(job.commands.replyCount == 5)
+        #expect(commands[1] == ["SADD", "rq:queues", "rq:queue:default"])
+        #expect(
+            commands[3] == ["RPUSH", "rq:queue:default", "01234567-89ab-4def-bedc-ba9876543210"])
+        #expect(commands[2][1] == "rq:job:01234567-89ab-4def-bedc-ba9876543210")
+        var fields: [String: String] = [:]
+        for index in stride(from: 2, to: commands[2].count, by: 2) {
+            fields[commands[2][index]] = commands[2][index + 1]
+        }
+        #expect(fields.removeValue(forKey: "data")?.isEmpty == false)
+        #expect(
+            fields == [
+                "created_at": "2021-11-04T11:57:11.123456Z",
+                "enqueued_at": "2021-11-04T11:57:11.123456Z",
+                "description": "__main__.make_transaction(amount=1000, currency='USD', user_id=1)",
+                "origin": "default", "status": "queued", "timeout": "180", "started_at": "",
+                "ended_at": "",
+                "last_heartbeat": "", "worker_name": "", "success_callback_name": "",
+                "failure_callback_name": "",
+            ])
+    }
+
+    @Test func `the call is pickled by protocol 2, literally`() {
+        let text = { (text: String) -> [UInt8] in
+            [0x58, UInt8(text.utf8.count), 0, 0, 0] + Array(text.utf8)
+        }
+        var expected: [UInt8] = [0x80, 0x02, 0x28]
+        expected += text("__main__.make_transaction")
+        expected += [0x4E, 0x29, 0x7D, 0x28]
+        expected += text("user_id") + [0x4B, 1]
+        expected += text("amount") + [0x4D, 0xE8, 0x03]
+        expected += text("currency") + text("USD")
+        expected += [0x75, 0x74, 0x2E]
+        #expect(RQJob(transaction(), queue: "default").pickle == expected)
+    }
+
+    @Test(
+        arguments: [
+            (0, [0x4B, 0]), (255, [0x4B, 0xFF]), (256, [0x4D, 0, 1]), (65_535, [0x4D, 0xFF, 0xFF]),
+            (65_536, [0x4A, 0, 0, 1, 0]), (2_147_483_647, [0x4A, 0xFF, 0xFF, 0xFF, 0x7F]),
+            (2_147_483_648, [0x8A, 5, 0, 0, 0, 0x80, 0]),
+            (549_755_813_887, [0x8A, 5, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]),
+            (549_755_813_888, [0x8A, 6, 0, 0, 0, 0, 0x80, 0]),
+            (9_007_199_254_740_991, [0x8A, 7, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x1F]),
+        ] as [(Int, [UInt8])])
+    func `an integer takes the narrowest opcode`(value: Int, bytes: [UInt8]) {
+        var pickle = Pickle()
+        pickle.integer(value)
+        #expect(pickle.finished() == [0x80, 0x02] + bytes + [0x2E])
+    }
+
+    @Test func `a stream entry has five fields`() throws {
+        let command = StreamEntry(transaction()).command(key: "a:b")
+        #expect(
+            try words(command) == [
+                [
+                    "XADD", "a:b", "*", "id", "01234567-89ab-4def-bedc-ba9876543210", "amount",
+                    "1000", "currency",
+                    "USD", "user_id", "1", "created_at", "2021-11-04T11:57:11.123456Z",
+                ]
+            ])
+    }
+}
