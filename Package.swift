@@ -2,7 +2,8 @@
 
 import PackageDescription
 
-/// The settings of every target: the strictest that the compiler has, so that a warning is an error.
+/// The settings of every target: the strictest that the compiler has, so that a warning is an
+/// error.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),

@@ -36,7 +36,7 @@ struct Configuration {
     static let drainTimeoutMilliseconds = 30_000
 
     /// - Parameters:
-    ///   - environment: a variable's bytes; nil if it is not set. One that is empty counts as not set.
+    ///   - environment: a variable's bytes; nil, or none, if it is not set.
     ///   - cores: how many threads there are without `THREADS`.
     init(
         environment: @escaping (String) -> [UInt8]?, cores: Int

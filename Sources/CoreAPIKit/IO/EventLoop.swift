@@ -8,8 +8,8 @@ internal import Synchronization
 /// lives and dies on one thread and shares nothing. A turn of the loop is: run the jobs, flush what
 /// they gathered, wait for events, call their handlers.
 ///
-/// Sendable by discipline: all but `enqueue`, `submit`, `stop` and `isCurrent` is called on the loop's
-/// own thread, or before it runs, which debug builds check.
+/// Sendable by discipline: all but `enqueue`, `submit`, `stop` and `isCurrent` is called on the
+/// loop's own thread, or before it runs, which debug builds check.
 @safe package final class EventLoop: TaskExecutor, @unchecked Sendable {
     // The loop's thread alone touches these.
     private var handlers: [(any EventHandler)?] = []
@@ -128,8 +128,8 @@ internal import Synchronization
         flushing.append(handler)
     }
 
-    /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call. Returns
-    /// how many came, 0 at the end of the stream; nil if there is nothing yet.
+    /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call.
+    /// Returns how many came, 0 at the end of the stream; nil if there is nothing yet.
     func read(
         _ socket: borrowing Socket, _ body: (Span<UInt8>) -> Void
     ) throws(SystemError) -> Int? {

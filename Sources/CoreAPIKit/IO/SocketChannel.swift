@@ -1,7 +1,7 @@
 /// A connected socket for one task of its loop: it reads, writes, and waits with a deadline.
 ///
-/// Sendable by discipline: it is used on its loop's thread alone. One task waits at a time. The channel is closed by `close`, not by letting go of it, since the
-/// loop knows it until then.
+/// Sendable by discipline: it is used on its loop's thread alone. One task waits at a time. The
+/// channel is closed by `close`, not by letting go of it, since the loop knows it until then.
 package final class SocketChannel: EventHandler, @unchecked Sendable {
     /// How a wait ended.
     package enum Wakeup {

@@ -21,8 +21,8 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The one way of this package into the kernel.
 enum SystemCall {
-    /// Makes a call again while a signal interrupts it. Nil if it would block, or, for `connect`, is
-    /// in progress. A descriptor that is none, or memory that is not ours, is our own mistake.
+    /// Makes a call again while a signal interrupts it. Nil if it would block, or, for `connect`,
+    /// is in progress. A descriptor that is none, or memory that is not ours, is our own mistake.
     static func run<Value: FixedWidthInteger>(
         _ name: String, _ body: () -> Value
     ) throws(SystemError) -> Value? {

@@ -1,7 +1,7 @@
 /// The active codes of ISO 4217, as its maintenance agency published them on 2026-01-01.
 ///
-/// The figures come from the PyPI package iso4217 (1.16.20260101), which carries the agency's table;
-/// scripts/check-currencies.py compares every line with that package, and with a second one.
+/// The figures come from the PyPI package iso4217 (1.16.20260101), which carries the agency's
+/// table; scripts/check-currencies.py compares every line with that package, and with a second one.
 enum CurrencyTable {
     struct Entry: Sendable {
         let code: StaticString

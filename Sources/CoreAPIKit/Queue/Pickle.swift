@@ -6,10 +6,10 @@
 ///     4b u8            BININT1            0…255
 ///     4d u16           BININT2            little-endian, …65535
 ///     4a i32           BININT             little-endian, …2^31-1
-///     8a n bytes       LONG1              n bytes of two's complement, little-endian, no more than needed
+///     8a n bytes       LONG1              n bytes of two's complement, little-endian, minimal
 ///     4e               NONE
 ///     29  7d           EMPTY_TUPLE, EMPTY_DICT
-///     75               SETITEMS           names and values since the last mark, into the dictionary
+///     75               SETITEMS           of names and values since the last mark
 ///     74               TUPLE              of everything since the last mark
 ///     2e               STOP
 struct Pickle {

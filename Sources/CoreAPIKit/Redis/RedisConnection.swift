@@ -9,8 +9,8 @@ package final class RedisConnection: Sendable {
     private let handler: RedisConnectionHandler
     private let ownsLoop: Bool
 
-    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes; until
-    /// then, and while Redis is away, commands wait for it.
+    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
+    /// until then, and while Redis is away, commands wait for it.
     package init(url: RedisURL, on loop: EventLoop, limits: RedisLimits, logger: Logger) {
         self.loop = loop
         ownsLoop = false
@@ -58,8 +58,8 @@ package final class RedisConnection: Sendable {
         return handler.isReady
     }
 
-    /// Sends the commands and returns the last reply, once all have one. If one of the replies is an
-    /// error, the first error is thrown.
+    /// Sends the commands and returns the last reply, once all have one. If one of the replies is
+    /// an error, the first error is thrown.
     package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
         let result = await Suspension.value { waiter in
             if loop.isCurrent {

@@ -3,8 +3,8 @@ internal import DequeModule
 /// What a connection to Redis does, without a socket, a clock or a wait: events in, actions out.
 ///
 /// Commands are answered in the order in which they were sent. One that was wholly sent when the
-/// connection breaks may have been executed (`RedisFailure.mayBeExecuted`); every other one stays in
-/// the backlog for the next connection, until its deadline: Redis executes no part of a command.
+/// connection breaks may have been executed (`RedisFailure.mayBeExecuted`); every other one stays
+/// in the backlog for the next connection, until its deadline: Redis executes no part of a command.
 ///
 /// `Waiter` is what waits for a reply: a continuation in the program, a number in a test.
 package struct RedisConnectionStateMachine<Waiter> {

@@ -100,7 +100,8 @@ internal import CHiredis
         return unsafe functions
     }()
 
-    /// hiredis wants an object for each value, and does nothing but pass it on: any address but nil.
+    /// hiredis wants an object for each value, and does nothing but pass it on: any address but
+    /// nil.
     nonisolated(unsafe) private static let token = unsafe UnsafeMutableRawPointer(bitPattern: 1)
 
     private static func assembly(_ task: UnsafePointer<redisReadTask>?) -> Assembly {

@@ -44,7 +44,8 @@ enum ClaimsSet {
     ) throws(TokenError) {
         switch (object.value("aud", bytes), policy.audience) {
         case (nil, nil): break
-        // RFC 7519 §4.1.3: a token for somebody else, or, where an audience is asked for, for nobody.
+        // RFC 7519 §4.1.3: a token for somebody else, or, where an audience is asked for, for
+        // nobody.
         case (.some, nil), (nil, .some): throw .claimInvalid(.audience)
         case (let value?, let audience?):
             guard names(audience, value, bytes) else { throw .claimInvalid(.audience) }

@@ -1,7 +1,8 @@
 /// The header of a signed token (RFC 7515 §4).
 enum JOSEHeader {
-    /// Throws unless the header says `"alg":"HS256"` and asks for nothing that this service does not
-    /// do. Members that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are not looked at.
+    /// Throws unless the header says `"alg":"HS256"` and asks for nothing that this service does
+    /// not do. Members that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are not looked
+    /// at.
     static func check(_ bytes: Span<UInt8>) throws(TokenError) {
         guard let header = TokenObject(bytes) else { throw .malformed(.headerNotObject) }
         // `none` in any case, and every other algorithm, ends here (RFC 8725 §3.1).

@@ -1,6 +1,7 @@
 /// The JSON object that is a token's header or payload, as offsets into its bytes.
 ///
-/// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe another.
+/// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe
+/// another.
 struct TokenObject {
     /// More members than any token has; a bound on the work that an unsigned header can cause.
     static let membersMax = 64

@@ -1,7 +1,7 @@
 internal import CoreAPIKit
 
-/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, as one
-/// task on its loop.
+/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, as
+/// one task on its loop.
 final class Connection: @unchecked Sendable {
     private let channel: SocketChannel
     private let worker: Worker

@@ -1,7 +1,7 @@
 internal import CoreAPIKit
 
-/// What a connection with a caller does, without a socket, a clock or a wait: `next` says what is to
-/// be done, the other functions tell what has happened.
+/// What a connection with a caller does, without a socket, a clock or a wait: `next` says what is
+/// to be done, the other functions tell what has happened.
 ///
 /// One request is answered at a time, so pipelined answers leave in order (RFC 9112 §9.3.2).
 struct ConnectionStateMachine {
@@ -25,8 +25,8 @@ struct ConnectionStateMachine {
     enum Action {
         /// Wait for bytes, and call `received`, `inputEnded` or `deadlinePassed`.
         case read(until: MonotonicTime)
-        /// The caller holds its body back: send `100 Continue`, or call `expectationRejected`, answer
-        /// the request and call `responded`.
+        /// The caller holds its body back: send `100 Continue`, or call `expectationRejected`,
+        /// answer the request and call `responded`.
         case decideOnExpectation(RequestHead)
         /// Answer the request, and call `responded`.
         case respond(RequestHead, Body)
@@ -181,8 +181,8 @@ struct ConnectionStateMachine {
         }
     }
 
-    /// The request is answered without its body. Since that may come all the same, the answer is the
-    /// connection's last (RFC 9110 §10.1.1).
+    /// The request is answered without its body. Since that may come all the same, the answer is
+    /// the connection's last (RFC 9110 §10.1.1).
     mutating func expectationRejected() {
         state = .refusing
         closesAfterResponse = true

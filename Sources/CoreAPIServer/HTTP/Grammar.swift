@@ -60,8 +60,8 @@ enum Grammar {
         return nil
     }
 
-    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs no
-    /// percent-encoding, and percent-encoded bytes.
+    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
+    /// no percent-encoding, and percent-encoded bytes.
     static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var index = range.lowerBound
         while index < range.upperBound {
@@ -82,8 +82,8 @@ enum Grammar {
         return true
     }
 
-    /// Whether the range is `uri-host [ ":" port ]` (RFC 9110 §7.2), and the host not empty: no user,
-    /// no path, no list.
+    /// Whether the range is `uri-host [ ":" port ]` (RFC 9110 §7.2), and the host not empty: no
+    /// user, no path, no list.
     static func isAuthority(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard let first = range.first else { return false }
         var hostEnd = first

@@ -47,7 +47,8 @@ enum RequestLine {
         return nil
     }
 
-    /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone have.
+    /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
+    /// have.
     private static func parseTarget(
         _ target: Range<Int>, _ bytes: Span<UInt8>, _ method: HTTPMethod
     ) throws(HTTPRefusal) -> RequestHead.Target {

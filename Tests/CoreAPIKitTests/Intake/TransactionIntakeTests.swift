@@ -44,7 +44,7 @@ import Testing
         " {\"token\":\"alice\" , \"currency\":\"USD\",\n\"amount\":100 } ",
         "{\"amount\":100,\"currency\":\"\\u0055SD\",\"token\":\"al\\u0069ce\"}",
         "{\"\\u0061mount\":\"\\u0031\\u00300\",\"currency\":\"USD\",\"token\":\"alice\"}",
-        "{\"amount\":100,\"currency\":\"USD\",\"token\":\"alice\",\"more\":[{\"amount\":-1}],\"x\":1,\"x\":2}",
+        "{\"amount\":100,\"currency\":\"USD\",\"token\":\"alice\",\"x\":[{\"amount\":-1}],\"x\":2}",
     ])
     func `a JSON body becomes a queued transaction`(json: String) async throws {
         let accepted = try await intake.accept(json: Array(json.utf8))

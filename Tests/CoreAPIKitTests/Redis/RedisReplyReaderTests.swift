@@ -13,7 +13,8 @@ import Testing
     }
 
     private let wire = Array(
-        "+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n*3\r\n:1\r\n*2\r\n+a\r\n$0\r\n\r\n-ERR x\r\n$1\r\nz\r\n"
+        ("+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n"
+            + "*3\r\n:1\r\n*2\r\n+a\r\n$0\r\n\r\n-ERR x\r\n$1\r\nz\r\n")
             .utf8)
 
     private var expected: [RedisReply] {
@@ -85,7 +86,8 @@ import Testing
         #expect(command.replyCount == 2)
         let expected =
             Array(
-                "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$20\r\na value of 20 bytes.\r\n*2\r\n$4\r\nECHO\r\n$4\r\n"
+                ("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$20\r\na value of 20 bytes.\r\n"
+                    + "*2\r\n$4\r\nECHO\r\n$4\r\n")
                     .utf8)
             + [0, 13, 10, 255, 13, 10]
         #expect(command.bytes == expected)

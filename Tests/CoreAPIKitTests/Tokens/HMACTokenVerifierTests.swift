@@ -1,13 +1,15 @@
 import CoreAPIKit
 import Testing
 
-/// The checklist of RFC 7515, 7518, 7519 and 8725, line by line. Every token here is signed with the
-/// right secret unless the test is about the signature, so that each fails for its own reason.
+/// The checklist of RFC 7515, 7518, 7519 and 8725, line by line. Every token here is signed with
+/// the right secret unless the test is about the signature, so that each fails for its own reason.
 @Suite struct HMACTokenVerifierTests {
     private static let secret = "secret"
     private static let header = #"{"typ":"JWT","alg":"HS256"}"#
     private let now = UnixTime(seconds: 1_700_000_000)
-    private let issuer = try! TokenIssuer(secret: secret)
+    private let issuer: TokenIssuer
+
+    init() throws { issuer = try TokenIssuer(secret: Self.secret) }
 
     private func claims(_ more: String = "", exp: String = "1700000030") -> String {
         #"{"user_id":1,"username":"alice","enabled":true,"exp":\#(exp)\#(more)}"#
@@ -56,10 +58,12 @@ import Testing
     }
 
     @Test func `a token that PyJWT 2 made is believed`() throws {
-        // jwt.encode({"user_id": 1, "username": "alice", "enabled": True, "exp": 1700000030}, "secret")
+        // jwt.encode({"user_id": 1, "username": "alice", "enabled": True, "exp": 1700000030},
+        // "secret")
         let text =
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
-            + "eyJ1c2VyX2lkIjoxLCJ1c2VybmFtZSI6ImFsaWNlIiwiZW5hYmxlZCI6dHJ1ZSwiZXhwIjoxNzAwMDAwMDMwfQ."
+            + "eyJ1c2VyX2lkIjoxLCJ1c2VybmFtZSI6ImFsaWNlIiwiZW5hYmxlZCI6dHJ1ZSwi"
+            + "ZXhwIjoxNzAwMDAwMDMwfQ."
             + "D-oh8te-s8PWBKC_dIKCDGgFmk74-YAmJVtwquGYTUk"
         #expect(try HMACTokenVerifier(secret: "secret").verify(text, at: now).userID == 1)
     }
@@ -73,7 +77,8 @@ import Testing
         let key = try #require(decoded)
         let text =
             "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
-            + ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+            + ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+            + "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
             + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
         #expect(throws: TokenError.claimInvalid(.userID)) {
             try HMACTokenVerifier(secret: key).verify(text, at: UnixTime(seconds: 1_300_000_000))

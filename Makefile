@@ -1,0 +1,49 @@
+# Core API: what can be made here. `make help` prints this list.
+#
+#   run        install what is missing, start Redis if none answers, build, run the server
+#   connector  run a python-rq worker that prints the transactions it processes
+#   test       install what is missing, then every test
+#   build      the release binary: .build/release/core-api
+#   check      every gate (format, style, figures, binary), then every test
+#   gates      the gates alone
+#   format     rewrite the Swift sources as .swift-format says
+#   clean      stop the Redis that `make run` started, remove what was built
+
+.PHONY: help run connector test build check gates format clean
+.DEFAULT_GOAL := help
+
+SOURCES := Package.swift Sources Tests docs/examples
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run:
+	@scripts/run.sh
+
+connector:
+	@scripts/connector.sh
+
+test:
+	@scripts/setup.sh build test
+	swift build --build-tests
+	swift test --skip-build
+
+build:
+	@scripts/setup.sh build
+	swift build -c release --product core-api
+
+check: gates test
+
+gates: build
+	@scripts/setup.sh check
+	swift format lint --strict --recursive --parallel $(SOURCES)
+	python3 scripts/check-style.py
+	.run/check/bin/python scripts/check-currencies.py
+	scripts/check-binary.sh
+
+format:
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+clean:
+	@scripts/stop-redis.sh
+	rm -rf .build .build-* .run

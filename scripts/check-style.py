@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The rules of style that no compiler checks: sizes, and which file may do what.
+
+Each violation is one line, `path:line: what is wrong`; the last line has the figures.
+"""
+
+import pathlib
+import re
+import statistics
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+LINE_COLUMNS_MAX = 100
+
+# The files that may say `unsafe`: the system's calls, the reply reader, the MAC, the process.
+UNSAFE_FILES = {
+    "CoreAPIKit/IO/EventLoop.swift",
+    "CoreAPIKit/IO/MonotonicTime.swift",
+    "CoreAPIKit/IO/Socket.swift",
+    "CoreAPIKit/IO/SocketAddress.swift",
+    "CoreAPIKit/IO/SocketChannel.swift",
+    "CoreAPIKit/IO/Suspension.swift",
+    "CoreAPIKit/IO/SystemCall.swift",
+    "CoreAPIKit/IO/Thread.swift",
+    "CoreAPIKit/IO/UnixTime+System.swift",
+    "CoreAPIKit/Redis/RedisReplyReader.swift",
+    "CoreAPIKit/Tokens/HMACSHA256.swift",
+    "CoreAPIServer/Process.swift",
+}
+# Where callers' bytes are touched, nothing is unsafe, whatever the list above says.
+SAFE_FOLDERS = (
+    "CoreAPIServer/HTTP/",
+    "CoreAPIServer/Endpoints/",
+    "CoreAPIKit/Intake/",
+    "CoreAPIKit/Parsing/",
+)
+# Each system library has one place that knows it.
+C_MODULES = {
+    "CEpoll": {"CoreAPIKit/IO/EventLoop.swift", "CoreAPIKit/IO/Socket.swift"},
+    "CHiredis": {"CoreAPIKit/Redis/RedisReplyReader.swift"},
+    "COpenSSL": {"CoreAPIKit/Tokens/HMACSHA256.swift"},
+}
+
+FUNCTION = re.compile(r"\b(?:func\s+(?:`[^`]+`|[^\s(<]+)|init\??|deinit|subscript)\s*[(<{]")
+# Comments, and texts in quotes: neither braces nor words in them are code.
+NOISE = re.compile(
+    r'//[^\n]*|/\*.*?\*/|""".*?"""|#"[^\n]*?"#|"(?:\\.|[^"\\\n])*"', re.DOTALL
+)
+
+
+def code_of(text: str) -> str:
+    """The text with comments and strings blanked, line breaks kept."""
+    return NOISE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
+
+
+def functions(code: str):
+    """The first line and the length of each function with a body."""
+    for match in FUNCTION.finditer(code):
+        start = code.find("{", match.end() - 1)
+        following = FUNCTION.search(code, match.end())
+        if start < 0 or (following and following.start() < start):
+            continue
+        depth = 0
+        for index in range(start, len(code)):
+            depth += {"{": 1, "}": -1}.get(code[index], 0)
+            if depth == 0:
+                first = code.count("\n", 0, match.start()) + 1
+                yield first, code.count("\n", 0, index) + 2 - first
+                break
+
+
+def check(path: pathlib.Path, violations: list, lengths: list, longest: list) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    code = code_of(text)
+    lengths.append(len(lines))
+
+    def violation(line: int, what: str) -> None:
+        violations.append(f"{name}:{line}: {what}")
+
+    if len(lines) > FILE_LINES_MAX:
+        violation(len(lines), f"more than {FILE_LINES_MAX} lines")
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_COLUMNS_MAX:
+            violation(number, f"more than {LINE_COLUMNS_MAX} columns")
+    for first, length in functions(code):
+        longest.append((length, f"{name}:{first}"))
+        if length > FUNCTION_LINES_MAX:
+            violation(first, f"a function of {length} lines, more than {FUNCTION_LINES_MAX}")
+    if not name.startswith("Sources/"):
+        return
+    source = name.removeprefix("Sources/")
+    for number, line in enumerate(code.splitlines(), 1):
+        if re.search(r"unsafe", line, re.IGNORECASE) and (
+            source not in UNSAFE_FILES or source.startswith(SAFE_FOLDERS)
+        ):
+            violation(number, "unsafe code in a file that may have none")
+        if re.search(r"\bimport\s+Foundation", line):
+            violation(number, "Foundation")
+        if re.search(r"\btry!", line):
+            violation(number, "try!")
+        found = re.search(r"\bimport\s+(C[A-Z]\w+)", line)
+        if found and found.group(1) in C_MODULES and source not in C_MODULES[found.group(1)]:
+            violation(number, f"{found.group(1)} is imported elsewhere")
+    for number, line in enumerate(lines, 1):
+        if re.search(r"\b(TODO|FIXME|XXX:)", line):
+            violation(number, "what is to be done stands in an issue, not in the code")
+
+
+def main() -> int:
+    violations: list = []
+    lengths: list = []
+    longest: list = []
+    paths = [ROOT / "Package.swift"]
+    for folder in ("Sources", "Tests", "Benchmarks", "docs/examples"):
+        paths += sorted((ROOT / folder).rglob("*.swift"))
+    for path in paths:
+        check(path, violations, lengths, longest)
+    for listed in UNSAFE_FILES:
+        path = ROOT / "Sources" / listed
+        if not path.exists() or "unsafe" not in code_of(path.read_text(encoding="utf-8")):
+            violations.append(f"scripts/check-style.py:1: {listed} is listed, and not unsafe")
+    if violations:
+        print("\n".join(violations))
+        return 1
+    length, where = max(longest)
+    print(
+        f"style: {len(lengths)} files, median {statistics.median(lengths):.0f} lines; "
+        f"longest function {length} lines ({where}); {len(UNSAFE_FILES)} files with unsafe code"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs the server, with all that it needs: the packages, a Redis, a release build, a secret.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/redis-url.sh
+
+say() { printf 'run: %s\n' "$*" >&2; }
+
+# A Redis of our own, which keeps what it confirms: every write is on the disk first.
+start_redis() {
+    scripts/setup.sh redis
+    if redis_answers; then return; fi
+    local directory="$PWD/.run/redis"
+    mkdir -p "$directory"
+    redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$directory" --daemonize yes \
+        --appendonly yes --appendfsync always --save '' \
+        --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" > /dev/null
+    say "no Redis answered on port $redis_port, so one of our own runs now, append-only, in .run/redis"
+    say "stop it with: scripts/stop-redis.sh"
+}
+
+scripts/setup.sh build
+if [ "${QUEUE:-}" != memory ] && ! redis_answers; then
+    case "$redis_host" in
+        127.* | localhost) start_redis ;;
+        *) say "no Redis answers at $redis_host:$redis_port: the server goes on trying" ;;
+    esac
+fi
+swift build -c release --product core-api >&2
+if [ -z "${JWT_SECRET:-}" ]; then
+    export JWT_SECRET=secret
+    say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
+fi
+exec .build/release/core-api

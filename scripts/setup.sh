@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Installs what is missing, and nothing else. Arguments say for what: build, redis, test, check.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Installs Debian packages, without starting the services that come with them.
+install() {
+    command -v apt-get > /dev/null || die "install these by hand, apt-get is not here: $*"
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo > /dev/null || die "install these as root: apt-get install $*"
+        as_root=(sudo)
+    fi
+    say "installing $*"
+    "${as_root[@]}" apt-get update -qq
+    # RUNLEVEL=1 is single-user mode: no service is started in it.
+    "${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# Collects the packages of which the given command or file is not there.
+missing=()
+need_file() { [ -e "$1" ] || missing+=("$2"); }
+need_command() { command -v "$1" > /dev/null || missing+=("$2"); }
+
+# Makes a Python environment under .run/ with the packages given, once.
+venv() {
+    local directory=".run/$1"
+    shift
+    [ "$(cat "$directory/made-of" 2> /dev/null)" = "$*" ] && return
+    say "making $directory with $*"
+    rm -rf "$directory"
+    mkdir -p .run
+    if ! python3 -m venv "$directory" > /dev/null 2>&1; then
+        # Debian's python3 leaves this part to a package of its own.
+        install python3-venv
+        rm -rf "$directory"
+        python3 -m venv "$directory"
+    fi
+    "$directory/bin/pip" install --quiet --disable-pip-version-check "$@"
+    echo "$*" > "$directory/made-of"
+}
+
+check_swift() {
+    command -v swift > /dev/null || die "Swift 6.2 or later is needed: see swift.org/install"
+    local version
+    version=$(swift --version 2> /dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p')
+    case "$version" in
+        6.[2-9]* | 6.1[0-9]* | [7-9].* | [1-9][0-9].*) ;;
+        *) die "Swift 6.2 or later is needed, this is ${version:-unknown}" ;;
+    esac
+}
+
+for purpose in "$@"; do
+    case "$purpose" in
+        build)
+            check_swift
+            need_file /usr/include/hiredis/hiredis.h libhiredis-dev
+            need_file /usr/include/openssl/sha.h libssl-dev
+            ;;
+        redis) need_command redis-server redis-server ;;
+        connector | check) need_command python3 python3 ;;
+        test)
+            need_command redis-server redis-server
+            need_command http httpie
+            need_command curl curl
+            need_command python3 python3
+            ;;
+        *) die "no such purpose: $purpose" ;;
+    esac
+done
+if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
+
+for purpose in "$@"; do
+    case "$purpose" in
+        # The PSP connector's version of python-rq. Its commands need a click before 8.2.
+        connector) venv rq-1.10.0 rq==1.10.0 ;;
+        test)
+            venv rq-1.10.0 rq==1.10.0
+            venv rq-newest rq
+            ;;
+        check) venv check -r scripts/requirements-check.txt ;;
+    esac
+done
