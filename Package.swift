@@ -48,10 +48,23 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        // The example of docs/embedding.md, so that it is known to compile and run.
+        .executableTarget(
+            name: "embedder-example",
+            dependencies: ["CoreAPIKit"],
+            path: "docs/examples/embedder",
+            swiftSettings: strict),
         .testTarget(
             name: "CoreAPIKitTests",
             dependencies: [
                 "CoreAPIKit", "CoreAPIServer",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "CoreAPIKit", "CoreAPIServer", "embedder-example",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

@@ -1,0 +1,95 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+@testable import CoreAPIServer
+
+/// What the README and the docs say, done.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ExampleTests {
+    private func document(_ path: String) throws -> String {
+        try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)
+    }
+
+    @Test func `the command lines of the Python service's README work unchanged`() async throws {
+        try await RedisServer.with { redis in
+            try await APIServer.with(["REDIS_URL": redis.url]) { server in
+                let accepted = try await Program.run(
+                    "http",
+                    [
+                        "--ignore-stdin", "-v", "POST", "http://0.0.0.0:\(server.port)/transaction",
+                        "amount=100",
+                        "currency=USD", "token=\(APIServer.token())",
+                    ])
+                #expect(accepted.status == 0, "\(accepted.errors)")
+                #expect(accepted.output.contains("HTTP/1.1 200 OK"))
+                #expect(
+                    accepted.output.contains("\"amount\": 100")
+                        || accepted.output.contains("\"amount\":100"))
+                let health = try await Program.run(
+                    "http", ["--ignore-stdin", "-v", "http://0.0.0.0:\(server.port)/health"])
+                #expect(health.status == 0)
+                #expect(health.output.contains("HTTP/1.1 200 OK"))
+                #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(1))
+            }
+        }
+    }
+
+    @Test func `curl posts, chunked and with an expectation`() async throws {
+        try await APIServer.with(["QUEUE": "memory"]) { server in
+            for arguments in [
+                [], ["-H", "Expect: 100-continue"], ["-H", "Transfer-Encoding: chunked"],
+                ["--http1.0"],
+            ] {
+                let result = try await Program.run(
+                    "curl",
+                    [
+                        "-sS", "--fail", "--max-time", "60", "-H", "Content-Type: application/json",
+                        "-d", APIServer.body(),
+                    ]
+                        + arguments + ["http://127.0.0.1:\(server.port)/transaction"])
+                #expect(result.status == 0, "\(arguments) \(result.errors)")
+                #expect(result.output == "{\"amount\":100,\"currency\":\"USD\",\"user_id\":1}")
+            }
+        }
+    }
+
+    @Test func `the example of an embedder accepts a transaction with fakes`() async throws {
+        let result = try await Program.run(Program.built("embedder-example"))
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.output.contains("/amount: amount is out of bounds"))
+        #expect(result.output.contains("/currency: currency has no minor unit"))
+    }
+
+    @Test func `the example of an embedder accepts a transaction with a real Redis`() async throws {
+        try await RedisServer.with { redis in
+            let result = try await Program.run(Program.built("embedder-example"), [redis.url])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.contains(": 100 USD"))
+            #expect(try await redis.command("XLEN", "transactions") == .integer(1))
+        }
+    }
+
+    @Test func `docs/embedding.md shows the example as it is compiled`() throws {
+        let example = try document("docs/examples/embedder/main.swift")
+        #expect(try document("docs/embedding.md").contains("```swift\n\(example)```"))
+    }
+
+    @Test func `docs/problems.md has a section for every problem`() throws {
+        let problems = try document("docs/problems.md")
+        for code in Problem.Code.allCases {
+            #expect(problems.contains("\n## \(code.rawValue)\n"), "\(code.rawValue)")
+            #expect(problems.contains("`\(code.status.rawValue)`"), "\(code.rawValue)")
+        }
+    }
+
+    @Test func `the README lists every variable`() throws {
+        let readme = try document("README.md")
+        for line in Command.usage.split(separator: "\n") {
+            let word = line.split(separator: " ").first ?? ""
+            guard line.hasPrefix("  "), word.count > 3,
+                word.allSatisfy({ $0.isUppercase || $0 == "_" })
+            else { continue }
+            #expect(readme.contains("| `\(word)` |"), "\(word)")
+        }
+    }
+}

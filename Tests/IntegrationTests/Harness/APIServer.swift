@@ -1,0 +1,77 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+/// The real binary, on a port of its own.
+final class APIServer: @unchecked Sendable {
+    static let secret = "a secret for tests, of more than 32 bytes"
+
+    let program: Program
+    let port: UInt16
+
+    /// Runs the body with a server, and ends it: in order, if the test has not done so.
+    static func with(
+        _ environment: [String: String], _ body: (APIServer) async throws -> Void
+    ) async throws {
+        let server = try await APIServer(environment)
+        try await body(server)
+        if server.program.isRunning {
+            server.program.signal(SIGTERM)
+            #expect(try await server.program.status() == 0)
+        }
+    }
+
+    private init(_ environment: [String: String]) async throws {
+        var all = ["JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "LOG_FORMAT": "json"]
+        all.merge(environment) { $1 }
+        let program = try Program(Program.built("core-api"), environment: all)
+        var port: UInt16?
+        try await eventually("the server listens") {
+            guard program.isRunning else { throw TooLate(what: "it ended: \(program.errors)") }
+            port = APIServer.port(in: program.errors)
+            return port != nil
+        }
+        self.program = program
+        self.port = try #require(port)
+    }
+
+    private static func port(in log: String) -> UInt16? {
+        for line in log.split(separator: "\n") where line.contains("\"message\":\"listening\"") {
+            let entry = try? JSONSerialization.jsonObject(with: Data(line.utf8))
+            return ((entry as? [String: Any])?["port"] as? String).flatMap { UInt16($0) }
+        }
+        return nil
+    }
+
+    static func token(userID: Int = 1, isEnabled: Bool = true, lifetime: Int64 = 3_600) -> String {
+        let now = UnixTime.now().wholeSeconds
+        let issuer = try? TokenIssuer(secret: secret)
+        return issuer?.issue(
+            userID: userID, username: "alice", isEnabled: isEnabled,
+            expiresAt: UnixTime(seconds: now + lifetime)) ?? ""
+    }
+
+    static func body(amount: Int = 100, currency: String = "USD", token: String? = nil) -> String {
+        "{\"amount\":\(amount),\"currency\":\"\(currency)\",\"token\":\"\(token ?? self.token())\"}"
+    }
+
+    static func post(_ body: String, fields: String = "") -> String {
+        "POST /transaction HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + "\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    func get(_ path: String, fields: String = "") throws -> Answer {
+        try exchange("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(fields)\r\n")
+    }
+
+    func post(_ body: String, fields: String = "") throws -> Answer {
+        try exchange(APIServer.post(body, fields: fields))
+    }
+
+    /// The first answer to the bytes, over a connection of its own.
+    func exchange(_ request: String) throws -> Answer {
+        let client = try RawClient(port: port)
+        try client.send(request)
+        return try client.readAnswer()
+    }
+}

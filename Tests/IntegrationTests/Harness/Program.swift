@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+/// A program that a test runs: started, watched, and ended with the test.
+final class Program: @unchecked Sendable {
+    private let process = Process()
+    private let directory: URL
+
+    /// Where this package lies.
+    static let root = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// What was built with the tests: `core-api`.
+    static func built(_ name: String) -> String {
+        let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().appending(path: name).path
+    }
+
+    /// Starts a program.
+    ///
+    /// - Parameters:
+    ///   - path: absolute, or a name to be found in `PATH`.
+    ///   - environment: added to `PATH` and `HOME`; nothing else is inherited.
+    init(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
+        directory = FileManager.default.temporaryDirectory
+            .appending(path: "core-api-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [path] + arguments
+        var all = environment
+        for name in ["PATH", "HOME"] { all[name] = ProcessInfo.processInfo.environment[name] }
+        process.environment = all
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try handle("out")
+        process.standardError = try handle("error")
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    var identifier: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+    var output: String { text("out") }
+    var errors: String { text("error") }
+
+    func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// The exit status, once the program has ended by itself.
+    func status(withinSeconds seconds: Int = 60) async throws -> Int32 {
+        try await eventually("a program ends", withinSeconds: seconds) { !self.process.isRunning }
+        return process.terminationReason == .exit ? process.terminationStatus : -1
+    }
+
+    /// Runs a program to its end.
+    static func run(
+        _ path: String, _ arguments: [String] = [], environment: [String: String] = [:],
+        withinSeconds seconds: Int = 120
+    ) async throws -> (status: Int32, output: String, errors: String) {
+        let program = try Program(path, arguments, environment: environment)
+        let status = try await program.status(withinSeconds: seconds)
+        return (status, program.output, program.errors)
+    }
+
+    private func handle(_ name: String) throws -> FileHandle {
+        let url = directory.appending(path: name)
+        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
+        return try FileHandle(forWritingTo: url)
+    }
+
+    private func text(_ name: String) -> String {
+        let data = try? Data(contentsOf: directory.appending(path: name))
+        return String(decoding: data ?? Data(), as: UTF8.self)
+    }
+}
+
+/// Something that a test waited for did not come.
+struct TooLate: Error {
+    let what: String
+}
+
+/// Asks again and again until the condition holds; throws after the deadline, which is generous,
+/// since it only matters where something is wrong.
+func eventually(
+    _ what: String, withinSeconds seconds: Int = 60, _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw TooLate(what: what) }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+}

@@ -1,0 +1,102 @@
+import CoreAPIKit
+import Foundation
+import Logging
+import Testing
+
+/// A redis-server of a test's own, on a free port, that can be stopped and started again.
+final class RedisServer: @unchecked Sendable {
+    let port: UInt16
+    private let arguments: [String]
+    private let directory: URL
+    private var program: Program?
+
+    /// Runs the body with a server, and ends it.
+    static func with(
+        _ arguments: [String] = [], _ body: (RedisServer) async throws -> Void
+    ) async throws {
+        let server = try RedisServer(arguments)
+        try await server.start()
+        defer { server.kill() }
+        try await body(server)
+    }
+
+    private init(_ arguments: [String]) throws {
+        port = try RedisServer.freePort()
+        self.arguments = arguments
+        directory = FileManager.default.temporaryDirectory
+            .appending(path: "core-api-redis-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    var url: String { "redis://127.0.0.1:\(port)" }
+
+    /// Starts it, on the same port and with the same data as before.
+    func start() async throws {
+        program = try Program(
+            "redis-server",
+            [
+                "--bind", "127.0.0.1", "--port", "\(port)", "--dir", directory.path,
+                "--appendonly", "yes", "--save", "",
+            ] + arguments)
+        try await eventually("redis-server answers") {
+            // An error is an answer too: some tests ask for a password.
+            guard let socket = try? RawClient(port: port, timeoutSeconds: 5) else { return false }
+            try socket.send("PING\r\n")
+            let answer = try socket.readSome()
+            return answer.hasPrefix("+PONG") || answer.hasPrefix("-NOAUTH")
+        }
+    }
+
+    /// Ends it at once, as a crash would.
+    func kill() {
+        program?.signal(SIGKILL)
+        program = nil
+    }
+
+    /// Lets it hang: connections stay, and nothing is answered.
+    func pause() { program?.signal(SIGSTOP) }
+
+    func goOn() { program?.signal(SIGCONT) }
+
+    /// The reply to a command.
+    func command(_ words: String..., url: String? = nil) async throws -> RedisReply {
+        let connection = try await RedisConnection(
+            opening: RedisURL(url ?? self.url), limits: RedisLimits(), logger: Logger(label: "test")
+        )
+        defer { connection.close() }
+        var command = RedisCommand()
+        command.begin(wordCount: words.count)
+        for word in words { command.word(word) }
+        return try await connection.execute(command)
+    }
+
+    /// A reply that is made of texts, as texts.
+    func texts(_ words: String...) async throws -> [String] {
+        let connection = try await RedisConnection(
+            opening: RedisURL(url), limits: RedisLimits(), logger: Logger(label: "test"))
+        defer { connection.close() }
+        var command = RedisCommand()
+        command.begin(wordCount: words.count)
+        for word in words { command.word(word) }
+        return RedisServer.flatten(try await connection.execute(command))
+    }
+
+    private static func flatten(_ reply: RedisReply) -> [String] {
+        switch reply {
+        case .bulk(let bytes), .status(let bytes): [String(decoding: bytes, as: UTF8.self)]
+        case .integer(let value): ["\(value)"]
+        case .array(let elements): elements.flatMap(flatten)
+        case .null, .error: []
+        }
+    }
+
+    /// A port that nobody listens on now.
+    static func freePort() throws -> UInt16 {
+        let any = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
+        let socket = try Socket.listening(
+            on: try #require(any.first), sharesPort: false, backlog: 1)
+        return try socket.address().port
+    }
+}

@@ -1,0 +1,97 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+/// From token to processed job: the real binary, a real Redis, unmodified python-rq workers.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct WorkerTests {
+    static let amounts = [
+        1, 255, 256, 65_535, 65_536, 2_147_483_647, 2_147_483_648, 9_007_199_254_740_991,
+    ]
+
+    private func work(
+        _ version: String, on redis: RedisServer, queue: String
+    ) async throws -> (status: Int32, output: String, errors: String) {
+        let python = Program.root.appending(path: ".run/\(version)/bin/python").path
+        let connector = Program.root.appending(path: "scripts/connector.py").path
+        try #require(
+            FileManager.default.fileExists(atPath: python), "`make test` makes .run/\(version)")
+        return try await Program.run(
+            python, [connector, "--burst", "--queue", queue], environment: ["REDIS_URL": redis.url],
+            withinSeconds: 300)
+    }
+
+    @Test(arguments: ["rq-1.10.0", "rq-newest"])
+    func `a worker processes what was posted, with integers and text`(version: String) async throws
+    {
+        try await RedisServer.with { redis in
+            try await APIServer.with(["REDIS_URL": redis.url, "QUEUE": "rq:payments"]) { server in
+                var expected: [String] = []
+                for amount in WorkerTests.amounts {
+                    let user = amount - 1
+                    let token = APIServer.token(userID: user)
+                    let answer = try server.post(APIServer.body(amount: amount, token: token))
+                    #expect(answer.status == 200)
+                    #expect(
+                        answer.body
+                            == "{\"amount\":\(amount),\"currency\":\"USD\",\"user_id\":\(user)}"
+                    )
+                    let id = try #require(answer.fields["transaction-id"])
+                    expected.append(
+                        "processed: user_id=\(user) amount=\(amount) currency='USD' (job \(id))"
+                    )
+                }
+                let result = try await work(version, on: redis, queue: "payments")
+                #expect(result.status == 0, "\(result.errors)")
+                let lines = result.output.split(separator: "\n").map(String.init)
+                #expect(lines.filter { $0.hasPrefix("processed") } == expected, "\(result.errors)")
+                #expect(try await redis.command("LLEN", "rq:queue:payments") == .integer(0))
+                let statuses = try await jobStatuses(redis)
+                #expect(statuses == Array(repeating: "finished", count: expected.count))
+            }
+        }
+    }
+
+    private func jobStatuses(_ redis: RedisServer) async throws -> [String] {
+        var statuses: [String] = []
+        for key in try await redis.texts("KEYS", "rq:job:*") {
+            statuses += try await redis.texts("HGET", key, "status")
+        }
+        return statuses
+    }
+
+    @Test func `rq itself reads the job's fields as its own`() async throws {
+        try await RedisServer.with { redis in
+            let queue = try await RQTransactionQueue(url: redis.url)
+            let transaction = Transaction(
+                id: .random(), amount: try #require(Amount(1_000)),
+                currency: try #require(CurrencyCode("USD")),
+                userID: 1, createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))
+            try await queue.enqueue(transaction)
+            let script = """
+                import sys
+                from redis import Redis
+                from rq.job import Job
+                job = Job.fetch(sys.argv[1], connection=Redis.from_url(sys.argv[2]))
+                print(job.func_name, job.args, sorted(job.kwargs.items()), job.origin, job.timeout)
+                print(job.get_status(), job.created_at.isoformat(), job.enqueued_at.isoformat())
+                print(job.description)
+                """
+            for version in ["rq-1.10.0", "rq-newest"] {
+                let python = Program.root.appending(path: ".run/\(version)/bin/python").path
+                let result = try await Program.run(
+                    python, ["-c", script, transaction.id.description, redis.url])
+                #expect(result.status == 0, "\(result.errors)")
+                let lines = result.output.split(separator: "\n").map(String.init)
+                try #require(lines.count == 3)
+                #expect(
+                    lines[0]
+                        == "__main__.make_transaction () [('amount', 1000), ('currency', 'USD'), "
+                        + "('user_id', 1)] default 180"
+                )
+                #expect(lines[1].contains("2021-11-04T11:57:11.123456"))
+                #expect(
+                    lines[2] == "__main__.make_transaction(amount=1000, currency='USD', user_id=1)")
+            }
+        }
+    }
+}
