@@ -67,6 +67,19 @@ import Testing
         }
     }
 
+    @Test func `a user without a right to PING is healthy, and serves`() async throws {
+        try await RedisServer.with { redis in
+            _ = try await redis.command(
+                "ACL", "SETUSER", "core", "on", ">pw", "~rq:*", "+multi", "+exec", "+sadd",
+                "+hset", "+rpush")
+            let url = "redis://core:pw@127.0.0.1:\(redis.port)"
+            try await APIServer.with(["REDIS_URL": url]) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
+                #expect(try server.post(APIServer.body()).status == 200)
+            }
+        }
+    }
+
     // MARK: - Outages
 
     @Test(arguments: ["rq:default", "stream:s"])

@@ -61,18 +61,18 @@ final class RedisMonitor: EventHandler, @unchecked Sendable {
         let start = MonotonicTime.now()
         var ping = RedisCommand(capacity: 16)
         ping.add("PING")
-        let result: Result<Int, Failure>
-        do {
-            _ = try await connection.execute(ping)
-            result = .success(Int((MonotonicTime.now().nanoseconds - start.nanoseconds) / 1_000))
-        } catch {
+        var failure: Failure?
+        do { _ = try await connection.execute(ping) } catch {
             switch error {
-            case .notExecuted(.server): result = .failure(.refused)
-            case .notExecuted, .mayBeExecuted: result = .failure(.notConnected)
+            // Redis answers, and this user may enqueue without a right to PING.
+            case .notExecuted(.server(let reply)) where reply.kind == .noPermission: break
+            case .notExecuted(.server): failure = .refused
+            case .notExecuted, .mayBeExecuted: failure = .notConnected
             }
         }
+        let microseconds = Int((MonotonicTime.now().nanoseconds - start.nanoseconds) / 1_000)
         isProbing = false
-        tellWaiters(finish(result))
+        tellWaiters(finish(failure.map { .failure($0) } ?? .success(microseconds)))
     }
 
     func deadlineReached(now: MonotonicTime) { tellWaiters(finish(.failure(.timedOut))) }
