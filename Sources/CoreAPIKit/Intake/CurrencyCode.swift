@@ -12,7 +12,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     public static let all = CurrencyTable.entries.indices.map { CurrencyCode(index: UInt8($0)) }
 
     /// Three capital letters: `USD`.
-    public var alphabetic: String { "\(entry.code)" }
+    public var alphabetic: String { entry.code }
 
     /// The code's number: 840 for USD.
     public var numeric: Int { Int(entry.numeric) }
@@ -22,7 +22,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     public var minorUnit: Int? { entry.minorUnit.map(Int.init) }
 
     /// The English name: `US Dollar`.
-    public var name: String { "\(entry.name)" }
+    public var name: String { entry.name }
 
     public var description: String { alphabetic }
 
@@ -31,7 +31,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     private var entry: CurrencyTable.Entry { CurrencyTable.entries[Int(index)] }
 
     /// The codes as numbers, sorted like the table, for a search without strings.
-    private static let packed = CurrencyTable.entries.map { pack("\($0.code)".utf8) ?? 0 }
+    private static let packed = CurrencyTable.entries.map { pack($0.code.utf8) ?? 0 }
 
     private static func index(of code: some Collection<UInt8>) -> UInt8? {
         guard let wanted = pack(code) else { return nil }

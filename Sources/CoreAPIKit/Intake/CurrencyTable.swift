@@ -4,14 +4,14 @@
 /// table; scripts/check-currencies.py compares every line with that package, and with a second one.
 enum CurrencyTable {
     struct Entry: Sendable {
-        let code: StaticString
+        let code: String
         let numeric: UInt16
         /// Digits after the decimal point; nil where nothing can be charged.
         let minorUnit: UInt8?
-        let name: StaticString
+        let name: String
 
         init(
-            _ code: StaticString, _ numeric: UInt16, _ minorUnit: UInt8?, _ name: StaticString
+            _ code: String, _ numeric: UInt16, _ minorUnit: UInt8?, _ name: String
         ) {
             self.code = code
             self.numeric = numeric
