@@ -16,7 +16,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private var isConnecting = false
     /// The addresses that this attempt has not tried.
     private var addresses: ArraySlice<SocketAddress> = []
-    /// Counts attempts, to know the late answer of a resolver.
+    /// Grows with every attempt and every end of one, to know the late answer of a resolver.
     private var attempt = 0
     private var asksForFlush = false
     private var connectWaiters: [Suspension<RedisError?>] = []
@@ -98,7 +98,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         guard attempt == self.attempt, !isConnecting, socket == nil else { return }
         switch result {
         case .success(let addresses):
-            self.addresses = addresses[...]
+            // Each attempt begins with another address: one that swallows every packet would use
+            // up the whole time of an attempt.
+            let first = attempt % addresses.count
+            self.addresses = addresses[first...] + addresses[..<first]
             connectToNextAddress(after: .connectionLost)
         case .failure(let error):
             lost(.hostNotFound("\(error.host): \(error.reason)"))
@@ -163,6 +166,8 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private func closeSocket() {
         if let socket = socket.take() { loop.unregister(socket) }
         isConnecting = false
+        // A resolver that answers from now on is too late.
+        attempt += 1
     }
 
     private func resolve(

@@ -39,6 +39,7 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     private let limits: RedisLimits
     private let login: RedisCommand
+    private let password: String?
     private var state: State
     private var pending: Deque<Pending> = []
     /// Bytes of commands from `outgoingStart` on; those before `sent` are with the kernel.
@@ -61,6 +62,7 @@ package struct RedisConnectionStateMachine<Waiter> {
         }
         if url.database != 0 { login.add("SELECT", String(url.database)) }
         self.login = login
+        password = url.password
         state = .disconnected(until: now)
     }
 
@@ -156,7 +158,7 @@ package struct RedisConnectionStateMachine<Waiter> {
     package mutating func received(_ reply: RedisReply) -> ReplyAction {
         switch state {
         case .loggingIn(let repliesMissing, let until):
-            if case .error(let error) = reply { return .fail(.refused(error)) }
+            if case .error(let error) = reply { return .fail(.refused(shown(error))) }
             guard repliesMissing > 1 else {
                 becomeReady()
                 return .flush
@@ -168,6 +170,12 @@ package struct RedisConnectionStateMachine<Waiter> {
         case .disconnected, .connecting, .closed:
             preconditionFailure("a reply comes over a connection")
         }
+    }
+
+    /// The error without its text if that repeats the password, as for a command that is unknown.
+    private func shown(_ error: RedisServerError) -> RedisServerError {
+        guard let password, error.message.contains(password) else { return error }
+        return RedisServerError(message: error.kind.rawValue)
     }
 
     private mutating func receivedForHead(_ reply: RedisReply) -> ReplyAction {

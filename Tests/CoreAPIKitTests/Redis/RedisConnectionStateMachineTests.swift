@@ -119,6 +119,14 @@ import Testing
         #expect(machine.deadline == after(50))
     }
 
+    @Test func `an error that repeats the password is told without its text`() throws {
+        var machine = try machine("redis://:hunter2@h")
+        machine.connectStarted(now: start)
+        _ = machine.connected()
+        let error = RedisServerError(message: "ERR unknown command 'AUTH', with args 'hunter2'")
+        #expect(reply(.error(error), &machine) == "fail refused(ERR)")
+    }
+
     @Test func `pauses double up to a second, and half of each is chance`() throws {
         var machine = try machine()
         var pauses: [Int] = []
