@@ -35,7 +35,7 @@ internal import Synchronization
     package static let readBytesMax = 64 * 1024
     private static let eventsMax = 256
     /// How many rounds of jobs a turn runs before it looks at the sockets again.
-    private static let jobRoundsMax = 64
+    private static let jobRoundsMax = 8
     /// Deadlines are looked at no more often than this, so that many of them cost little.
     private static let sweepIntervalMilliseconds = 20
 

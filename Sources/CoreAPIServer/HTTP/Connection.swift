@@ -7,6 +7,11 @@ final class Connection: @unchecked Sendable {
     private let worker: Worker
     private var machine: ConnectionStateMachine
     private var output: [UInt8] = []
+    /// How many reads have brought bytes without a wait between them.
+    private var readsInARow = 0
+
+    /// After so many of them others have their turn: a caller that floods does not keep the loop.
+    private static let readsInARowMax = 2
 
     init(_ channel: SocketChannel, worker: Worker) {
         self.channel = channel
@@ -58,9 +63,16 @@ final class Connection: @unchecked Sendable {
         before deadline: MonotonicTime
     ) async throws(ConnectionEnd) -> ConnectionStateMachine.Action? {
         switch try readNow() {
-        case .bytes(let count): machine.received(count, now: worker.loop.now)
+        case .bytes(let count):
+            machine.received(count, now: worker.loop.now)
+            readsInARow += 1
+            if readsInARow > Connection.readsInARowMax {
+                readsInARow = 0
+                await Task.yield()
+            }
         case .endOfStream: machine.inputEnded()
         case .nothingYet:
+            readsInARow = 0
             machine.idles()
             let wakeup = await channel.waitUntilReadable(before: deadline)
             if wakeup == .timedOut { return machine.deadlinePassed() }

@@ -8,6 +8,8 @@ final class Listener: EventHandler {
     private let logger: Logger
     private let accepted: (consuming Socket) -> Void
     private(set) var deadline = MonotonicTime.never
+    /// Whether the last try failed: an outage is logged once, not at each try.
+    private var fails = false
 
     /// After an error such as a full table of file descriptors, so that the loop does not spin.
     private static let pauseMilliseconds = 100
@@ -40,9 +42,15 @@ final class Listener: EventHandler {
 
     private func acceptAll() {
         do {
-            while let connection = try socket.accept() { accepted(connection) }
+            while let connection = try socket.accept() {
+                accepted(connection)
+                fails = false
+            }
         } catch {
-            logger.error("no connection can be accepted", metadata: ["reason": "\(error)"])
+            if !fails {
+                logger.error("no connection can be accepted", metadata: ["reason": "\(error)"])
+            }
+            fails = true
             deadline = loop.now.advanced(byMilliseconds: Listener.pauseMilliseconds)
             loop.bringForward(deadline)
         }
