@@ -21,8 +21,8 @@ internal import Synchronization
     /// The time at the beginning of this turn.
     package private(set) var now = MonotonicTime.now()
 
-    /// What other threads have for this one.
-    private let inbox = Mutex<[Work]>([])
+    /// What other threads have for this one; nil once the loop has ended.
+    private let inbox = Mutex<[Work]?>([])
     /// The `pthread_t` of the thread that runs the loop; 0 before it does.
     private let thread = Atomic<UInt>(0)
     private let poll: FileDescriptor
@@ -67,21 +67,30 @@ internal import Synchronization
     /// Runs a job of a task on the loop's thread.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if isCurrent { jobs.append(job) } else { post(.job(job)) }
+        if isCurrent { return jobs.append(job) }
+        let isTaken = post(.job(job))
+        precondition(isTaken, "a task ends before its loop does")
     }
 
-    /// Runs the action on the loop's thread, in a turn to come.
-    package func submit(_ action: @escaping @Sendable () -> Void) { post(.action(action)) }
+    /// Runs the action on the loop's thread, in a turn to come. False if the loop has ended: then
+    /// the action is dropped; every action that was taken is run.
+    @discardableResult
+    package func submit(_ action: @escaping @Sendable () -> Void) -> Bool { post(.action(action)) }
 
     /// Ends `run` after the turn in which this arrives.
     package func stop() { submit { [unowned self] in isStopped = true } }
 
-    private func post(_ work: Work) {
-        let wasEmpty = inbox.withLock { inbox in
-            inbox.append(work)
-            return inbox.count == 1
+    private func post(_ work: Work) -> Bool {
+        let count = inbox.withLock { inbox in
+            inbox?.append(work)
+            return inbox?.count ?? 0
         }
-        guard wasEmpty else { return }
+        // The first one wakes the loop, which then takes all that are there.
+        if count == 1 { wake() }
+        return count > 0
+    }
+
+    private func wake() {
         // A counter that is full would block, and is as good a wake-up as any.
         let result = eventfd_write(wakeUp.number, 1)
         precondition(result == 0 || errno == EAGAIN, "an eventfd can be written")
@@ -159,6 +168,18 @@ internal import Synchronization
             unsafe handle(&events)
             if now >= nextSweep { sweep() }
         }
+        end()
+    }
+
+    /// Takes nothing more, and runs what was taken before.
+    private func end() {
+        let last = inbox.withLock { inbox in
+            defer { inbox = nil }
+            return inbox ?? []
+        }
+        perform(last)
+        runJobs()
+        flushAll()
     }
 
     private func runJobs() {
@@ -221,8 +242,14 @@ internal import Synchronization
     private func takeInbox() {
         var counter: eventfd_t = 0
         _ = unsafe eventfd_read(wakeUp.number, &counter)
-        var taken: [Work] = []
-        inbox.withLock { swap(&taken, &$0) }
+        let taken = inbox.withLock { inbox in
+            defer { inbox = [] }
+            return inbox ?? []
+        }
+        perform(taken)
+    }
+
+    private func perform(_ taken: [Work]) {
         for work in taken {
             switch work {
             case .job(let job): jobs.append(job)

@@ -66,7 +66,9 @@ package final class RedisConnection: Sendable {
                 handler.submit(command, waiter)
             } else {
                 let handler = handler
-                loop.submit { handler.submit(command, waiter) }
+                let isTaken = loop.submit { handler.submit(command, waiter) }
+                // The connection was closed, and its loop is gone.
+                if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
             }
         }
         return try result.get()

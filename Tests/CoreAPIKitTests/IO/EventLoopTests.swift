@@ -37,6 +37,39 @@ import Testing
         }
     }
 
+    private final class Counts: Sendable {
+        let taken = Atomic(0)
+        let run = Atomic(0)
+        let ended = Atomic(false)
+    }
+
+    @Test func `a loop that ends runs all that it has taken, and takes nothing more`() async throws
+    {
+        for _ in 0..<100 {
+            let loop = try EventLoop()
+            let counts = Counts()
+            try Thread.start {
+                loop.run()
+                counts.ended.store(true, ordering: .releasing)
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { loop.stop() }
+                group.addTask {
+                    // A loop that refuses has ended, or is about to.
+                    while loop.submit({ counts.run.add(1, ordering: .relaxed) }) {
+                        counts.taken.add(1, ordering: .relaxed)
+                    }
+                }
+            }
+            while !counts.ended.load(ordering: .acquiring) { await Task.yield() }
+            let (taken, run) = (
+                counts.taken.load(ordering: .relaxed), counts.run.load(ordering: .relaxed)
+            )
+            #expect(taken == run)
+            #expect(!loop.submit { Issue.record("a loop that has ended runs nothing") })
+        }
+    }
+
     @Test func `tasks of many threads meet on the loop`() async throws {
         try await withLoop { loop in
             let sum = await withTaskGroup(of: Int.self) { group in

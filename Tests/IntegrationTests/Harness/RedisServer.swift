@@ -34,6 +34,9 @@ final class RedisServer: @unchecked Sendable {
 
     /// Starts it, on the same port and with the same data as before.
     func start() async throws {
+        try await eventually("the port is free: the one before has ended") {
+            (try? RawClient(port: self.port)) == nil
+        }
         program = try Program(
             "redis-server",
             [
@@ -42,9 +45,9 @@ final class RedisServer: @unchecked Sendable {
             ] + arguments)
         try await eventually("redis-server answers") {
             // An error is an answer too: some tests ask for a password.
-            guard let socket = try? RawClient(port: port, timeoutSeconds: 5) else { return false }
-            try socket.send("PING\r\n")
-            let answer = try socket.readSome()
+            guard let socket = try? RawClient(port: port, timeoutSeconds: 5),
+                (try? socket.send("PING\r\n")) != nil, let answer = try? socket.readSome()
+            else { return false }
             return answer.hasPrefix("+PONG") || answer.hasPrefix("-NOAUTH")
         }
     }
