@@ -35,6 +35,7 @@ import Testing
     @Test func `with Redis, health tells its response time`() async throws {
         try await RedisServer.with { redis in
             try await APIServer.with(["REDIS_URL": redis.url]) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
                 let (status, check) = try health(try server.get("/health"))
                 #expect(status == "pass")
                 #expect(check["status"] as? String == "pass")

@@ -26,10 +26,13 @@ final class APIServer: @unchecked Sendable {
         all.merge(environment) { $1 }
         let program = try Program(Program.built("core-api"), environment: all)
         var port: UInt16?
-        try await eventually("the server listens") {
-            guard program.isRunning else { throw TooLate(what: "it ended: \(program.errors)") }
-            port = APIServer.port(in: program.errors)
-            return port != nil
+        do {
+            try await eventually("the server listens") {
+                port = APIServer.port(in: program.errors)
+                return port != nil || !program.isRunning
+            }
+        } catch {
+            throw TooLate(what: "the server does not listen: \(program.state) \(program.errors)")
         }
         self.program = program
         self.port = try #require(port)

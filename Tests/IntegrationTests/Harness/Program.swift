@@ -46,6 +46,13 @@ final class Program: @unchecked Sendable {
     var output: String { text("out") }
     var errors: String { text("error") }
 
+    /// What the kernel says of the process, for a failure's message.
+    var state: String {
+        ["comm", "wchan", "syscall"].map { name in
+            (try? String(contentsOfFile: "/proc/\(identifier)/\(name)", encoding: .utf8)) ?? "-"
+        }.joined(separator: " ").split(separator: "\n").joined()
+    }
+
     func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// The exit status, once the program has ended by itself.
