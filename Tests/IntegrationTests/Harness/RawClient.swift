@@ -24,10 +24,8 @@ final class RawClient {
                 unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard result == 0 else {
-            close(descriptor)
-            throw Failed(call: "connect", code: errno)
-        }
+        // `deinit` closes the socket here too: every property is set.
+        guard result == 0 else { throw Failed(call: "connect", code: errno) }
     }
 
     deinit { close(descriptor) }
