@@ -26,6 +26,7 @@ UNSAFE_FILES = {
     "CoreAPIKit/IO/Thread.swift",
     "CoreAPIKit/IO/UnixTime+System.swift",
     "CoreAPIKit/Redis/RedisReplyReader.swift",
+    "CoreAPIKit/Redis/RedisScript.swift",
     "CoreAPIKit/Tokens/HMACSHA256.swift",
     "CoreAPIServer/Process.swift",
 }
@@ -40,7 +41,10 @@ SAFE_FOLDERS = (
 C_MODULES = {
     "CEpoll": {"CoreAPIKit/IO/EventLoop.swift", "CoreAPIKit/IO/Socket.swift"},
     "CHiredis": {"CoreAPIKit/Redis/RedisReplyReader.swift"},
-    "COpenSSL": {"CoreAPIKit/Tokens/HMACSHA256.swift"},
+    "COpenSSL": {
+        "CoreAPIKit/Redis/RedisScript.swift",
+        "CoreAPIKit/Tokens/HMACSHA256.swift",
+    },
 }
 
 FUNCTION = re.compile(r"\b(?:func\s+(?:`[^`]+`|[^\s(<]+)|init\??|deinit|subscript)\s*[(<{]")

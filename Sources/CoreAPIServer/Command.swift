@@ -44,6 +44,7 @@ enum Command: Equatable {
                                      (redis://127.0.0.1:6379/0)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           THREADS                    event loops (one for each core)
+          ENQUEUE_TIMEOUT            seconds until a transaction is given up, 1 to 60 (5)
           JWT_AUDIENCE               the audience that tokens must name (none)
           JWT_ISSUER                 the issuer that tokens must name (none)
           JWT_LEEWAY_SECONDS         how far clocks may differ (0)

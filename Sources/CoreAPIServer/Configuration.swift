@@ -22,6 +22,8 @@ struct Configuration {
     let secret: [UInt8]
     let queue: Queue
     let threads: Int
+    /// How long a transaction may wait for the queue to confirm it.
+    let enqueueTimeoutSeconds: Int
     let tokenPolicy: TokenPolicy
     let logLevel: Logger.Level
     /// Nil: text on a terminal, otherwise JSON.
@@ -30,6 +32,8 @@ struct Configuration {
     /// How many transactions the queue of `memory` holds: nobody takes them out.
     static let memoryQueueCapacity = 1_000_000
     static let threadsMax = 1_024
+    /// More would let one attempt outlive the record that keeps another from doubling it.
+    static let enqueueTimeoutSecondsMax = 60
     /// A century: a bound against overflow, not a recommendation.
     static let secondsMax = 3_155_760_000
     /// How long `SIGTERM` waits for what is in flight.
@@ -50,6 +54,9 @@ struct Configuration {
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)
             ?? min(cores, Configuration.threadsMax)
+        enqueueTimeoutSeconds =
+            try values.integer(
+                "ENQUEUE_TIMEOUT", in: 1...Configuration.enqueueTimeoutSecondsMax) ?? 5
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
             leewaySeconds: try values.integer(

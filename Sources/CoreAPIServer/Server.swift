@@ -91,16 +91,24 @@ struct Server {
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
         _ logger: Logger
     ) -> (queue: any TransactionQueue, monitor: RedisMonitor?) {
-        if configuration.queue == .memory { return (memory, nil) }
-        let connection = RedisConnection(
-            url: configuration.redis, on: loop, limits: RedisLimits(), logger: logger)
-        let monitor = RedisMonitor(connection: connection, loop: loop)
+        let make: (RedisConnection) -> any TransactionQueue
+        let script: RedisScript
         switch configuration.queue {
-        case .rq(let name): return (RQTransactionQueue(connection: connection, name: name), monitor)
-        case .stream(let key):
-            return (StreamTransactionQueue(connection: connection, key: key), monitor)
         case .memory: return (memory, nil)
+        case .rq(let name):
+            script = RQTransactionQueue.script
+            make = { RQTransactionQueue(connection: $0, name: name) }
+        case .stream(let key):
+            script = StreamTransactionQueue.script
+            make = { StreamTransactionQueue(connection: $0, key: key) }
         }
+        let connection = RedisConnection(
+            url: configuration.redis, on: loop,
+            options: RedisConnection.Options(
+                limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
+                scripts: [script]),
+            logger: logger)
+        return (make(connection), RedisMonitor(connection: connection, loop: loop))
     }
 
     /// The address to listen on, after a look whether somebody else does: sockets that share a port

@@ -10,6 +10,8 @@ import Testing
     private struct Subject {
         let queue: any TransactionQueue
         let ids: () async throws -> [String]
+        /// Makes Redis forget its scripts.
+        var forget: () async throws -> Void = {}
     }
 
     private func with(_ kind: Kind, _ body: (Subject) async throws -> Void) async throws {
@@ -25,7 +27,8 @@ import Testing
                 try await body(
                     Subject(
                         queue: queue,
-                        ids: { try await redis.texts("LRANGE", "rq:queue:payments", "0", "-1") }))
+                        ids: { try await redis.texts("LRANGE", "rq:queue:payments", "0", "-1") },
+                        forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
             } else {
                 let queue = try await StreamTransactionQueue(url: redis.url, key: "payments")
                 try await body(
@@ -34,7 +37,8 @@ import Testing
                         ids: {
                             let texts = try await redis.texts("XRANGE", "payments", "-", "+")
                             return texts.indices.filter { texts[$0] == "id" }.map { texts[$0 + 1] }
-                        }))
+                        },
+                        forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
             }
         }
     }
@@ -92,204 +96,158 @@ import Testing
         }
     }
 
-    // MARK: - Redis
+    // MARK: - Idempotency keys
 
-    @Test func `a stream entry has its five fields`() async throws {
-        try await RedisServer.with { redis in
-            let queue = try await StreamTransactionQueue(url: redis.url, key: "s")
-            let transaction = Transaction(
-                id: .random(), amount: try #require(Amount(9_007_199_254_740_991)),
-                currency: try #require(CurrencyCode("JPY")), userID: 0,
-                createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))
-            try await queue.enqueue(transaction)
-            #expect(
-                try await Array(redis.texts("XRANGE", "s", "-", "+").dropFirst()) == [
-                    "id", transaction.id.description, "amount", "9007199254740991", "currency",
-                    "JPY",
-                    "user_id", "0", "created_at", "2021-11-04T11:57:11.123456Z",
-                ])
-        }
+    private func transaction(
+        _ amount: Int, _ currency: String, user: Int, at seconds: Int64 = 1_800_000_000
+    ) throws -> Transaction {
+        Transaction(
+            id: .random(), amount: try #require(Amount(amount)),
+            currency: try #require(CurrencyCode(currency)), userID: user,
+            createdAt: UnixTime(seconds: seconds))
     }
 
-    @Test func `a queue that cannot connect says why, at once`() async throws {
-        let port = try RedisServer.freePort()
-        do {
-            _ = try await StreamTransactionQueue(url: "redis://127.0.0.1:\(port)", key: "s")
-            Issue.record("connected")
-        } catch {
-            #expect(error == .connectFailed(SystemError(code: 111, call: "connect")))
-        }
-        await #expect(throws: RedisError.urlInvalid(.scheme)) {
-            try await RQTransactionQueue(url: "http://127.0.0.1")
-        }
-        do {
-            _ = try await RQTransactionQueue(url: "redis://no-such-host.invalid")
-            Issue.record("connected")
-        } catch {
-            guard case .hostNotFound = error else {
-                Issue.record("\(error)")
-                return
-            }
-        }
-    }
-
-    @Test func `a name is resolved, and the database and the password are those of the URL`()
+    @Test(arguments: Kind.allCases)
+    func `a key's first transaction is enqueued, and later ones are answered by it`(kind: Kind)
         async throws
     {
-        try await RedisServer.with(["--requirepass", "pa:ss/w@rd"]) { redis in
-            let login = "redis://:pa%3Ass%2Fw%40rd@localhost:\(redis.port)/3"
-            let queue = try await StreamTransactionQueue(url: login, key: "s")
-            try await queue.enqueue(try transaction())
-            #expect(try await redis.command("XLEN", "s", url: login) == .integer(1))
-            let other = "redis://:pa%3Ass%2Fw%40rd@localhost:\(redis.port)/4"
-            #expect(try await redis.command("XLEN", "s", url: other) == .integer(0))
-            for wrong in [
-                "redis://127.0.0.1:\(redis.port)/3", "redis://:no@127.0.0.1:\(redis.port)",
+        try await with(kind) { subject in
+            let key = try #require(IdempotencyKey("8e03978e-40d5-43dd-bc93-6894a57f9324"))
+            let first = try transaction(100, "USD", user: 1)
+            #expect(try await subject.queue.enqueue(first, idempotencyKey: key) == .enqueued)
+            for _ in 0..<3 {
+                let again = try transaction(100, "USD", user: 1)
+                #expect(
+                    try await subject.queue.enqueue(again, idempotencyKey: key)
+                        == .replayed(first.id))
+            }
+            #expect(try await subject.ids() == [first.id.description])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a key with another amount or currency is refused, and keeps its transaction`(kind: Kind)
+        async throws
+    {
+        try await with(kind) { subject in
+            let key = try #require(IdempotencyKey("k"))
+            let first = try transaction(100, "USD", user: 1)
+            #expect(try await subject.queue.enqueue(first, idempotencyKey: key) == .enqueued)
+            for other in [
+                try transaction(101, "USD", user: 1), try transaction(100, "EUR", user: 1),
+                try transaction(10, "USD", user: 1),
             ] {
-                do throws(RedisError) {
-                    _ = try await StreamTransactionQueue(url: wrong, key: "s")
-                    Issue.record("logged in by \(wrong)")
-                } catch {
-                    guard case .refused(let reply) = error else {
-                        Issue.record("\(error)")
-                        continue
-                    }
-                    #expect([.noAuthentication, .wrongPassword].contains(reply.kind))
+                await #expect(throws: QueueError.idempotencyKeyReused) {
+                    try await subject.queue.enqueue(other, idempotencyKey: key)
                 }
             }
+            #expect(
+                try await subject.queue.enqueue(
+                    try transaction(100, "USD", user: 1), idempotencyKey: key)
+                    == .replayed(first.id))
+            #expect(try await subject.ids() == [first.id.description])
         }
     }
 
-    @Test func `a user of the access list needs no more rights than a job's five commands`()
+    @Test(arguments: Kind.allCases)
+    func `a key belongs to its user, and other keys and none are other transactions`(kind: Kind)
         async throws
     {
-        try await RedisServer.with { redis in
-            _ = try await redis.command(
-                "ACL", "SETUSER", "core", "on", ">pw", "~rq:*", "+multi", "+exec", "+sadd", "+hset",
-                "+rpush")
-            let queue = try await RQTransactionQueue(url: "redis://core:pw@127.0.0.1:\(redis.port)")
-            try await queue.enqueue(try transaction())
-            #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(1))
-            let stream = try await StreamTransactionQueue(
-                url: "redis://core:pw@127.0.0.1:\(redis.port)", key: "s")
-            try await expectUnavailable(.noPermission, stream)
-        }
-    }
-
-    private func expectUnavailable(
-        _ kind: RedisServerError.Kind, _ queue: any TransactionQueue,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) async throws {
-        do {
-            try await queue.enqueue(try transaction())
-            Issue.record("enqueued", sourceLocation: sourceLocation)
-        } catch let error as QueueError {
-            guard case .unavailable(.server(let reply)) = error else {
-                Issue.record("\(error)", sourceLocation: sourceLocation)
-                return
+        try await with(kind) { subject in
+            let names: [(String?, Int)] = [
+                ("k", 1), ("k", 2), ("k", 12), ("2:k", 1), ("K", 1), (nil, 1), (nil, 1),
+            ]
+            for (name, user) in names {
+                let transaction = try transaction(100, "USD", user: user)
+                let key = name.flatMap { IdempotencyKey($0) }
+                #expect((key == nil) == (name == nil))
+                #expect(
+                    try await subject.queue.enqueue(transaction, idempotencyKey: key) == .enqueued)
             }
-            #expect(reply.kind == kind, sourceLocation: sourceLocation)
+            #expect(try await subject.ids().count == names.count)
         }
     }
 
-    @Test func `what Redis refuses is not enqueued, and has a name`() async throws {
+    @Test(arguments: Kind.allCases)
+    func `of many that race with one key, one is enqueued`(kind: Kind) async throws {
+        try await with(kind) { subject in
+            let key = try #require(IdempotencyKey("race"))
+            let queue = subject.queue
+            let transactions = try (0..<200).map { _ in try transaction(7, "EUR", user: 3) }
+            let outcomes = try await withThrowingTaskGroup(of: EnqueueOutcome.self) { group in
+                for transaction in transactions {
+                    group.addTask { try await queue.enqueue(transaction, idempotencyKey: key) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let ids = try await subject.ids()
+            #expect(ids.count == 1)
+            let winner = try #require(ids.first.flatMap { TransactionID($0) })
+            #expect(outcomes.filter { $0 == .enqueued }.count == 1)
+            #expect(outcomes.filter { $0 == .replayed(winner) }.count == 199)
+        }
+    }
+
+    @Test func `keys are kept for a day, own attempts for two minutes`() async throws {
         try await RedisServer.with { redis in
-            let rq = try await RQTransactionQueue(url: redis.url)
-            let stream = try await StreamTransactionQueue(url: redis.url, key: "s")
-
-            _ = try await redis.command("SET", "s", "x")
-            _ = try await redis.command("SET", "rq:queue:default", "x")
-            try await expectUnavailable(.wrongType, rq)
-            try await expectUnavailable(.wrongType, stream)
-            _ = try await redis.command("DEL", "s", "rq:queue:default")
-
-            _ = try await redis.command("CONFIG", "SET", "maxmemory", "1")
-            try await expectUnavailable(.outOfMemory, rq)
-            try await expectUnavailable(.outOfMemory, stream)
-            _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
-
-            _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "1")
-            try await expectUnavailable(.noReplicas, rq)
-            try await expectUnavailable(.noReplicas, stream)
-            _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "0")
-
-            _ = try await redis.command("REPLICAOF", "127.0.0.1", "1")
-            try await expectUnavailable(.readOnly, rq)
-            try await expectUnavailable(.readOnly, stream)
-            _ = try await redis.command("REPLICAOF", "NO", "ONE")
-
-            #expect(try await redis.command("EXISTS", "s", "rq:queue:default") == .integer(0))
-            try await rq.enqueue(try transaction())
-            try await stream.enqueue(try transaction())
+            let queues: [any TransactionQueue] = [
+                try await RQTransactionQueue(url: redis.url),
+                try await StreamTransactionQueue(url: redis.url, key: "s"),
+            ]
+            for (index, queue) in queues.enumerated() {
+                let key = try #require(IdempotencyKey("k\(index)"))
+                let transaction = try transaction(1, "USD", user: 1)
+                _ = try await queue.enqueue(transaction, idempotencyKey: key)
+                try await queue.enqueue(try self.transaction())
+                let record = "core-api:idempotency:1:k\(index)"
+                #expect(
+                    try await redis.texts("GET", record) == ["\(transaction.id) 1 USD"])
+                let left = try #require(Int(try await redis.texts("TTL", record).joined()))
+                #expect((86_000...86_400).contains(left))
+            }
+            let own = try await redis.texts("KEYS", "core-api:transaction:*")
+            #expect(own.count == 2)
+            for record in own {
+                let left = try #require(Int(try await redis.texts("TTL", record).joined()))
+                #expect((1...120).contains(left))
+            }
         }
     }
 
     @Test(arguments: [Kind.rq, .stream])
-    func `a Redis that comes back within the deadline costs time, and no error`(kind: Kind)
+    func `scripts that Redis has forgotten are loaded again`(kind: Kind) async throws {
+        try await with(kind) { subject in
+            try await subject.queue.enqueue(try transaction())
+            for _ in 0..<3 {
+                try await subject.forget()
+                try await subject.queue.enqueue(try transaction())
+            }
+            #expect(try await subject.ids().count == 4)
+        }
+    }
+
+    @Test func `in memory, a key is forgotten after a day, and their number is bounded`()
         async throws
     {
-        try await RedisServer.with(["--appendfsync", "always"]) { redis in
-            let queue: any TransactionQueue =
-                kind == .rq
-                ? try await RQTransactionQueue(url: redis.url)
-                : try await StreamTransactionQueue(url: redis.url, key: "s")
-            try await queue.enqueue(try transaction())
-            redis.kill()
-            async let later: Void = queue.enqueue(try transaction())
-            try await redis.start()
-            try await later
-            let length =
-                kind == .rq
-                ? try await redis.command("LLEN", "rq:queue:default")
-                : try await redis.command("XLEN", "s")
-            #expect(length == .integer(2))
+        let queue = InMemoryTransactionQueue(capacity: 2)
+        let key = try #require(IdempotencyKey("k"))
+        let other = try #require(IdempotencyKey("other"))
+        let start: Int64 = 1_800_000_000
+        _ = try await queue.enqueue(
+            try transaction(1, "USD", user: 1, at: start), idempotencyKey: key)
+        _ = queue.take()
+        let late = try transaction(1, "USD", user: 1, at: start + 86_399)
+        guard case .replayed = try await queue.enqueue(late, idempotencyKey: key) else {
+            Issue.record("forgotten too early")
+            return
         }
-    }
-
-    @Test func `without a Redis, a transaction is surely not enqueued when its time is over`()
-        async throws
-    {
-        try await RedisServer.with { redis in
-            let queue = try await StreamTransactionQueue(url: redis.url, key: "s")
-            redis.kill()
-            // The first may still be sent into a connection that is about to break.
-            _ = try? await queue.enqueue(try transaction())
-            do {
-                try await queue.enqueue(try transaction())
-                Issue.record("enqueued")
-            } catch let error as QueueError {
-                guard case .unavailable = error else {
-                    Issue.record("\(error)")
-                    return
-                }
-            }
-        }
-    }
-
-    @Test func `a Redis that hangs leaves the outcome unknown, in bounded time`() async throws {
-        try await RedisServer.with { redis in
-            let queue = try await RQTransactionQueue(url: redis.url)
-            redis.pause()
-            defer { redis.goOn() }
-            do {
-                try await queue.enqueue(try transaction())
-                Issue.record("enqueued")
-            } catch let error as QueueError {
-                #expect(error == .outcomeUnknown(.timedOut))
-            }
-        }
-    }
-
-    @Test func `a closed queue refuses`() async throws {
-        try await RedisServer.with { redis in
-            let queue = try await RQTransactionQueue(url: redis.url)
-            queue.close()
-            // Whether the connection's thread still ends, or has ended: nobody waits in vain.
-            for _ in 0..<1_000 {
-                await #expect(throws: QueueError.unavailable(.closed)) {
-                    try await queue.enqueue(try transaction())
-                }
-            }
+        let later = try transaction(2, "USD", user: 1, at: start + 86_400)
+        #expect(try await queue.enqueue(later, idempotencyKey: key) == .enqueued)
+        _ = queue.take()
+        #expect(try await queue.enqueue(later, idempotencyKey: other) == .enqueued)
+        _ = queue.take()
+        await #expect(throws: QueueError.full) {
+            try await queue.enqueue(later, idempotencyKey: IdempotencyKey("third"))
         }
     }
 }

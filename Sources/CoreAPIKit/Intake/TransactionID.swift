@@ -15,6 +15,24 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
         self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     }
 
+    /// The identity that a text names: a UUID of version 4 in lower case; nil for any other.
+    public init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == TransactionID.textLength else { return nil }
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        for byte in bytes where byte != UInt8(ascii: "-") {
+            guard let digit = ASCII.hexadecimalValue(byte) else { return nil }
+            words.high = words.high << 4 | words.low >> 60
+            words.low = words.low << 4 | UInt64(digit)
+        }
+        self.init(high: words.high, low: words.low)
+        // Other places for the hyphens, capitals, or another version are other texts.
+        guard utf8 == bytes else { return nil }
+    }
+
+    /// How many characters the text has.
+    static let textLength = 36
+
     /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 

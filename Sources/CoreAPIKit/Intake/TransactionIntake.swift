@@ -25,26 +25,29 @@ public struct TransactionIntake: Sendable {
     ///   - amount: in the currency's minor unit, 1 to 2^53-1.
     ///   - currency: an active ISO 4217 code that has a minor unit.
     ///   - token: a compact JWT, up to `CompactToken.bytesMax` bytes.
+    ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
     public func accept(
-        amount: Int, currency: String, token: String
-    ) async throws(IntakeRefusal) -> Transaction {
+        amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil
+    ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let now = clock()
         let claims = try verify(Array(token.utf8).span, at: now)
         let fields = try TransactionRequest.fields(
             TransactionRequest.amount(amount), TransactionRequest.currency(currency))
-        return try await enqueue(transaction(fields, claims, at: now))
+        return try await enqueue(transaction(fields, claims, at: now), idempotencyKey)
     }
 
     /// Checks a JSON body with the members `amount`, `currency` and `token`, and enqueues the
     /// transaction; returns once the queue has confirmed it.
     ///
-    /// - Parameter bearerToken: the token of an `Authorization: Bearer` field (RFC 6750 §2.1), if
-    ///   there is one; then the body need not have it.
+    /// - Parameters:
+    ///   - bearerToken: the token of an `Authorization: Bearer` field (RFC 6750 §2.1), if there is
+    ///     one; then the body need not have it.
+    ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
     public func accept(
-        json body: [UInt8], bearerToken: String? = nil
-    ) async throws(IntakeRefusal) -> Transaction {
+        json body: [UInt8], bearerToken: String? = nil, idempotencyKey: IdempotencyKey? = nil
+    ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let bearer = bearerToken.map { Array($0.utf8) }
-        return try await enqueue(check(json: body.span, bearerToken: bearer))
+        return try await enqueue(check(json: body.span, bearerToken: bearer), idempotencyKey)
     }
 
     /// The checks alone: the transaction that is to be enqueued.
@@ -58,10 +61,16 @@ public struct TransactionIntake: Sendable {
         return transaction(try request.fields(), claims, at: now)
     }
 
-    /// Returns the transaction once the queue has confirmed it.
-    package func enqueue(_ transaction: Transaction) async throws(IntakeRefusal) -> Transaction {
-        do { try await queue.enqueue(transaction) } catch { throw .queue(error) }
-        return transaction
+    /// Returns once the queue has confirmed the transaction.
+    package func enqueue(
+        _ transaction: Transaction, _ key: IdempotencyKey?
+    ) async throws(IntakeRefusal) -> AcceptedTransaction {
+        do {
+            let outcome = try await queue.enqueue(transaction, idempotencyKey: key)
+            return AcceptedTransaction(transaction, outcome)
+        } catch {
+            throw .queue(error)
+        }
     }
 
     // MARK: - Token

@@ -2,11 +2,41 @@ internal import DequeModule
 internal import Synchronization
 
 /// A queue in this process's memory, bounded: for tests and trials, where no one else must see it.
+///
+/// Idempotency keys are remembered as in Redis, for 24 hours by the transactions' own times,
+/// whether or not the transaction is still queued.
 public final class InMemoryTransactionQueue: TransactionQueue {
-    /// How many transactions it holds at most.
+    /// How many transactions it holds at most, and how many idempotency keys.
     public let capacity: Int
 
-    private let waiting = Mutex<Deque<Transaction>>([])
+    private let contents = Mutex(Contents())
+
+    private struct Contents {
+        var waiting: Deque<Transaction> = []
+        var records: [RecordKey: Transaction] = [:]
+        /// The keys of the records, oldest first.
+        var recordKeys: Deque<RecordKey> = []
+
+        mutating func remember(_ transaction: Transaction, _ key: RecordKey) {
+            records[key] = transaction
+            recordKeys.append(key)
+        }
+
+        mutating func forgetRecords(before now: UnixTime) {
+            let lifetime = Int64(IdempotencyKey.lifetimeSeconds) * 1_000_000_000
+            while let oldest = recordKeys.first, let record = records[oldest],
+                now.nanoseconds - record.createdAt.nanoseconds >= lifetime
+            {
+                recordKeys.removeFirst()
+                records[oldest] = nil
+            }
+        }
+    }
+
+    private struct RecordKey: Hashable {
+        let userID: Int
+        let key: IdempotencyKey
+    }
 
     /// - Parameter capacity: at least 1.
     public init(capacity: Int = 10_000) {
@@ -14,18 +44,30 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         self.capacity = capacity
     }
 
-    public func enqueue(_ transaction: Transaction) async throws(QueueError) {
-        let isEnqueued = waiting.withLock { waiting in
-            guard waiting.count < capacity else { return false }
-            waiting.append(transaction)
-            return true
+    public func enqueue(
+        _ transaction: Transaction, idempotencyKey: IdempotencyKey?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        let capacity = capacity
+        let recordKey = idempotencyKey.map { RecordKey(userID: transaction.userID, key: $0) }
+        return try contents.withLock { contents throws(QueueError) in
+            contents.forgetRecords(before: transaction.createdAt)
+            if let recordKey, let first = contents.records[recordKey] {
+                guard first.amount == transaction.amount, first.currency == transaction.currency
+                else { throw .idempotencyKeyReused }
+                return .replayed(first.id)
+            }
+            guard contents.waiting.count < capacity, contents.records.count < capacity else {
+                throw .full
+            }
+            contents.waiting.append(transaction)
+            if let recordKey { contents.remember(transaction, recordKey) }
+            return .enqueued
         }
-        guard isEnqueued else { throw .full }
     }
 
     /// What is queued, oldest first.
-    public var transactions: [Transaction] { waiting.withLock { Array($0) } }
+    public var transactions: [Transaction] { contents.withLock { Array($0.waiting) } }
 
     /// Removes and returns the oldest transaction; nil if there is none.
-    public func take() -> Transaction? { waiting.withLock { $0.popFirst() } }
+    public func take() -> Transaction? { contents.withLock { $0.waiting.popFirst() } }
 }

@@ -2,8 +2,11 @@
 public enum QueueError: Error, Hashable, Sendable {
     /// A bounded queue holds as many as it may. Not enqueued.
     case full
+    /// The idempotency key was used before, with another amount or currency. Not enqueued.
+    case idempotencyKeyReused
     /// Redis could not be asked, or refused. Not enqueued: safe to try again.
     case unavailable(RedisError)
-    /// The command was sent, but no answer came: it may be enqueued or not.
+    /// The command was sent, but no answer came in time: it may be enqueued or not. A retry with
+    /// the same idempotency key is safe.
     case outcomeUnknown(RedisError)
 }

@@ -1,12 +1,12 @@
 /// A transaction as a job of python-rq (1.10 and later): a hash with the job, and its id in a list.
 ///
-///     SADD  rq:queues rq:queue:NAME
-///     HSET  rq:job:ID     created_at enqueued_at data description origin status timeout …
 ///     RPUSH rq:queue:NAME ID
+///     HSET  rq:job:ID     data created_at enqueued_at description origin status timeout …
+///     SADD  rq:queues rq:queue:NAME
 ///
-/// as one atomic step (MULTI, EXEC), the hash before the push, since a worker drops an id without a
-/// hash. `data` calls `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps
-/// have six digits of fraction and a `Z`: workers die of any other form.
+/// as one atomic step, a script, since a worker drops an id without a hash. `data` calls
+/// `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps have six digits of
+/// fraction and a `Z`: workers die of any other form.
 struct RQJob {
     /// The function of the PSP connector, in the module that it starts with.
     static let function = "__main__.make_transaction"
@@ -21,43 +21,52 @@ struct RQJob {
         self.queue = queue
     }
 
-    /// MULTI to EXEC: five replies, of which the last has those of the three commands.
-    var commands: RedisCommand {
-        var command = RedisCommand(capacity: 1024)
-        command.add("MULTI")
-        command.add("SADD", "rq:queues", "rq:queue:\(queue)")
-        addHash(to: &command)
-        command.begin(wordCount: 3)
-        command.word("RPUSH")
-        command.word("rq:queue:\(queue)")
-        command.word(transaction.id.utf8)
-        command.add("EXEC")
-        return command
-    }
+    /// Record and job as one step: 1, or the record that was there before.
+    ///
+    /// The push comes first, since it alone can fail, on a key of another type: then nothing is
+    /// left. Workers see none of it before all of it is there.
+    ///
+    /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
+    /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
+    ///   description and origin.
+    static let script = RedisScript(
+        """
+        if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
+          return redis.call('GET', KEYS[1])
+        end
+        local pushed = redis.pcall('RPUSH', KEYS[3], ARGV[3])
+        if type(pushed) == 'table' then
+          redis.call('DEL', KEYS[1])
+          return pushed
+        end
+        redis.call('HSET', KEYS[2], 'data', ARGV[4], 'created_at', ARGV[5],
+          'enqueued_at', ARGV[5], 'description', ARGV[6], 'origin', ARGV[7],
+          'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '', 'ended_at', '',
+          'last_heartbeat', '', 'worker_name', '', 'success_callback_name', '',
+          'failure_callback_name', '')
+        redis.call('SADD', KEYS[4], KEYS[3])
+        return 1
+        """)
 
-    private func addHash(to command: inout RedisCommand) {
-        let timestamp = transaction.createdAt.timestamp
-        let texts = [
-            ("created_at", timestamp), ("enqueued_at", timestamp), ("description", description),
-            ("origin", queue), ("status", "queued"), ("timeout", String(RQJob.timeoutSeconds)),
-        ]
-        let empty = [
-            "started_at", "ended_at", "last_heartbeat", "worker_name", "success_callback_name",
-            "failure_callback_name",
-        ]
-        command.begin(wordCount: 4 + 2 * (texts.count + empty.count))
-        command.word("HSET")
+    /// The call of the script.
+    func command(_ record: TransactionRecord) -> RedisCommand {
+        var command = RedisCommand(capacity: 1024)
+        command.begin(wordCount: 3 + 4 + 7)
+        command.word("EVALSHA")
+        command.word(RQJob.script.digest)
+        command.word("4")
+        command.word(record.key)
         command.word("rq:job:\(transaction.id)")
-        command.word("data")
+        command.word("rq:queue:\(queue)")
+        command.word("rq:queues")
+        command.word(record.text)
+        command.word(String(record.lifetimeSeconds))
+        command.word(transaction.id.utf8)
         command.word(pickle)
-        for (field, text) in texts {
-            command.word(field)
-            command.word(text)
-        }
-        for field in empty {
-            command.word(field)
-            command.word("")
-        }
+        command.word(transaction.createdAt.timestamp)
+        command.word(description)
+        command.word(queue)
+        return command
     }
 
     /// The call as Python would write it, arguments sorted by name.

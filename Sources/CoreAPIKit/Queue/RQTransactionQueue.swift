@@ -11,31 +11,25 @@ public final class RQTransactionQueue: TransactionQueue {
     ///   - url: `redis://[user[:password]@]host[:port][/db]`.
     ///   - name: what the worker was started with: `default`. Not empty.
     public convenience init(url: String, name: String = "default") async throws(RedisError) {
-        self.init(connection: try await RedisConnection(opening: url), name: name)
+        self.init(connection: try await RedisConnection(opening: url, RQJob.script), name: name)
     }
 
+    /// What the connection must have loaded.
+    package static let script = RQJob.script
+
+    /// - Parameter connection: has loaded `script`.
     package init(connection: RedisConnection, name: String) {
         precondition(!name.isEmpty, "a queue has a name")
         self.connection = connection
         self.name = name
     }
 
-    /// Returns once the job is written and its id is in the list that workers take from: both or,
-    /// if Redis refuses one, none that a worker could see.
-    public func enqueue(_ transaction: Transaction) async throws(QueueError) {
-        let reply = try await connection.enqueue(RQJob(transaction, queue: name).commands)
-        // The replies of SADD, HSET and RPUSH. The job is queued if the last two had success: the
-        // first only lists the queue's name for monitors.
-        guard case .array(let replies) = reply, replies.count == 3 else {
-            throw .outcomeUnknown(.protocolViolation)
-        }
-        switch (replies[1], replies[2]) {
-        case (.integer, .integer): return
-        case (_, .error(let error)): throw .unavailable(.server(error))
-        // Queued without its hash: a worker drops it.
-        case (.error(let error), _): throw .unavailable(.server(error))
-        default: throw .outcomeUnknown(.protocolViolation)
-        }
+    public func enqueue(
+        _ transaction: Transaction, idempotencyKey: IdempotencyKey?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        let record = TransactionRecord(transaction, idempotencyKey)
+        let job = RQJob(transaction, queue: name)
+        return try await connection.enqueue(job.command(record), record)
     }
 
     /// Ends the connection; what waits for its confirmation fails.

@@ -10,22 +10,40 @@ struct StreamEntry {
 
     init(_ transaction: Transaction) { self.transaction = transaction }
 
-    /// `XADD key * id … created_at …`.
-    func command(key: String) -> RedisCommand {
+    /// Record and entry as one step: 1, or the record that was there before. If Redis refuses the
+    /// entry, since the key has another type, nothing is left.
+    ///
+    /// - KEYS: the record, the stream.
+    /// - ARGV: the record's text and lifetime in seconds; then the entry's values.
+    static let script = RedisScript(
+        """
+        if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
+          return redis.call('GET', KEYS[1])
+        end
+        local added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
+          'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7])
+        if type(added) == 'table' then
+          redis.call('DEL', KEYS[1])
+          return added
+        end
+        return 1
+        """)
+
+    /// The call of the script.
+    func command(key: String, _ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand()
-        command.begin(wordCount: 13)
-        command.word("XADD")
+        command.begin(wordCount: 3 + 2 + 7)
+        command.word("EVALSHA")
+        command.word(StreamEntry.script.digest)
+        command.word("2")
+        command.word(record.key)
         command.word(key)
-        command.word("*")
-        command.word("id")
+        command.word(record.text)
+        command.word(String(record.lifetimeSeconds))
         command.word(transaction.id.utf8)
-        command.word("amount")
         command.word(String(transaction.amount.minorUnits))
-        command.word("currency")
         command.word(transaction.currency.alphabetic)
-        command.word("user_id")
         command.word(String(transaction.userID))
-        command.word("created_at")
         command.word(transaction.createdAt.timestamp)
         return command
     }

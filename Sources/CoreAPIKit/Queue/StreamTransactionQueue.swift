@@ -13,19 +13,25 @@ public final class StreamTransactionQueue: TransactionQueue {
     ///   - url: `redis://[user[:password]@]host[:port][/db]`.
     ///   - key: not empty.
     public convenience init(url: String, key: String) async throws(RedisError) {
-        self.init(connection: try await RedisConnection(opening: url), key: key)
+        self.init(connection: try await RedisConnection(opening: url, StreamEntry.script), key: key)
     }
 
+    /// What the connection must have loaded.
+    package static let script = StreamEntry.script
+
+    /// - Parameter connection: has loaded `script`.
     package init(connection: RedisConnection, key: String) {
         precondition(!key.isEmpty, "a stream has a key")
         self.connection = connection
         self.key = key
     }
 
-    public func enqueue(_ transaction: Transaction) async throws(QueueError) {
-        let reply = try await connection.enqueue(StreamEntry(transaction).command(key: key))
-        // The entry's ID, which Redis has made.
-        guard case .bulk = reply else { throw .outcomeUnknown(.protocolViolation) }
+    public func enqueue(
+        _ transaction: Transaction, idempotencyKey: IdempotencyKey?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        let record = TransactionRecord(transaction, idempotencyKey)
+        let entry = StreamEntry(transaction)
+        return try await connection.enqueue(entry.command(key: key, record), record)
     }
 
     /// Ends the connection; what waits for its confirmation fails.

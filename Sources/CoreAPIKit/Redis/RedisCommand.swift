@@ -10,6 +10,21 @@ package struct RedisCommand: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// What a new connection begins with: AUTH, SELECT and SCRIPT LOAD, as far as they are needed.
+    init(loggingInTo url: RedisURL, scripts: [RedisScript]) {
+        self.init()
+        if let password = url.password {
+            // Without a user, the form that servers before Redis 6 know too.
+            if let user = url.user {
+                add("AUTH", user, password)
+            } else {
+                add("AUTH", password)
+            }
+        }
+        if url.database != 0 { add("SELECT", String(url.database)) }
+        for script in scripts { add("SCRIPT", "LOAD", script.source) }
+    }
+
     /// Begins a command of so many words, its name included; they are to follow by `word`.
     package mutating func begin(wordCount: Int) {
         replyCount += 1

@@ -5,24 +5,42 @@ package import Logging
 /// Commands are pipelined: many callers wait at once, each for its own replies. The connection ends
 /// when the last reference to it is gone, or by `close`.
 package final class RedisConnection: Sendable {
+    /// What a connection is made with besides the URL.
+    package struct Options: Sendable {
+        package var limits = RedisLimits()
+        /// Loaded at each login, so that commands can call them.
+        package var scripts: [RedisScript] = []
+        /// What confirms the commands before it; nil if their own replies do.
+        package var barrier: RedisBarrier?
+
+        package init(
+            limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
+            barrier: RedisBarrier? = nil
+        ) {
+            self.limits = limits
+            self.scripts = scripts
+            self.barrier = barrier
+        }
+    }
+
     private let loop: EventLoop
     private let handler: RedisConnectionHandler
     private let ownsLoop: Bool
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, commands wait for it.
-    package init(url: RedisURL, on loop: EventLoop, limits: RedisLimits, logger: Logger) {
+    package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
         ownsLoop = false
-        handler = RedisConnectionHandler(url: url, loop: loop, limits: limits, logger: logger)
+        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
     }
 
     /// A connection with a loop and thread of its own, once it is ready.
-    package init(opening url: RedisURL, limits: RedisLimits, logger: Logger)
-        async throws(RedisError)
-    {
+    package init(
+        opening url: RedisURL, options: Options = Options(), logger: Logger
+    ) async throws(RedisError) {
         let loop: EventLoop
         do {
             loop = try EventLoop()
@@ -32,7 +50,7 @@ package final class RedisConnection: Sendable {
         }
         self.loop = loop
         ownsLoop = true
-        handler = RedisConnectionHandler(url: url, loop: loop, limits: limits, logger: logger)
+        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
         let error = await Suspension.value { waiter in
@@ -59,7 +77,8 @@ package final class RedisConnection: Sendable {
     }
 
     /// Sends the commands and returns the last reply, once all have one. If one of the replies is
-    /// an error, the first error is thrown.
+    /// an error, the first error is thrown. When the connection breaks they are sent again, so they
+    /// must be such that twice has the effect of once.
     package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
         let result = await Suspension.value { waiter in
             if loop.isCurrent {
@@ -77,22 +96,29 @@ package final class RedisConnection: Sendable {
 
 extension RedisConnection {
     /// A connection of its own for a queue, once it is ready.
-    convenience init(opening url: String) async throws(RedisError) {
+    convenience init(opening url: String, _ script: RedisScript) async throws(RedisError) {
         let parsed: RedisURL
         do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
         try await self.init(
-            opening: parsed, limits: RedisLimits(), logger: Logger(label: "core-api.redis"))
+            opening: parsed, options: Options(scripts: [script]),
+            logger: Logger(label: "core-api.redis"))
     }
 
-    /// Sends the commands of a queue; a failure says whether they may have been executed.
-    func enqueue(_ command: RedisCommand) async throws(QueueError) -> RedisReply {
-        do {
-            return try await execute(command)
-        } catch {
+    /// Sends the command of a queue, whose script answers 1, or the record that it found.
+    func enqueue(
+        _ command: RedisCommand, _ record: TransactionRecord
+    ) async throws(QueueError) -> EnqueueOutcome {
+        let reply: RedisReply
+        do { reply = try await execute(command) } catch {
             switch error {
             case .notExecuted(let reason): throw .unavailable(reason)
             case .mayBeExecuted(let reason): throw .outcomeUnknown(reason)
             }
+        }
+        switch reply {
+        case .integer: return .enqueued
+        case .bulk(let found): return try record.outcome(found: found)
+        case .status, .null, .array, .error: throw .outcomeUnknown(.protocolViolation)
         }
     }
 }

@@ -23,11 +23,15 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     /// The error that was logged last: an outage is logged once, not at each attempt.
     private var loggedError: RedisError?
 
-    init(url: RedisURL, loop: EventLoop, limits: RedisLimits, logger: Logger) {
+    init(
+        url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
+    ) {
         self.url = url
         self.loop = loop
         self.logger = logger
-        machine = RedisConnectionStateMachine(url: url, limits: limits, now: .now())
+        machine = RedisConnectionStateMachine(
+            url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
+            now: .now())
     }
 
     var isReady: Bool { machine.isReady }
@@ -129,7 +133,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         }
         isConnecting = false
         reader = RedisReplyReader()
-        let login = machine.connected()
+        let login = machine.connected(now: loop.now)
         if login.isEmpty { return becameReady() }
         // A new socket's buffer has room for the few bytes of a login.
         guard try socket?.send(login, from: 0) == login.count else {
@@ -138,10 +142,15 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     private func becameReady() {
-        logger.info("connected to Redis", metadata: ["redis": "\(url)"])
-        loggedError = nil
+        // A Redis that lets us in and refuses to work has not come back.
+        if case .server? = loggedError {} else { logConnected() }
         tellConnectWaiters(nil)
         requestFlush()
+    }
+
+    private func logConnected() {
+        logger.info("connected to Redis", metadata: ["redis": "\(url)"])
+        loggedError = nil
     }
 
     private func tellConnectWaiters(_ error: RedisError?) {
@@ -206,11 +215,13 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private func takeReplies(from reader: RedisReplyReader) {
         do {
             while let reply = try reader.next() {
-                switch machine.received(reply) {
+                switch machine.received(reply, now: loop.now) {
                 case .none: break
                 case .flush: becameReady()
                 case .resolve(let resolution):
+                    if loggedError != nil { logConnected() }
                     resolution.waiter.resume(returning: resolution.result)
+                case .resolveAll(let resolutions): resolve(resolutions)
                 case .fail(let error): return lost(error)
                 }
             }

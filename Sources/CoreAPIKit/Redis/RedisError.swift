@@ -16,6 +16,8 @@ public enum RedisError: Error, Hashable, Sendable {
     case connectionLost
     /// The bytes received are not the Redis protocol (RESP 2), or not the reply of this command.
     case protocolViolation
+    /// Redis has executed the command, but in time neither its file nor its replicas had it.
+    case durabilityNotReached
     /// As many commands as there may be are waiting.
     case backlogFull
     /// `close` has been called.
@@ -55,6 +57,18 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case scriptUnknown = "NOSCRIPT"
         /// Any other.
         case other = "ERR"
+
+        /// Whether it passes by itself, as during a start or a failover: the command was not
+        /// executed, and is sent again over another connection.
+        var isPassing: Bool {
+            switch self {
+            case .loading, .readOnly, .masterDown, .tryAgain, .clusterDown, .busy, .scriptUnknown:
+                true
+            case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .noReplicas,
+                .cannotPersist, .wrongType, .transactionAborted, .moved, .other:
+                false
+            }
+        }
     }
 
     public let kind: Kind

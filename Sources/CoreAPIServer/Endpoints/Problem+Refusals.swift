@@ -49,10 +49,16 @@ extension Problem {
             self.init(
                 code: .queueUnavailable,
                 detail: "the transaction was not enqueued: it is safe to try again")
+        case .idempotencyKeyReused:
+            self.init(
+                code: .idempotencyKeyReused,
+                detail: "the key was used within 24 hours with another amount or currency: "
+                    + "choose a new key for a new transaction")
         case .outcomeUnknown:
             self.init(
                 code: .outcomeUnknown,
-                detail: "the queue did not confirm the transaction in time: it may be enqueued")
+                detail: "the queue did not confirm the transaction in time: it may be enqueued; "
+                    + "a retry with the same Idempotency-Key is safe")
         }
     }
 

@@ -1,7 +1,7 @@
 internal import CoreAPIKit
 
 /// A refusal as problem details (RFC 9457).
-struct Problem {
+struct Problem: Error {
     let code: Code
     /// What would be right, for the caller; nothing of the inside.
     let detail: String
@@ -13,6 +13,7 @@ struct Problem {
     enum Code: String, CaseIterable {
         case malformedRequest = "malformed_request"
         case malformedJSON = "malformed_json"
+        case invalidIdempotencyKey = "invalid_idempotency_key"
         case tokenMissing = "token_missing"
         case tokenMalformed = "token_malformed"
         case tokenSignatureInvalid = "token_signature_invalid"
@@ -29,6 +30,7 @@ struct Problem {
         case unsupportedMediaType = "unsupported_media_type"
         case expectationFailed = "expectation_failed"
         case invalidTransaction = "invalid_transaction"
+        case idempotencyKeyReused = "idempotency_key_reused"
         case notImplemented = "not_implemented"
         case queueUnavailable = "queue_unavailable"
         case outcomeUnknown = "outcome_unknown"
@@ -82,7 +84,7 @@ struct Problem {
 extension Problem.Code {
     var status: HTTPStatus {
         switch self {
-        case .malformedRequest, .malformedJSON: .badRequest
+        case .malformedRequest, .malformedJSON, .invalidIdempotencyKey: .badRequest
         case .tokenMissing, .tokenMalformed, .tokenSignatureInvalid, .tokenExpired,
             .tokenNotYetValid, .tokenClaimsInvalid:
             .unauthorized
@@ -95,7 +97,7 @@ extension Problem.Code {
         case .headersTooLarge: .fieldsTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
         case .expectationFailed: .expectationFailed
-        case .invalidTransaction: .unprocessableContent
+        case .invalidTransaction, .idempotencyKeyReused: .unprocessableContent
         case .notImplemented: .notImplemented
         case .queueUnavailable: .serviceUnavailable
         case .outcomeUnknown: .gatewayTimeout
@@ -108,6 +110,7 @@ extension Problem.Code {
         switch self {
         case .malformedRequest: "The request is not valid HTTP/1.1"
         case .malformedJSON: "The body is not valid JSON"
+        case .invalidIdempotencyKey: "The idempotency key is not valid"
         case .tokenMissing: "A token is needed"
         case .tokenMalformed: "The token is malformed"
         case .tokenSignatureInvalid: "The token's signature is invalid"
@@ -124,6 +127,7 @@ extension Problem.Code {
         case .unsupportedMediaType: "The body's media type is not supported"
         case .expectationFailed: "The expectation cannot be met"
         case .invalidTransaction: "The body is not a valid transaction"
+        case .idempotencyKeyReused: "The idempotency key was used for another transaction"
         case .notImplemented: "The method or transfer coding is not implemented"
         case .queueUnavailable: "The queue is not available"
         case .outcomeUnknown: "Whether the transaction was enqueued is not known"

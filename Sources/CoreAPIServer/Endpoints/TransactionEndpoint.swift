@@ -17,20 +17,28 @@ struct TransactionEndpoint {
     /// The checks, which need the request's bytes, and then only those.
     func check(
         _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>
-    ) throws(IntakeRefusal) -> Transaction {
-        try intake.check(json: body, bearerToken: bearerToken(head, bytes))
+    ) throws(Problem) -> CheckedTransaction {
+        let transaction: Transaction
+        do {
+            transaction = try intake.check(json: body, bearerToken: bearerToken(head, bytes))
+        } catch {
+            throw Problem(error)
+        }
+        return CheckedTransaction(
+            transaction: transaction, idempotencyKey: try idempotencyKey(head, bytes))
     }
 
     /// The queue, and the answer once it has confirmed.
-    func enqueue(_ transaction: Transaction) async -> Response {
+    func enqueue(_ checked: CheckedTransaction) async -> Response {
         do {
-            return accepted(try await intake.enqueue(transaction))
+            return accepted(
+                try await intake.enqueue(checked.transaction, checked.idempotencyKey))
         } catch {
             return Problem(error).response
         }
     }
 
-    private func accepted(_ transaction: Transaction) -> Response {
+    private func accepted(_ transaction: AcceptedTransaction) -> Response {
         var json = JSONWriter(capacity: 96)
         json.raw("{\"amount\":")
         json.integer(transaction.amount.minorUnits)
@@ -40,7 +48,21 @@ struct TransactionEndpoint {
         json.integer(transaction.userID)
         json.raw("}")
         return Response(
-            status: .ok, contentType: .json, body: json.bytes, transactionID: transaction.id)
+            status: .ok, contentType: .json, body: json.bytes, transactionID: transaction.id,
+            isReplayed: transaction.isReplayed)
+    }
+
+    private func idempotencyKey(
+        _ head: RequestHead, _ bytes: Span<UInt8>
+    ) throws(Problem) -> IdempotencyKey? {
+        guard let field = head.idempotencyKey else { return nil }
+        guard !head.repeatsIdempotencyKey, let key = IdempotencyKey(field: field, bytes) else {
+            throw Problem(
+                code: .invalidIdempotencyKey,
+                detail: "give one Idempotency-Key of 1 to 255 visible ASCII characters, "
+                    + "such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\"")
+        }
+        return key
     }
 
     /// `application/json`, with parameters or without (RFC 9110 §8.3.1).
@@ -58,4 +80,10 @@ struct TransactionEndpoint {
         else { return nil }
         return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }
     }
+}
+
+/// A transaction that has passed the checks, with its caller's key for it.
+struct CheckedTransaction {
+    let transaction: Transaction
+    let idempotencyKey: IdempotencyKey?
 }

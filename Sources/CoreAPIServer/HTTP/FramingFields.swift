@@ -36,6 +36,9 @@ struct FramingFields {
             head.authorization = value
         case 14 where Grammar.equalsIgnoringCase("content-length", name, bytes):
             try takeContentLength(value, bytes)
+        case 15 where Grammar.equalsIgnoringCase("idempotency-key", name, bytes):
+            if head.idempotencyKey != nil { head.repeatsIdempotencyKey = true }
+            head.idempotencyKey = value
         case 17 where Grammar.equalsIgnoringCase("transfer-encoding", name, bytes):
             try takeTransferEncoding(value, bytes)
         default: break

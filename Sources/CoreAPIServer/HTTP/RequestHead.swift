@@ -24,6 +24,8 @@ struct RequestHead: Equatable {
     var contentType: Range<Int>?
     var authorization: Range<Int>?
     var accept: Range<Int>?
+    var idempotencyKey: Range<Int>?
+    var repeatsIdempotencyKey = false
     /// Whether the caller waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     var expectsContinue = false
     /// Whether the connection goes on after this request (RFC 9112 §9.3).

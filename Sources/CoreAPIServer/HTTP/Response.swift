@@ -7,6 +7,8 @@ struct Response {
     var body: [UInt8] = []
     /// `Transaction-Id`.
     var transactionID: TransactionID?
+    /// `Idempotent-Replayed: true`: an earlier request with the same key was answered by this.
+    var isReplayed = false
     /// `Allow` (RFC 9110 §10.2.1).
     var allow: String?
     /// `Retry-After`, in seconds (RFC 9110 §10.2.3).

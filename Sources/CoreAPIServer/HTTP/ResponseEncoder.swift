@@ -60,6 +60,7 @@ struct ResponseEncoder {
             output.add("\r\nTransaction-Id: ")
             output.add(id.description)
         }
+        if response.isReplayed { output.add("\r\nIdempotent-Replayed: true") }
         if let allow = response.allow {
             output.add("\r\nAllow: ")
             output.add(allow)

@@ -93,13 +93,13 @@ final class Worker: @unchecked Sendable {
         do {
             return await transactions.enqueue(try check(head, input, body))
         } catch {
-            return Problem(error).response
+            return error.response
         }
     }
 
     private func check(
         _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
-    ) throws(IntakeRefusal) -> Transaction {
+    ) throws(Problem) -> CheckedTransaction {
         switch body {
         case .inPlace(let range):
             let bytes = input.span

@@ -34,8 +34,13 @@ import Testing
         #expect(accepted.amount.minorUnits == 100)
         #expect(accepted.currency.alphabetic == "USD")
         #expect(accepted.userID == 1)
-        #expect(accepted.createdAt == now)
-        #expect(queue.transactions == [accepted])
+        #expect(!accepted.isReplayed)
+        let queued = try #require(queue.take())
+        #expect(queued.id == accepted.id)
+        #expect(queued.amount == accepted.amount)
+        #expect(queued.currency == accepted.currency)
+        #expect(queued.userID == 1)
+        #expect(queued.createdAt == now)
     }
 
     @Test(arguments: [
@@ -50,16 +55,42 @@ import Testing
         let accepted = try await intake.accept(json: Array(json.utf8))
         #expect(accepted.amount.minorUnits == 100)
         #expect(accepted.currency.alphabetic == "USD")
-        #expect(queue.transactions == [accepted])
+        #expect(queue.transactions.map(\.id) == [accepted.id])
     }
 
     @Test func `each transaction has an id of its own`() async throws {
         let first = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
         let second = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
         #expect(first.id != second.id)
-        #expect(queue.take() == first)
-        #expect(queue.take() == second)
+        #expect(queue.take()?.id == first.id)
+        #expect(queue.take()?.id == second.id)
         #expect(queue.take() == nil)
+    }
+
+    @Test func `a retry with the same key is answered by the first, whatever its token`()
+        async throws
+    {
+        let key = try #require(IdempotencyKey("k"))
+        let intake = TransactionIntake(
+            verifier: FixedTokenVerifier([
+                "alice": TokenClaims(userID: 1, isEnabled: true),
+                "alice again": TokenClaims(userID: 1, isEnabled: true),
+                "bob": TokenClaims(userID: 2, isEnabled: true),
+            ]), queue: queue)
+        let first = try await intake.accept(
+            amount: 1, currency: "EUR", token: "alice", idempotencyKey: key)
+        let body = Array("{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice again\"}".utf8)
+        let second = try await intake.accept(json: body, idempotencyKey: key)
+        #expect(second.id == first.id)
+        #expect(second.isReplayed)
+        #expect(queue.transactions.map(\.id) == [first.id])
+        await #expect(throws: IntakeRefusal.queue(.idempotencyKeyReused)) {
+            try await intake.accept(
+                amount: 2, currency: "EUR", token: "alice", idempotencyKey: key)
+        }
+        let other = try await intake.accept(
+            amount: 2, currency: "EUR", token: "bob", idempotencyKey: key)
+        #expect(!other.isReplayed)
     }
 
     @Test func `the bearer's token serves where the body has none, or the same`() async {
@@ -160,8 +191,8 @@ import Testing
         await #expect(throws: IntakeRefusal.queue(.full)) {
             try await intake.accept(amount: 3, currency: "EUR", token: "alice")
         }
-        #expect(small.transactions == [first, second])
-        #expect(small.take() == first)
+        #expect(small.transactions.map(\.id) == [first.id, second.id])
+        #expect(small.take()?.id == first.id)
         _ = try await intake.accept(amount: 4, currency: "EUR", token: "alice")
     }
 }

@@ -25,29 +25,20 @@ import Testing
         return commands
     }
 
-    @Test func `a job is a hash, and then its id in the list, as one step`() throws {
-        let job = RQJob(try transaction(), queue: "default")
-        let commands = try words(job.commands)
-        #expect(commands.map(\.first) == ["MULTI", "SADD", "HSET", "RPUSH", "EXEC"])
-        #expect(job.commands.replyCount == 5)
-        #expect(commands[1] == ["SADD", "rq:queues", "rq:queue:default"])
+    @Test func `the script's keys and arguments are the job's`() throws {
+        let transaction = try transaction()
+        let record = TransactionRecord(transaction, nil)
+        let command = RQJob(transaction, queue: "a b").command(record)
+        #expect(command.replyCount == 1)
+        var words = try #require(try words(command).first)
+        words[10] = "<data>"
+        let id = "01234567-89ab-4def-bedc-ba9876543210"
         #expect(
-            commands[3] == ["RPUSH", "rq:queue:default", "01234567-89ab-4def-bedc-ba9876543210"])
-        #expect(commands[2][1] == "rq:job:01234567-89ab-4def-bedc-ba9876543210")
-        var fields: [String: String] = [:]
-        for index in stride(from: 2, to: commands[2].count, by: 2) {
-            fields[commands[2][index]] = commands[2][index + 1]
-        }
-        #expect(fields.removeValue(forKey: "data")?.isEmpty == false)
-        #expect(
-            fields == [
-                "created_at": "2021-11-04T11:57:11.123456Z",
-                "enqueued_at": "2021-11-04T11:57:11.123456Z",
-                "description": "__main__.make_transaction(amount=1000, currency='USD', user_id=1)",
-                "origin": "default", "status": "queued", "timeout": "180", "started_at": "",
-                "ended_at": "",
-                "last_heartbeat": "", "worker_name": "", "success_callback_name": "",
-                "failure_callback_name": "",
+            words == [
+                "EVALSHA", RQJob.script.digest, "4", "core-api:transaction:\(id)", "rq:job:\(id)",
+                "rq:queue:a b", "rq:queues", "\(id) 1000 USD", "120", id, "<data>",
+                "2021-11-04T11:57:11.123456Z",
+                "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "a b",
             ])
     }
 
@@ -80,15 +71,37 @@ import Testing
         #expect(pickle.finished() == [0x80, 0x02] + bytes + [0x2E])
     }
 
-    @Test func `a stream entry has five fields`() throws {
-        let command = StreamEntry(try transaction()).command(key: "a:b")
+    @Test func `a stream entry's call has its record, its stream and its values`() throws {
+        let transaction = try transaction()
+        let record = TransactionRecord(transaction, IdempotencyKey("k"))
+        let command = StreamEntry(transaction).command(key: "a:b", record)
+        let id = "01234567-89ab-4def-bedc-ba9876543210"
         #expect(
             try words(command) == [
                 [
-                    "XADD", "a:b", "*", "id", "01234567-89ab-4def-bedc-ba9876543210", "amount",
-                    "1000", "currency",
-                    "USD", "user_id", "1", "created_at", "2021-11-04T11:57:11.123456Z",
+                    "EVALSHA", StreamEntry.script.digest, "2", "core-api:idempotency:1:k", "a:b",
+                    "\(id) 1000 USD", "86400", id, "1000", "USD", "1",
+                    "2021-11-04T11:57:11.123456Z",
                 ]
             ])
+    }
+
+    @Test func `a record that was there is our own attempt, a replay, or another transaction`()
+        throws
+    {
+        let transaction = try transaction()
+        let record = TransactionRecord(transaction, IdempotencyKey("k"))
+        #expect(try record.outcome(found: Array(record.text.utf8)) == .enqueued)
+        let other = TransactionID.random()
+        #expect(
+            try record.outcome(found: Array("\(other) 1000 USD".utf8)) == .replayed(other))
+        for text in ["\(other) 1001 USD", "\(other) 1000 EUR", "\(other) 100 USD", "\(other)"] {
+            #expect(throws: QueueError.idempotencyKeyReused) {
+                try record.outcome(found: Array(text.utf8))
+            }
+        }
+        #expect(throws: QueueError.outcomeUnknown(.protocolViolation)) {
+            try record.outcome(found: Array("something else".utf8))
+        }
     }
 }

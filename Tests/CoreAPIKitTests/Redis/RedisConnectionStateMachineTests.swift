@@ -1,80 +1,9 @@
-import CoreAPIKit
 import Testing
 
-/// The connection's life as a transcript. Commands are named by numbers.
-@Suite struct RedisConnectionStateMachineTests {
-    private typealias Machine = RedisConnectionStateMachine<Int>
+@testable import CoreAPIKit
 
-    private let start = MonotonicTime(nanoseconds: 1_000_000_000)
-
-    private func after(_ milliseconds: Int) -> MonotonicTime {
-        start.advanced(byMilliseconds: milliseconds)
-    }
-
-    private func machine(_ url: String = "redis://h", limits: RedisLimits = RedisLimits()) throws
-        -> Machine
-    {
-        Machine(url: try RedisURL(url), limits: limits, now: start)
-    }
-
-    private func ready(limits: RedisLimits = RedisLimits()) throws -> Machine {
-        var machine = try machine(limits: limits)
-        machine.connectStarted(now: start)
-        _ = machine.connected()
-        return machine
-    }
-
-    private func command(_ number: Int, replies: Int = 1) -> RedisCommand {
-        var command = RedisCommand()
-        for _ in 0..<replies { command.add("ECHO", "\(number)") }
-        return command
-    }
-
-    private func submit(
-        _ number: Int, _ machine: inout Machine, replies: Int = 1, at now: MonotonicTime? = nil
-    ) -> String {
-        switch machine.submitted(command(number, replies: replies), number, now: now ?? start) {
-        case .flush: "flush"
-        case .wait: "wait"
-        case .reject(let failure): "reject \(failure)"
-        }
-    }
-
-    /// Sends what the machine has to send, up to so many bytes; returns the numbers of the commands
-    /// whose bytes are wholly among them.
-    private func send(_ machine: inout Machine, upTo limit: Int = .max) throws -> String {
-        var sent: [UInt8] = []
-        try machine.flush { bytes, position throws(SystemError) in
-            let count = min(bytes.count - position, limit - sent.count)
-            sent += bytes[position..<(position + count)]
-            return count == 0 ? nil : count
-        }
-        return String(decoding: sent, as: UTF8.self)
-    }
-
-    private func reply(_ reply: RedisReply, _ machine: inout Machine) -> String {
-        switch machine.received(reply) {
-        case .none: "none"
-        case .flush: "flush"
-        case .resolve(let resolution): words([resolution])
-        case .fail(let error): "fail \(error)"
-        }
-    }
-
-    private func words(_ resolutions: [Machine.Resolution]) -> String {
-        resolutions.map { resolution in
-            switch resolution.result {
-            case .success: "\(resolution.waiter) done"
-            case .failure(.notExecuted(let error)): "\(resolution.waiter) not executed: \(error)"
-            case .failure(.mayBeExecuted(let error)):
-                "\(resolution.waiter) may be executed: \(error)"
-            }
-        }.joined(separator: ", ")
-    }
-
-    private let echo = { (number: Int) in "*2\r\n$4\r\nECHO\r\n$1\r\n\(number)\r\n" }
-    private let ok = RedisReply.status(Array("OK".utf8))
-
+/// The connection's life as a transcript.
+@Suite struct RedisConnectionStateMachineTests: RedisTranscript {
     // MARK: - Connecting
 
     @Test func `without password and database the connection is ready at once`() throws {
@@ -82,7 +11,7 @@ import Testing
         #expect(machine.deadline == start)
         machine.connectStarted(now: start)
         #expect(machine.deadline == after(2_000))
-        #expect(machine.connected().isEmpty)
+        #expect(machine.connected(now: start).isEmpty)
         #expect(machine.isReady)
         #expect(machine.deadline == .never)
     }
@@ -98,7 +27,7 @@ import Testing
         var machine = try machine(url)
         #expect(submit(1, &machine) == "wait")
         machine.connectStarted(now: start)
-        #expect(String(decoding: machine.connected(), as: UTF8.self) == login)
+        #expect(String(decoding: machine.connected(now: start), as: UTF8.self) == login)
         #expect(!machine.isReady)
         #expect(try send(&machine) == "")
         for _ in 1..<replies { #expect(reply(ok, &machine) == "none") }
@@ -106,11 +35,25 @@ import Testing
         #expect(try send(&machine) == echo(1))
     }
 
+    @Test func `scripts are loaded at each login`() throws {
+        var machine = Machine(
+            url: try RedisURL("redis://h"), limits: RedisLimits(),
+            scripts: [RedisScript("return 1")], now: start)
+        for _ in 1...2 {
+            machine.connectStarted(now: start)
+            #expect(
+                String(decoding: machine.connected(now: start), as: UTF8.self)
+                    == "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n")
+            #expect(reply(ok, &machine) == "flush")
+            _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        }
+    }
+
     @Test func `a refused login fails those who wait, at once, and is tried again`() throws {
         var machine = try machine("redis://:wrong@h")
         _ = submit(1, &machine)
         machine.connectStarted(now: start)
-        _ = machine.connected()
+        _ = machine.connected(now: start)
         let refused = RedisServerError(message: "WRONGPASS no")
         #expect(reply(.error(refused), &machine) == "fail refused(WRONGPASS no)")
         #expect(
@@ -122,7 +65,7 @@ import Testing
     @Test func `an error that repeats the password is told without its text`() throws {
         var machine = try machine("redis://:hunter2@h")
         machine.connectStarted(now: start)
-        _ = machine.connected()
+        _ = machine.connected(now: start)
         let error = RedisServerError(message: "ERR unknown command 'AUTH', with args 'hunter2'")
         #expect(reply(.error(error), &machine) == "fail refused(ERR)")
     }
@@ -137,7 +80,7 @@ import Testing
         }
         #expect(pauses == [50, 50, 200, 400, 800, 1_000, 1_000, 1_000, 500])
         machine.connectStarted(now: start)
-        _ = machine.connected()
+        _ = machine.connected(now: start)
         _ = machine.lost(.connectionLost, now: start, jitter: 1)
         #expect(machine.deadline == after(50), "a connection that was made begins anew")
     }
@@ -146,7 +89,7 @@ import Testing
         for url in ["redis://h", "redis://:p@h"] {
             var machine = try machine(url)
             machine.connectStarted(now: start)
-            if url.contains("@") { _ = machine.connected() }
+            if url.contains("@") { _ = machine.connected(now: start) }
             guard case (_, .none) = machine.deadlineReached(now: after(1_999)),
                 case (_, .fail(.timedOut)) = machine.deadlineReached(now: after(2_000))
             else {
@@ -211,96 +154,6 @@ import Testing
         var short = try machine(limits: limits)
         for number in 1...3 { #expect(submit(number, &short) == "wait") }
         #expect(submit(4, &short) == "reject notExecuted(CoreAPIKit.RedisError.backlogFull)")
-    }
-
-    // MARK: - A connection that breaks
-
-    @Test func `what was sent may be executed, what was not is sent over the next connection`()
-        throws
-    {
-        var machine = try ready()
-        _ = submit(1, &machine)
-        _ = submit(2, &machine)
-        _ = try send(&machine)
-        _ = submit(3, &machine)
-        #expect(
-            words(machine.lost(.connectionLost, now: start, jitter: 0))
-                == "1 may be executed: connectionLost, 2 may be executed: connectionLost")
-        #expect(submit(4, &machine) == "wait")
-        machine.connectStarted(now: after(50))
-        _ = machine.connected()
-        #expect(try send(&machine) == echo(3) + echo(4))
-        #expect(reply(ok, &machine) == "3 done")
-        #expect(reply(ok, &machine) == "4 done")
-    }
-
-    @Test func `a part of a command is no command: it is sent again as a whole`() throws {
-        let length = echo(1).utf8.count
-        for partial in 0...(3 * length) {
-            var machine = try ready()
-            for number in 1...3 { _ = submit(number, &machine) }
-            _ = try send(&machine, upTo: partial)
-            let whole = partial / length
-            let lost = words(machine.lost(.connectionLost, now: start, jitter: 0))
-            #expect(
-                lost
-                    == (1...3).prefix(whole).map { "\($0) may be executed: connectionLost" }.joined(
-                        separator: ", "))
-            machine.connectStarted(now: after(50))
-            _ = machine.connected()
-            #expect(try send(&machine) == (1...3).dropFirst(whole).map(echo).joined())
-        }
-    }
-
-    @Test func `what was answered before the connection broke is never sent again`() throws {
-        var machine = try ready()
-        _ = submit(1, &machine)
-        _ = submit(2, &machine)
-        _ = try send(&machine, upTo: echo(1).utf8.count + 5)
-        #expect(reply(ok, &machine) == "1 done")
-        #expect(words(machine.lost(.connectionLost, now: start, jitter: 0)) == "")
-        machine.connectStarted(now: after(50))
-        _ = machine.connected()
-        #expect(try send(&machine) == echo(2))
-    }
-
-    // MARK: - Deadlines
-
-    @Test func `without a connection a command waits for its time, and was not executed`() throws {
-        var machine = try machine()
-        _ = submit(1, &machine, at: start)
-        _ = submit(2, &machine, at: after(1_000))
-        machine.connectStarted(now: start)
-        let refused = RedisError.connectFailed(SystemError(code: 111, call: "connect"))
-        #expect(words(machine.lost(refused, now: after(10), jitter: 1)) == "")
-        #expect(words(machine.deadlineReached(now: after(4_999)).resolutions) == "")
-        #expect(
-            words(machine.deadlineReached(now: after(5_000)).resolutions)
-                == "1 not executed: connectFailed(connect: Connection refused)")
-        machine.connectStarted(now: after(5_500))
-        _ = machine.connected()
-        #expect(try send(&machine) == echo(2))
-    }
-
-    @Test func `a Redis that does not answer in time loses its connection`() throws {
-        var machine = try ready()
-        _ = submit(1, &machine, at: start)
-        _ = submit(2, &machine, at: after(3_000))
-        _ = try send(&machine)
-        #expect(machine.deadline == after(5_000))
-        guard
-            case ([], .none) = (
-                machine.deadlineReached(now: after(4_999)).resolutions.map(\.waiter),
-                machine.deadlineReached(now: after(4_999)).action
-            ),
-            case .fail(.timedOut) = machine.deadlineReached(now: after(5_000)).action
-        else {
-            Issue.record("the connection goes on")
-            return
-        }
-        #expect(
-            words(machine.lost(.timedOut, now: after(5_000), jitter: 0))
-                == "1 may be executed: timedOut, 2 may be executed: timedOut")
     }
 
     // MARK: - The end

@@ -63,10 +63,32 @@ final class RedisServer: @unchecked Sendable {
 
     func goOn() { program?.signal(SIGCONT) }
 
+    /// What docs/wire-formats.md says that a user of Redis's access list needs.
+    static let accessRights = [
+        (
+            "rq-producer",
+            [
+                "~rq:*", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+del",
+                "+rpush", "+hset", "+sadd",
+            ]
+        ),
+        (
+            "stream-producer",
+            [
+                "~transactions", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+del",
+                "+xadd",
+            ]
+        ),
+    ]
+
     /// The reply to a command.
     func command(_ words: String..., url: String? = nil) async throws -> RedisReply {
+        try await command(words, url: url)
+    }
+
+    func command(_ words: [String], url: String? = nil) async throws -> RedisReply {
         let connection = try await RedisConnection(
-            opening: RedisURL(url ?? self.url), limits: RedisLimits(), logger: Logger(label: "test")
+            opening: RedisURL(url ?? self.url), logger: Logger(label: "test")
         )
         defer { connection.close() }
         var command = RedisCommand()
@@ -77,13 +99,7 @@ final class RedisServer: @unchecked Sendable {
 
     /// A reply that is made of texts, as texts.
     func texts(_ words: String...) async throws -> [String] {
-        let connection = try await RedisConnection(
-            opening: RedisURL(url), limits: RedisLimits(), logger: Logger(label: "test"))
-        defer { connection.close() }
-        var command = RedisCommand()
-        command.begin(wordCount: words.count)
-        for word in words { command.word(word) }
-        return RedisServer.flatten(try await connection.execute(command))
+        RedisServer.flatten(try await command(words))
     }
 
     private static func flatten(_ reply: RedisReply) -> [String] {

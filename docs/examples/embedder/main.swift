@@ -26,7 +26,7 @@ if let url = arguments.first {
 
     let accepted = try await intake.accept(
         amount: 100, currency: "USD", token: "token of alice")
-    precondition(queue.take() == accepted)
+    precondition(queue.take()?.id == accepted.id)
 
     do throws(IntakeRefusal) {
         _ = try await intake.accept(amount: 0, currency: "XAU", token: "token of alice")

@@ -1,0 +1,55 @@
+/// A caller's name for one transaction, so that a retry is known for what it is
+/// (draft-ietf-httpapi-idempotency-key-header-07).
+///
+/// 1 to 255 visible ASCII characters. It counts together with the user of the token: two users may
+/// choose the same key.
+public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
+    /// How many characters a key has.
+    public static let lengthBounds = 1...255
+    /// How long a key is remembered, in seconds: 24 hours.
+    public static let lifetimeSeconds = 86_400
+
+    /// The key itself, without quotes.
+    public let description: String
+
+    /// Nil if the text is empty, too long, or has a character that is not visible ASCII.
+    public init?(_ text: String) {
+        self.init(bytes: Array(text.utf8))
+    }
+
+    /// Reads the value of an `Idempotency-Key` field: a String of structured fields (RFC 8941
+    /// §3.3.3), `"key"`, in which `\"` and `\\` are escaped, or the key bare. Nil if it is neither.
+    package init?(field: Range<Int>, _ bytes: Span<UInt8>) {
+        guard let first = field.first, bytes[first] == IdempotencyKey.quote else {
+            self.init(bytes: field.map { bytes[$0] })
+            return
+        }
+        var key: [UInt8] = []
+        var index = field.lowerBound + 1
+        while index < field.upperBound, bytes[index] != IdempotencyKey.quote {
+            if bytes[index] == IdempotencyKey.backslash {
+                index += 1
+                guard index < field.upperBound, IdempotencyKey.isEscaped(bytes[index]) else {
+                    return nil
+                }
+            }
+            key.append(bytes[index])
+            index += 1
+        }
+        // The closing quote, and nothing after it.
+        guard index == field.upperBound - 1 else { return nil }
+        self.init(bytes: key)
+    }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let backslash = UInt8(ascii: "\\")
+
+    private static func isEscaped(_ byte: UInt8) -> Bool { byte == quote || byte == backslash }
+
+    private init?(bytes: [UInt8]) {
+        guard IdempotencyKey.lengthBounds.contains(bytes.count),
+            bytes.allSatisfy({ 0x21...0x7E ~= $0 })
+        else { return nil }
+        description = String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,31 @@
+/// A command that waits until the writes before it on the same connection are safe.
+package enum RedisBarrier: Hashable, Sendable {
+    /// `WAIT`: so many replicas have received them.
+    case replicas(Int)
+    /// `WAITAOF`: Redis's own append-only file has them on the disk (Redis 7.2).
+    case appendOnlyFile
+
+    /// How long Redis waits before it says how far it came. Less than `RedisLimits.replyTimeout…`,
+    /// since nothing else is answered meanwhile.
+    static let timeoutMilliseconds = 1_000
+
+    var command: RedisCommand {
+        var command = RedisCommand(capacity: 64)
+        let timeout = String(RedisBarrier.timeoutMilliseconds)
+        switch self {
+        case .replicas(let count): command.add("WAIT", String(count), timeout)
+        case .appendOnlyFile: command.add("WAITAOF", "1", "0", timeout)
+        }
+        return command
+    }
+
+    /// Whether the reply says that the writes are safe.
+    func isReached(by reply: RedisReply) -> Bool {
+        switch (self, reply) {
+        case (.replicas(let wanted), .integer(let count)): count >= wanted
+        // The first of the two numbers is Redis's own file, the second those of its replicas.
+        case (.appendOnlyFile, .array(let counts)): counts.first == .integer(1)
+        default: false
+        }
+    }
+}

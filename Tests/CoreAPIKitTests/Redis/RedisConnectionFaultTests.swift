@@ -1,0 +1,244 @@
+import Testing
+
+@testable import CoreAPIKit
+
+/// What becomes of commands when the connection breaks, Redis refuses for a while, or is silent.
+@Suite struct RedisConnectionFaultTests: RedisTranscript {
+    // MARK: - A connection that breaks
+
+    private func reconnect(_ machine: inout Machine, at now: MonotonicTime) {
+        machine.connectStarted(now: now)
+        _ = machine.connected(now: now)
+    }
+
+    @Test func `what has no answer is sent again over the next connection`() throws {
+        var machine = try ready()
+        for number in 1...3 { _ = submit(number, &machine) }
+        _ = try send(&machine)
+        #expect(reply(ok, &machine) == "1 done")
+        #expect(words(machine.lost(.connectionLost, now: start, jitter: 0)) == "")
+        #expect(submit(4, &machine) == "wait")
+        reconnect(&machine, at: after(50))
+        #expect(try send(&machine) == echo(2) + echo(3) + echo(4))
+        for number in 2...4 { #expect(reply(ok, &machine) == "\(number) done") }
+    }
+
+    @Test func `however much of them was sent, all are sent again as a whole`() throws {
+        let length = echo(1).utf8.count
+        for partial in 0...(3 * length) {
+            var machine = try ready()
+            for number in 1...3 { _ = submit(number, &machine) }
+            _ = try send(&machine, upTo: partial)
+            #expect(words(machine.lost(.connectionLost, now: start, jitter: 0)) == "")
+            reconnect(&machine, at: after(50))
+            #expect(try send(&machine) == (1...3).map(echo).joined())
+        }
+    }
+
+    @Test func `when its time is over, a command that was wholly sent may be executed`() throws {
+        let length = echo(1).utf8.count
+        for partial in 0...(3 * length) {
+            var machine = try ready()
+            for number in 1...3 { _ = submit(number, &machine) }
+            _ = try send(&machine, upTo: partial)
+            _ = machine.lost(.connectionLost, now: start, jitter: 0)
+            let expected = (1...3).map { number in
+                number <= partial / length
+                    ? "\(number) may be executed: connectionLost"
+                    : "\(number) not executed: connectionLost"
+            }
+            #expect(
+                words(machine.deadlineReached(now: after(5_000)).resolutions)
+                    == expected.joined(separator: ", "))
+        }
+    }
+
+    @Test func `half of a command's replies do not count after the connection broke`() throws {
+        var machine = try ready()
+        _ = submit(1, &machine, replies: 2)
+        _ = try send(&machine)
+        #expect(reply(.error(RedisServerError(message: "OOM x")), &machine) == "none")
+        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        reconnect(&machine, at: after(50))
+        #expect(try send(&machine) == echo(1) + echo(1))
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(ok, &machine) == "1 done")
+    }
+
+    @Test func `an error after a connection that broke tells nothing of the first attempt`() throws
+    {
+        var machine = try ready()
+        _ = submit(1, &machine)
+        _ = try send(&machine)
+        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        reconnect(&machine, at: after(50))
+        _ = try send(&machine)
+        #expect(
+            reply(.error(RedisServerError(message: "OOM x")), &machine)
+                == "1 may be executed: server(OOM x)")
+    }
+
+    @Test(arguments: [
+        "READONLY x", "LOADING x", "MASTERDOWN x", "TRYAGAIN x", "CLUSTERDOWN x", "BUSY x",
+        "NOSCRIPT x",
+    ])
+    func `an error that passes is waited for, over other connections`(message: String) throws {
+        var machine = try ready()
+        _ = submit(1, &machine)
+        _ = try send(&machine)
+        let error = RedisServerError(message: message)
+        for (attempt, pause) in [50, 100, 200, 400, 800, 1_000, 1_000].enumerated() {
+            let now = after(attempt * 300)
+            #expect(reply(.error(error), &machine) == "fail server(\(message))")
+            #expect(words(machine.lost(.server(error), now: now, jitter: 1)) == "")
+            #expect(machine.deadline == min(now.advanced(byMilliseconds: pause), after(5_000)))
+            reconnect(&machine, at: now)
+            #expect(try send(&machine) == echo(1))
+        }
+        _ = machine.lost(.server(error), now: after(4_000), jitter: 0)
+        #expect(
+            words(machine.deadlineReached(now: after(5_000)).resolutions)
+                == "1 may be executed: server(\(message))",
+            "the last attempt had no answer")
+    }
+
+    @Test func `a command that Redis refused each time was not executed`() throws {
+        var machine = try ready()
+        _ = submit(1, &machine)
+        _ = submit(2, &machine)
+        _ = try send(&machine)
+        let error = RedisServerError(message: "READONLY x")
+        #expect(reply(.error(error), &machine) == "fail server(READONLY x)")
+        _ = machine.lost(.server(error), now: start, jitter: 0)
+        #expect(
+            words(machine.deadlineReached(now: after(5_000)).resolutions)
+                == "1 not executed: server(READONLY x), 2 may be executed: server(READONLY x)")
+    }
+
+    @Test func `many commands through one buffer keep their bytes apart`() throws {
+        var machine = try ready()
+        let long = String(repeating: "x", count: 10_000)
+        var command = RedisCommand()
+        command.add("SET", "k", long)
+        let bytes = String(decoding: command.bytes, as: UTF8.self)
+        for number in 1...200 {
+            #expect(
+                {
+                    if case .flush = machine.submitted(command, number, now: start) {
+                        true
+                    } else {
+                        false
+                    }
+                }())
+        }
+        _ = try send(&machine)
+        for number in 1...150 { #expect(reply(ok, &machine) == "\(number) done") }
+        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        reconnect(&machine, at: after(50))
+        #expect(try send(&machine) == String(repeating: bytes, count: 50))
+    }
+
+    // MARK: - Barriers
+
+    private func guarded() throws -> Machine {
+        var machine = Machine(
+            url: try RedisURL("redis://h"), limits: RedisLimits(), barrier: .replicas(1), now: start
+        )
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        return machine
+    }
+
+    private let wait = "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$4\r\n1000\r\n"
+
+    @Test func `commands of one turn are confirmed by one barrier`() throws {
+        var machine = try guarded()
+        _ = submit(1, &machine)
+        _ = submit(2, &machine)
+        #expect(try send(&machine) == echo(1) + echo(2) + wait)
+        #expect(try send(&machine) == "")
+        _ = submit(3, &machine)
+        #expect(try send(&machine) == echo(3) + wait)
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(.error(RedisServerError(message: "OOM x")), &machine) == "none")
+        #expect(reply(.integer(1), &machine) == "1 done, 2 not executed: server(OOM x)")
+        #expect(reply(ok, &machine) == "none")
+        #expect(
+            reply(.integer(0), &machine) == "3 may be executed: durabilityNotReached")
+    }
+
+    @Test func `what no barrier has confirmed is sent again, with another barrier`() throws {
+        var machine = try guarded()
+        _ = submit(1, &machine)
+        _ = submit(2, &machine)
+        _ = try send(&machine)
+        #expect(reply(ok, &machine) == "none")
+        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        reconnect(&machine, at: after(50))
+        #expect(try send(&machine) == echo(1) + echo(2) + wait)
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(.integer(2), &machine) == "1 done, 2 done")
+        #expect(machine.deadline == .never)
+    }
+
+    // MARK: - Deadlines
+
+    @Test func `without a connection a command waits for its time, and was not executed`() throws {
+        var machine = try machine()
+        _ = submit(1, &machine, at: start)
+        _ = submit(2, &machine, at: after(1_000))
+        machine.connectStarted(now: start)
+        let refused = RedisError.connectFailed(SystemError(code: 111, call: "connect"))
+        #expect(words(machine.lost(refused, now: after(10), jitter: 1)) == "")
+        #expect(words(machine.deadlineReached(now: after(4_999)).resolutions) == "")
+        #expect(
+            words(machine.deadlineReached(now: after(5_000)).resolutions)
+                == "1 not executed: connectFailed(connect: Connection refused)")
+        reconnect(&machine, at: after(5_500))
+        #expect(try send(&machine) == echo(2))
+    }
+
+    @Test func `a Redis that gives no answer loses its connection, and gets the command again`()
+        throws
+    {
+        var machine = try ready()
+        _ = submit(1, &machine, at: start)
+        _ = try send(&machine)
+        _ = submit(2, &machine, at: after(1_000))
+        _ = try send(&machine)
+        #expect(machine.deadline == after(2_000))
+        #expect(reply(ok, &machine, at: after(1_500)) == "1 done")
+        #expect(machine.deadline == after(3_500), "an answer begins the time anew")
+        guard case .none = machine.deadlineReached(now: after(3_499)).action,
+            case .fail(.timedOut) = machine.deadlineReached(now: after(3_500)).action
+        else {
+            Issue.record("the connection goes on")
+            return
+        }
+        #expect(words(machine.lost(.timedOut, now: after(3_500), jitter: 0)) == "")
+        reconnect(&machine, at: after(3_550))
+        #expect(try send(&machine) == echo(2))
+        #expect(reply(ok, &machine, at: after(3_560)) == "2 done")
+        #expect(machine.deadline == .never)
+    }
+
+    @Test func `who was told that the time is over is not told again by a late reply`() throws {
+        var machine = try ready()
+        _ = submit(1, &machine, at: start)
+        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        _ = submit(2, &machine, at: after(1_000))
+        reconnect(&machine, at: after(4_900))
+        _ = try send(&machine)
+        #expect(machine.deadline == after(5_000))
+        let (resolutions, action) = machine.deadlineReached(now: after(5_000))
+        #expect(words(resolutions) == "1 may be executed: timedOut")
+        guard case .none = action else {
+            Issue.record("the connection is given up, though Redis has had little time")
+            return
+        }
+        #expect(machine.deadline == after(6_000))
+        #expect(reply(ok, &machine, at: after(5_100)) == "none")
+        #expect(reply(ok, &machine, at: after(5_100)) == "2 done")
+    }
+}

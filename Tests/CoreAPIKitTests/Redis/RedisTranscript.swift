@@ -1,0 +1,84 @@
+import Testing
+
+@testable import CoreAPIKit
+
+/// What the tests of the machine of a Redis connection share: it is driven by hand, and what it
+/// does is told in words. Commands are named by numbers.
+protocol RedisTranscript {}
+
+extension RedisTranscript {
+    typealias Machine = RedisConnectionStateMachine<Int>
+
+    var start: MonotonicTime { MonotonicTime(nanoseconds: 1_000_000_000) }
+
+    func after(_ milliseconds: Int) -> MonotonicTime {
+        start.advanced(byMilliseconds: milliseconds)
+    }
+
+    func machine(_ url: String = "redis://h", limits: RedisLimits = RedisLimits()) throws
+        -> Machine
+    {
+        Machine(url: try RedisURL(url), limits: limits, now: start)
+    }
+
+    func ready(limits: RedisLimits = RedisLimits()) throws -> Machine {
+        var machine = try machine(limits: limits)
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        return machine
+    }
+
+    func command(_ number: Int, replies: Int = 1) -> RedisCommand {
+        var command = RedisCommand()
+        for _ in 0..<replies { command.add("ECHO", "\(number)") }
+        return command
+    }
+
+    func submit(
+        _ number: Int, _ machine: inout Machine, replies: Int = 1, at now: MonotonicTime? = nil
+    ) -> String {
+        switch machine.submitted(command(number, replies: replies), number, now: now ?? start) {
+        case .flush: "flush"
+        case .wait: "wait"
+        case .reject(let failure): "reject \(failure)"
+        }
+    }
+
+    /// Sends what the machine has to send, up to so many bytes; returns the numbers of the commands
+    /// whose bytes are wholly among them.
+    func send(_ machine: inout Machine, upTo limit: Int = .max) throws -> String {
+        var sent: [UInt8] = []
+        try machine.flush { bytes, position throws(SystemError) in
+            let count = min(bytes.count - position, limit - sent.count)
+            sent += bytes[position..<(position + count)]
+            return count == 0 ? nil : count
+        }
+        return String(decoding: sent, as: UTF8.self)
+    }
+
+    func reply(
+        _ reply: RedisReply, _ machine: inout Machine, at now: MonotonicTime? = nil
+    ) -> String {
+        switch machine.received(reply, now: now ?? start) {
+        case .none: "none"
+        case .flush: "flush"
+        case .resolve(let resolution): words([resolution])
+        case .resolveAll(let resolutions): words(resolutions)
+        case .fail(let error): "fail \(error)"
+        }
+    }
+
+    func words(_ resolutions: [Machine.Resolution]) -> String {
+        resolutions.map { resolution in
+            switch resolution.result {
+            case .success: "\(resolution.waiter) done"
+            case .failure(.notExecuted(let error)): "\(resolution.waiter) not executed: \(error)"
+            case .failure(.mayBeExecuted(let error)):
+                "\(resolution.waiter) may be executed: \(error)"
+            }
+        }.joined(separator: ", ")
+    }
+
+    func echo(_ number: Int) -> String { "*2\r\n$4\r\nECHO\r\n$1\r\n\(number)\r\n" }
+    var ok: RedisReply { .status(Array("OK".utf8)) }
+}
