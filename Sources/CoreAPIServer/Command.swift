@@ -43,6 +43,7 @@ enum Command: Equatable {
           REDIS_URL                  redis://[user[:password]@]host[:port][/db]
                                      (redis://127.0.0.1:6379/0)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
+          DURABILITY                 what a 200 waits for: memory, aof or replica:N (memory)
           THREADS                    event loops (one for each core)
           ENQUEUE_TIMEOUT            seconds until a transaction is given up, 1 to 60 (5)
           JWT_AUDIENCE               the audience that tokens must name (none)

@@ -22,6 +22,8 @@ struct Configuration {
     let secret: [UInt8]
     let queue: Queue
     let threads: Int
+    /// What a 200 waits for besides Redis's own confirmation; nil for nothing.
+    let durability: RedisBarrier?
     /// How long a transaction may wait for the queue to confirm it.
     let enqueueTimeoutSeconds: Int
     let tokenPolicy: TokenPolicy
@@ -32,6 +34,7 @@ struct Configuration {
     /// How many transactions the queue of `memory` holds: nobody takes them out.
     static let memoryQueueCapacity = 1_000_000
     static let threadsMax = 1_024
+    static let replicasBounds = 1...100
     /// More would let one attempt outlive the record that keeps another from doubling it.
     static let enqueueTimeoutSecondsMax = 60
     /// A century: a bound against overflow, not a recommendation.
@@ -54,6 +57,7 @@ struct Configuration {
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)
             ?? min(cores, Configuration.threadsMax)
+        durability = try values.durability("DURABILITY", of: queue)
         enqueueTimeoutSeconds =
             try values.integer(
                 "ENQUEUE_TIMEOUT", in: 1...Configuration.enqueueTimeoutSecondsMax) ?? 5

@@ -44,6 +44,7 @@ enum CoreAPIServer {
         Process.holdSignals()
         let logger = makeLogger(configuration)
         warn(configuration, logger)
+        checkDurability(configuration, logger)
         do {
             let server = try Server(configuration, logger: logger)
             try server.run(host: configuration.host)
@@ -69,6 +70,26 @@ enum CoreAPIServer {
         }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
+        }
+    }
+
+    /// A promise that Redis cannot keep is an error of the configuration. A Redis that is away is
+    /// none: the server starts without it.
+    private static func checkDurability(_ configuration: Configuration, _ logger: Logger) {
+        guard let barrier = configuration.durability else { return }
+        do {
+            switch try DurabilityCheck.run(barrier, configuration, logger) {
+            case .given: break
+            case .refused(let reason):
+                fail(
+                    .configuration, "DURABILITY cannot be had of \(configuration.redis): \(reason)")
+            case .unknown(let reason):
+                logger.warning(
+                    "DURABILITY is not checked: Redis does not answer",
+                    metadata: ["reason": "\(reason)"])
+            }
+        } catch {
+            fail(.failure, "\(error)")
         }
     }
 

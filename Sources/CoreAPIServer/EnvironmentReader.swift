@@ -84,6 +84,28 @@ struct EnvironmentReader {
             variable: variable, value: text, expectation: "give rq:NAME, stream:KEY or memory")
     }
 
+    /// What a 200 waits for: `memory` (nil), `aof` or `replica:N`.
+    func durability(
+        _ variable: String, of queue: Configuration.Queue
+    ) throws(ConfigurationError) -> RedisBarrier? {
+        guard let text = try text(variable), text != "memory" else { return nil }
+        func wrong(_ expectation: String) -> ConfigurationError {
+            ConfigurationError(variable: variable, value: text, expectation: expectation)
+        }
+        guard queue != .memory else { throw wrong("QUEUE is memory, which keeps nothing") }
+        if text == "aof" { return .appendOnlyFile }
+        let digits = Array(text.utf8.dropFirst("replica:".utf8.count))
+        guard text.hasPrefix("replica:"),
+            let count = Digits.integer(0..<digits.count, of: digits.span),
+            Configuration.replicasBounds.contains(count)
+        else {
+            throw wrong(
+                "give memory, aof, or replica:N with N from 1 to "
+                    + "\(Configuration.replicasBounds.upperBound)")
+        }
+        return .replicas(count)
+    }
+
     /// A URL's name and password are not for everybody who reads a log.
     private func withoutLogin(_ url: String) -> String {
         guard let at = url.lastIndex(of: "@") else { return url }

@@ -106,7 +106,7 @@ struct Server {
             url: configuration.redis, on: loop,
             options: RedisConnection.Options(
                 limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
-                scripts: [script]),
+                scripts: [script], barrier: configuration.durability),
             logger: logger)
         return (make(connection), RedisMonitor(connection: connection, loop: loop))
     }

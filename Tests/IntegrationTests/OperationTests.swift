@@ -50,6 +50,7 @@ import Testing
     @Test func `probes are cached: a flood of them does not reach Redis`() async throws {
         try await RedisServer.with { redis in
             try await APIServer.with(["REDIS_URL": redis.url, "THREADS": "1"]) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
                 let client = try RawClient(port: server.port)
                 let begin = ContinuousClock.now
                 for _ in 0..<500 {
@@ -62,8 +63,8 @@ import Testing
                     info.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_ping:") })
                 let calls = try #require(
                     Int(line.dropFirst("cmdstat_ping:calls=".count).prefix { $0 != "," }))
-                // One of the harness, and one a second at most.
-                #expect(calls <= seconds + 3)
+                // One of the harness, and one a second at most, before this loop as well.
+                #expect(calls <= seconds + 4)
             }
         }
     }
@@ -214,7 +215,7 @@ import Testing
         for variable in [
             "HTTP_PORT", "REDIS_URL", "JWT_SECRET", "HTTP_HOST", "QUEUE", "THREADS", "JWT_AUDIENCE",
             "JWT_ISSUER", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "LOG_LEVEL",
-            "LOG_FORMAT", "ENQUEUE_TIMEOUT",
+            "LOG_FORMAT", "ENQUEUE_TIMEOUT", "DURABILITY",
         ] {
             #expect(
                 help.output.contains("\n  \(variable) ")

@@ -9,7 +9,8 @@ package enum RedisBarrier: Hashable, Sendable {
     /// since nothing else is answered meanwhile.
     static let timeoutMilliseconds = 1_000
 
-    var command: RedisCommand {
+    /// `WAIT` or `WAITAOF`.
+    package var command: RedisCommand {
         var command = RedisCommand(capacity: 64)
         let timeout = String(RedisBarrier.timeoutMilliseconds)
         switch self {
@@ -20,12 +21,21 @@ package enum RedisBarrier: Hashable, Sendable {
     }
 
     /// Whether the reply says that the writes are safe.
-    func isReached(by reply: RedisReply) -> Bool {
+    package func isReached(by reply: RedisReply) -> Bool {
         switch (self, reply) {
         case (.replicas(let wanted), .integer(let count)): count >= wanted
         // The first of the two numbers is Redis's own file, the second those of its replicas.
         case (.appendOnlyFile, .array(let counts)): counts.first == .integer(1)
         default: false
+        }
+    }
+
+    /// What a reply says that does not reach it, for an operator.
+    package func shortfall(_ reply: RedisReply) -> String {
+        switch (self, reply) {
+        case (.replicas, .integer(let count)): "it has \(count) replicas that answer"
+        case (.appendOnlyFile, _): "it has no append-only file on its disk"
+        default: "its answer is not understood"
         }
     }
 }

@@ -22,19 +22,22 @@ struct HealthEndpoint {
     ) async -> Response {
         var check: RedisMonitor.Check?
         if probe != .live { check = await monitor?.check() }
-        var passes = check?.passes ?? true
-        if probe == .ready, drains { passes = false }
+        var status = check?.status ?? .pass
+        if probe == .ready, drains { status = .fail }
         var json = JSONWriter()
         json.raw("{\"checks\": {")
         if let check { write(check, to: &json) }
         json.raw("}, \"status\": ")
-        json.text(passes ? "pass" : "fail")
+        json.text(status.rawValue)
         json.raw("}")
         return Response(
-            status: passes ? .ok : .serviceUnavailable,
+            status: status == .fail ? .serviceUnavailable : .ok,
             contentType: acceptsHealthJSON ? .health : .json, body: json.bytes,
-            retryAfterSeconds: passes ? nil : 1)
+            retryAfterSeconds: status == .fail ? 1 : nil)
     }
+
+    /// The words of the draft, §3.1.
+    enum Status: String { case pass, warn, fail }
 
     private func write(_ check: RedisMonitor.Check, to json: inout JSONWriter) {
         json.raw("\"redis:responseTime\": [{\"componentType\":\"datastore\"")
@@ -50,6 +53,25 @@ struct HealthEndpoint {
         }
         json.raw(",\"time\":")
         json.text(check.time.timestamp)
+        json.raw("}]")
+        if let durability = check.durability { write(durability, check.time, to: &json) }
+    }
+
+    private func write(
+        _ durability: RedisMonitor.Durability, _ time: UnixTime, to json: inout JSONWriter
+    ) {
+        json.raw(",\"redis:durability\": [{\"componentType\":\"datastore\",\"observedValue\":")
+        switch durability {
+        case .memoryOnly:
+            json.text("memory")
+            json.raw(",\"status\":\"warn\",\"output\":")
+            json.text("Redis has neither an append-only file nor a replica: a 200 may be lost")
+        case .kept(let appendOnlyFile, let replicas):
+            json.text((appendOnlyFile ? "append-only file, " : "") + "replicas: \(replicas)")
+            json.raw(",\"status\":\"pass\"")
+        }
+        json.raw(",\"time\":")
+        json.text(time.timestamp)
         json.raw("}]")
     }
 

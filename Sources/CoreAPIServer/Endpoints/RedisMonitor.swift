@@ -7,9 +7,20 @@ final class RedisMonitor: EventHandler, @unchecked Sendable {
     struct Check: Sendable {
         /// How long Redis took, in microseconds.
         let result: Result<Int, Failure>
+        /// Nil if Redis did not tell.
+        let durability: Durability?
         let time: UnixTime
 
-        var passes: Bool { (try? result.get()) != nil }
+        var status: HealthEndpoint.Status {
+            guard case .success = result else { return .fail }
+            return durability == .memoryOnly ? .warn : .pass
+        }
+    }
+
+    /// Where Redis keeps what it has confirmed, besides its memory.
+    enum Durability: Equatable, Sendable {
+        case memoryOnly
+        case kept(appendOnlyFile: Bool, replicas: Int)
     }
 
     /// The raw value is what the caller is told.
@@ -37,10 +48,12 @@ final class RedisMonitor: EventHandler, @unchecked Sendable {
 
     /// The state of Redis, not older than a second.
     func check() async -> Check {
+        guard connection.isReady else {
+            return Check(result: .failure(.notConnected), durability: nil, time: .now())
+        }
         if let last, last.at.advanced(byMilliseconds: RedisMonitor.cacheMilliseconds) > loop.now {
             return last.check
         }
-        guard connection.isReady else { return finish(.failure(.notConnected)) }
         return await Suspension.value { waiter in
             waiters.append(waiter)
             if waiters.count == 1 { beginToWait() }
@@ -56,7 +69,7 @@ final class RedisMonitor: EventHandler, @unchecked Sendable {
         Task(executorPreference: loop) { [self] in await probe() }
     }
 
-    /// A command that reads nothing and writes nothing.
+    /// Commands that write nothing.
     private func probe() async {
         let start = MonotonicTime.now()
         var ping = RedisCommand(capacity: 16)
@@ -71,14 +84,36 @@ final class RedisMonitor: EventHandler, @unchecked Sendable {
             }
         }
         let microseconds = Int((MonotonicTime.now().nanoseconds - start.nanoseconds) / 1_000)
+        let durability = failure == nil ? await durability() : nil
         isProbing = false
-        tellWaiters(finish(failure.map { .failure($0) } ?? .success(microseconds)))
+        tellWaiters(finish(failure.map { .failure($0) } ?? .success(microseconds), durability))
+    }
+
+    /// Nil for a user without a right to INFO, and where the answer is not understood.
+    private func durability() async -> Durability? {
+        guard let file = await information("persistence", "aof_enabled"),
+            let replicas = await information("replication", "connected_slaves")
+        else { return nil }
+        if file == 0, replicas == 0 { return .memoryOnly }
+        return .kept(appendOnlyFile: file > 0, replicas: replicas)
+    }
+
+    /// A number of a section of INFO.
+    private func information(_ section: String, _ name: String) async -> Int? {
+        var command = RedisCommand(capacity: 48)
+        command.add("INFO", section)
+        guard case .bulk(let bytes)? = try? await connection.execute(command) else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).split { $0.isNewline }
+        let line = lines.first { $0.hasPrefix(name + ":") }
+        return line.flatMap { Int($0.dropFirst(name.utf8.count + 1)) }
     }
 
     func deadlineReached(now: MonotonicTime) { tellWaiters(finish(.failure(.timedOut))) }
 
-    private func finish(_ result: Result<Int, Failure>) -> Check {
-        let check = Check(result: result, time: .now())
+    private func finish(
+        _ result: Result<Int, Failure>, _ durability: Durability? = nil
+    ) -> Check {
+        let check = Check(result: result, durability: durability, time: .now())
         last = (check, .now())
         return check
     }

@@ -1,0 +1,124 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+/// What a 200 is worth, as `DURABILITY` and Redis's own settings make it.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct DurabilityTests {
+    /// A master and a replica that has caught up.
+    private func withReplica(
+        _ body: (_ master: RedisServer, _ replica: RedisServer) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { master in
+            try await RedisServer.with(["--replicaof", "127.0.0.1", "\(master.port)"]) { replica in
+                try await eventually("the replica has caught up") {
+                    try await replica.texts("INFO", "replication").joined()
+                        .contains("master_link_status:up")
+                }
+                try await body(master, replica)
+            }
+        }
+    }
+
+    @Test(arguments: ["rq:default", "stream:s"])
+    func `with replica, a 200 is in the replica when it is sent`(queue: String) async throws {
+        try await withReplica { master, replica in
+            let environment = [
+                "QUEUE": queue, "REDIS_URL": master.url, "DURABILITY": "replica:1",
+            ]
+            try await APIServer.with(environment) { server in
+                for amount in 1...20 {
+                    let answer = try server.post(
+                        APIServer.body(amount: amount),
+                        fields: "Idempotency-Key: key-\(amount)\r\n")
+                    #expect(answer.status == 200)
+                    let id = try #require(answer.fields["transaction-id"])
+                    let record = "core-api:idempotency:1:key-\(amount)"
+                    #expect(try await replica.texts("GET", record) == ["\(id) \(amount) USD"])
+                }
+            }
+        }
+    }
+
+    @Test func `without its replica, the outcome is unknown, and a retry tells`() async throws {
+        try await withReplica { master, replica in
+            let environment = [
+                "QUEUE": "stream:s", "REDIS_URL": master.url, "DURABILITY": "replica:1",
+            ]
+            try await APIServer.with(environment) { server in
+                #expect(try server.post(APIServer.body()).status == 200)
+                replica.pause()
+                defer { replica.goOn() }
+                let request = APIServer.body(amount: 7)
+                let key = "Idempotency-Key: k\r\n"
+                let unknown = try server.post(request, fields: key)
+                #expect(unknown.status == 504)
+                #expect(unknown.body.contains("\"code\":\"outcome_unknown\""))
+                replica.goOn()
+                try await eventually("a retry is answered by the first") {
+                    let answer = try server.post(APIServer.body(amount: 7), fields: key)
+                    return answer.status == 200
+                        && answer.fields["idempotent-replayed"] == "true"
+                }
+                #expect(try await master.command("XLEN", "s") == .integer(2))
+            }
+        }
+    }
+
+    @Test func `what Redis cannot give is refused at start, in one line`() async throws {
+        try await RedisServer.with { redis in
+            var cases = [("replica:1", "it has 0 replicas")]
+            let version = try await redis.texts("INFO", "server").joined()
+            // Redis has WAITAOF from 7.2 on.
+            if version.contains("redis_version:7.0") || version.contains("redis_version:6") {
+                cases.append(("aof", "WAITAOF"))
+            }
+            for (durability, words) in cases {
+                let result = try await Program.run(
+                    Program.built("core-api"), [],
+                    environment: [
+                        "JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "REDIS_URL": redis.url,
+                        "DURABILITY": durability, "LOG_LEVEL": "error",
+                    ])
+                #expect(result.status == 78)
+                #expect(result.errors.contains("DURABILITY"))
+                #expect(result.errors.contains(words), "\(result.errors)")
+                #expect(result.errors.split(separator: "\n").count == 1)
+            }
+        }
+    }
+
+    @Test func `a Redis that is away at start does not stop the server`() async throws {
+        let port = try RedisServer.freePort()
+        try await APIServer.with(
+            ["REDIS_URL": "redis://127.0.0.1:\(port)", "DURABILITY": "replica:1"]
+        ) { server in
+            let health = try server.get("/health")
+            #expect(health.status == 503)
+            #expect(server.program.errors.contains("DURABILITY is not checked"))
+        }
+    }
+
+    @Test func `health warns of a Redis that keeps nothing, and serves`() async throws {
+        try await RedisServer.with(["--appendonly", "no"]) { redis in
+            try await APIServer.with(["REDIS_URL": redis.url]) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
+                let answer = try server.get("/health")
+                let json =
+                    try JSONSerialization.jsonObject(with: Data(answer.body.utf8))
+                    as? [String: Any]
+                #expect(json?["status"] as? String == "warn")
+                let checks = json?["checks"] as? [String: [[String: Any]]]
+                let check = checks?["redis:durability"]?.first
+                #expect(check?["status"] as? String == "warn")
+                #expect(check?["observedValue"] as? String == "memory")
+                #expect((check?["output"] as? String)?.contains("may be lost") == true)
+                #expect(try server.get("/health/ready").status == 200)
+                _ = try await redis.command("CONFIG", "SET", "appendonly", "yes")
+                try await eventually("health passes without a warning") {
+                    try server.get("/health").body.hasSuffix("\"status\": \"pass\"}")
+                }
+                #expect(try server.get("/health").body.contains("append-only file"))
+            }
+        }
+    }
+}
