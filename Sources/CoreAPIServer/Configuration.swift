@@ -26,6 +26,8 @@ struct Configuration {
     let durability: RedisBarrier?
     /// How long a transaction may wait for the queue to confirm it.
     let enqueueTimeoutSeconds: Int
+    /// Callers' connections, over all loops together.
+    let connectionsMax: Int
     let tokenPolicy: TokenPolicy
     let logLevel: Logger.Level
     /// Nil: text on a terminal, otherwise JSON.
@@ -37,6 +39,7 @@ struct Configuration {
     static let replicasBounds = 1...100
     /// More would let one attempt outlive the record that keeps another from doubling it.
     static let enqueueTimeoutSecondsMax = 60
+    static let connectionsMaxBounds = 1...1_000_000
     /// A century: a bound against overflow, not a recommendation.
     static let secondsMax = 3_155_760_000
     /// How long `SIGTERM` waits for what is in flight.
@@ -45,8 +48,9 @@ struct Configuration {
     /// - Parameters:
     ///   - environment: a variable's bytes; nil, or none, if it is not set.
     ///   - cores: how many threads there are without `THREADS`.
+    ///   - openFilesMax: the process's limit of open files.
     init(
-        environment: @escaping (String) -> [UInt8]?, cores: Int
+        environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
         secret = try values.secret("JWT_SECRET")
@@ -61,6 +65,8 @@ struct Configuration {
         enqueueTimeoutSeconds =
             try values.integer(
                 "ENQUEUE_TIMEOUT", in: 1...Configuration.enqueueTimeoutSecondsMax) ?? 5
+        connectionsMax = try values.connections(
+            "MAX_CONNECTIONS", OpenFiles(limit: openFilesMax, threads: threads))
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
             leewaySeconds: try values.integer(

@@ -37,7 +37,8 @@ enum CoreAPIServer {
         let configuration: Configuration
         do {
             configuration = try Configuration(
-                environment: Process.environment, cores: Process.cores)
+                environment: Process.environment, cores: Process.cores,
+                openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax))
         } catch {
             fail(.configuration, "\(error)")
         }

@@ -106,6 +106,31 @@ struct EnvironmentReader {
         return .replicas(count)
     }
 
+    /// How many connections callers may have: what is given, if the limit of open files holds it;
+    /// otherwise what it holds.
+    func connections(
+        _ variable: String, _ openFiles: OpenFiles
+    ) throws(ConfigurationError) -> Int {
+        guard openFiles.connectionsMax > 0 else {
+            let needed = openFiles.needed(connectionsMax: 1)
+            throw ConfigurationError(
+                variable: "THREADS", value: "\(openFiles.threads)",
+                expectation: "the limit of open files is \(openFiles.limit): give fewer, "
+                    + "or raise it (ulimit -n) to \(needed) or more")
+        }
+        guard let given = try integer(variable, in: Configuration.connectionsMaxBounds) else {
+            return min(openFiles.connectionsMax, OpenFiles.connectionsDefaultMax)
+        }
+        let needed = openFiles.needed(connectionsMax: given)
+        guard needed <= openFiles.limit else {
+            throw ConfigurationError(
+                variable: variable, value: "\(given)",
+                expectation: "the limit of open files is \(openFiles.limit): give at most "
+                    + "\(openFiles.connectionsMax), or raise it (ulimit -n) to \(needed) or more")
+        }
+        return given
+    }
+
     /// A URL's name and password are not for everybody who reads a log.
     private func withoutLogin(_ url: String) -> String {
         guard let at = url.lastIndex(of: "@") else { return url }

@@ -22,6 +22,27 @@ enum Process {
     /// How many cores are online; at least 1.
     static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+    /// Raises the limit of open files as far as this process may: to the hard limit, and not above
+    /// the maximum that is given.
+    ///
+    /// - Returns: the limit from now on.
+    static func raiseOpenFilesLimit(to max: Int) -> Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return 0
+        }
+        let raised = min(limit.rlim_max, rlim_t(max))
+        if limit.rlim_cur < raised {
+            var wanted = limit
+            wanted.rlim_cur = raised
+            // It may be forbidden: then the limit is what it was.
+            if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &wanted) == 0 {
+                limit = wanted
+            }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     static func exit(_ status: Status) -> Never { Glibc.exit(status.rawValue) }

@@ -17,6 +17,9 @@ struct Server {
         let verifier = try Server.verifier(configuration)
         let memory = InMemoryTransactionQueue(capacity: Configuration.memoryQueueCapacity)
         var address = try Server.address(configuration)
+        let count = ConnectionCount(
+            servedMax: configuration.connectionsMax,
+            refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         var workers: [Worker] = []
         for _ in 0..<configuration.threads {
             do {
@@ -24,7 +27,7 @@ struct Server {
                 let backend = Server.backend(configuration, memory, loop, logger)
                 let intake = TransactionIntake(verifier: verifier, queue: backend.queue)
                 let worker = Worker(
-                    loop: loop, limits: limits,
+                    loop: loop, limits: limits, count: count,
                     transactions: TransactionEndpoint(intake: intake),
                     health: HealthEndpoint(monitor: backend.monitor), logger: logger)
                 let socket = try Socket.listening(

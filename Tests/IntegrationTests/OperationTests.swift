@@ -215,7 +215,7 @@ import Testing
         for variable in [
             "HTTP_PORT", "REDIS_URL", "JWT_SECRET", "HTTP_HOST", "QUEUE", "THREADS", "JWT_AUDIENCE",
             "JWT_ISSUER", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "LOG_LEVEL",
-            "LOG_FORMAT", "ENQUEUE_TIMEOUT", "DURABILITY",
+            "LOG_FORMAT", "ENQUEUE_TIMEOUT", "DURABILITY", "MAX_CONNECTIONS",
         ] {
             #expect(
                 help.output.contains("\n  \(variable) ")

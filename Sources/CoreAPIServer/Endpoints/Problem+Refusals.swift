@@ -91,6 +91,10 @@ extension Problem {
             self.init(code: .versionNotSupported, detail: "send HTTP/1.1")
         case .timedOut:
             self.init(code: .requestTimeout, detail: "the request was not complete in time")
+        case .tooManyConnections:
+            self.init(
+                code: .overloaded,
+                detail: "there are too many connections: nothing was read, it is safe to try again")
         }
     }
 }

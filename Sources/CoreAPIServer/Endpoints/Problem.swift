@@ -32,6 +32,7 @@ struct Problem: Error {
         case invalidTransaction = "invalid_transaction"
         case idempotencyKeyReused = "idempotency_key_reused"
         case notImplemented = "not_implemented"
+        case overloaded
         case queueUnavailable = "queue_unavailable"
         case outcomeUnknown = "outcome_unknown"
         case versionNotSupported = "version_not_supported"
@@ -99,7 +100,7 @@ extension Problem.Code {
         case .expectationFailed: .expectationFailed
         case .invalidTransaction, .idempotencyKeyReused: .unprocessableContent
         case .notImplemented: .notImplemented
-        case .queueUnavailable: .serviceUnavailable
+        case .overloaded, .queueUnavailable: .serviceUnavailable
         case .outcomeUnknown: .gatewayTimeout
         case .versionNotSupported: .versionNotSupported
         }
@@ -129,6 +130,7 @@ extension Problem.Code {
         case .invalidTransaction: "The body is not a valid transaction"
         case .idempotencyKeyReused: "The idempotency key was used for another transaction"
         case .notImplemented: "The method or transfer coding is not implemented"
+        case .overloaded: "The service has too much to do"
         case .queueUnavailable: "The queue is not available"
         case .outcomeUnknown: "Whether the transaction was enqueued is not known"
         case .versionNotSupported: "The HTTP version is not supported"

@@ -13,10 +13,12 @@ final class Connection: @unchecked Sendable {
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
 
-    init(_ channel: SocketChannel, worker: Worker) {
+    /// - Parameter isTooMany: whether it is only told that it is one too many.
+    init(_ channel: SocketChannel, worker: Worker, isTooMany: Bool) {
         self.channel = channel
         self.worker = worker
-        machine = ConnectionStateMachine(limits: worker.limits, now: worker.loop.now)
+        machine = ConnectionStateMachine(
+            limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now)
     }
 
     /// Serves requests until either side ends the connection.

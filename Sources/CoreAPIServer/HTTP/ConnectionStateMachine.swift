@@ -6,6 +6,8 @@ internal import CoreAPIKit
 /// One request is answered at a time, so pipelined answers leave in order (RFC 9112 §9.3.2).
 struct ConnectionStateMachine {
     private enum State {
+        /// One too many: nothing is read of it. Can transition to: refusing.
+        case tooMany
         /// Reads a head. Can transition to: readingBody, responding, refusing, closed.
         case readingHead
         /// Reads a body of known length. Can transition to: responding, refusing, closed.
@@ -48,7 +50,7 @@ struct ConnectionStateMachine {
     var input: [UInt8] = []
 
     private let limits: HTTPLimits
-    private var state = State.readingHead
+    private var state: State
     private var parser: RequestParser
     private var deadline: MonotonicTime
     private var decidedOnExpectation = false
@@ -56,8 +58,10 @@ struct ConnectionStateMachine {
     private var drains = false
     private var shutsDown = false
 
-    init(limits: HTTPLimits, now: MonotonicTime) {
+    /// - Parameter isTooMany: whether it is one connection more than may be served.
+    init(limits: HTTPLimits, isTooMany: Bool = false, now: MonotonicTime) {
         self.limits = limits
+        state = isTooMany ? .tooMany : .readingHead
         parser = RequestParser(limits: limits)
         deadline = now.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
     }
@@ -69,6 +73,7 @@ struct ConnectionStateMachine {
 
     mutating func next(now: MonotonicTime) -> Action {
         switch state {
+        case .tooMany: return refuse(.tooManyConnections)
         case .readingHead: return nextForHead(now)
         case .readingBody(let head, let length):
             let end = head.byteCount + length
@@ -176,7 +181,7 @@ struct ConnectionStateMachine {
         case .readingHead where input.isEmpty: return close()
         case .readingHead, .readingBody, .readingChunks: return refuse(.timedOut)
         case .lingering, .closed: return close()
-        case .responding, .refusing:
+        case .tooMany, .responding, .refusing:
             preconditionFailure("nothing is read while a request is answered")
         }
     }

@@ -1,4 +1,7 @@
-/// Every bound of an HTTP connection. At each of them the caller is told, or the connection ends.
+internal import CoreAPIKit
+
+/// Every bound of HTTP: of a connection, and of the transactions of one loop. At each of them the
+/// caller is told, or the connection ends.
 struct HTTPLimits: Sendable {
     /// Request line and fields, with their line ends.
     var headBytesMax = 16 * 1024
@@ -10,6 +13,9 @@ struct HTTPLimits: Sendable {
     var bodyBytesMax = 16 * 1024
     /// Chunk sizes, extensions and trailers of one body.
     var chunkOverheadBytesMax = 16 * 1024
+    /// Transactions of one loop that wait for the queue. It is less than what the connection to
+    /// Redis takes on (`RedisLimits.pendingMax`), so the refusal comes here, before any work.
+    var requestsInFlightMax = 8_192
     /// What is read and thrown away after a refusal, so that it is not lost to a reset.
     var lingerBytesMax = 256 * 1024
 
@@ -32,6 +38,10 @@ struct HTTPLimits: Sendable {
     func check() {
         precondition(targetBytesMax + methodBytesMax < headBytesMax, "a request line fits a head")
         precondition(keptBytesMax <= headBytesMax, "what is kept is no more than what is used")
+        precondition(requestsInFlightMax > 0, "there is room for a request")
+        precondition(
+            requestsInFlightMax < RedisLimits().pendingMax,
+            "a probe of Redis finds room beside the requests in flight, so they are the bound")
         for timeout in [
             headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
             writeTimeoutMilliseconds, lingerTimeoutMilliseconds,

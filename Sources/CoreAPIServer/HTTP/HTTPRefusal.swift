@@ -12,6 +12,8 @@ enum HTTPRefusal: Error, Equatable {
     case versionNotSupported
     /// The head or the body was not complete in time.
     case timedOut
+    /// The connection is one more than may be served; nothing of it was read.
+    case tooManyConnections
 
     /// The rule that was broken; the raw value says it in words for the caller.
     enum Reason: String {

@@ -1,8 +1,8 @@
 internal import CoreAPIKit
 internal import Logging
 
-/// One loop with its listener, its connections and its endpoints. Nothing is shared with another
-/// worker but the token verifier, which never changes.
+/// One loop with its listener, its connections and its endpoints. On the way of a request nothing
+/// is shared with another worker but the token verifier, which never changes.
 ///
 /// Sendable by discipline: all but `init`, `run` and `drain` is called on the loop's thread.
 final class Worker: @unchecked Sendable {
@@ -11,18 +11,28 @@ final class Worker: @unchecked Sendable {
 
     private let transactions: TransactionEndpoint
     private let health: HealthEndpoint
+    private let count: ConnectionCount
     private let logger: Logger
     private var encoder = ResponseEncoder()
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
+    /// Transactions that wait for the queue.
+    private var requestsInFlight = 0
     private var drained: (@Sendable () -> Void)?
+    /// Before this, nobody is told again that there is too much to do.
+    private var nextWarning = MonotonicTime(nanoseconds: 0)
 
+    private static let warningPauseMilliseconds = 10_000
+
+    /// - Parameter count: of the connections of all workers.
     init(
-        loop: EventLoop, limits: HTTPLimits, transactions: TransactionEndpoint,
+        loop: EventLoop, limits: HTTPLimits, count: ConnectionCount,
+        transactions: TransactionEndpoint,
         health: HealthEndpoint, logger: Logger
     ) {
         self.loop = loop
         self.limits = limits
+        self.count = count
         self.transactions = transactions
         self.health = health
         self.logger = logger
@@ -49,19 +59,31 @@ final class Worker: @unchecked Sendable {
     // MARK: - Connections
 
     private func begin(_ socket: consuming Socket) {
+        let admission = count.admit()
+        if admission != .served { warn(of: "connections", max: count.servedMax) }
+        if admission == .dropped { return }
         let channel: SocketChannel
         do { channel = try SocketChannel(socket, on: loop) } catch {
             logger.error("a connection cannot be watched", metadata: ["reason": "\(error)"])
+            count.ended(admission)
             return
         }
-        let connection = Connection(channel, worker: self)
+        let connection = Connection(channel, worker: self, isTooMany: admission == .refused)
         connections[ObjectIdentifier(connection)] = connection
         if drained != nil { connection.drain() }
         Task(executorPreference: loop) { [self] in
             await connection.serve()
             connections[ObjectIdentifier(connection)] = nil
+            count.ended(admission)
             tellIfDrained()
         }
+    }
+
+    /// Says which bound is reached, from time to time: at the bound it happens all the time.
+    private func warn(of bound: String, max: Int) {
+        guard loop.now >= nextWarning else { return }
+        nextWarning = loop.now.advanced(byMilliseconds: Worker.warningPauseMilliseconds)
+        logger.warning("overloaded: refusing", metadata: ["bound": "\(bound)", "max": "\(max)"])
     }
 
     private func tellIfDrained() {
@@ -89,13 +111,24 @@ final class Worker: @unchecked Sendable {
                 probe, drains: drained != nil,
                 acceptsHealthJSON: HealthEndpoint.acceptsHealthJSON(head, input.span))
         }
+        guard requestsInFlight < limits.requestsInFlightMax else {
+            warn(of: "transactions in flight", max: limits.requestsInFlightMax)
+            return Worker.overloaded
+        }
         if let refusal = transactions.refusal(head, input.span) { return refusal }
+        requestsInFlight += 1
+        defer { requestsInFlight -= 1 }
         do {
             return await transactions.enqueue(try check(head, input, body))
         } catch {
             return error.response
         }
     }
+
+    private static let overloaded = Problem(
+        code: .overloaded,
+        detail: "too many transactions wait for the queue: nothing was enqueued, try again later"
+    ).response
 
     private func check(
         _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body

@@ -132,6 +132,19 @@ import Testing
         #expect(word(machine.next(now: after(2))) == "close")
     }
 
+    @Test func `one connection too many is told so, unread, and lingers`() {
+        var machine = ConnectionStateMachine(limits: limits, isTooMany: true, now: start)
+        #expect(word(machine.next(now: start)) == "refuse tooManyConnections")
+        #expect(machine.closesAfterResponse)
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "linger")
+        #expect(word(machine.next(now: start)) == "read until 2000")
+        feed(get, &machine, after(1))
+        #expect(machine.input.isEmpty)
+        #expect(word(machine.next(now: after(1))) == "read until 2000")
+        #expect(word(machine.deadlinePassed()) == "close")
+    }
+
     @Test func `lingering ends with the caller, or with its time`() {
         var left = machine("x\r\n")
         _ = left.next(now: start)

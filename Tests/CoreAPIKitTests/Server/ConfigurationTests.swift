@@ -5,13 +5,15 @@ import Testing
 @testable import CoreAPIServer
 
 @Suite struct ConfigurationTests {
-    private func configuration(_ variables: [String: String]) throws(ConfigurationError)
-        -> Configuration
-    {
+    private func configuration(
+        _ variables: [String: String], openFilesMax: Int = 1_024
+    ) throws(ConfigurationError) -> Configuration {
         var environment = variables
         if environment["JWT_SECRET"] == nil { environment["JWT_SECRET"] = "secret" }
         let values = environment
-        return try Configuration(environment: { values[$0].map { Array($0.utf8) } }, cores: 3)
+        return try Configuration(
+            environment: { values[$0].map { Array($0.utf8) } }, cores: 3,
+            openFilesMax: openFilesMax)
     }
 
     @Test func `the standard values are those of the Python service`() throws {
@@ -30,7 +32,8 @@ import Testing
         let configuration = try configuration([
             "HTTP_HOST": "::1", "HTTP_PORT": "0", "REDIS_URL": "redis://u:p@h:1/2",
             "QUEUE": "stream:a:b",
-            "THREADS": "2", "JWT_AUDIENCE": "core", "JWT_ISSUER": "auth", "JWT_LEEWAY_SECONDS": "5",
+            "THREADS": "2", "MAX_CONNECTIONS": "500", "JWT_AUDIENCE": "core", "JWT_ISSUER": "auth",
+            "JWT_LEEWAY_SECONDS": "5",
             "JWT_MAX_LIFETIME_SECONDS": "60", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
         ])
         #expect(configuration.host == "::1")
@@ -39,6 +42,7 @@ import Testing
         #expect(configuration.redis.database == 2)
         #expect(configuration.queue == .stream(key: "a:b"))
         #expect(configuration.threads == 2)
+        #expect(configuration.connectionsMax == 500)
         #expect(
             configuration.tokenPolicy
                 == TokenPolicy(
@@ -50,7 +54,9 @@ import Testing
     @Test func `a secret is required, is bytes, and is never shown`() throws {
         for missing in [[UInt8]?.none, []] {
             do {
-                _ = try Configuration(environment: { $0 == "JWT_SECRET" ? missing : nil }, cores: 1)
+                _ = try Configuration(
+                    environment: { $0 == "JWT_SECRET" ? missing : nil }, cores: 1,
+                    openFilesMax: 1_024)
                 Issue.record("accepted")
             } catch {
                 #expect(error.variable == "JWT_SECRET")
@@ -59,7 +65,7 @@ import Testing
         }
         let bytes: [UInt8] = [0xFF, 0xFE, 0x0A]
         let configuration = try Configuration(
-            environment: { $0 == "JWT_SECRET" ? bytes : nil }, cores: 1)
+            environment: { $0 == "JWT_SECRET" ? bytes : nil }, cores: 1, openFilesMax: 1_024)
         #expect(configuration.secret == bytes)
     }
 
@@ -70,7 +76,10 @@ import Testing
         ("REDIS_URL", "redis://a/x"),
         ("QUEUE", "default"), ("QUEUE", "rq:"), ("QUEUE", "stream:"), ("QUEUE", "kafka:x"),
         ("QUEUE", "Memory"),
-        ("THREADS", "0"), ("THREADS", "1025"), ("THREADS", "two"), ("JWT_LEEWAY_SECONDS", "-1"),
+        ("THREADS", "0"), ("THREADS", "1025"), ("THREADS", "two"),
+        ("MAX_CONNECTIONS", "0"), ("MAX_CONNECTIONS", "1000001"), ("MAX_CONNECTIONS", "many"),
+        ("MAX_CONNECTIONS", "1000"),
+        ("JWT_LEEWAY_SECONDS", "-1"),
         ("JWT_LEEWAY_SECONDS", "1.5"), ("JWT_MAX_LIFETIME_SECONDS", "0"), ("LOG_LEVEL", "INFO"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"), ("HTTP_HOST", "a\nb"),
@@ -86,6 +95,48 @@ import Testing
             #expect(error.value == value || variable == "HTTP_HOST")
             #expect(error.description.contains(variable))
             #expect(error.expectation.count > 10)
+        }
+    }
+
+    @Test func `without a bound, connections are bounded by the limit of open files`() throws {
+        for openFilesMax in [50, 64, 100, 1_024, 20_000, 1_048_576] {
+            let configuration = try configuration([:], openFilesMax: openFilesMax)
+            let openFiles = OpenFiles(limit: openFilesMax, threads: configuration.threads)
+            let needed = openFiles.needed(connectionsMax: configuration.connectionsMax)
+            #expect(configuration.connectionsMax > 0)
+            #expect(configuration.connectionsMax <= OpenFiles.connectionsDefaultMax)
+            #expect(needed <= openFilesMax)
+        }
+    }
+
+    @Test func `a bound that the limit of open files does not hold is refused, with what it holds`()
+        throws
+    {
+        do {
+            _ = try configuration(["MAX_CONNECTIONS": "1000"], openFilesMax: 1_024)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.variable == "MAX_CONNECTIONS")
+            #expect(error.value == "1000")
+            let words = error.expectation.split { !$0.isNumber }.compactMap { Int($0) }
+            try #require(words.count == 3)
+            #expect(words[0] == 1_024)
+            let most = try configuration(
+                ["MAX_CONNECTIONS": "\(words[1])"], openFilesMax: 1_024)
+            #expect(most.connectionsMax == words[1])
+            let raised = try configuration(["MAX_CONNECTIONS": "1000"], openFilesMax: words[2])
+            #expect(raised.connectionsMax == 1_000)
+        }
+    }
+
+    @Test func `more loops than the limit of open files holds are refused`() {
+        do {
+            _ = try configuration(["THREADS": "100"], openFilesMax: 256)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.variable == "THREADS")
+            #expect(error.value == "100")
+            #expect(error.expectation.contains("818"))
         }
     }
 

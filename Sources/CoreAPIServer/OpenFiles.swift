@@ -1,0 +1,36 @@
+/// How the process's limit of open files is divided: a reserve for what the server itself opens,
+/// the rest for callers' connections. Redis can then be reached, however many callers there are.
+struct OpenFiles {
+    /// The process's limit, as `RLIMIT_NOFILE` has it.
+    let limit: Int
+    let threads: Int
+
+    /// For what the process has besides its loops: the standard streams, and what it inherited.
+    static let reservedForProcess = 16
+    /// For each loop: epoll, eventfd, listener, connection to Redis, the resolver's socket and
+    /// files while Redis is looked up, a connection that was accepted and is closed at once.
+    static let reservedForLoop = 8
+    /// The bound on callers' connections where nobody gives one: their buffers are memory too.
+    static let connectionsDefaultMax = 65_536
+    /// The soft limit is not raised above this: the kernel's own bound (`fs.nr_open`) is the same
+    /// on most systems.
+    static let limitMax = 1_048_576
+
+    /// How many connections beyond the bound may be told so at the same time.
+    static func refusedMax(connectionsMax: Int) -> Int { min(max(1, connectionsMax / 8), 256) }
+
+    /// The limit that so many connections of callers need.
+    func needed(connectionsMax: Int) -> Int {
+        reserved + connectionsMax + OpenFiles.refusedMax(connectionsMax: connectionsMax)
+    }
+
+    /// How many connections of callers the limit holds; less than 1 if it holds none.
+    var connectionsMax: Int {
+        let available = limit - reserved
+        return available - OpenFiles.refusedMax(connectionsMax: available)
+    }
+
+    private var reserved: Int {
+        OpenFiles.reservedForProcess + OpenFiles.reservedForLoop * threads
+    }
+}

@@ -1,0 +1,57 @@
+import CoreAPIKit
+import Logging
+import Testing
+
+@testable import CoreAPIServer
+
+/// One worker on a loop of its own, within the test's process: with bounds and a queue that a test
+/// chooses.
+final class LoopServer: Sendable {
+    let loop: EventLoop
+    let port: UInt16
+    let count: ConnectionCount
+    private let worker: Worker
+
+    /// Runs the body with a server, and ends it in order.
+    static func with(
+        _ limits: HTTPLimits = HTTPLimits(),
+        queue: any TransactionQueue = InMemoryTransactionQueue(),
+        _ body: (LoopServer) async throws -> Void
+    ) async throws {
+        let server = try LoopServer(limits, queue)
+        do { try await body(server) } catch {
+            await server.end()
+            throw error
+        }
+        await server.end()
+    }
+
+    private init(_ limits: HTTPLimits, _ queue: any TransactionQueue) throws {
+        limits.check()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let verifier = try HMACTokenVerifier(secret: Array(APIServer.secret.utf8))
+        let loop = try EventLoop()
+        let count = ConnectionCount(servedMax: 1_000, refusedMax: 100)
+        let worker = Worker(
+            loop: loop, limits: limits, count: count,
+            transactions: TransactionEndpoint(
+                intake: TransactionIntake(verifier: verifier, queue: queue)),
+            health: HealthEndpoint(monitor: nil), logger: logger)
+        let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
+        let socket = try Socket.listening(
+            on: #require(addresses.first), sharesPort: false, backlog: 1_024)
+        port = try socket.address().port
+        try worker.listen(socket)
+        self.loop = loop
+        self.count = count
+        self.worker = worker
+        try Thread.start { loop.run() }
+    }
+
+    private func end() async {
+        await Suspension<Void>.value { done in
+            worker.drain { done.resume(returning: ()) }
+        }
+        loop.stop()
+    }
+}
