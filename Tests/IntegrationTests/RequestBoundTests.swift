@@ -61,4 +61,86 @@ import Testing
             #expect(try third.readAnswer().status == 200)
         }
     }
+
+    // MARK: - Callers who do not read
+
+    private static let get = Array("GET /health HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+
+    /// Sends requests until the server ends the connection, having read some of the answers if
+    /// that is asked for: now and then, and far less than there is.
+    private func flood(_ client: RawClient, reads: Bool) {
+        var requests: [UInt8] = []
+        for _ in 0..<1_000 { requests += RequestBoundTests.get }
+        while (try? client.send(requests, atMost: 1_000)) != nil {
+            if reads { _ = try? client.readSome(atMost: 1) }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a caller who does not take an answer is let go, read it nothing or little by little`(
+        reads: Bool
+    ) async throws {
+        var limits = HTTPLimits()
+        // Of the two bounds the one that is tested is short, the other longer than the test.
+        limits.writeTimeoutMilliseconds = reads ? 3_600_000 : 100
+        limits.answerTimeoutMilliseconds = reads ? 100 : 3_600_000
+        try await LoopServer.with(limits) { server in
+            let client = try RawClient(port: server.port)
+            try client.send(RequestBoundTests.get)
+            #expect(try client.readAnswer().status == 200)
+            flood(client, reads: reads)
+            try await eventually("the connection has ended") { server.count.servedNow == 0 }
+        }
+    }
+
+    // MARK: - Callers who send much
+
+    /// A queue that keeps the amounts in the order in which they came, and never suspends.
+    private final class Order: TransactionQueue {
+        private let amounts = Mutex<[Int]>([])
+
+        var all: [Int] { amounts.withLock { $0 } }
+
+        func enqueue(
+            _ transaction: Transaction, idempotencyKey: IdempotencyKey?
+        ) async throws(QueueError) -> EnqueueOutcome {
+            amounts.withLock { $0.append(transaction.amount.minorUnits) }
+            return .enqueued
+        }
+    }
+
+    @Test func `a flood on one connection leaves others their turn`() async throws {
+        let order = Order()
+        try await LoopServer.with(queue: order) { server in
+            let flooding = try RawClient(port: server.port)
+            let modest = try RawClient(port: server.port)
+            for client in [flooding, modest] {
+                try client.send(RequestBoundTests.get)
+                #expect(try client.readAnswer().status == 200)
+            }
+            // The loop stands still until all of it has arrived.
+            let arrived = DispatchSemaphore(value: 0)
+            server.loop.submit { arrived.wait() }
+            let token = APIServer.token()
+            let flood = APIServer.post(APIServer.body(amount: 1, token: token))
+            try flooding.send(String(repeating: flood, count: 100))
+            try modest.send(APIServer.post(APIServer.body(amount: 2, token: token)))
+            arrived.signal()
+            #expect(try modest.readAnswer().status == 200)
+            try await eventually("all of it is done") { order.all.count == 101 }
+            let place = try #require(order.all.firstIndex(of: 2))
+            #expect(place < 50, "before half of the flood")
+        }
+    }
+
+    @Test func `a flood of connections is accepted whole, some in each turn`() async throws {
+        try await LoopServer.with { server in
+            let arrived = DispatchSemaphore(value: 0)
+            server.loop.submit { arrived.wait() }
+            let clients = try (0..<300).map { _ in try RawClient(port: server.port) }
+            for client in clients { try client.send(RequestBoundTests.get) }
+            arrived.signal()
+            for client in clients { #expect(try client.readAnswer().status == 200) }
+        }
+    }
 }

@@ -7,11 +7,15 @@ final class Connection: @unchecked Sendable {
     private let worker: Worker
     private var machine: ConnectionStateMachine
     private var output: [UInt8] = []
-    /// How many reads have brought bytes without a wait between them.
+    /// How many reads have brought bytes, and how many requests were answered, without a wait for
+    /// the caller between them.
     private var readsInARow = 0
+    private var requestsInARow = 0
 
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
+    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand.
+    private static let requestsInARowMax = 16
 
     /// - Parameter isTooMany: whether it is only told that it is one too many.
     init(_ channel: SocketChannel, worker: Worker, isTooMany: Bool) {
@@ -47,6 +51,8 @@ final class Connection: @unchecked Sendable {
                 try await decideOnExpectation(head)
             case .respond(let head, let body):
                 try await send(await worker.response(to: head, machine.input, body), to: head)
+                requestsInARow += 1
+                if requestsInARow >= Connection.requestsInARowMax { await letOthersRun() }
             case .refuse(let refusal):
                 try await send(Problem(refusal, worker.limits).response, to: nil)
             case .linger:
@@ -68,18 +74,20 @@ final class Connection: @unchecked Sendable {
         case .bytes(let count):
             machine.received(count, now: worker.loop.now)
             readsInARow += 1
-            if readsInARow > Connection.readsInARowMax {
-                readsInARow = 0
-                await Task.yield()
-            }
+            if readsInARow > Connection.readsInARowMax { await letOthersRun() }
         case .endOfStream: machine.inputEnded()
         case .nothingYet:
-            readsInARow = 0
+            (readsInARow, requestsInARow) = (0, 0)
             machine.idles()
             let wakeup = await channel.waitUntilReadable(before: deadline)
             if wakeup == .timedOut { return machine.deadlinePassed() }
         }
         return nil
+    }
+
+    private func letOthersRun() async {
+        (readsInARow, requestsInARow) = (0, 0)
+        await Task.yield()
     }
 
     private func readNow() throws(ConnectionEnd) -> SocketChannel.ReadResult {
@@ -111,7 +119,9 @@ final class Connection: @unchecked Sendable {
         machine.responded(now: worker.loop.now)
     }
 
+    /// Writes until the caller has taken all of it: each part within its time, and the whole.
     private func writeOutput() async throws(ConnectionEnd) {
+        let end = worker.loop.now.advanced(byMilliseconds: worker.limits.answerTimeoutMilliseconds)
         var position = 0
         while position < output.count {
             let count: Int
@@ -121,7 +131,9 @@ final class Connection: @unchecked Sendable {
             if count == 0 {
                 let deadline = worker.loop.now.advanced(
                     byMilliseconds: worker.limits.writeTimeoutMilliseconds)
-                guard await channel.waitUntilWritable(before: deadline) == .ready else {
+                guard worker.loop.now < end,
+                    await channel.waitUntilWritable(before: min(deadline, end)) == .ready
+                else {
                     throw .stalled
                 }
             }

@@ -26,6 +26,9 @@ final class ConnectionCount: Sendable {
         self.refusedMax = refusedMax
     }
 
+    /// How many connections are served at this moment.
+    var servedNow: Int { served.load(ordering: .relaxed) }
+
     /// Decides on a new connection; call `ended` with the answer once it has ended.
     func admit() -> Admission {
         if ConnectionCount.take(served, max: servedMax) { return .served }

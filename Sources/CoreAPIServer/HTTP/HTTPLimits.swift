@@ -27,6 +27,8 @@ struct HTTPLimits: Sendable {
     var idleTimeoutMilliseconds = 75_000
     /// Without a byte taken by a caller who is to read an answer.
     var writeTimeoutMilliseconds = 10_000
+    /// From the first byte of an answer until the caller has taken it, however it takes it.
+    var answerTimeoutMilliseconds = 30_000
     var lingerTimeoutMilliseconds = 2_000
 
     /// A buffer that grew beyond this is given back when the connection idles.
@@ -44,7 +46,7 @@ struct HTTPLimits: Sendable {
             "a probe of Redis finds room beside the requests in flight, so they are the bound")
         for timeout in [
             headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
-            writeTimeoutMilliseconds, lingerTimeoutMilliseconds,
+            writeTimeoutMilliseconds, answerTimeoutMilliseconds, lingerTimeoutMilliseconds,
         ] { precondition(timeout > 0, "every wait has a deadline") }
     }
 }

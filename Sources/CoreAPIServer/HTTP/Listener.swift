@@ -2,7 +2,9 @@ internal import CoreAPIKit
 internal import Logging
 
 /// Accepts connections for one loop.
-final class Listener: EventHandler {
+///
+/// Sendable by discipline: it is used on its loop's thread alone.
+final class Listener: EventHandler, @unchecked Sendable {
     private let socket: Socket
     private let loop: EventLoop
     private let logger: Logger
@@ -13,6 +15,9 @@ final class Listener: EventHandler {
 
     /// After an error such as a full table of file descriptors, so that the loop does not spin.
     private static let pauseMilliseconds = 100
+    /// After so many the connections that there are have their turn.
+    private static let acceptsInARowMax = 64
+    private var isClosed = false
 
     /// - Parameter accepted: takes each connection.
     init(
@@ -28,24 +33,35 @@ final class Listener: EventHandler {
 
     /// Takes what still waits to be accepted, and then listens no more.
     func close() {
-        acceptAll()
+        accept(atMost: .max)
+        isClosed = true
         loop.unregister(socket)
         deadline = .never
     }
 
-    func ready(_ readiness: SocketReadiness) { acceptAll() }
+    func ready(_ readiness: SocketReadiness) { acceptSome() }
 
     func deadlineReached(now: MonotonicTime) {
         deadline = .never
-        acceptAll()
+        acceptSome()
     }
 
-    private func acceptAll() {
+    private func acceptSome() {
+        guard !isClosed, accept(atMost: Listener.acceptsInARowMax) else { return }
+        loop.submit { [self] in acceptSome() }
+    }
+
+    /// Returns whether there may be more. After an error the deadline is when to try again.
+    @discardableResult private func accept(atMost countMax: Int) -> Bool {
         do {
-            while let connection = try socket.accept() {
+            var count = 0
+            while count < countMax {
+                guard let connection = try socket.accept() else { return false }
                 accepted(connection)
                 fails = false
+                count += 1
             }
+            return true
         } catch {
             if !fails {
                 logger.error("no connection can be accepted", metadata: ["reason": "\(error)"])
@@ -53,6 +69,7 @@ final class Listener: EventHandler {
             fails = true
             deadline = loop.now.advanced(byMilliseconds: Listener.pauseMilliseconds)
             loop.bringForward(deadline)
+            return false
         }
     }
 }

@@ -45,11 +45,23 @@ final class RawClient {
         }
     }
 
+    /// Sends what the connection takes, waiting no longer than the milliseconds; throws if the other
+    /// side has ended it.
+    func send(_ bytes: [UInt8], atMost milliseconds: Int32) throws {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard unsafe Glibc.poll(&poll, 1, milliseconds) > 0 else { return }
+        let count = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(
+                descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+        guard count > 0 || errno == EAGAIN else { throw Failed(call: "send", code: errno) }
+    }
+
     func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// The next bytes that come; empty at the end of the stream.
-    func readSome() throws -> String {
-        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    func readSome(atMost bytesMax: Int = 64 * 1024) throws -> String {
+        var buffer = [UInt8](repeating: 0, count: bytesMax)
         let count = unsafe buffer.withUnsafeMutableBytes {
             unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
         }
