@@ -64,4 +64,102 @@ import Testing
             #expect(try holder.readAnswer().status == 200)
         }
     }
+
+    // MARK: - Open files
+
+    @Test func `without a bound, callers have what the limit of open files leaves, Redis included`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let environment = ["REDIS_URL": redis.url, "THREADS": "1"]
+            try await APIServer.with(environment, after: "ulimit -n 40") { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
+                // As many as are served, then some that are told no, then some that are closed.
+                var held: [RawClient] = []
+                var refused = 0
+                for _ in 0..<60 {
+                    let client = try RawClient(port: server.port)
+                    held.append(client)
+                    try? client.send(ConnectionBoundTests.get)
+                    guard let answer = try? client.readAnswer() else { continue }
+                    if answer.status != 200 {
+                        expectRefusal(answer)
+                        refused += 1
+                    }
+                }
+                #expect(refused > 0)
+                #expect(!server.program.errors.contains("no connection can be accepted"))
+                redis.kill()
+                func health() throws -> Int {
+                    try held[0].send(ConnectionBoundTests.get)
+                    return try held[0].readAnswer().status
+                }
+                try await eventually("health fails") { try health() == 503 }
+                try await redis.start()
+                try await eventually("health passes") { try health() == 200 }
+                try held[0].send(APIServer.post(APIServer.body()))
+                #expect(try held[0].readAnswer().status == 200)
+            }
+        }
+    }
+
+    @Test func `a full table of open files neither spins nor ends the server`() async throws {
+        // What the process inherits is more than the reserve, so that accepting fails.
+        let shell =
+            "ulimit -n 64 && for n in {10..40}; do eval \"exec $n</dev/null\"; done"
+        let environment = ["QUEUE": "memory", "THREADS": "1"]
+        try await APIServer.with(environment, after: shell) { server in
+            var clients: [RawClient?] = []
+            for _ in 0..<50 {
+                let client = try RawClient(port: server.port)
+                try client.send(ConnectionBoundTests.get)
+                clients.append(client)
+            }
+            try await eventually("accepting fails") {
+                server.program.errors.contains("no connection can be accepted")
+            }
+            try await eventually("it does not spin") { try sleeps(server.program.identifier) }
+            // Each that ends makes room for one that waits.
+            for index in clients.indices {
+                #expect(try clients[index]?.readAnswer().status == 200)
+                clients[index] = nil
+            }
+            #expect(try server.post(APIServer.body()).status == 200)
+        }
+    }
+
+    /// Whether all threads of the process wait for something (proc(5)).
+    private func sleeps(_ process: Int32) throws -> Bool {
+        let tasks = "/proc/\(process)/task"
+        return try FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy { task in
+            let stat = try String(contentsOfFile: "\(tasks)/\(task)/stat", encoding: .utf8)
+            return stat.split(separator: ")").last?.hasPrefix(" S") == true
+        }
+    }
+
+    @Test func `the limit of open files is raised as far as the process may`() async throws {
+        let environment = ["QUEUE": "memory", "THREADS": "1", "MAX_CONNECTIONS": "50"]
+        let shell = "ulimit -Sn 20 && ulimit -Hn 100"
+        try await APIServer.with(environment, after: shell) { server in
+            let clients = try (0..<50).map { _ in try served(server) }
+            #expect(clients.count == 50)
+            expectRefusal(try RawClient(port: server.port).readAnswer())
+        }
+    }
+
+    @Test(arguments: [
+        (["MAX_CONNECTIONS": "1000"], ["MAX_CONNECTIONS", "1000", "100"]),
+        (["THREADS": "64"], ["THREADS", "64", "100"]),
+    ])
+    func `what the limit of open files does not hold is one clear line and status 78`(
+        environment: [String: String], words: [String]
+    ) async throws {
+        let all = ["JWT_SECRET": "x", "THREADS": "1"].merging(environment) { $1 }
+        let result = try await Program.run(
+            "bash", ["-c", "ulimit -n 100 && exec '\(Program.built("core-api"))'"],
+            environment: all)
+        #expect(result.status == 78)
+        #expect(result.errors.split(separator: "\n").count == 1)
+        for word in words { #expect(result.errors.contains(word)) }
+    }
 }

@@ -79,8 +79,10 @@ package final class SocketChannel: EventHandler, @unchecked Sendable {
         mayWrite ? .ready : await wait(before: deadline, forRead: false)
     }
 
-    /// Ends a wait for something to read, if there is one.
+    /// Ends a wait for something to read, if there is one. The next read asks the kernel, whatever
+    /// the loop knows.
     package func interrupt() {
+        mayRead = true
         if waitsForRead { wake(.interrupted) }
     }
 

@@ -34,7 +34,7 @@ final class Connection: @unchecked Sendable {
 
     /// The server ends: nothing new is begun, what has begun is finished.
     func drain() {
-        machine.drain()
+        machine.drain(now: worker.loop.now)
         channel.interrupt()
     }
 
@@ -80,7 +80,7 @@ final class Connection: @unchecked Sendable {
             (readsInARow, requestsInARow) = (0, 0)
             machine.idles()
             let wakeup = await channel.waitUntilReadable(before: deadline)
-            if wakeup == .timedOut { return machine.deadlinePassed() }
+            if wakeup == .timedOut { return machine.deadlinePassed(now: worker.loop.now) }
         }
         return nil
     }
@@ -109,6 +109,7 @@ final class Connection: @unchecked Sendable {
 
     /// - Parameter head: the request that is answered; nil where there was none.
     private func send(_ response: Response, to head: RequestHead?) async throws(ConnectionEnd) {
+        machine.answerBegun()
         let persistence: ResponseEncoder.Persistence =
             if machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
                 .keepAlive

@@ -56,6 +56,8 @@ struct ConnectionStateMachine {
     private var decidedOnExpectation = false
     private var hasEnded = false
     private var drains = false
+    /// Whether the answer is on its way, so that what it says of the connection holds.
+    private var hasBegunAnswer = false
     private var shutsDown = false
 
     /// - Parameter isTooMany: whether it is one connection more than may be served.
@@ -114,7 +116,6 @@ struct ConnectionStateMachine {
             }
         }
         if hasEnded { return input.isEmpty ? close() : refuse(.malformed(.endedEarly)) }
-        if drains, input.isEmpty { return close() }
         return .read(until: deadline)
     }
 
@@ -176,8 +177,11 @@ struct ConnectionStateMachine {
     mutating func inputEnded() { hasEnded = true }
 
     /// The deadline of `read` has passed.
-    mutating func deadlinePassed() -> Action {
+    mutating func deadlinePassed(now: MonotonicTime) -> Action {
         switch state {
+        case .readingHead where input.isEmpty && drains:
+            linger(from: now)
+            return next(now: now)
         case .readingHead where input.isEmpty: return close()
         case .readingHead, .readingBody, .readingChunks: return refuse(.timedOut)
         case .lingering, .closed: return close()
@@ -193,15 +197,13 @@ struct ConnectionStateMachine {
         closesAfterResponse = true
     }
 
+    /// The answer is about to leave; it says what `closesAfterResponse` says now.
+    mutating func answerBegun() { hasBegunAnswer = true }
+
     /// The answer was sent.
     mutating func responded(now: MonotonicTime) {
-        if closesAfterResponse {
-            input = []
-            deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
-            shutsDown = true
-            state = .lingering(bytesLeft: limits.lingerBytesMax)
-            return
-        }
+        hasBegunAnswer = false
+        if closesAfterResponse { return linger(from: now) }
         guard case .responding(let end) = state else {
             preconditionFailure("an answer belongs to a request")
         }
@@ -211,6 +213,14 @@ struct ConnectionStateMachine {
         let timeout =
             input.isEmpty ? limits.idleTimeoutMilliseconds : limits.headTimeoutMilliseconds
         deadline = now.advanced(byMilliseconds: timeout)
+        if drains { endIdling(at: now) }
+    }
+
+    private mutating func linger(from now: MonotonicTime) {
+        input = []
+        deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
+        shutsDown = true
+        state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
 
     /// The connection waits for a request that may never come: gives back what it does not need.
@@ -218,9 +228,20 @@ struct ConnectionStateMachine {
         if input.isEmpty, input.capacity > limits.keptBytesMax { input = [] }
     }
 
-    /// The server ends: no request is begun after those that have begun.
-    mutating func drain() {
+    /// The server ends. What has arrived is answered, for the last time, and so is an answer that
+    /// has not begun to leave; one that has said nothing of an end is followed by another, if its
+    /// caller has asked for one already.
+    ///
+    /// A connection that idles reads once more what may have come meanwhile, and then lingers: to
+    /// close it at once would reset it if a request comes just then, and take away an answer that
+    /// its caller has not read yet.
+    mutating func drain(now: MonotonicTime) {
         drains = true
-        closesAfterResponse = true
+        if !hasBegunAnswer { closesAfterResponse = true }
+        endIdling(at: now)
+    }
+
+    private mutating func endIdling(at now: MonotonicTime) {
+        if case .readingHead = state, input.isEmpty { deadline = now }
     }
 }

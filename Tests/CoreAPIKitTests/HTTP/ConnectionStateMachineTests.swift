@@ -43,7 +43,7 @@ import Testing
     @Test func `a connection without a byte idles, and is closed without a word`() {
         var machine = machine()
         #expect(word(machine.next(now: start)) == "read until 75000")
-        #expect(word(machine.deadlinePassed()) == "close")
+        #expect(word(machine.deadlinePassed(now: after(75_000))) == "close")
         #expect(word(machine.next(now: after(75_000))) == "close")
     }
 
@@ -54,7 +54,7 @@ import Testing
         #expect(word(machine.next(now: after(50_000))) == "read until 60000")
         feed("ET / HTTP/1.1\r\n", &machine, after(59_000))
         #expect(word(machine.next(now: after(59_000))) == "read until 60000")
-        #expect(word(machine.deadlinePassed()) == "refuse timedOut")
+        #expect(word(machine.deadlinePassed(now: after(60_000))) == "refuse timedOut")
         machine.responded(now: after(60_000))
         #expect(word(machine.next(now: after(60_000))) == "linger")
     }
@@ -65,7 +65,7 @@ import Testing
             #expect(word(machine.next(now: after(2_000))) == "read until 12000")
             feed("1", &machine, after(11_000))
             #expect(word(machine.next(now: after(11_000))) == "read until 12000")
-            #expect(word(machine.deadlinePassed()) == "refuse timedOut")
+            #expect(word(machine.deadlinePassed(now: after(60_000))) == "refuse timedOut")
         }
     }
 
@@ -142,7 +142,7 @@ import Testing
         feed(get, &machine, after(1))
         #expect(machine.input.isEmpty)
         #expect(word(machine.next(now: after(1))) == "read until 2000")
-        #expect(word(machine.deadlinePassed()) == "close")
+        #expect(word(machine.deadlinePassed(now: after(60_000))) == "close")
     }
 
     @Test func `lingering ends with the caller, or with its time`() {
@@ -156,7 +156,7 @@ import Testing
         _ = late.next(now: start)
         late.responded(now: start)
         _ = late.next(now: start)
-        #expect(word(late.deadlinePassed()) == "close")
+        #expect(word(late.deadlinePassed(now: after(60_000))) == "close")
     }
 
     @Test func `a half-closed caller gets its answers`() {
@@ -169,27 +169,70 @@ import Testing
         #expect(word(machine.next(now: start)) == "close")
     }
 
-    @Test
-    func `a server that ends closes what idles, and answers what has begun for the last time`() {
+    @Test func `a server that ends lets go of what idles, after a last look and without a reset`() {
         var idle = machine()
         #expect(word(idle.next(now: start)) == "read until 75000")
-        idle.drain()
-        #expect(word(idle.next(now: start)) == "close")
+        idle.drain(now: after(5))
+        #expect(word(idle.next(now: after(5))) == "read until 5")
+        #expect(word(idle.deadlinePassed(now: after(6))) == "linger")
+        #expect(word(idle.next(now: after(6))) == "read until 2006")
+        feed(get, &idle, after(7))
+        #expect(word(idle.next(now: after(7))) == "read until 2006", "it comes too late")
+        idle.inputEnded()
+        #expect(word(idle.next(now: after(8))) == "close")
+    }
+
+    @Test func `what arrived before the server ends is answered, for the last time`() {
+        var found = machine()
+        _ = found.next(now: start)
+        found.drain(now: after(5))
+        #expect(word(found.next(now: after(5))) == "read until 5")
+        feed(get, &found, after(5))
+        #expect(word(found.next(now: after(5))) == "respond")
+        found.answerBegun()
+        #expect(found.closesAfterResponse)
+        found.responded(now: after(5))
+        #expect(word(found.next(now: after(5))) == "linger")
 
         var begun = machine("GET / HTTP/1.1\r\nHost")
         _ = begun.next(now: start)
-        begun.drain()
+        begun.drain(now: start)
         #expect(word(begun.next(now: start)) == "read until 10000")
         feed(": a\r\n\r\n" + get, &begun, after(1))
         #expect(word(begun.next(now: after(1))) == "respond")
+        begun.answerBegun()
         #expect(begun.closesAfterResponse)
         begun.responded(now: after(1))
         #expect(word(begun.next(now: after(1))) == "linger")
 
         var answering = machine(get)
         #expect(word(answering.next(now: start)) == "respond")
-        answering.drain()
+        answering.drain(now: start)
+        answering.answerBegun()
         #expect(answering.closesAfterResponse)
+    }
+
+    @Test func `an answer that left before the server ends is followed by one that says so`() {
+        var pipelined = machine(get + get + get)
+        #expect(word(pipelined.next(now: start)) == "respond")
+        pipelined.answerBegun()
+        #expect(!pipelined.closesAfterResponse)
+        pipelined.drain(now: start)
+        pipelined.responded(now: start)
+        #expect(word(pipelined.next(now: start)) == "respond")
+        pipelined.answerBegun()
+        #expect(pipelined.closesAfterResponse)
+        pipelined.responded(now: start)
+        #expect(word(pipelined.next(now: start)) == "linger")
+
+        var single = machine(get)
+        _ = single.next(now: start)
+        single.answerBegun()
+        #expect(!single.closesAfterResponse)
+        single.drain(now: start)
+        single.responded(now: after(3))
+        #expect(word(single.next(now: after(3))) == "read until 3", "a last look")
+        #expect(word(single.deadlinePassed(now: after(3))) == "linger")
     }
 
     @Test func `an idle connection gives back a buffer that has grown`() {

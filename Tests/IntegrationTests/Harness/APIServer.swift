@@ -10,10 +10,13 @@ final class APIServer: @unchecked Sendable {
     let port: UInt16
 
     /// Runs the body with a server, and ends it: in order, if the test has not done so.
+    ///
+    /// - Parameter shell: commands that a shell runs before it becomes the server: `ulimit -n 40`.
     static func with(
-        _ environment: [String: String], _ body: (APIServer) async throws -> Void
+        _ environment: [String: String], after shell: String? = nil,
+        _ body: (APIServer) async throws -> Void
     ) async throws {
-        let server = try await APIServer(environment)
+        let server = try await APIServer(environment, shell)
         try await body(server)
         if server.program.isRunning {
             server.program.signal(SIGTERM)
@@ -21,10 +24,14 @@ final class APIServer: @unchecked Sendable {
         }
     }
 
-    private init(_ environment: [String: String]) async throws {
+    private init(_ environment: [String: String], _ shell: String?) async throws {
         var all = ["JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "LOG_FORMAT": "json"]
         all.merge(environment) { $1 }
-        let program = try Program(Program.built("core-api"), environment: all)
+        let path = Program.built("core-api")
+        let program =
+            if let shell {
+                try Program("bash", ["-c", "\(shell) && exec '\(path)'"], environment: all)
+            } else { try Program(path, environment: all) }
         var port: UInt16?
         do {
             try await eventually("the server listens") {

@@ -45,8 +45,8 @@ final class RawClient {
         }
     }
 
-    /// Sends what the connection takes, waiting no longer than the milliseconds; throws if the other
-    /// side has ended it.
+    /// Sends what the connection takes, waiting no longer than the milliseconds; throws if the
+    /// other side has ended it.
     func send(_ bytes: [UInt8], atMost milliseconds: Int32) throws {
         var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         guard unsafe Glibc.poll(&poll, 1, milliseconds) > 0 else { return }

@@ -1,0 +1,105 @@
+import CoreAPIKit
+import Glibc
+import Synchronization
+import Testing
+
+/// The end of the server under load: what it has taken it answers, and what it answers is true.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct DrainTests {
+    /// What callers saw, together.
+    private final class Seen: Sendable {
+        let accepted = Atomic(0)
+        let refused = Atomic(0)
+        let announcedEnds = Atomic(0)
+        let running = Atomic(0)
+    }
+
+    /// Posts one transaction after the other, so many at a time, until the server ends the
+    /// connection, or an answer says that it will.
+    private static func post(to port: UInt16, _ request: String, atATime count: Int, _ seen: Seen) {
+        defer { seen.running.subtract(1, ordering: .releasing) }
+        guard let client = try? RawClient(port: port) else { return }
+        let requests = String(repeating: request, count: count)
+        var text = ""
+        while (try? client.send(requests)) != nil {
+            for _ in 0..<count {
+                while Answer(text) == nil {
+                    guard let more = try? client.readSome(), !more.isEmpty else { return }
+                    text += more
+                }
+                guard let answer = Answer(text) else { return }
+                text = answer.rest
+                if answer.status == 200 {
+                    seen.accepted.add(1, ordering: .relaxed)
+                } else {
+                    seen.refused.add(1, ordering: .relaxed)
+                }
+                if answer.fields["connection"] == "close" {
+                    seen.announcedEnds.add(1, ordering: .relaxed)
+                    return
+                }
+            }
+        }
+    }
+
+    @Test func `under load a signal loses no answer: there are as many as transactions`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            for round in 1...3 {
+                let environment = [
+                    "REDIS_URL": redis.url, "QUEUE": "stream:s\(round)", "THREADS": "2",
+                ]
+                try await APIServer.with(environment) { server in
+                    let seen = Seen()
+                    let request = APIServer.post(APIServer.body())
+                    let port = server.port
+                    // One at a time, and pipelined: then more has arrived when the end comes.
+                    for number in 0..<20 {
+                        seen.running.add(1, ordering: .relaxed)
+                        try Thread.start {
+                            DrainTests.post(to: port, request, atATime: number % 2 * 4 + 1, seen)
+                        }
+                    }
+                    try await eventually("there is load") {
+                        seen.accepted.load(ordering: .relaxed) > 500
+                    }
+                    server.program.signal(SIGTERM)
+                    #expect(try await server.program.status() == 0)
+                    try await eventually("all callers have ended") {
+                        seen.running.load(ordering: .acquiring) == 0
+                    }
+                    let accepted = seen.accepted.load(ordering: .relaxed)
+                    #expect(seen.refused.load(ordering: .relaxed) == 0)
+                    #expect(seen.announcedEnds.load(ordering: .relaxed) > 0)
+                    #expect(
+                        try await redis.command("XLEN", "s\(round)") == .integer(Int64(accepted)))
+                }
+            }
+        }
+    }
+
+    @Test func `a second signal ends the server at once`() async throws {
+        try await RedisServer.with { redis in
+            let environment = ["REDIS_URL": redis.url, "THREADS": "1"]
+            try await APIServer.with(environment) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
+                // Without an answer of Redis the request would be in flight for 5 seconds.
+                redis.pause()
+                defer { redis.goOn() }
+                let busy = try RawClient(port: server.port)
+                try busy.send(APIServer.post(APIServer.body()))
+                try await eventually("the server has read the request") {
+                    try server.get("/health/live").status == 200
+                }
+                server.program.signal(SIGTERM)
+                try await eventually("it ends in order") {
+                    server.program.errors.contains("\"message\":\"ending")
+                }
+                server.program.signal(SIGTERM)
+                #expect(try await server.program.status() == 0)
+                #expect(server.program.errors.contains("ended at once, by a second signal"))
+                #expect((try? busy.readSome()) ?? "" == "")
+            }
+        }
+    }
+}
