@@ -1,7 +1,10 @@
 import CoreAPIKit
+import Dispatch
 import Glibc
 import Synchronization
 import Testing
+
+@testable import CoreAPIServer
 
 /// The end of the server under load: what it has taken it answers, and what it answers is true.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DrainTests {
@@ -74,6 +77,48 @@ import Testing
                     #expect(
                         try await redis.command("XLEN", "s\(round)") == .integer(Int64(accepted)))
                 }
+            }
+        }
+    }
+
+    @Test func `a caller who sends a request too late is not reset, and keeps its last answer`()
+        async throws
+    {
+        var limits = HTTPLimits()
+        limits.lingerTimeoutMilliseconds = 3_600_000
+        try await LoopServer.with(limits) { server in
+            let client = try RawClient(port: server.port)
+            let get = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+            try client.send(get)
+            try await eventually("it is answered") { server.count.servedNow == 1 }
+            server.drain()
+            // The answer, and then the end.
+            #expect(try client.readToEnd().hasPrefix("HTTP/1.1 200 OK\r\n"))
+            for _ in 0..<3 {
+                try client.send(get)
+                #expect(try client.readSome() == "", "an end, not an error")
+            }
+        }
+    }
+
+    @Test func `a request that has arrived when the server ends is answered`() async throws {
+        try await LoopServer.with { server in
+            let get = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+            let clients = try (0..<300).map { _ in try RawClient(port: server.port) }
+            for client in clients {
+                try client.send(get)
+                #expect(try client.readAnswer().status == 200)
+            }
+            // The loop stands still: the end is asked for first, and all requests arrive before it.
+            let arrived = DispatchSemaphore(value: 0)
+            server.loop.submit { arrived.wait() }
+            server.drain()
+            for client in clients { try client.send(get) }
+            arrived.signal()
+            for client in clients {
+                let text = try client.readToEnd()
+                #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+                #expect(text.contains("\r\nConnection: close\r\n"))
             }
         }
     }

@@ -48,6 +48,9 @@ final class LoopServer: Sendable {
         try Thread.start { loop.run() }
     }
 
+    /// Begins to end, as a signal makes the server do.
+    func drain() { worker.drain {} }
+
     private func end() async {
         await Suspension<Void>.value { done in
             worker.drain { done.resume(returning: ()) }
