@@ -93,6 +93,37 @@ import Testing
         }
     }
 
+    // MARK: - Callers who send little by little
+
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\nHost: a\r\nA: ",
+        "POST /transaction HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n",
+        "POST /transaction HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n",
+    ])
+    func `a caller who sends byte by byte has no more time than others`(start: String) async throws
+    {
+        var limits = HTTPLimits()
+        limits.headTimeoutMilliseconds = 100
+        limits.bodyTimeoutMilliseconds = 100
+        try await LoopServer.with(limits) { server in
+            let client = try RawClient(port: server.port)
+            try client.send(start)
+            while !client.isReadable(withinMilliseconds: 5) { try client.send("a") }
+            let answer = try client.readAnswer()
+            #expect(answer.status == 408)
+            #expect(answer.fields["connection"] == "close")
+        }
+    }
+
+    @Test func `a caller who sends nothing is closed without a word`() async throws {
+        var limits = HTTPLimits()
+        limits.idleTimeoutMilliseconds = 100
+        try await LoopServer.with(limits) { server in
+            let silent = try RawClient(port: server.port)
+            #expect(try silent.readSome() == "")
+        }
+    }
+
     // MARK: - Callers who send much
 
     /// A queue that keeps the amounts in the order in which they came, and never suspends.

@@ -36,8 +36,10 @@ internal import Synchronization
     private static let eventsMax = 256
     /// How many rounds of jobs a turn runs before it looks at the sockets again.
     private static let jobRoundsMax = 8
-    /// Deadlines are looked at no more often than this, so that many of them cost little.
-    private static let sweepIntervalMilliseconds = 20
+    /// Deadlines are looked at no more often than this, and than once in a millisecond for each
+    /// thousand descriptors, so that many of them cost little (docs/decisions/0002-deadlines.md).
+    private static let sweepIntervalMillisecondsMin = 20
+    private static let descriptorsPerSweepMillisecond = 1_000
 
     private enum Work {
         case job(UnownedJob)
@@ -265,8 +267,10 @@ internal import Synchronization
             if let handler { check(handler) }
         }
         for handler in timedHandlers { check(handler) }
-        nextSweep = max(
-            nextSweep, now.advanced(byMilliseconds: EventLoop.sweepIntervalMilliseconds))
+        let interval = max(
+            EventLoop.sweepIntervalMillisecondsMin,
+            handlers.count / EventLoop.descriptorsPerSweepMillisecond)
+        nextSweep = max(nextSweep, now.advanced(byMilliseconds: interval))
     }
 
     private func check(_ handler: any EventHandler) {

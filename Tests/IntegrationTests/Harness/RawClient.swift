@@ -57,6 +57,12 @@ final class RawClient {
         guard count > 0 || errno == EAGAIN else { throw Failed(call: "send", code: errno) }
     }
 
+    /// Whether something is there to be read, the end included; waits for it so long.
+    func isReadable(withinMilliseconds milliseconds: Int32) -> Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return unsafe Glibc.poll(&poll, 1, milliseconds) > 0
+    }
+
     func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// The next bytes that come; empty at the end of the stream.
