@@ -45,7 +45,7 @@ enum Command: Equatable {
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           DURABILITY                 what a 200 waits for: memory, aof or replica:N (memory)
           THREADS                    event loops (one for each core)
-          ENQUEUE_TIMEOUT            seconds until a transaction is given up, 1 to 60 (5)
+          ENQUEUE_TIMEOUT            seconds until a transaction is given up, 1 to 30 (5)
           MAX_CONNECTIONS            callers' connections at the same time (what the limit of open
                                      files holds, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)

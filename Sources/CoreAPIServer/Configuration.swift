@@ -37,8 +37,9 @@ struct Configuration {
     static let memoryQueueCapacity = 1_000_000
     static let threadsMax = 1_024
     static let replicasBounds = 1...100
-    /// More would let one attempt outlive the record that keeps another from doubling it.
-    static let enqueueTimeoutSecondsMax = 60
+    /// No longer than `SIGTERM` waits; and far below the time for which the record is kept that
+    /// keeps a late attempt from enqueueing twice.
+    static let enqueueTimeoutSecondsMax = drainTimeoutMilliseconds / 1_000
     static let connectionsMaxBounds = 1...1_000_000
     /// A century: a bound against overflow, not a recommendation.
     static let secondsMax = 3_155_760_000

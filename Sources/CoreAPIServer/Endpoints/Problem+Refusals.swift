@@ -45,6 +45,10 @@ extension Problem {
 
     private init(_ error: QueueError) {
         switch error {
+        case .unavailable(.backlogFull):
+            self.init(
+                code: .overloaded,
+                detail: "too many transactions wait for the queue: it is safe to try again")
         case .full, .unavailable:
             self.init(
                 code: .queueUnavailable,
