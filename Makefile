@@ -4,12 +4,13 @@
 #   connector  run a python-rq worker that prints the transactions it processes
 #   test       install what is missing, then every test
 #   build      the release binary: .build/release/core-api
+#   sanitize   every test under the thread and the address sanitizer
 #   check      every gate (format, style, figures, binary), then every test
 #   gates      the gates alone
 #   format     rewrite the Swift sources as .swift-format says
 #   clean      stop the Redis that `make run` started, remove what was built
 
-.PHONY: help run connector test build check gates format clean
+.PHONY: help run connector test sanitize build check gates format clean
 .DEFAULT_GOAL := help
 
 SOURCES := Package.swift Sources Tests docs/examples
@@ -27,6 +28,9 @@ test:
 	@scripts/setup.sh build test
 	swift build --build-tests
 	swift test --skip-build
+
+sanitize:
+	@scripts/sanitize.sh thread address
 
 build:
 	@scripts/setup.sh build

@@ -6,6 +6,9 @@ final class Program: @unchecked Sendable {
     private let process = Process()
     private let directory: URL
 
+    /// The variables that a program gets besides its own: the sanitizers' options among them.
+    private static let inherited = ["PATH", "HOME", "TSAN_OPTIONS", "ASAN_OPTIONS"]
+
     /// Where this package lies.
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -20,7 +23,7 @@ final class Program: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - path: absolute, or a name to be found in `PATH`.
-    ///   - environment: added to `PATH` and `HOME`; nothing else is inherited.
+    ///   - environment: added to those that are inherited.
     init(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
         directory = FileManager.default.temporaryDirectory
             .appending(path: "core-api-test-\(UUID().uuidString)")
@@ -28,7 +31,7 @@ final class Program: @unchecked Sendable {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [path] + arguments
         var all = environment
-        for name in ["PATH", "HOME"] { all[name] = ProcessInfo.processInfo.environment[name] }
+        for name in Program.inherited { all[name] = ProcessInfo.processInfo.environment[name] }
         process.environment = all
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try handle("out")
