@@ -1,0 +1,88 @@
+"""A Redis of the suite's own, which can be killed, stopped and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import tempfile
+
+import resp
+import waiting
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections.
+
+    While Redis is away, nobody may be given its port by chance: neither another program nor the
+    server itself, whose attempt to connect would then reach its own end.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class RedisServer:
+    """One process at a time, always on the same port, with its data in a folder of its own."""
+
+    def __init__(self, durable: bool = True):
+        """A durable one writes everything to disk before it confirms it."""
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="core-api-faults-redis-"))
+        self._settings = ["--save", ""]
+        if durable:
+            self._settings += ["--appendonly", "yes", "--appendfsync", "always"]
+        self._process: asyncio.subprocess.Process | None = None
+        self.port = free_port()
+
+    async def start(self) -> None:
+        """Starts Redis and waits until it has read its data and answers."""
+        with open(self._folder / "log", "ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+                "--dir", str(self._folder), *self._settings,
+                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        await waiting.until("Redis answers", self._answers)
+
+    async def _answers(self) -> bool:
+        if self._process.returncode is not None:
+            log = (self._folder / "log").read_text(errors="replace")
+            raise waiting.Unmet(f"redis-server does not start: {log[-500:]}")
+        try:
+            return await self.command("PING") == "PONG"
+        except (OSError, EOFError, resp.ServerError):
+            return False
+
+    async def command(self, *words: object) -> object:
+        """One command, over a connection of its own: those of before may be broken."""
+        client = await resp.Client.connect(self.port)
+        try:
+            return await client.command(*words)
+        finally:
+            await client.close()
+
+    async def kill(self) -> None:
+        """Ends Redis as a crash would: it gets no chance to write or answer anything."""
+        self._process.kill()
+        await self._process.wait()
+
+    def stop(self) -> None:
+        """Keeps Redis from running, with its connections open, until `resume`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Ends the process, whatever state it is in, and removes its data."""
+        if self._process and self._process.returncode is None:
+            await self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
