@@ -137,27 +137,29 @@ def _check_unconfirmed(operation: Operation, rules: Rules, findings: Findings) -
 
 
 def _check_answers(operation: Operation, rules: Rules, findings: Findings) -> None:
-    """What the caller of one operation was told, attempt by attempt."""
-    may_exist = False
+    """What the caller of one operation was told."""
     for attempt in operation.attempts:
         findings.outcomes[attempt.outcome] += 1
         flaw = _flaw(attempt, rules)
         if flaw:
             findings.problems.append(f"{flaw}: {operation.name}, {attempt}")
-        if attempt.outcome == 200:
-            if attempt.replayed and not may_exist:
-                # Something enqueued it before, and no answer has admitted that it could have.
-                findings.unasked += 1
-                findings.problems.append(f"unasked: {operation.name} is a replay of nothing")
-            may_exist = True
-        elif attempt.outcome == UNKNOWN:
-            may_exist = may_exist or not rules.answers_what_it_enqueues
-        elif not attempt.is_denied:
-            may_exist = True
-    if any(not attempt.replayed for attempt in operation.accepted[1:]):
+    firsts = sum(not attempt.replayed for attempt in operation.accepted)
+    if firsts > 1:
         findings.problems.append(f"a second 200 that is not a replay: {operation.name}")
+    if operation.accepted and not firsts:
+        _check_replay(operation, rules, findings)
     if operation.key is not None and operation.attempts and not operation.accepted:
         findings.problems.append(f"never accepted, with every retry: {operation.name}")
+
+
+def _check_replay(operation: Operation, rules: Rules, findings: Findings) -> None:
+    """Every 200 is a replay: which attempt enqueued it? One has to have admitted that it might."""
+    rest = [attempt for attempt in operation.attempts if attempt.outcome != 200]
+    if all(attempt.is_denied for attempt in rest):
+        findings.unasked += 1
+        findings.problems.append(f"unasked: {operation.name} is a replay of nothing")
+    elif rules.answers_what_it_enqueues:
+        findings.problems.append(f"unanswered: {operation.name} was enqueued before its replay")
 
 
 def _flaw(attempt: Attempt, rules: Rules) -> str | None:

@@ -79,9 +79,15 @@ class HTTPCaller:
         self._writer: asyncio.StreamWriter | None = None
 
     async def connect(self, port: int | None) -> None:
-        """Makes sure that there is a connection; raises `NotSent` if none can be made."""
+        """Makes sure that there is a connection; raises `NotSent` if none can be made.
+
+        One that the server has closed while nothing was asked is replaced, so that what is sent
+        over it is not sent in vain.
+        """
         if self._writer is not None:
-            return
+            if not self._reader.at_eof() and self._reader.exception() is None:
+                return
+            self.close()
         if port is None:
             raise NotSent
         try:

@@ -29,7 +29,7 @@ class Load:
         self._tasks: list[asyncio.Task] = []
         self.callers = callers
         # How long a caller pauses between two transactions, on average.
-        self.pause_seconds = 0.01
+        self.pause_seconds = 0.005
         self.operations: list[Operation] = []
         # How many requests have ended in which way.
         self.counts: Counter = Counter()
@@ -58,14 +58,16 @@ class Load:
 
     async def until_accepted(self, count: int) -> None:
         """Waits until so many more requests have been accepted."""
-        await self.until(200, count)
+        await self.until(count, 200)
 
-    async def until(self, outcome: int | str, count: int) -> None:
-        """Waits until so many more requests have ended so."""
-        end = self.counts[outcome] + count
-        await waiting.until(
-            f"{count} more answers of {outcome}", lambda: self.counts[outcome] >= end
-        )
+    async def until(self, count: int, *outcomes: int | str) -> None:
+        """Waits until so many more requests have ended in one of these ways."""
+
+        def ended() -> int:
+            return sum(self.counts[outcome] for outcome in outcomes)
+
+        end = ended() + count
+        await waiting.until(f"{count} more answers of {outcomes}", lambda: ended() >= end)
 
     def in_flight(self) -> list[Attempt]:
         """The requests that are in flight."""
@@ -80,63 +82,87 @@ class Load:
     # One caller.
 
     async def _call(self, number: int) -> None:
-        rng = random.Random(f"{self._seed} caller {number}")
-        connection = HTTPCaller()
-        bearer = token(number)
+        caller = _Caller(number, random.Random(f"{self._seed} caller {number}"))
         try:
+            for connection in caller.connections:
+                # Before anything fails, so that a later fault does not concern accepting.
+                await connection.connect(self._server.port)
             while not self._ends:
-                amount = next(self._amounts)
-                key = f"key-{amount}" if rng.random() < 0.5 else None
-                operation = Operation(amount, number, key)
+                operation = caller.next_operation(next(self._amounts))
                 self.operations.append(operation)
-                await self._carry_out(operation, connection, bearer, rng)
-                await asyncio.sleep(rng.random() * 2 * self.pause_seconds)
+                await self._carry_out(operation, caller)
+                await asyncio.sleep(caller.rng.random() * 2 * self.pause_seconds)
         finally:
-            connection.close()
+            for connection in caller.connections:
+                connection.close()
 
-    async def _carry_out(
-        self, operation: Operation, connection: HTTPCaller, bearer: str, rng: random.Random
-    ) -> None:
-        """Sends a transaction: once, or with a key until it is accepted, or accepted twice: some
-        callers ask again although they have been answered."""
-        wanted = 1 if operation.key is None or rng.random() < 0.8 else 2
+    async def _carry_out(self, operation: Operation, caller: _Caller) -> None:
+        """Sends a transaction: once, or with a key until it is accepted.
+
+        Some callers with a key ask again although they have been answered, and some ask over two
+        connections at once.
+        """
+        has_key = operation.key is not None
+        wanted = 2 if has_key and caller.rng.random() < 0.2 else 1
+        connections = caller.connections
+        if not has_key or caller.rng.random() < 0.8:
+            connections = connections[:1]
         end = time.monotonic() + RETRY_SECONDS
         while time.monotonic() < end:
-            try:
-                await connection.connect(self._server.port)
-            except NotSent:
-                await asyncio.sleep(RETRY_PAUSE_SECONDS)
-                continue
-            await self._attempt(operation, connection, bearer, rng)
-            outcome = operation.attempts[-1].outcome
-            may_retry = outcome in (200, 503, 504, UNKNOWN) and operation.key is not None
-            if outcome != 200:
-                await asyncio.sleep(RETRY_PAUSE_SECONDS)
-            if not may_retry or len(operation.accepted) == wanted:
+            sent = await asyncio.gather(
+                *(self._attempt(operation, caller, connection) for connection in connections)
+            )
+            outcomes = {attempt.outcome for attempt in operation.attempts}
+            is_final = not has_key or not outcomes <= {200, 503, 504, UNKNOWN}
+            if (is_final and any(sent)) or len(operation.accepted) >= wanted:
                 return
+            await asyncio.sleep(RETRY_PAUSE_SECONDS)
 
     async def _attempt(
-        self, operation: Operation, connection: HTTPCaller, bearer: str, rng: random.Random
-    ) -> None:
-        """Sends one request and notes what comes of it. A key is the same with and without
-        quotation marks."""
-        key = operation.key
-        if key is not None and rng.random() < 0.5:
-            key = f'"{key}"'
+        self, operation: Operation, caller: _Caller, connection: HTTPCaller
+    ) -> bool:
+        """Sends one request and notes what comes of it. Returns whether it was sent."""
+        try:
+            await connection.connect(self._server.port)
+        except NotSent:
+            return False
         attempt = Attempt()
         operation.attempts.append(attempt)
         self._in_flight[id(attempt)] = attempt
         start = time.monotonic()
         try:
-            answer = await connection.exchange(request(operation.amount, bearer, key))
+            answer = await connection.exchange(caller.request(operation))
             attempt.outcome, attempt.code = answer.status, answer.code
             attempt.transaction_id = answer.fields.get("transaction-id")
             attempt.replayed = answer.fields.get("idempotent-replayed") == "true"
             attempt.retry_after = "retry-after" in answer.fields
             attempt.closes = answer.closes
         except NoAnswer:
-            pass
+            pass  # It stays unknown.
         finally:
             attempt.seconds = time.monotonic() - start
             self.counts[attempt.outcome] += 1
             del self._in_flight[id(attempt)]
+        return True
+
+
+class _Caller:
+    """One caller: a user, and the connections that it keeps; the second one is for haste."""
+
+    def __init__(self, number: int, rng: random.Random):
+        self._number = number
+        self._token = token(number)
+        self.rng = rng
+        self.connections = [HTTPCaller(), HTTPCaller()]
+
+    def next_operation(self, amount: int) -> Operation:
+        """Half of the transactions have a key."""
+        key = f"key-{amount}" if self.rng.random() < 0.5 else None
+        return Operation(amount, self._number, key)
+
+    def request(self, operation: Operation) -> bytes:
+        """Half of the requests have the key in quotation marks; it is the same key."""
+        key = operation.key
+        if key is not None and self.rng.random() < 0.5:
+            key = f'"{key}"'
+        return request(operation.amount, self._token, key)

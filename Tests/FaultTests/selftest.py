@@ -51,6 +51,7 @@ def cases() -> list[tuple[str, list[Operation], list[Job], Rules, str | None]]:
             [job("b", 2)], LENIENT, "unasked",
         ),
         ("an answer withheld", [operation(2, Attempt())], [job("b", 2)], STRICT, "problem"),
+        ("an answer withheld, replayed", [keyed], [job("b", 2)], STRICT, "problem"),
         ("an error", [operation(2, unknown)], [], STRICT, "problem"),
         ("another refusal", [operation(2, refused("else"))], [], LENIENT, "problem"),
         ("a key given up", [operation(2, refused(), key="k")], [], LENIENT, "problem"),

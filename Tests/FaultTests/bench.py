@@ -1,0 +1,78 @@
+"""What a scenario runs on: a Redis, a server and callers, and perhaps a proxy between them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from api_server import ApiServer
+from load import Load
+from proxy import Proxy
+from redis_server import RedisServer
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything: the short form is for each change, the long one for each release."""
+
+    redis_kills: int
+    server_kills: int
+    terminations: int
+    proxy_seconds: int
+    callers: int
+    # How long the server keeps trying to enqueue. Longer in the short form, so that a slow
+    # machine, on which Redis takes its time to start, is not taken for a fault.
+    deadline_seconds: int
+
+
+SHORT = Size(3, 3, 2, 6, 16, 15)
+FULL = Size(20, 20, 10, 60, 32, 5)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a scenario asks for beyond a server with a Redis."""
+
+    proxy: bool = False
+    callers: int | None = None
+    open_files: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+class Bench:
+    """The parts of one run. Whatever happens, `end` ends all of them."""
+
+    def __init__(self, program: str, queue: str, seed: str, size: Size, needs: Needs):
+        self.queue = queue
+        self.size = size
+        self.rng = random.Random(seed)
+        self.redis = RedisServer()
+        self.proxy = Proxy(self.redis.port, seed) if needs.proxy else None
+        self._needs = needs
+        self._program = program
+        self._seed = seed
+        self.server: ApiServer | None = None
+        self.load: Load | None = None
+
+    async def start(self) -> None:
+        """Starts everything; once it returns, callers are being served."""
+        await self.redis.start()
+        if self.proxy:
+            await self.proxy.start()
+        redis_port = self.proxy.port if self.proxy else self.redis.port
+        environment = {
+            "QUEUE": self.queue,
+            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "ENQUEUE_TIMEOUT": str(self.size.deadline_seconds),
+            **self._needs.environment,
+        }
+        self.server = ApiServer(self._program, environment, self._needs.open_files)
+        await self.server.start()
+        callers = self._needs.callers or self.size.callers
+        self.load = Load(self.server, self._seed, callers)
+        await self.load.start()
+
+    async def end(self) -> None:
+        for part in (self.load, self.server, self.proxy, self.redis):
+            if part:
+                await part.end()

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Real faults: Redis, the server and the network between them fail while callers post.
+
+For each scenario and kind of queue one line of figures, and last how many passed and failed.
+docs/reliability.md says how to read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import random
+import signal
+import sys
+
+import queues
+import resp
+import scenarios
+import selftest
+from bench import FULL, SHORT, Bench, Size
+from checker import Findings, check
+from scenarios import Broken, Scenario
+from waiting import Unmet
+
+QUEUES = {"rq": "rq:faults", "stream": "stream:faults"}
+PROBLEMS_SHOWN = 5
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [scenario.name for scenario in scenarios.ALL]
+    parser.add_argument("--short", action="store_true", help="the form for each change: minutes")
+    parser.add_argument("--only", choices=names, metavar="SCENARIO", help=", ".join(names))
+    parser.add_argument("--queue", choices=QUEUES, help="only this kind of queue")
+    parser.add_argument("--kills", type=int, metavar="N", help="how often Redis is killed")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--server", default=".build/release/core-api", metavar="PATH")
+    parser.add_argument("--self-test", action="store_true", help="whether the checker can fail")
+    return parser.parse_args()
+
+
+async def play(scenario: Scenario, queue: str, seed: str, server: str, size: Size) -> tuple:
+    """Runs a scenario and compares answers with jobs: the findings, and the scenario's note."""
+    bench = Bench(server, queue, seed, size, scenario.needs)
+    note, problem, findings = "", None, Findings()
+    try:
+        await bench.start()
+        try:
+            note = await scenario.run(bench)
+            await bench.load.finish()
+        except (Broken, Unmet) as error:
+            problem = f"{type(error).__name__}: {error}"
+            await bench.load.end()
+        note += f", slowest 200 after {bench.load.slowest_seconds():.1f} s"
+        jobs = await queues.read_jobs(bench.redis.port, queue)
+        findings = check(bench.load.operations, jobs, scenario.rules)
+    except (Unmet, OSError, EOFError, resp.ServerError) as error:
+        problem = problem or f"{type(error).__name__}: {error}"
+    finally:
+        await bench.end()
+    if problem:
+        findings.problems.insert(0, problem)
+    return findings, note
+
+
+async def run(options: argparse.Namespace) -> tuple[int, int]:
+    """Runs what was asked for: how many passed and failed."""
+    task = asyncio.current_task()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    size = SHORT if options.short else FULL
+    if options.kills is not None:
+        size = dataclasses.replace(size, redis_kills=options.kills)
+    passed = failed = 0
+    for scenario in scenarios.ALL:
+        for kind, queue in QUEUES.items():
+            if options.only not in (None, scenario.name) or options.queue not in (None, kind):
+                continue
+            seed = f"{options.seed} {scenario.name} {kind}"
+            findings, note = await play(scenario, queue, seed, options.server, size)
+            report(f"{scenario.name} {kind}", findings, note)
+            passed, failed = passed + (not findings.problems), failed + bool(findings.problems)
+    return passed, failed
+
+
+def report(name: str, findings: Findings, note: str) -> None:
+    print(f"{name}: {findings.figures()} ({note})", flush=True)
+    for problem in findings.problems[:PROBLEMS_SHOWN]:
+        print(f"    FAILED: {problem}", flush=True)
+    if len(findings.problems) > PROBLEMS_SHOWN:
+        print(f"    and {len(findings.problems) - PROBLEMS_SHOWN} more", flush=True)
+
+
+def main() -> int:
+    options = arguments()
+    if options.self_test:
+        passed, failed = selftest.run()
+    else:
+        print(f"seed {options.seed}", flush=True)
+        passed, failed = asyncio.run(run(options))
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

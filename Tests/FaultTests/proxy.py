@@ -1,0 +1,194 @@
+"""A network between the server and Redis that fails in every way that a network can, by a seed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from dataclasses import dataclass, field
+
+import resp
+
+TO_REDIS, TO_SERVER = 0, 1
+# What a Redis says that is not able to take a command now: it has not executed it.
+ERROR_LINES = (
+    b"-READONLY You can't write against a read only replica.\r\n",
+    b"-LOADING Redis is loading the dataset in memory\r\n",
+    b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+    b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+)
+ERROR_SHARE = 0.1
+
+
+class Cut(Exception):
+    """The connection is to end here."""
+
+
+@dataclass
+class Faults:
+    """What happens to one connection."""
+
+    # After so many bytes in each direction it ends; None: never.
+    bytes_left: list[int | None] = field(default_factory=lambda: [None, None])
+    # Before it ends, it hangs for so long.
+    stall_seconds: float = 0.0
+    # Bytes arrive one by one.
+    splits: bool = False
+    # Bytes arrive late, by up to so much.
+    delay_seconds: float = 0.0
+    # Some commands are answered with an error and never reach Redis.
+    answers_errors: bool = False
+    # It ends by a reset instead of an orderly end.
+    resets: bool = False
+
+    @classmethod
+    def draw(cls, rng: random.Random, kinds: frozenset[str]) -> Faults:
+        """Faults by chance, of the given kinds: `cut`, `error`."""
+        faults = cls(splits=rng.random() < 0.2, resets=rng.random() < 0.5)
+        if rng.random() < 0.3:
+            faults.delay_seconds = 0.05
+        if "cut" in kinds:
+            # As many cuts within the first command as in those that follow.
+            direction = rng.choice((TO_REDIS, TO_SERVER))
+            faults.bytes_left[direction] = int(10 ** rng.uniform(0, 4.3))
+            if rng.random() < 0.2:
+                faults.stall_seconds = rng.uniform(0.1, 1.0)
+        faults.answers_errors = "error" in kinds
+        return faults
+
+
+class Proxy:
+    """Listens on a port, and passes every connection on to Redis, with its faults."""
+
+    def __init__(self, redis_port: int, seed: str):
+        self._redis_port = redis_port
+        self._seed = seed
+        self._kinds: frozenset[str] = frozenset()
+        self._listener: asyncio.AbstractServer | None = None
+        self._links: set[asyncio.Task] = set()
+        self.connections = 0
+        self.cuts = 0
+        self.errors = 0
+        self.port = 0
+
+    async def start(self) -> None:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    def fail(self, *kinds: str) -> None:
+        """From the next connection on there are faults of these kinds; those that are there end.
+        Without a kind, the network is sound again."""
+        self._kinds = frozenset(kinds)
+        for link in self._links:
+            link.cancel()
+
+    async def end(self) -> None:
+        if self._listener:
+            self._listener.close()
+        for link in self._links:
+            link.cancel()
+        await asyncio.gather(*self._links, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._links.add(asyncio.current_task())
+        self.connections += 1
+        rng = random.Random(f"{self._seed} connection {self.connections}")
+        faults = Faults.draw(rng, self._kinds) if self._kinds else Faults()
+        upstream = None
+        try:
+            upstream = await asyncio.open_connection("127.0.0.1", self._redis_port)
+            await _Link(self, rng, faults, (reader, writer), upstream).run()
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # Either end is gone, or the connection is ended from outside: both end here.
+        finally:
+            self._links.discard(asyncio.current_task())
+            for end in (writer, upstream[1] if upstream else None):
+                if end:
+                    _close(end, faults.resets)
+
+
+def _close(writer: asyncio.StreamWriter, resets: bool) -> None:
+    if resets:
+        connection = writer.get_extra_info("socket")
+        try:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass  # It has ended already.
+    writer.transport.abort()
+
+
+class _Link:
+    """One connection."""
+
+    def __init__(self, proxy: Proxy, rng: random.Random, faults: Faults, server, redis):
+        self._proxy = proxy
+        self._rng = rng
+        self._faults = faults
+        self._server = server
+        self._redis = redis
+
+    async def run(self) -> None:
+        """Passes bytes on until an end closes or the faults say so."""
+        if self._faults.answers_errors:
+            parts = [self._exchange()]
+        else:
+            parts = [
+                self._pump(TO_REDIS, self._server[0], self._redis[1]),
+                self._pump(TO_SERVER, self._redis[0], self._server[1]),
+            ]
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except Cut:
+            self._proxy.cuts += 1
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pump(
+        self, direction: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while True:
+            data = await reader.read(65_536)
+            if not data:
+                return
+            await self._pass_on(direction, writer, data)
+
+    async def _exchange(self) -> None:
+        """One command after the other, so that an error stands where its reply would stand.
+
+        Nothing is put into the middle of a transaction: Redis would execute the rest of it.
+        """
+        inside = False
+        while True:
+            command, raw = await resp.read_value(self._server[0])
+            name = command[0].upper()
+            inside = name == b"MULTI" or (inside and name != b"EXEC")
+            if not inside and name != b"EXEC" and self._rng.random() < ERROR_SHARE:
+                self._proxy.errors += 1
+                reply = self._rng.choice(ERROR_LINES)
+            else:
+                await self._pass_on(TO_REDIS, self._redis[1], raw)
+                _, reply = await resp.read_value(self._redis[0])
+            await self._pass_on(TO_SERVER, self._server[1], reply)
+
+    async def _pass_on(self, direction: int, writer: asyncio.StreamWriter, data: bytes) -> None:
+        """Sends what may still be sent, the way the faults say; raises `Cut` at the end."""
+        faults = self._faults
+        left = faults.bytes_left[direction]
+        if left is not None:
+            data = data[:left]
+            faults.bytes_left[direction] = left - len(data)
+        if faults.delay_seconds:
+            await asyncio.sleep(self._rng.uniform(0, faults.delay_seconds))
+        step = 1 if faults.splits else len(data)
+        for start in range(0, len(data), step):
+            writer.write(data[start : start + step])
+            await writer.drain()
+        if faults.bytes_left[direction] == 0:
+            await asyncio.sleep(faults.stall_seconds)
+            raise Cut

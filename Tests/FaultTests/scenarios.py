@@ -1,0 +1,237 @@
+"""The faults. Each scenario gets a bench that serves callers, and leaves it serving them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import dataclass, field
+from typing import Awaitable, Callable
+
+import waiting
+from bench import Bench, Needs
+from checker import UNKNOWN, Rules
+from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
+
+# Enough answers that every caller has had several turns.
+TURNS = 10
+CROWD = 200
+CONNECTIONS_MAX = 64
+
+
+class Broken(Exception):
+    """The server did what it must not do, beyond what its answers show."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A fault, what it runs on, and what callers may be told meanwhile. `run` returns a note."""
+
+    name: str
+    run: Callable[[Bench], Awaitable[str]]
+    rules: Rules = Rules()
+    needs: Needs = field(default_factory=Needs)
+
+
+async def settle(bench: Bench) -> None:
+    """Lets every caller have some answers."""
+    await bench.load.until_accepted(TURNS * bench.load.callers)
+
+
+async def redis_killed(bench: Bench) -> str:
+    """Redis crashes and comes back, with callers waiting for it."""
+    for _ in range(bench.size.redis_kills):
+        await asyncio.sleep(bench.rng.uniform(0, 0.5))
+        await bench.redis.kill()
+        await bench.redis.start()
+        await settle(bench)
+    return f"{bench.size.redis_kills} kills"
+
+
+async def redis_away(bench: Bench) -> str:
+    """Redis is away, and then hangs, for longer than the server tries."""
+    await bench.redis.kill()
+    await bench.load.until(bench.load.callers, 503)
+    await bench.redis.start()
+    await settle(bench)
+    bench.redis.stop()
+    try:
+        await bench.load.until(bench.load.callers, 503, 504)
+    finally:
+        bench.redis.resume()
+    await settle(bench)
+    return "killed for long, stopped for long"
+
+
+async def network_cut(bench: Bench) -> str:
+    """The network to Redis cuts, hangs, delays and splits."""
+    return await _with_network(bench, "cut")
+
+
+async def redis_refuses(bench: Bench) -> str:
+    """Redis, or what stands for it, answers with errors, over a network that cuts as well."""
+    return await _with_network(bench, "cut", "error")
+
+
+async def _with_network(bench: Bench, *kinds: str) -> str:
+    proxy = bench.proxy
+    proxy.fail(*kinds)
+    await asyncio.sleep(bench.size.proxy_seconds)
+    proxy.fail()
+    await settle(bench)
+    return f"{proxy.connections} connections, {proxy.cuts} cut, {proxy.errors} errors"
+
+
+async def server_killed(bench: Bench) -> str:
+    """The server crashes; callers do not learn what became of their requests, and ask again."""
+    for _ in range(bench.size.server_kills):
+        await asyncio.sleep(bench.rng.uniform(0, 0.5))
+        await bench.server.kill()
+        await bench.server.start()
+        await settle(bench)
+    return f"{bench.size.server_kills} kills"
+
+
+async def server_terminated(bench: Bench) -> str:
+    """The server is told to end: at any moment, and at one when every caller waits for it."""
+    for _ in range(bench.size.terminations):
+        await asyncio.sleep(bench.rng.uniform(0, 0.5))
+        bench.server.terminate()
+        await _end_in_order(bench)
+        await bench.server.start()
+        await settle(bench)
+    await _terminate_with_all_in_flight(bench)
+    return f"{bench.size.terminations + 1} terminations"
+
+
+async def _terminate_with_all_in_flight(bench: Bench) -> None:
+    """Redis is stopped until the server has read a request of each caller and has been told to
+    end: it has to answer every one of them, as the last of its connection."""
+    load, server = bench.load, bench.server
+    bench.redis.stop()
+    try:
+        await waiting.until(
+            "every caller waits",
+            lambda: len(load.in_flight()) >= load.callers and server.has_read_everything(),
+        )
+        in_flight = load.in_flight()
+        server.terminate()
+        await waiting.until("the server begins to end", lambda: server.has_logged("ending"))
+    finally:
+        bench.redis.resume()
+    await _end_in_order(bench)
+    wrong = [attempt for attempt in in_flight if attempt.outcome != 200 or not attempt.closes]
+    if wrong:
+        raise Broken(f"{len(wrong)} in flight were not answered as the last: {wrong[0]}")
+    await server.start()
+    await settle(bench)
+
+
+async def _end_in_order(bench: Bench) -> None:
+    status = await bench.server.wait()
+    if status != 0:
+        raise Broken(f"exit status {status}")
+
+
+async def redis_full(bench: Bench) -> str:
+    """Redis has no memory left: it refuses, and takes nothing."""
+    await bench.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    await bench.redis.command("CONFIG", "SET", "maxmemory", "1")
+    await bench.load.until(TURNS * bench.load.callers, 503)
+    await bench.redis.command("CONFIG", "SET", "maxmemory", "0")
+    await settle(bench)
+    return "maxmemory 1, then 0"
+
+
+async def files_exhausted(bench: Bench) -> str:
+    """More connections than the server may have files: it rests, serves those it has, and takes
+    new ones once the others have gone."""
+    with contextlib.ExitStack() as crowd:
+        for _ in range(CROWD):
+            crowd.enter_context(_connection(bench.server.port))
+        await settle(bench)
+        bench.load.pause_seconds = 1.0
+        share = await bench.server.cpu_share(3)
+        bench.load.pause_seconds = 0.005
+        if not bench.server.is_running:
+            raise Broken("the server ended")
+        if share > 0.3:
+            raise Broken(f"the server spins: {share:.0%} of a processor")
+    await waiting.until("a new caller is served", lambda: _is_served(bench))
+    await settle(bench)
+    return f"{CROWD} connections, {share:.1%} of a processor"
+
+
+async def connections_exhausted(bench: Bench) -> str:
+    """More connections than the server is to keep: it says so to those beyond, serves those it
+    has, and takes new ones once the others have gone."""
+    crowd = [HTTPCaller() for _ in range(CROWD)]
+    try:
+        answers = [await _ask(bench, caller) for caller in crowd]
+        await settle(bench)
+    finally:
+        for caller in crowd:
+            caller.close()
+    served = sum(answer is not None and answer.status == 422 for answer in answers)
+    refused = sum(
+        answer is not None and answer.code == "overloaded" and "retry-after" in answer.fields
+        for answer in answers
+    )
+    if served > CONNECTIONS_MAX or refused < (CROWD - CONNECTIONS_MAX) / 2:
+        raise Broken(f"of {CROWD} connections {served} were served, {refused} refused")
+    await waiting.until("a new caller is served", lambda: _is_served(bench))
+    await settle(bench)
+    return f"of {CROWD} connections {served} served, {refused} refused"
+
+
+def _connection(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection.setblocking(False)
+    return connection
+
+
+async def _ask(bench: Bench, caller: HTTPCaller) -> Answer | None:
+    """The answer to a request over the caller's connection, if there is one. The request is one
+    that is refused with 422, so that it leaves no job behind."""
+    try:
+        await caller.connect(bench.server.port)
+        return await caller.exchange(request(0, token(0)))
+    except (NotSent, NoAnswer):
+        return None
+
+
+async def _is_served(bench: Bench) -> bool:
+    """Whether a caller over a new connection is served."""
+    caller = HTTPCaller()
+    try:
+        answer = await _ask(bench, caller)
+        return answer is not None and answer.status == 422
+    finally:
+        caller.close()
+
+
+ALL = [
+    Scenario("redis-killed", redis_killed),
+    Scenario(
+        "redis-away", redis_away, Rules(frozenset({503, 504})),
+        Needs(environment={"ENQUEUE_TIMEOUT": "2"}),
+    ),
+    Scenario("network-cut", network_cut, needs=Needs(proxy=True)),
+    Scenario(
+        "redis-refuses", redis_refuses, Rules(frozenset({503, 504})), Needs(proxy=True)
+    ),
+    Scenario("server-killed", server_killed, Rules(frozenset({UNKNOWN}))),
+    Scenario(
+        "server-terminated", server_terminated,
+        Rules(frozenset({UNKNOWN}), answers_what_it_enqueues=True),
+    ),
+    Scenario(
+        "redis-full", redis_full, Rules(frozenset({503})),
+        Needs(environment={"ENQUEUE_TIMEOUT": "2"}),
+    ),
+    Scenario("files-exhausted", files_exhausted, needs=Needs(callers=8, open_files=64)),
+    Scenario(
+        "connections-exhausted", connections_exhausted,
+        needs=Needs(callers=8, environment={"MAX_CONNECTIONS": str(CONNECTIONS_MAX)}),
+    ),
+]  # fmt: skip
