@@ -116,6 +116,9 @@ class ApiServer:
         lines = dict(line.split(":", 1) for line in self._proc("status").splitlines())
         return tuple(int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
 
+    def open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
     def has_read_everything(self) -> bool:
         """Whether nothing that was sent to its port still waits in a socket's buffer."""
         port = f":{self.port:04X}"
