@@ -25,7 +25,7 @@ class Size:
     deadline_seconds: int
 
 
-SHORT = Size(3, 3, 2, 6, 16, 15)
+SHORT = Size(3, 3, 2, 10, 16, 15)
 FULL = Size(20, 20, 10, 60, 32, 5)
 
 

@@ -47,13 +47,13 @@ class Faults:
         """Faults by chance, of the given kinds: `cut`, `error`."""
         faults = cls(splits=rng.random() < 0.2, resets=rng.random() < 0.5)
         if rng.random() < 0.3:
-            faults.delay_seconds = 0.05
+            faults.delay_seconds = 0.02
         if "cut" in kinds:
             # As many cuts within the first command as in those that follow.
             direction = rng.choice((TO_REDIS, TO_SERVER))
             faults.bytes_left[direction] = int(10 ** rng.uniform(0, 4.3))
             if rng.random() < 0.2:
-                faults.stall_seconds = rng.uniform(0.1, 1.0)
+                faults.stall_seconds = rng.uniform(0.1, 0.6)
         faults.answers_errors = "error" in kinds
         return faults
 

@@ -15,6 +15,7 @@ from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
 
 # Enough answers that every caller has had several turns.
 TURNS = 10
+OUTAGE_SECONDS_MAX = 1.5
 CROWD = 200
 CONNECTIONS_MAX = 64
 
@@ -43,6 +44,8 @@ async def redis_killed(bench: Bench) -> str:
     for _ in range(bench.size.redis_kills):
         await asyncio.sleep(bench.rng.uniform(0, 0.5))
         await bench.redis.kill()
+        # Half of the outages last, but not as long as the server tries.
+        await asyncio.sleep(max(0, bench.rng.uniform(-OUTAGE_SECONDS_MAX, OUTAGE_SECONDS_MAX)))
         await bench.redis.start()
         await settle(bench)
     return f"{bench.size.redis_kills} kills"
