@@ -229,7 +229,11 @@ def main() -> int:
         print(f"{needed} open files are needed, and no more than {hard} are allowed")
         return 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    passed, failed = asyncio.run(run(options))
+    try:
+        passed, failed = asyncio.run(run(options))
+    except asyncio.CancelledError:
+        print("ended by a signal")
+        return 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

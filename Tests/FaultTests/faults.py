@@ -97,7 +97,11 @@ def main() -> int:
         passed, failed = selftest.run()
     else:
         print(f"seed {options.seed}", flush=True)
-        passed, failed = asyncio.run(run(options))
+        try:
+            passed, failed = asyncio.run(run(options))
+        except asyncio.CancelledError:
+            print("ended by a signal")
+            return 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -15,7 +15,7 @@ from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
 
 # Enough answers that every caller has had several turns.
 TURNS = 10
-OUTAGE_SECONDS_MAX = 1.5
+OUTAGE_SECONDS_MAX = 1.0
 CROWD = 200
 CONNECTIONS_MAX = 64
 

@@ -1,4 +1,4 @@
-"""Waiting by asking again and again, with a deadline: nothing here relies on how fast things are."""
+"""Waiting by asking again and again, with a deadline: nothing relies on how fast things are."""
 
 from __future__ import annotations
 
