@@ -10,6 +10,7 @@ import resource
 import signal
 import time
 
+import child
 import waiting
 
 SECRET = "a secret of the fault suite, 32 bytes or more"
@@ -40,12 +41,13 @@ class ApiServer:
         self._process = await asyncio.create_subprocess_exec(
             self._program, env={**os.environ, **settings},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE, preexec_fn=self._limit_open_files,
+            stderr=asyncio.subprocess.PIPE, preexec_fn=self._prepare,
         )  # fmt: skip
         self._log_reader = asyncio.ensure_future(self._read_log(self._process.stderr))
         await waiting.until("the server listens", self._listens)
 
-    def _limit_open_files(self) -> None:
+    def _prepare(self) -> None:
+        child.die_with_parent()
         if self._open_files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
 

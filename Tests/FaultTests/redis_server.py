@@ -10,6 +10,7 @@ import signal
 import socket
 import tempfile
 
+import child
 import resp
 import waiting
 
@@ -49,6 +50,7 @@ class RedisServer:
                 "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
                 "--dir", str(self._folder), *self._settings,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=child.die_with_parent,
             )  # fmt: skip
         await waiting.until("Redis answers", self._answers)
 

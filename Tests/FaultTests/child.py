@@ -1,0 +1,14 @@
+"""What a process that the suite starts does before it becomes another program."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """Lets the kernel end this process when the suite ends, even if that is killed and cannot."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
