@@ -18,14 +18,14 @@ class Size:
     redis_kills: int
     server_kills: int
     terminations: int
-    proxy_seconds: int
+    storms: int
     callers: int
     # How long the server keeps trying to enqueue. Longer in the short form, so that a slow
     # machine, on which Redis takes its time to start, is not taken for a fault.
     deadline_seconds: int
 
 
-SHORT = Size(3, 3, 2, 10, 16, 15)
+SHORT = Size(3, 3, 2, 6, 16, 15)
 FULL = Size(20, 20, 10, 60, 32, 5)
 
 

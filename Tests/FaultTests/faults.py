@@ -40,28 +40,29 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def play(scenario: Scenario, queue: str, seed: str, server: str, size: Size) -> tuple:
+async def play(
+    scenario: Scenario, queue: str, seed: str, server: str, size: Size
+) -> tuple[Findings, str]:
     """Runs a scenario and compares answers with jobs: the findings, and the scenario's note."""
     bench = Bench(server, queue, seed, size, scenario.needs)
-    note, problem, findings = "", None, Findings()
+    notes: list[str] = []
+    problems: list[str] = []
+    findings = Findings()
     try:
         await bench.start()
-        try:
-            note = await scenario.run(bench)
-            await bench.load.finish()
-        except (Broken, Unmet) as error:
-            problem = f"{type(error).__name__}: {error}"
-            await bench.load.end()
-        note += f", slowest 200 after {bench.load.slowest_seconds():.1f} s"
+        for part in (lambda: scenario.run(bench), bench.load.finish):
+            try:
+                notes.append(await part())
+            except (Broken, Unmet) as error:
+                problems.append(f"{type(error).__name__}: {error}")
         jobs = await queues.read_jobs(bench.redis.port, queue)
         findings = check(bench.load.operations, jobs, scenario.rules)
     except (Unmet, OSError, EOFError, resp.ServerError) as error:
-        problem = problem or f"{type(error).__name__}: {error}"
+        problems.append(f"{type(error).__name__}: {error}")
     finally:
         await bench.end()
-    if problem:
-        findings.problems.insert(0, problem)
-    return findings, note
+    findings.problems[:0] = problems
+    return findings, ", ".join(notes)
 
 
 async def run(options: argparse.Namespace) -> tuple[int, int]:

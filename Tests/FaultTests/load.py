@@ -41,14 +41,17 @@ class Load:
         self._tasks = [asyncio.ensure_future(self._call(n)) for n in range(self.callers)]
         await self.until_accepted(self.callers)
 
-    async def finish(self) -> None:
-        """Begins nothing new, and waits until every caller has what it retries for."""
+    async def finish(self) -> str:
+        """Begins nothing new, and waits until every caller has what it retries for. Returns a
+        note about the longest that an answer of 200 took."""
         self._ends = True
         await waiting.until(
             "every caller is done", lambda: all(task.done() for task in self._tasks), 120
         )
         for task in self._tasks:
             task.result()
+        seconds = [a.seconds for operation in self.operations for a in operation.accepted]
+        return f"slowest 200 after {max(seconds, default=0.0):.1f} s"
 
     async def end(self) -> None:
         """Ends the callers, whatever they are doing."""
@@ -72,12 +75,6 @@ class Load:
     def in_flight(self) -> list[Attempt]:
         """The requests that are in flight."""
         return list(self._in_flight.values())
-
-    def slowest_seconds(self) -> float:
-        """The longest that an answer of 200 took."""
-        return max(
-            (a.seconds for operation in self.operations for a in operation.accepted), default=0.0
-        )
 
     # One caller.
 

@@ -15,6 +15,7 @@ from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
 
 # Enough answers that every caller has had several turns.
 TURNS = 10
+# Well below what the server tries, so that a slow machine does not make it longer than that.
 OUTAGE_SECONDS_MAX = 1.0
 CROWD = 200
 CONNECTIONS_MAX = 64
@@ -77,11 +78,13 @@ async def redis_refuses(bench: Bench) -> str:
 
 
 async def _with_network(bench: Bench, *kinds: str) -> str:
+    """Storms, and a sound network after each, so that none is longer than the server tries."""
     proxy = bench.proxy
-    proxy.fail(*kinds)
-    await asyncio.sleep(bench.size.proxy_seconds)
-    proxy.fail()
-    await settle(bench)
+    for _ in range(bench.size.storms):
+        proxy.fail(*kinds)
+        await asyncio.sleep(bench.rng.uniform(0.5, OUTAGE_SECONDS_MAX))
+        proxy.fail()
+        await settle(bench)
     return f"{proxy.connections} connections, {proxy.cuts} cut, {proxy.errors} errors"
 
 
