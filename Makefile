@@ -1,16 +1,17 @@
 # Core API: what can be made here. `make help` prints this list.
 #
-#   run        install what is missing, start Redis if none answers, build, run the server
-#   connector  run a python-rq worker that prints the transactions it processes
-#   test       install what is missing, then every test
-#   build      the release binary: .build/release/core-api
-#   sanitize   every test under the thread and the address sanitizer
-#   check      every gate (format, style, figures, binary), then every test
-#   gates      the gates alone
-#   format     rewrite the Swift sources as .swift-format says
-#   clean      stop the Redis that `make run` started, remove what was built
+#   run          install what is missing, start Redis if none answers, build, run the server
+#   connector    run a python-rq worker that prints the transactions it processes
+#   test         install what is missing, then every test
+#   build        the release binary: .build/release/core-api
+#   test-faults  kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
+#   sanitize     every test under the thread and the address sanitizer
+#   check        every gate (format, style, figures, binary), then every test
+#   gates        the gates alone
+#   format       rewrite the Swift sources as .swift-format says
+#   clean        stop the Redis that `make run` started, remove what was built
 
-.PHONY: help run connector test sanitize build check gates format clean
+.PHONY: help run connector test test-faults sanitize build check gates format clean
 .DEFAULT_GOAL := help
 
 SOURCES := Package.swift Sources Tests docs/examples
@@ -28,6 +29,12 @@ test:
 	@scripts/setup.sh build test
 	swift build --build-tests
 	swift test --skip-build
+
+test-faults: build
+	@scripts/setup.sh test
+	python3 Tests/FaultTests/faults.py --self-test
+	python3 Tests/FaultTests/faults.py $(FAULTS)
+	python3 Tests/FaultTests/abuse.py $(FAULTS)
 
 sanitize:
 	@scripts/sanitize.sh thread address
