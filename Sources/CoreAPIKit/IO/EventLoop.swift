@@ -34,8 +34,6 @@ internal import Synchronization
     /// How many bytes one read brings at most.
     package static let readBytesMax = 64 * 1024
     private static let eventsMax = 256
-    /// How many rounds of jobs a turn runs before it looks at the sockets again.
-    private static let jobRoundsMax = 8
     /// Deadlines are looked at no more often than this, and than once in a millisecond for each
     /// thousand descriptors, so that many of them cost little (docs/decisions/0002-deadlines.md).
     private static let sweepIntervalMillisecondsMin = 20
@@ -180,18 +178,15 @@ internal import Synchronization
             return inbox ?? []
         }
         perform(last)
-        runJobs()
+        while !jobs.isEmpty { runJobs() }
         flushAll()
     }
 
+    /// Runs the jobs that there are; those that they add have their turn after the sockets.
     private func runJobs() {
-        var rounds = 0
-        while !jobs.isEmpty, rounds < EventLoop.jobRoundsMax {
-            var running: [UnownedJob] = []
-            swap(&running, &jobs)
-            for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
-            rounds += 1
-        }
+        var running: [UnownedJob] = []
+        swap(&running, &jobs)
+        for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 
     private func flushAll() {
