@@ -8,13 +8,14 @@
 #   sanitize     every test under the thread and the address sanitizer
 #   check        every gate (format, style, figures, binary), then every test
 #   gates        the gates alone
+#   fuzz         fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
 #   format       rewrite the Swift sources as .swift-format says
 #   clean        stop the Redis that `make run` started, remove what was built
 
-.PHONY: help run connector test test-faults sanitize build check gates format clean
+.PHONY: help run connector test test-faults sanitize build check gates fuzz format clean
 .DEFAULT_GOAL := help
 
-SOURCES := Package.swift Sources Tests docs/examples
+SOURCES := Package.swift Sources Tests Fuzz docs/examples
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +52,9 @@ gates: build
 	python3 scripts/check-style.py
 	.run/check/bin/python scripts/check-currencies.py
 	scripts/check-binary.sh
+
+fuzz:
+	@scripts/fuzz.sh
 
 format:
 	swift format --in-place --recursive --parallel $(SOURCES)

@@ -70,3 +70,24 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// `make fuzz` builds another package of the same sources: the server's parts as a library, and the
+// program that fuzzes them (docs/reliability.md). A build without FUZZ is not changed.
+if Context.environment["FUZZ"] != nil {
+    package.products = []
+    package.targets = package.targets.filter { $0.type == .system || $0.name == "CoreAPIKit" }
+    package.targets.append(
+        .target(
+            name: "CoreAPIServer",
+            dependencies: ["CoreAPIKit", .product(name: "Logging", package: "swift-log")],
+            exclude: ["CoreAPIServer.swift"],
+            swiftSettings: strict))
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["CFuzzer", "CoreAPIKit", "CoreAPIServer"],
+            path: "Fuzz/Program",
+            swiftSettings: strict),
+    ]
+}

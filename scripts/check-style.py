@@ -119,7 +119,7 @@ def main() -> int:
     lengths: list = []
     longest: list = []
     paths = [ROOT / "Package.swift"]
-    for folder in ("Sources", "Tests", "Benchmarks", "docs/examples"):
+    for folder in ("Sources", "Tests", "Benchmarks", "Fuzz", "docs/examples"):
         paths += sorted((ROOT / folder).rglob("*.swift"))
     for path in paths:
         check(path, violations, lengths, longest)

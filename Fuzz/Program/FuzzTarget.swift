@@ -1,0 +1,34 @@
+/// What is fuzzed. To add a target: a case here, its function, and a folder of that name in
+/// `Fuzz/corpus/` with an input or two; a dictionary in `Fuzz/dictionaries/` if it has words.
+enum FuzzTarget: String, CaseIterable {
+    /// A connection's bytes: head, body, pipelined requests.
+    case request
+    /// A JSON text, against Foundation's reader.
+    case json
+    /// A token's header and payload, and a token as it was received.
+    case token
+    /// The replies of Redis.
+    case redis
+
+    /// Ends the program if a property does not hold for these bytes.
+    func run(_ bytes: [UInt8]) {
+        switch self {
+        case .request: RequestTarget.run(bytes)
+        case .json: JSONTarget.run(bytes)
+        case .token: TokenTarget.run(bytes)
+        case .redis: RedisTarget.run(bytes)
+        }
+    }
+}
+
+/// Ends the program with what was found, which libFuzzer reports with the input, unless the
+/// property holds. Unlike `precondition`, it says so in an optimized build too.
+func demand(_ holds: Bool, _ finding: @autoclosure () -> String) {
+    if !holds { fatalError("found: \(finding())") }
+}
+
+/// The value, which must be there.
+func demand<Value>(_ value: Value?, _ finding: @autoclosure () -> String) -> Value {
+    guard let value else { fatalError("found: \(finding())") }
+    return value
+}

@@ -1,0 +1,123 @@
+internal import CoreAPIKit
+
+/// Bytes of Redis: however they arrive, they give the same replies, and these are what a second
+/// reader of RESP 2 makes of them.
+enum RedisTarget {
+    static func run(_ bytes: [UInt8]) {
+        let whole = Outcome([bytes[...]])
+        for pieces in Derived.splits(of: bytes) {
+            let split = Outcome(pieces)
+            demand(
+                split == whole,
+                "pieces of \(pieces.map(\.count)) bytes give \(split), whole: \(whole)")
+        }
+        var reader = RESPReader(bytes)
+        let expected = reader.readAll()
+        if reader.foundLenience { return }
+        demand(whole.replies == expected, "\(whole), but the bytes say \(expected)")
+        demand(whole.isRefused == reader.foundViolation, "\(whole), violated: \(reader)")
+    }
+
+    private struct Outcome: Equatable {
+        private(set) var replies: [RedisReply] = []
+        private(set) var isRefused = false
+
+        init(_ pieces: [ArraySlice<UInt8>]) {
+            let reader = RedisReplyReader()
+            for piece in pieces {
+                reader.feed(Array(piece).span)
+                do throws(RedisError) {
+                    while let reply = try reader.next() { replies.append(reply) }
+                } catch {
+                    demand(error == .protocolViolation, "\(error)")
+                    isRefused = true
+                }
+            }
+        }
+    }
+}
+
+/// Reads RESP 2 a second time, by other means: whole texts, with recursion.
+struct RESPReader {
+    /// Whether the bytes are not RESP 2.
+    private(set) var foundViolation = false
+    /// Whether something is in them that libhiredis reads otherwise: a bulk string's data that is
+    /// not followed by CR LF, which it skips unseen.
+    private(set) var foundLenience = false
+
+    private let bytes: [UInt8]
+    private var position = 0
+
+    /// Arrays within arrays: no reply of a command that this package sends has as many.
+    private static let depthMax = 7
+
+    private enum Stop: Error { case incomplete, violation, lenience }
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The replies up to the end of the bytes, or to what is none.
+    mutating func readAll() -> [RedisReply] {
+        var replies: [RedisReply] = []
+        do throws(Stop) {
+            while position < bytes.count { replies.append(try reply(depth: 0)) }
+        } catch {
+            foundViolation = error == .violation
+            foundLenience = error == .lenience
+        }
+        return replies
+    }
+
+    private mutating func reply(depth: Int) throws(Stop) -> RedisReply {
+        guard position < bytes.count else { throw .incomplete }
+        let type = bytes[position]
+        guard "+-:$*".utf8.contains(type) else { throw .violation }
+        guard type != UInt8(ascii: "*") || depth <= Self.depthMax else { throw .violation }
+        position += 1
+        let line = try line()
+        switch type {
+        case UInt8(ascii: "+"): return .status(Array(line))
+        case UInt8(ascii: "-"):
+            return .error(RedisServerError(message: String(decoding: line, as: UTF8.self)))
+        case UInt8(ascii: ":"): return .integer(try integer(line))
+        case UInt8(ascii: "$"): return try bulk(count: try integer(line))
+        default: return try array(count: try integer(line), depth: depth)
+        }
+    }
+
+    private mutating func bulk(count: Int64) throws(Stop) -> RedisReply {
+        guard count >= -1 else { throw .violation }
+        guard count >= 0 else { return .null }
+        guard count <= bytes.count - position - 2 else { throw .incomplete }
+        let end = position + Int(count)
+        guard bytes[end] == 13, bytes[end + 1] == 10 else { throw .lenience }
+        defer { position = end + 2 }
+        return .bulk(Array(bytes[position..<end]))
+    }
+
+    private mutating func array(count: Int64, depth: Int) throws(Stop) -> RedisReply {
+        guard count >= -1, count <= Int32.max else { throw .violation }
+        guard count >= 0 else { return .null }
+        var elements: [RedisReply] = []
+        for _ in 0..<count { elements.append(try reply(depth: depth + 1)) }
+        return .array(elements)
+    }
+
+    private mutating func line() throws(Stop) -> ArraySlice<UInt8> {
+        let start = position
+        while position + 1 < bytes.count {
+            if bytes[position] == 13, bytes[position + 1] == 10 {
+                defer { position += 2 }
+                return bytes[start..<position]
+            }
+            position += 1
+        }
+        throw .incomplete
+    }
+
+    /// Decimal, without a plus or zeros before it.
+    private func integer(_ line: ArraySlice<UInt8>) throws(Stop) -> Int64 {
+        let text = String(decoding: line, as: UTF8.self)
+        guard let value = Int64(text), String(value) == text else { throw .violation }
+        return value
+    }
+}

@@ -1,0 +1,170 @@
+internal import CoreAPIKit
+
+@testable internal import CoreAPIServer
+
+/// The bytes of one connection: whatever they are, and however they arrive, the machine does the
+/// same, keeps its limits, and hands on nothing but what RFC 9112 allows (`RequestChecks`).
+enum RequestTarget {
+    static func run(_ bytes: [UInt8]) {
+        for limits in [HTTPLimits(), tightLimits] {
+            for thenEnds in [true, false] {
+                let whole = RequestTrace(limits, thenEnds: thenEnds, checks: true)
+                    .run([bytes[...]])
+                for pieces in Derived.splits(of: bytes) {
+                    let split = RequestTrace(limits, thenEnds: thenEnds).run(pieces)
+                    demand(
+                        split == whole,
+                        "pieces of \(pieces.map(\.count)) bytes give \(split), whole: \(whole)")
+                }
+            }
+            runDisturbed(bytes, limits)
+        }
+    }
+
+    /// Limits that a small input reaches.
+    private static var tightLimits: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.headBytesMax = 96
+        limits.fieldsMax = 3
+        limits.targetBytesMax = 24
+        limits.methodBytesMax = 8
+        limits.bodyBytesMax = 20
+        limits.chunkOverheadBytesMax = 40
+        limits.keptBytesMax = 16
+        limits.check()
+        return limits
+    }
+
+    /// The machine with everything that may happen besides: it need not do the same, but it must
+    /// not trap.
+    private static func runDisturbed(_ bytes: [UInt8], _ limits: HTTPLimits) {
+        let several = Derived.splits(of: bytes).dropFirst().first ?? [bytes[...]]
+        var trace = RequestTrace(limits, thenEnds: false)
+        trace.disturbances = Derived(from: bytes)
+        _ = trace.run(several)
+    }
+}
+
+/// What a machine did, in its order.
+enum RequestEvent: Equatable {
+    /// How many bytes the request had, where that can be seen.
+    case request(RequestHead, content: [UInt8], byteCount: Int?)
+    case refused(HTTPRefusal)
+    case lingers
+    case closes
+    case waits
+}
+
+/// Drives one machine as `Connection` does, and checks each of its answers.
+struct RequestTrace {
+    /// If it is there, some expectations are rejected, and the server drains at some time.
+    var disturbances: Derived?
+
+    private let limits: HTTPLimits
+    private let thenEnds: Bool
+    /// Whether requests are read a second time; one of several equal traces is enough.
+    private let checks: Bool
+    private var machine: ConnectionStateMachine
+    private var events: [RequestEvent] = []
+    private var lingers = false
+    private let now = MonotonicTime(nanoseconds: 1_000_000_000)
+
+    init(_ limits: HTTPLimits, thenEnds: Bool, checks: Bool = false) {
+        self.limits = limits
+        self.checks = checks
+        self.thenEnds = thenEnds
+        machine = ConnectionStateMachine(limits: limits, now: now)
+    }
+
+    /// The events for bytes that arrive in these pieces, after which the caller ends or is silent.
+    consuming func run(_ pieces: [ArraySlice<UInt8>]) -> [RequestEvent] {
+        for piece in pieces {
+            guard advance() else { return events }
+            machine.input += piece
+            machine.received(piece.count, now: now)
+            machine.idles()
+            if chance(oneIn: 16) { machine.drain() }
+        }
+        guard advance() else { return events }
+        if thenEnds {
+            machine.inputEnded()
+            _ = advance()
+        } else {
+            events.append(.waits)
+            if disturbances != nil { missDeadline() }
+        }
+        return events
+    }
+
+    /// Goes on until the machine wants to read; false once it is closed.
+    private mutating func advance() -> Bool {
+        while true {
+            let action = machine.next(now: now)
+            guard case .read = action else {
+                guard perform(action) else { return false }
+                continue
+            }
+            let framing = limits.headBytesMax + limits.chunkOverheadBytesMax
+            demand(
+                machine.input.count <= framing + limits.bodyBytesMax,
+                "more is read on top of \(machine.input.count) bytes")
+            return true
+        }
+    }
+
+    /// Does what is to be done, except to read; false once the machine is closed.
+    private mutating func perform(_ action: ConnectionStateMachine.Action) -> Bool {
+        switch action {
+        case .read: break
+        case .decideOnExpectation(let head):
+            // Whether it is asked depends on how the bytes arrive: it may be left out.
+            demand(head.expectsContinue, "a caller is told to continue that does not wait")
+            if chance(oneIn: 2) {
+                machine.expectationRejected()
+                machine.responded(now: now)
+            }
+        case .respond(let head, let body): respond(head, body)
+        case .refuse(let refusal):
+            demand(machine.closesAfterResponse, "a refusal is not the last answer")
+            events.append(.refused(refusal))
+            machine.responded(now: now)
+        case .linger:
+            demand(!lingers, "writing is shut down twice")
+            lingers = true
+            events.append(.lingers)
+        case .close:
+            events.append(.closes)
+            return false
+        }
+        return true
+    }
+
+    private mutating func respond(_ head: RequestHead, _ body: ConnectionStateMachine.Body) {
+        demand(!lingers, "a request is answered after the last answer")
+        let before = machine.input
+        let content: [UInt8] =
+            switch body {
+            case .inPlace(let range): Array(before[range])
+            case .decoded(let decoded): decoded
+            }
+        if checks { RequestChecks(head, before, limits).check(body, content) }
+        let closes = machine.closesAfterResponse
+        machine.responded(now: now)
+        let byteCount = closes ? nil : before.count - machine.input.count
+        if let byteCount {
+            demand(
+                machine.input[...] == before[byteCount...], "the next request begins elsewhere")
+            if checks { RequestChecks(head, before, limits).check(byteCount: byteCount, content) }
+        }
+        events.append(.request(head, content: content, byteCount: byteCount))
+        _ = Route(head, before.span)
+    }
+
+    private mutating func missDeadline() {
+        if perform(machine.deadlinePassed()) { _ = advance() }
+    }
+
+    private mutating func chance(oneIn bound: Int) -> Bool {
+        disturbances?.number(below: bound) == 0
+    }
+}
