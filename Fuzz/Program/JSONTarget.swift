@@ -11,7 +11,9 @@ enum JSONTarget {
         do throws(JSONError) {
             let ours = try ReadJSON(bytes)
             if let theirs {
-                demand(ours.agrees(with: theirs), "\(ours) is read, not \(theirs)")
+                demand(
+                    ours.agrees(with: theirs) || hasByteOrderMark(bytes),
+                    "\(ours) is read, not \(theirs)")
             } else {
                 demand(hasNumberBeyondDouble(bytes), "\(ours) is read, and refused elsewhere")
             }
@@ -59,6 +61,12 @@ enum JSONTarget {
         return runs.contains { run in
             Double(String(decoding: run, as: UTF8.self)).map { !$0.isFinite } ?? false
         }
+    }
+
+    /// Foundation drops a U+FEFF at a string's beginning, and after an escape sequence; it is a
+    /// character like any other (RFC 8259 §7).
+    private static func hasByteOrderMark(_ bytes: [UInt8]) -> Bool {
+        bytes.indices.contains { bytes[$0...].starts(with: [0xEF, 0xBB, 0xBF]) }
     }
 
     // MARK: - Uses of the reader

@@ -41,14 +41,14 @@ enum RedisTarget {
 struct RESPReader {
     /// Whether the bytes are not RESP 2.
     private(set) var foundViolation = false
-    /// Whether something is in them that libhiredis reads otherwise: a bulk string's data that is
-    /// not followed by CR LF, which it skips unseen.
+    /// Whether something is in them that libhiredis, or a version of it, reads otherwise: above
+    /// all a bulk string's data that is not followed by CR LF, which it skips unseen.
     private(set) var foundLenience = false
 
     private let bytes: [UInt8]
     private var position = 0
 
-    /// Arrays within arrays: no reply of a command that this package sends has as many.
+    /// Arrays around an array: no reply of a command that this package sends has as many.
     private static let depthMax = 7
 
     private enum Stop: Error { case incomplete, violation, lenience }
@@ -71,9 +71,11 @@ struct RESPReader {
         guard position < bytes.count else { throw .incomplete }
         let type = bytes[position]
         guard "+-:$*".utf8.contains(type) else { throw .violation }
-        guard type != UInt8(ascii: "*") || depth <= Self.depthMax else { throw .violation }
         position += 1
-        let line = try line()
+        let isTooDeep = type == UInt8(ascii: "*") && depth > Self.depthMax
+        // Some versions of libhiredis refuse the array before its line is complete.
+        guard let line = try? line() else { throw isTooDeep ? .lenience : .incomplete }
+        guard !isTooDeep else { throw .violation }
         switch type {
         case UInt8(ascii: "+"): return .status(Array(line))
         case UInt8(ascii: "-"):
@@ -95,7 +97,9 @@ struct RESPReader {
     }
 
     private mutating func array(count: Int64, depth: Int) throws(Stop) -> RedisReply {
-        guard count >= -1, count <= Int32.max else { throw .violation }
+        guard count >= -1, count <= UInt32.max else { throw .violation }
+        // Versions of libhiredis have different bounds.
+        guard count <= Int32.max else { throw .lenience }
         guard count >= 0 else { return .null }
         var elements: [RedisReply] = []
         for _ in 0..<count { elements.append(try reply(depth: depth + 1)) }
