@@ -163,6 +163,8 @@ enum ChunkLine {
                 index += 1
                 return true
             case UInt8(ascii: "\\"):
+                // What is escaped is a field value's byte too: no control character.
+                guard index + 1 < end, Grammar.isFieldValue(bytes[index + 1]) else { return false }
                 index += 2
             default:
                 index += 1

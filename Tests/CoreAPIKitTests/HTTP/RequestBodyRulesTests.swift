@@ -71,6 +71,16 @@ import Testing
         #expect(found.hasPrefix("malformed"), "\(size)")
     }
 
+    @Test(arguments: ["\u{0}", "\u{1B}", "\u{7F}", "\r"])
+    func `a backslash does not let a control character into a chunk extension (RFC 9110 §5.6.4)`(
+        control: String
+    ) {
+        expectMalformed(
+            .chunkExtension,
+            post(
+                "Transfer-Encoding: chunked\r\n", "3;a=\"\\\(control)\"\r\nabc\r\n0\r\n\r\n"))
+    }
+
     @Test(arguments: [
         ";", "; ", ";=a", ";a=", ";a;", ";a b", ";a=\"b", ";a\u{0}", ";a=\u{0}", ";a=\"\u{0}\"",
         ";\u{0}", ";a=b c", " a", ";a=\"b\\",
