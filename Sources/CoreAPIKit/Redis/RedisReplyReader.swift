@@ -9,9 +9,16 @@ internal import CHiredis
     /// How many bytes a reply that is not complete may have. What this package asks for is answered
     /// in some hundred.
     package static let replyBytesMax = 1024 * 1024
+    /// How deep arrays may nest, as in hiredis before 1.0; the reply to a transaction has 2.
+    private static let depthMax = 8
 
     private let reader: UnsafeMutablePointer<redisReader>
     private let assembly = Assembly()
+    /// Bytes fed since the end of the last complete reply. hiredis drops the elements of an array
+    /// that it has read from its buffer, so the buffer's size does not tell.
+    private var unfinishedBytes = 0
+    /// Where the next reply begins is not known.
+    private var isBroken = false
 
     package init() {
         guard let reader = unsafe redisReaderCreateWithFunctions(RedisReplyReader.functions) else {
@@ -31,21 +38,31 @@ internal import CHiredis
         }
         // After an error hiredis takes nothing more, and `next` reports the error.
         _ = result
+        unfinishedBytes += bytes.count
     }
 
-    /// The next complete reply; nil if bytes are missing.
+    /// The next complete reply; nil if bytes are missing. After a violation there is none.
     package func next() throws(RedisError) -> RedisReply? {
+        guard !isBroken else { throw .protocolViolation }
+        isBroken = true
         var finished: UnsafeMutableRawPointer?
         guard unsafe redisReaderGetReply(reader, &finished) == REDIS_OK else {
             throw .protocolViolation
         }
-        guard unsafe finished != nil else {
-            guard unsafe reader.pointee.len <= RedisReplyReader.replyBytesMax else {
+        let reply: RedisReply?
+        if unsafe finished == nil {
+            guard unfinishedBytes <= RedisReplyReader.replyBytesMax else {
                 throw .protocolViolation
             }
-            return nil
+            reply = nil
+        } else {
+            unfinishedBytes = unsafe Int(reader.pointee.len) - Int(reader.pointee.pos)
+            // None if hiredis passed over a value of RESP 3 for which there is no callback.
+            guard let taken = assembly.takeReply() else { throw .protocolViolation }
+            reply = taken
         }
-        return assembly.takeReply()
+        isBroken = false
+        return reply
     }
 
     /// The reply under construction: finished replies, and arrays that still miss elements.
@@ -53,8 +70,12 @@ internal import CHiredis
         private var open: [(missing: Int, elements: [RedisReply])] = []
         private var reply: RedisReply?
 
-        func begin(count: Int) {
+        /// False if arrays nest too deep: hiredis since 1.0 has no bound of its own, and what is
+        /// freed, compared or printed by recursion needs one.
+        func begin(count: Int) -> Bool {
+            guard open.count < RedisReplyReader.depthMax else { return false }
             if count == 0 { add(.array([])) } else { open.append((count, [])) }
+            return true
         }
 
         func add(_ value: RedisReply) {
@@ -75,6 +96,9 @@ internal import CHiredis
 
     // MARK: - Callbacks
 
+    // hiredis since 1.0 reads RESP 3 whether it was asked for or not. A callback that returns nil
+    // makes the reader fail, and so refuses the types that RESP 2 does not have.
+
     /// hiredis keeps this address for as long as a reader lives; it is never freed.
     private typealias Functions = UnsafeMutablePointer<redisReplyObjectFunctions>
     nonisolated(unsafe) private static let functions: Functions = {
@@ -84,7 +108,9 @@ internal import CHiredis
             unsafe RedisReplyReader.add(text, length, task)
         }
         unsafe table.createArray = { task, count in
-            unsafe RedisReplyReader.assembly(task).begin(count: Int(count))
+            guard unsafe task?.pointee.type == REDIS_REPLY_ARRAY,
+                unsafe RedisReplyReader.assembly(task).begin(count: Int(count))
+            else { return nil }
             return unsafe RedisReplyReader.token
         }
         unsafe table.createInteger = { task, value in
@@ -92,6 +118,10 @@ internal import CHiredis
             return unsafe RedisReplyReader.token
         }
         unsafe table.createNil = { task in
+            switch unsafe task?.pointee.type {
+            case REDIS_REPLY_STRING, REDIS_REPLY_ARRAY: break
+            default: return nil
+            }
             unsafe RedisReplyReader.assembly(task).add(.null)
             return unsafe RedisReplyReader.token
         }
@@ -115,13 +145,15 @@ internal import CHiredis
         _ text: UnsafePointer<CChar>?, _ length: Int, _ task: UnsafePointer<redisReadTask>?
     ) -> UnsafeMutableRawPointer? {
         let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: length))
-        let value: RedisReply =
+        let value: RedisReply? =
             switch unsafe task?.pointee.type {
             case REDIS_REPLY_STATUS: .status(bytes)
             case REDIS_REPLY_ERROR:
                 .error(RedisServerError(message: String(decoding: bytes, as: UTF8.self)))
-            default: .bulk(bytes)
+            case REDIS_REPLY_STRING: .bulk(bytes)
+            default: nil
             }
+        guard let value else { return nil }
         unsafe assembly(task).add(value)
         return unsafe token
     }

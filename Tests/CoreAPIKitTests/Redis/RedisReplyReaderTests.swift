@@ -57,6 +57,55 @@ import Testing
         }
     }
 
+    @Test func `an array without an end is refused, though its elements are read at once`() {
+        let reader = RedisReplyReader()
+        reader.feed(Array("*1000000000\r\n".utf8).span)
+        let piece = Array(String(repeating: ":1\r\n", count: 16 * 1024).utf8)
+        #expect(throws: RedisError.protocolViolation) {
+            for _ in 0..<20 {
+                reader.feed(piece.span)
+                let reply = try reader.next()
+                #expect(reply == nil)
+            }
+        }
+    }
+
+    @Test func `any number of replies is read at once`() throws {
+        let wire = Array(String(repeating: "$3\r\nabc\r\n", count: 200_000).utf8)
+        #expect(wire.count > RedisReplyReader.replyBytesMax)
+        #expect(try replies([wire.dropLast()]).count == 199_999)
+    }
+
+    @Test func `arrays nest 8 deep and no deeper`() throws {
+        func wire(depth: Int) -> ArraySlice<UInt8> {
+            Array((String(repeating: "*1\r\n", count: depth) + ":1\r\n").utf8)[...]
+        }
+        #expect(try replies([wire(depth: 8)]).count == 1)
+        #expect(throws: RedisError.protocolViolation) { try replies([wire(depth: 9)]) }
+        #expect(throws: RedisError.protocolViolation) { try replies([wire(depth: 100_000)]) }
+    }
+
+    @Test func `after bytes that are not RESP nothing is read any more`() throws {
+        for text in ["x\r\n", ",1.5\r\n", "*2\r\n:1\r\n,1.5\r\n"] {
+            let reader = RedisReplyReader()
+            reader.feed(Array(text.utf8).span)
+            #expect(throws: RedisError.protocolViolation) { try reader.next() }
+            reader.feed(Array("+OK\r\n".utf8).span)
+            #expect(throws: RedisError.protocolViolation) { try reader.next() }
+        }
+    }
+
+    /// libhiredis reads them since its version 1.0.
+    @Test(arguments: [
+        "_\r\n", "#t\r\n", ",1.5\r\n", "(12\r\n", "=5\r\ntxt:a\r\n", "%1\r\n+a\r\n:1\r\n",
+        "~1\r\n:1\r\n", ">1\r\n+a\r\n", "|1\r\n+a\r\n:1\r\n", "%-1\r\n", "=-1\r\n",
+    ])
+    func `what RESP 3 has besides RESP 2 is refused`(text: String) {
+        for wire in [text, text + "+OK\r\n", "*2\r\n:1\r\n" + text] {
+            #expect(throws: RedisError.protocolViolation) { try replies([Array(wire.utf8)[...]]) }
+        }
+    }
+
     @Test(arguments: [
         ("OOM command not allowed", RedisServerError.Kind.outOfMemory),
         ("READONLY You can't write", .readOnly),
