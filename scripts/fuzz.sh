@@ -4,7 +4,8 @@
 #
 #   scripts/fuzz.sh [TARGET...]         fuzz
 #   scripts/fuzz.sh --replay [TARGET..] run the corpus alone
-#   scripts/fuzz.sh --merge TARGET...   add to the corpus what reaches code that it does not reach
+#   scripts/fuzz.sh --merge TARGET...   add to the corpus what reaches code that it does not reach:
+#                                       look through it, and keep below 200 files in all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +40,8 @@ for FUZZ_TARGET in "${targets[@]}"; do
     case "$mode" in
         fuzz) arguments+=("-max_total_time=$seconds" "$grown" "$corpus") ;;
         replay) arguments+=(-runs=0 "$corpus") ;;
-        merge) arguments+=(-merge=1 "$corpus" "$grown") ;;
+        # Without counters: an input stays for code that is new, not for how often code ran.
+        merge) arguments+=(-set_cover_merge=1 -use_counters=0 "$corpus" "$grown") ;;
     esac
     if .build-fuzz/release/Fuzz "${arguments[@]}" > "$log" 2>&1 < /dev/null; then
         printf 'fuzz: %s: %s\n' "$FUZZ_TARGET" \
