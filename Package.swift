@@ -37,7 +37,6 @@ let package = Package(
             dependencies: [
                 "CEpoll", "CHiredis", "COpenSSL",
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

@@ -9,6 +9,8 @@ enum FuzzTarget: String, CaseIterable {
     case token
     /// The replies of Redis.
     case redis
+    /// The value of an `Idempotency-Key` field.
+    case key
 
     /// Ends the program if a property does not hold for these bytes.
     func run(_ bytes: [UInt8]) {
@@ -17,6 +19,7 @@ enum FuzzTarget: String, CaseIterable {
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)
+        case .key: KeyTarget.run(bytes)
         }
     }
 }

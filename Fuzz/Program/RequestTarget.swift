@@ -83,7 +83,7 @@ struct RequestTrace {
             machine.input += piece
             machine.received(piece.count, now: now)
             machine.idles()
-            if chance(oneIn: 16) { machine.drain() }
+            if chance(oneIn: 16) { machine.drain(now: now) }
         }
         guard advance() else { return events }
         if thenEnds {
@@ -125,6 +125,7 @@ struct RequestTrace {
             }
         case .respond(let head, let body): respond(head, body)
         case .refuse(let refusal):
+            machine.answerBegun()
             demand(machine.closesAfterResponse, "a refusal is not the last answer")
             events.append(.refused(refusal))
             machine.responded(now: now)
@@ -148,6 +149,7 @@ struct RequestTrace {
             case .decoded(let decoded): decoded
             }
         if checks { RequestChecks(head, before, limits).check(body, content) }
+        machine.answerBegun()
         let closes = machine.closesAfterResponse
         machine.responded(now: now)
         let byteCount = closes ? nil : before.count - machine.input.count
@@ -161,7 +163,7 @@ struct RequestTrace {
     }
 
     private mutating func missDeadline() {
-        if perform(machine.deadlinePassed()) { _ = advance() }
+        if perform(machine.deadlinePassed(now: now)) { _ = advance() }
     }
 
     private mutating func chance(oneIn bound: Int) -> Bool {
