@@ -16,6 +16,8 @@ internal import Synchronization
     private var timedHandlers: [any EventHandler] = []
     private var flushing: [any EventHandler] = []
     private var jobs: [UnownedJob] = []
+    /// The jobs of the turn that runs: two lists take turns, so that neither is allocated anew.
+    private var running: [UnownedJob] = []
     private var nextSweep = MonotonicTime.never
     private var isStopped = false
     /// The time at the beginning of this turn.
@@ -184,17 +186,19 @@ internal import Synchronization
 
     /// Runs the jobs that there are; those that they add have their turn after the sockets.
     private func runJobs() {
-        var running: [UnownedJob] = []
         swap(&running, &jobs)
         for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+        running.removeAll(keepingCapacity: true)
     }
 
     private func flushAll() {
-        while !flushing.isEmpty {
-            var gathered: [any EventHandler] = []
-            swap(&gathered, &flushing)
-            for handler in gathered { handler.flush() }
+        // A handler may ask again while it flushes.
+        var index = 0
+        while index < flushing.count {
+            flushing[index].flush()
+            index += 1
         }
+        flushing.removeAll(keepingCapacity: true)
     }
 
     /// Waits for events, no longer than to the next deadline, and calls their handlers.

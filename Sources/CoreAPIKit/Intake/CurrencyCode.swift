@@ -4,7 +4,11 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil if the text is not, in upper case, an active code.
     public init?(_ code: String) {
-        guard let index = CurrencyCode.index(of: code.utf8) else { return nil }
+        self.init(bytes: code.utf8.span)
+    }
+
+    init?(bytes code: Span<UInt8>) {
+        guard let index = CurrencyCode.index(of: code) else { return nil }
         self.index = index
     }
 
@@ -31,9 +35,9 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     private var entry: CurrencyTable.Entry { CurrencyTable.entries[Int(index)] }
 
     /// The codes as numbers, sorted like the table, for a search without strings.
-    private static let packed = CurrencyTable.entries.map { pack($0.code.utf8) ?? 0 }
+    private static let packed = CurrencyTable.entries.map { pack($0.code.utf8.span) ?? 0 }
 
-    private static func index(of code: some Collection<UInt8>) -> UInt8? {
+    private static func index(of code: Span<UInt8>) -> UInt8? {
         guard let wanted = pack(code) else { return nil }
         var (low, high) = (0, packed.count)
         while low < high {
@@ -43,8 +47,8 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         return low < packed.count && packed[low] == wanted ? UInt8(low) : nil
     }
 
-    private static func pack(_ code: some Collection<UInt8>) -> UInt32? {
+    private static func pack(_ code: Span<UInt8>) -> UInt32? {
         guard code.count == 3 else { return nil }
-        return code.reduce(0) { $0 << 8 | UInt32($1) }
+        return UInt32(code[0]) << 16 | UInt32(code[1]) << 8 | UInt32(code[2])
     }
 }

@@ -78,10 +78,10 @@ struct TransactionRequest {
     }
 
     /// A code that is unknown, or in which nothing can be charged, is a problem.
-    static func currency(_ code: String) -> Field<CurrencyCode> {
-        guard let currency = CurrencyCode(code) else {
-            return .flaw(.unknownCode)
-        }
+    static func currency(_ code: String) -> Field<CurrencyCode> { currency(CurrencyCode(code)) }
+
+    private static func currency(_ currency: CurrencyCode?) -> Field<CurrencyCode> {
+        guard let currency else { return .flaw(.unknownCode) }
         guard currency.minorUnit != nil else {
             return .flaw(.noMinorUnit)
         }
@@ -124,8 +124,9 @@ struct TransactionRequest {
             return .flaw(.notText)
         }
         // No code is longer than its longest spelling in JSON, three escape sequences.
-        guard text.range.count <= 18 else { return currency("") }
-        return currency(String(decoding: text.decoded(bytes), as: UTF8.self))
+        guard text.range.count <= 18 else { return .flaw(.unknownCode) }
+        if text.hasEscapes { return currency(CurrencyCode(bytes: text.decoded(bytes).span)) }
+        return currency(CurrencyCode(bytes: bytes.extracting(text.range)))
     }
 
     private static func token(_ value: JSONValue, after seen: TokenMember) -> TokenMember {

@@ -4,11 +4,10 @@ package enum ASCII {
     package static func equal(
         _ word: String, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
-        guard range.count == word.utf8.count else { return false }
-        var index = range.lowerBound
-        for byte in word.utf8 {
-            guard bytes[index] == byte else { return false }
-            index += 1
+        let word = word.utf8.span
+        guard range.count == word.count else { return false }
+        for index in word.indices where bytes[range.lowerBound + index] != word[index] {
+            return false
         }
         return true
     }

@@ -6,21 +6,34 @@ package enum Base64URL {
     package static func decode(_ range: Range<Int>, of bytes: Span<UInt8>) -> [UInt8]? {
         let remainder = range.count % 4
         guard remainder != 1 else { return nil }
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(range.count * 3 / 4)
-        var bits: UInt32 = 0
-        var bitCount = 0
-        for index in range {
-            guard let digit = value(bytes[index]) else { return nil }
-            bits = bits << 6 | UInt32(digit)
-            bitCount += 6
-            if bitCount >= 8 {
-                bitCount -= 8
-                decoded.append(UInt8(truncatingIfNeeded: bits >> UInt32(bitCount)))
+        let wholeEnd = range.upperBound - remainder
+        // Every digit's value, or 0xFF, in one: an invalid byte shows in the upper bits.
+        var seen: UInt8 = 0
+        let decoded = [UInt8](capacity: range.count * 3 / 4) { decoded in
+            var index = range.lowerBound
+            while index < wholeEnd {
+                let digits = (
+                    values[Int(bytes[index])], values[Int(bytes[index + 1])],
+                    values[Int(bytes[index + 2])], values[Int(bytes[index + 3])]
+                )
+                seen |= digits.0 | digits.1 | digits.2 | digits.3
+                decoded.append(digits.0 << 2 | digits.1 >> 4)
+                decoded.append(digits.1 << 4 | digits.2 >> 2)
+                decoded.append(digits.2 << 6 | digits.3)
+                index += 4
+            }
+            if remainder >= 2 {
+                let digits = (values[Int(bytes[index])], values[Int(bytes[index + 1])])
+                let last = remainder == 3 ? values[Int(bytes[index + 2])] : 0
+                seen |= digits.0 | digits.1 | last
+                decoded.append(digits.0 << 2 | digits.1 >> 4)
+                if remainder == 3 { decoded.append(digits.1 << 4 | last >> 2) }
+                // The bits of the last digit that are no part of a byte.
+                let unused = remainder == 3 ? last & 0b11 : digits.1 & 0b1111
+                if unused != 0 { seen |= 0x80 }
             }
         }
-        guard bits & ((1 << UInt32(bitCount)) - 1) == 0 else { return nil }
-        return decoded
+        return seen < 64 ? decoded : nil
     }
 
     package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
@@ -43,14 +56,10 @@ package enum Base64URL {
     private static let digits = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    private static func value(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "-"): 62
-        case UInt8(ascii: "_"): 63
-        default: nil
-        }
-    }
+    /// The value of each byte as a digit, 0 to 63; 0xFF for those that are none.
+    private static let values = {
+        var values = InlineArray<256, UInt8>(repeating: 0xFF)
+        for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
+        return values
+    }()
 }

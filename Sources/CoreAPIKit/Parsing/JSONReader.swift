@@ -219,7 +219,9 @@ package struct JSONReader {
         try expect(UInt8(ascii: "\""), bytes, orElse: .stringExpected)
         let start = position
         var hasEscapes = false
-        while position < bytes.count {
+        while true {
+            skipPlain(bytes)
+            guard position < bytes.count else { break }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 position += 1
@@ -230,8 +232,6 @@ package struct JSONReader {
                 position = try JSONText.endOfEscape(at: position, in: bytes)
             } else if byte < 0x20 {
                 throw failure(.controlCharacter)
-            } else if byte < 0x80 {
-                position += 1
             } else {
                 guard let length = UTF8Sequence.length(at: position, in: bytes) else {
                     throw failure(.notUTF8)
@@ -240,6 +240,18 @@ package struct JSONReader {
             }
         }
         throw failure(.unterminated)
+    }
+
+    /// Passes over the ASCII characters of a string that stand for themselves.
+    private mutating func skipPlain(_ bytes: Span<UInt8>) {
+        var index = position
+        while index < bytes.count {
+            let byte = bytes[index]
+            guard 0x20..<0x80 ~= byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\")
+            else { break }
+            index += 1
+        }
+        position = index
     }
 
     // MARK: - Bytes

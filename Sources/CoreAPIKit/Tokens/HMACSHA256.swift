@@ -9,19 +9,25 @@ struct HMACSHA256: Sendable {
     private let outer: SHA256_CTX
 
     private static let blockBytes = 64
-    static let codeBytes = 32
 
     /// - Parameter key: of any length; one of more than 64 bytes is hashed first.
     init(key: [UInt8]) {
         var block = [UInt8](repeating: 0, count: HMACSHA256.blockBytes)
-        let short = key.count > HMACSHA256.blockBytes ? HMACSHA256.hash(key) : key
-        for index in short.indices { block[index] = short[index] }
+        if key.count > HMACSHA256.blockBytes {
+            let short = HMACSHA256.hash(key)
+            for index in short.indices { block[index] = short[index] }
+        } else {
+            for index in key.indices { block[index] = key[index] }
+        }
         inner = HMACSHA256.context(over: block.map { $0 ^ 0x36 })
         outer = HMACSHA256.context(over: block.map { $0 ^ 0x5C })
     }
 
-    /// The code of the message: 32 bytes.
-    func code(of message: Span<UInt8>) -> [UInt8] {
+    /// A hash, or a code.
+    typealias Digest = InlineArray<32, UInt8>
+
+    /// The code of the message.
+    func code(of message: Span<UInt8>) -> Digest {
         var context = inner
         HMACSHA256.update(&context, message)
         let innerHash = HMACSHA256.final(&context)
@@ -42,7 +48,7 @@ struct HMACSHA256: Sendable {
 
     // MARK: - SHA-256
 
-    private static func hash(_ bytes: [UInt8]) -> [UInt8] {
+    private static func hash(_ bytes: [UInt8]) -> Digest {
         var context = context(over: bytes)
         return final(&context)
     }
@@ -62,12 +68,13 @@ struct HMACSHA256: Sendable {
         precondition(result == 1, "SHA256_Update cannot fail")
     }
 
-    private static func final(_ context: inout SHA256_CTX) -> [UInt8] {
-        var code = [UInt8](repeating: 0, count: codeBytes)
-        let result = unsafe code.withUnsafeMutableBufferPointer { code in
-            unsafe SHA256_Final(code.baseAddress, &context)
+    private static func final(_ context: inout SHA256_CTX) -> Digest {
+        var digest = Digest(repeating: 0)
+        var bytes = digest.mutableSpan
+        let result = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+            unsafe SHA256_Final(bytes.baseAddress, &context)
         }
         precondition(result == 1, "SHA256_Final cannot fail")
-        return code
+        return digest
     }
 }

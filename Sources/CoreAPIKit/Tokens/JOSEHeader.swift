@@ -1,5 +1,15 @@
 /// The header of a signed token (RFC 7515 §4).
 enum JOSEHeader {
+    /// Whether the encoded header is, byte for byte, one that nearly every issuer of HS256 tokens
+    /// sends, and that `check` accepts: then it need not be decoded.
+    static func isUsual(_ header: Range<Int>, of token: Span<UInt8>) -> Bool {
+        usual.contains { ASCII.equal($0, header, of: token) }
+    }
+
+    static let usual = [
+        #"{"typ":"JWT","alg":"HS256"}"#, #"{"alg":"HS256","typ":"JWT"}"#, #"{"alg":"HS256"}"#,
+    ].map { String(decoding: Base64URL.encode(Array($0.utf8).span), as: UTF8.self) }
+
     /// Throws unless the header says `"alg":"HS256"` and asks for nothing that this service does
     /// not do. Members that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are not looked
     /// at.

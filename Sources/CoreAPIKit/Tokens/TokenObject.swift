@@ -6,12 +6,16 @@ struct TokenObject {
     /// More members than any token has; a bound on the work that an unsigned header can cause.
     static let membersMax = 64
 
+    /// How many members most tokens have at most.
+    private static let membersUsual = 8
+
     private var members: [(name: JSONText, value: JSONValue)] = []
 
     /// Nil if the bytes are not one JSON object with unique names.
     init?(_ bytes: Span<UInt8>) {
         do {
             var reader = JSONReader()
+            members.reserveCapacity(TokenObject.membersUsual)
             guard try reader.beginsObject(bytes) else { return nil }
             while let name = try reader.nextMember(bytes, isFirst: members.isEmpty) {
                 guard members.count < TokenObject.membersMax, !contains(name, bytes) else {

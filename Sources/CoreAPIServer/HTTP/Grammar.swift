@@ -45,12 +45,10 @@ enum Grammar {
     static func equalsIgnoringCase(
         _ word: String, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
-        guard range.count == word.utf8.count else { return false }
-        var index = range.lowerBound
-        for byte in word.utf8 {
-            guard ASCII.lowercased(bytes[index]) == byte else { return false }
-            index += 1
-        }
+        let word = word.utf8.span
+        guard range.count == word.count else { return false }
+        for index in word.indices
+        where ASCII.lowercased(bytes[range.lowerBound + index]) != word[index] { return false }
         return true
     }
 
