@@ -28,6 +28,38 @@ import Testing
         }
     }
 
+    @Test func `a replay writes its record again, so that a barrier has something to wait for`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let queues: [any TransactionQueue] = [
+                try await StreamTransactionQueue(url: redis.url, key: "s"),
+                try await RQTransactionQueue(url: redis.url),
+            ]
+            for (index, queue) in queues.enumerated() {
+                let key = try #require(IdempotencyKey("k\(index)"))
+                let first = try transaction()
+                #expect(try await queue.enqueue(first, idempotencyKey: key) == .enqueued)
+                let record = "core-api:idempotency:1:\(key)"
+                let before = try await redis.command("GET", record)
+                _ = try await redis.command("EXPIRE", record, "1000")
+                _ = try await redis.command("SAVE")
+                let replay = try await queue.enqueue(transaction(), idempotencyKey: key)
+                #expect(replay == .replayed(first.id))
+                guard case .bulk(let text) = try await redis.command("INFO", "persistence") else {
+                    Issue.record("INFO has no answer")
+                    return
+                }
+                let info = String(decoding: text, as: UTF8.self)
+                #expect(info.contains("rdb_changes_since_last_save:1\r\n"))
+                #expect(try await redis.command("GET", record) == before)
+                #expect(
+                    try await [.integer(999), .integer(1_000)].contains(
+                        redis.command("TTL", record)))
+            }
+        }
+    }
+
     @Test func `a queue that cannot connect says why, at once`() async throws {
         let port = try RedisServer.freePort()
         do {

@@ -26,13 +26,17 @@ struct RQJob {
     /// The push comes first, since it alone can fail, on a key of another type: then nothing is
     /// left. Workers see none of it before all of it is there.
     ///
+    /// A record that is found is written again as it is (see `TransactionRecord`).
+    ///
     /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
     /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
     ///   description and origin.
     static let script = RedisScript(
         """
         if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
-          return redis.call('GET', KEYS[1])
+          local found = redis.call('GET', KEYS[1])
+          redis.pcall('SET', KEYS[1], found, 'KEEPTTL')
+          return found
         end
         local pushed = redis.pcall('RPUSH', KEYS[3], ARGV[3])
         if type(pushed) == 'table' then

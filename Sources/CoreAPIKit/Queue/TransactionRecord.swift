@@ -5,6 +5,11 @@
 ///     core-api:transaction:ID             without: this process's own attempts, for two minutes
 ///
 /// The record and the enqueueing are one script, so there is no moment at which only one is there.
+///
+/// A script that finds a record writes it again. A barrier (`RedisBarrier`) waits for the writes of
+/// its own connection alone, since Redis 7.2: without one it would confirm what an earlier
+/// connection has written, and what no replica or file has yet. Redis before 6 refuses KEEPTTL,
+/// which does no harm: its barriers wait for all that was written before.
 struct TransactionRecord {
     let key: String
     let lifetimeSeconds: Int
