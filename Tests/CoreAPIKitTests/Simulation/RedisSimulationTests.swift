@@ -1,0 +1,50 @@
+import Testing
+
+@testable import CoreAPIKit
+
+/// Thousands of short lives of a connection to Redis, each from a seed: see docs/reliability.md.
+@Suite struct RedisSimulationTests {
+    /// How much of a transcript is shown.
+    private static let linesMax = 80
+
+    /// Nil, or the seed, the rule that was broken, and what happened before.
+    private func failure(seed: UInt64, breakage: Breakage? = nil) throws -> String? {
+        guard let rule = try RedisSimulation(seed: seed, breakage: breakage).run() else {
+            return nil
+        }
+        // The same once more, this time with words.
+        let again = try RedisSimulation(seed: seed, breakage: breakage, isTold: true)
+        #expect(again.run() == rule, "a seed says everything")
+        let lines = again.transcript.suffix(RedisSimulationTests.linesMax)
+        return "SIMULATION_SEED=\(seed): \(rule)\n" + lines.joined(separator: "\n")
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
+    func `nothing is lost or doubled, and nobody is told what is not so`(shard: Int) throws {
+        for seed in SimulationSeeds.seeds(ofShard: shard) {
+            if let failure = try failure(seed: seed) {
+                Issue.record("\(failure)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: Breakage.allCases)
+    func `a machine or script that is broken on purpose is found out`(breakage: Breakage) throws {
+        for seed in SimulationSeeds.forBrokenMachines
+        where try failure(seed: seed, breakage: breakage) != nil { return }
+        Issue.record("\(breakage) has gone unnoticed")
+    }
+
+    @Test func `a seed replays exactly`() throws {
+        for seed in UInt64(0)..<40 {
+            let (first, second) = (
+                try RedisSimulation(seed: seed, isTold: true),
+                try RedisSimulation(seed: seed, isTold: true)
+            )
+            #expect(first.run() == second.run())
+            #expect(first.transcript == second.transcript)
+            #expect(first.transcript.count > 20)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+@testable import CoreAPIKit
+
+/// One attempt of a caller to have a transaction enqueued, or a question whether Redis is there.
+struct SimulatedCall {
+    enum Outcome: Equatable {
+        case enqueued
+        case replayed(TransactionID)
+        case keyReused
+        case notExecuted
+        case mayBeExecuted
+        case pong
+    }
+
+    let payment: SimulatedPayment
+    /// Nil for a PING.
+    let transaction: Transaction?
+    let record: TransactionRecord?
+    let command: RedisCommand
+    let submittedAt: MonotonicTime
+    var outcome: Outcome?
+
+    var id: String { transaction.map { "\($0.id)" } ?? "PING" }
+    var recordKey: String { record?.key ?? "" }
+    /// Whether a retry is known for what it is.
+    var hasKey: Bool { recordKey.hasPrefix("core-api:idempotency:") }
+}
+
+/// A payment that a caller is going to ask for.
+struct SimulatedPayment {
+    let userID: Int
+    let amount: Int
+    /// Nil for a caller that gives none.
+    let key: IdempotencyKey?
+    /// How many times the caller will try again.
+    var retries: Int
+    /// Asks only whether Redis is there.
+    var isPing = false
+    /// Comes when all is in order again, and must succeed.
+    var isProbe = false
+
+    /// The next attempt.
+    var again: SimulatedPayment {
+        var payment = self
+        payment.retries -= 1
+        return payment
+    }
+}
+
+extension SimulatedCall {
+    /// What a reply means, as `RedisConnection.enqueue` has it.
+    func outcome(of result: Result<RedisReply, RedisFailure>) -> Outcome {
+        switch result {
+        case .failure(.notExecuted): return .notExecuted
+        case .failure(.mayBeExecuted): return .mayBeExecuted
+        case .success(.status) where record == nil: return .pong
+        case .success(.integer): return .enqueued
+        case .success(.bulk(let found)): return outcome(found: found)
+        case .success: return .mayBeExecuted
+        }
+    }
+
+    private func outcome(found: [UInt8]) -> Outcome {
+        do {
+            switch try record?.outcome(found: found) {
+            case .enqueued: return .enqueued
+            case .replayed(let id): return .replayed(id)
+            case nil: return .mayBeExecuted
+            }
+        } catch QueueError.idempotencyKeyReused {
+            return .keyReused
+        } catch {
+            return .mayBeExecuted
+        }
+    }
+}

@@ -1,0 +1,26 @@
+@testable import CoreAPIServer
+
+/// Which seeds a run of the tests simulates.
+///
+/// `SIMULATION_SEEDS` is how many, `SIMULATION_SEED` one to repeat.
+enum SimulationSeeds {
+    /// As many as a run of every test has time for.
+    private static let countDefault = 2_000
+    /// The parts that run beside each other.
+    static let shards = Array(0..<4)
+
+    private static let count = variable("SIMULATION_SEEDS") ?? countDefault
+    private static let only = variable("SIMULATION_SEED")
+
+    static func seeds(ofShard shard: Int) -> [UInt64] {
+        if let only { return shard == 0 ? [UInt64(only)] : [] }
+        return stride(from: shard, to: count, by: shards.count).map { UInt64($0) }
+    }
+
+    /// The seeds in which a machine that is broken on purpose must be found out.
+    static let forBrokenMachines = (0..<UInt64(countDefault))
+
+    private static func variable(_ name: String) -> Int? {
+        Process.environment(name).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+    }
+}
