@@ -4,9 +4,6 @@ import Testing
 
 /// Thousands of short lives of a connection to Redis, each from a seed: see docs/reliability.md.
 @Suite struct RedisSimulationTests {
-    /// How much of a transcript is shown.
-    private static let linesMax = 80
-
     /// Nil, or the seed, the rule that was broken, and what happened before.
     private func failure(seed: UInt64, breakage: Breakage? = nil) throws -> String? {
         guard let rule = try RedisSimulation(seed: seed, breakage: breakage).run() else {
@@ -15,7 +12,7 @@ import Testing
         // The same once more, this time with words.
         let again = try RedisSimulation(seed: seed, breakage: breakage, isTold: true)
         #expect(again.run() == rule, "a seed says everything")
-        let lines = again.transcript.suffix(RedisSimulationTests.linesMax)
+        let lines = again.transcript.suffix(SimulationSeeds.linesMax)
         return "SIMULATION_SEED=\(seed): \(rule)\n" + lines.joined(separator: "\n")
     }
 

@@ -12,6 +12,9 @@ enum SimulationSeeds {
     private static let count = variable("SIMULATION_SEEDS") ?? countDefault
     private static let only = variable("SIMULATION_SEED")
 
+    /// How much of a transcript is shown: the end, or, of a seed that is repeated, all.
+    static let linesMax = only == nil ? 80 : Int.max
+
     static func seeds(ofShard shard: Int) -> [UInt64] {
         if let only { return shard == 0 ? [UInt64(only)] : [] }
         return stride(from: shard, to: count, by: shards.count).map { UInt64($0) }

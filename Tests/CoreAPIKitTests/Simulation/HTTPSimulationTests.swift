@@ -1,0 +1,37 @@
+import Testing
+
+@testable import CoreAPIServer
+
+/// Thousands of short lives of a caller's connection, each from a seed: see docs/reliability.md.
+@Suite struct HTTPSimulationTests {
+    /// Nil, or the seed, the rule that was broken, and what was sent and done.
+    private func failure(seed: UInt64, breakage: HTTPBreakage? = nil) -> String? {
+        var simulation = HTTPSimulation(seed: seed, breakage: breakage)
+        guard
+            let rule = simulation.run() ?? simulation.unexpected()
+                ?? simulation.differsFromWhole()
+        else { return nil }
+        let sent = simulation.requests.map {
+            "sent: \(String(decoding: $0.bytes, as: UTF8.self).debugDescription)"
+        }
+        return "SIMULATION_SEED=\(seed): \(rule)\n"
+            + (sent + simulation.lines.map(\.debugDescription)).joined(separator: "\n")
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
+    func `each request is answered once, in order, however its bytes arrive`(shard: Int) {
+        for seed in SimulationSeeds.seeds(ofShard: shard) {
+            if let failure = failure(seed: seed) {
+                Issue.record("\(failure)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: HTTPBreakage.allCases)
+    func `a connection that is broken on purpose is found out`(breakage: HTTPBreakage) {
+        for seed in SimulationSeeds.forBrokenMachines
+        where failure(seed: seed, breakage: breakage) != nil { return }
+        Issue.record("\(breakage) has gone unnoticed")
+    }
+}
