@@ -3,6 +3,7 @@
 #   run          install what is missing, start Redis if none answers, build, run the server
 #   connector    run a python-rq worker that prints the transactions it processes
 #   test         install what is missing, then every test
+#   simulate     10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
 #   build        the release binary: .build/release/core-api
 #   test-faults  kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
 #   sanitize     every test under the thread and the address sanitizer
@@ -12,7 +13,7 @@
 #   format       rewrite the Swift sources as .swift-format says
 #   clean        stop the Redis that `make run` started, remove what was built
 
-.PHONY: help run connector test test-faults sanitize build check gates fuzz format clean
+.PHONY: help run connector test simulate test-faults sanitize build check gates fuzz format clean
 .DEFAULT_GOAL := help
 
 SOURCES := Package.swift Sources Tests Fuzz docs/examples
@@ -39,6 +40,13 @@ test-faults: build
 
 sanitize:
 	@scripts/sanitize.sh thread address
+
+# In debug, so that every check of the product counts. 10,000 seeds take about half a minute.
+simulate:
+	@scripts/setup.sh build test
+	swift build --build-tests
+	SIMULATION_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),SIMULATION_SEED=$(SEED)) \
+		swift test --skip-build --filter SimulationTests
 
 build:
 	@scripts/setup.sh build
