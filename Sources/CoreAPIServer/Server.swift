@@ -128,7 +128,7 @@ struct Server {
         }
         guard let address = addresses.first else { throw .host("no address") }
         do {
-            _ = try Socket.listening(on: address, sharesPort: false, backlog: 1)
+            _ = try Socket.bound(to: address, sharesPort: false)
         } catch {
             throw .system(error)
         }

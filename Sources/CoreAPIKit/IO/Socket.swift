@@ -37,18 +37,28 @@ package struct Socket: ~Copyable, Sendable {
     package static func listening(
         on address: SocketAddress, sharesPort: Bool, backlog: Int32
     ) throws(SystemError) -> Socket {
+        let socket = try bound(to: address, sharesPort: sharesPort)
+        // Connections that are accepted inherit the option: answers leave at once.
+        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        let number = socket.descriptor.number
+        _ = try SystemCall.run("listen") { listen(number, backlog) }
+        return socket
+    }
+
+    /// A socket that has the address, and does not listen yet. An error if another socket listens
+    /// there, unless both share the port.
+    package static func bound(
+        to address: SocketAddress, sharesPort: Bool
+    ) throws(SystemError) -> Socket {
         let socket = try Socket(family: address.family)
         try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         if sharesPort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
-        // Connections that are accepted inherit the option: answers leave at once.
-        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         let number = socket.descriptor.number
         _ = try SystemCall.run("bind") {
             unsafe address.withSystemAddress { address, length in
                 unsafe bind(number, address, length)
             }
         }
-        _ = try SystemCall.run("listen") { listen(number, backlog) }
         return socket
     }
 

@@ -38,16 +38,16 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
 
     /// The text's 36 bytes.
     package var utf8: [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
-        for position in 0..<32 {
-            if position == 8 || position == 12 || position == 16 || position == 20 {
-                text.append(UInt8(ascii: "-"))
+        [UInt8](capacity: TransactionID.textLength) { text in
+            for position in 0..<32 {
+                if position == 8 || position == 12 || position == 16 || position == 20 {
+                    text.append(UInt8(ascii: "-"))
+                }
+                let word = position < 16 ? high : low
+                let shift = UInt64(60 - (position & 15) * 4)
+                let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
+                text.append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
             }
-            let word = position < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - position % 16 * 4) & 15)
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
         }
-        return text
     }
 }

@@ -20,20 +20,32 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// `2021-11-04T11:57:11.123456Z`: RFC 3339 in UTC, always with six digits of a second's
     /// fraction. It is the only form that python-rq's workers can read.
     public var timestamp: String {
+        var text: [UInt8] = []
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// How many bytes the timestamp has.
+    static let timestampLength = 27
+
+    /// Appends the timestamp to the buffer.
+    func append(to text: inout [UInt8]) {
         let date = CivilDate(daysSince1970: Int(wholeSeconds / 86_400))
         let second = Int(wholeSeconds % 86_400)
-        let microsecond = Int(nanoseconds % 1_000_000_000 / 1_000)
-        var text = ""
-        text.reserveCapacity(27)
-        for (number, width, separator) in [
-            (date.year, 4, "-"), (date.month, 2, "-"), (date.day, 2, "T"),
-            (second / 3_600, 2, ":"), (second / 60 % 60, 2, ":"), (second % 60, 2, "."),
-            (microsecond, 6, "Z"),
-        ] {
-            text += CivilDate.padded(number, width: width)
-            text += separator
-        }
-        return text
+        text.append(decimal: date.year, width: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(decimal: date.month, width: 2)
+        text.append(UInt8(ascii: "-"))
+        text.append(decimal: date.day, width: 2)
+        text.append(UInt8(ascii: "T"))
+        text.append(decimal: second / 3_600, width: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(decimal: second / 60 % 60, width: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(decimal: second % 60, width: 2)
+        text.append(UInt8(ascii: "."))
+        text.append(decimal: Int(nanoseconds % 1_000_000_000 / 1_000), width: 6)
+        text.append(UInt8(ascii: "Z"))
     }
 }
 
@@ -58,11 +70,5 @@ package struct CivilDate: Equatable {
         day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
         month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    }
-
-    /// The number in decimal, with zeros before it up to the width.
-    package static func padded(_ number: Int, width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

@@ -12,8 +12,12 @@ package struct JSONWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
-    package mutating func integer(_ value: some BinaryInteger) {
-        bytes.append(contentsOf: String(value).utf8)
+    /// - Parameter value: not negative.
+    package mutating func integer(_ value: Int) { bytes.append(decimal: value) }
+
+    /// - Parameter width: how many digits there are at least.
+    package mutating func integer(_ value: Int, width: Int) {
+        bytes.append(decimal: value, width: width)
     }
 
     /// Appends a string in quotation marks, escaped where RFC 8259 §7 asks for it.

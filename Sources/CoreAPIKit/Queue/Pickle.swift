@@ -57,7 +57,10 @@ struct Pickle {
     }
 
     /// The bytes, ended by STOP.
-    func finished() -> [UInt8] { bytes + [0x2E] }
+    consuming func finished() -> [UInt8] {
+        bytes.append(0x2E)
+        return bytes
+    }
 
     private mutating func append(_ value: UInt64, byteCount: Int) {
         for index in 0..<byteCount {

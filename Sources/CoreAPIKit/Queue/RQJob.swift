@@ -50,37 +50,42 @@ struct RQJob {
           'failure_callback_name', '')
         redis.call('SADD', KEYS[4], KEYS[3])
         return 1
-        """)
+        """, keys: 4, arguments: 7)
 
     /// The call of the script.
     func command(_ record: TransactionRecord) -> RedisCommand {
-        var command = RedisCommand(capacity: 1024)
-        command.begin(wordCount: 3 + 4 + 7)
-        command.word("EVALSHA")
-        command.word(RQJob.script.digest)
-        command.word("4")
+        var command = RedisCommand(calling: RQJob.script)
         command.word(record.key)
-        command.word("rq:job:\(transaction.id)")
-        command.word("rq:queue:\(queue)")
+        command.word("rq:job:", record.id)
+        command.word("rq:queue:", Array(queue.utf8))
         command.word("rq:queues")
         command.word(record.text)
-        command.word(String(record.lifetimeSeconds))
-        command.word(transaction.id.utf8)
+        command.word(decimal: record.lifetimeSeconds)
+        command.word(record.id)
         command.word(pickle)
-        command.word(transaction.createdAt.timestamp)
+        command.word(transaction.createdAt)
         command.word(description)
         command.word(queue)
         return command
     }
 
     /// The call as Python would write it, arguments sorted by name.
-    private var description: String {
-        "\(RQJob.function)(amount=\(transaction.amount.minorUnits), "
-            + "currency='\(transaction.currency)', user_id=\(transaction.userID))"
+    private var description: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(128)
+        text.append(text: RQJob.function)
+        text.append(text: "(amount=")
+        text.append(decimal: transaction.amount.minorUnits)
+        text.append(text: ", currency='")
+        text.append(text: transaction.currency.alphabetic)
+        text.append(text: "', user_id=")
+        text.append(decimal: transaction.userID)
+        text.append(UInt8(ascii: ")"))
+        return text
     }
 
-    /// `(function, None, (), {arguments})`, pickled.
-    var pickle: [UInt8] {
+    /// What every job's pickle begins with, up to the first value.
+    private static let pickleStart = {
         var pickle = Pickle()
         pickle.mark()
         pickle.text(RQJob.function)
@@ -89,6 +94,12 @@ struct RQJob {
         pickle.emptyDictionary()
         pickle.mark()
         pickle.text("user_id")
+        return pickle
+    }()
+
+    /// `(function, None, (), {arguments})`, pickled.
+    var pickle: [UInt8] {
+        var pickle = RQJob.pickleStart
         pickle.integer(transaction.userID)
         pickle.text("amount")
         pickle.integer(transaction.amount.minorUnits)

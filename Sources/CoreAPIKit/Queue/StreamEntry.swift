@@ -31,24 +31,20 @@ struct StreamEntry {
           return added
         end
         return 1
-        """)
+        """, keys: 2, arguments: 7)
 
     /// The call of the script.
     func command(key: String, _ record: TransactionRecord) -> RedisCommand {
-        var command = RedisCommand()
-        command.begin(wordCount: 3 + 2 + 7)
-        command.word("EVALSHA")
-        command.word(StreamEntry.script.digest)
-        command.word("2")
+        var command = RedisCommand(calling: StreamEntry.script)
         command.word(record.key)
         command.word(key)
         command.word(record.text)
-        command.word(String(record.lifetimeSeconds))
-        command.word(transaction.id.utf8)
-        command.word(String(transaction.amount.minorUnits))
+        command.word(decimal: record.lifetimeSeconds)
+        command.word(record.id)
+        command.word(decimal: transaction.amount.minorUnits)
         command.word(transaction.currency.alphabetic)
-        command.word(String(transaction.userID))
-        command.word(transaction.createdAt.timestamp)
+        command.word(decimal: transaction.userID)
+        command.word(transaction.createdAt)
         return command
     }
 }

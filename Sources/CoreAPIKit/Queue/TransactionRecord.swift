@@ -11,38 +11,49 @@
 /// connection has written, and what no replica or file has yet. Redis before 6 refuses KEEPTTL,
 /// which does no harm: its barriers wait for all that was written before.
 struct TransactionRecord {
-    let key: String
+    let key: [UInt8]
     let lifetimeSeconds: Int
-    let text: String
-
-    private let id: TransactionID
+    let text: [UInt8]
+    /// The transaction's id, as the text begins with it.
+    let id: [UInt8]
 
     /// How long a transaction without an idempotency key is remembered: longer than any of its
     /// attempts may be under way.
     static let ownLifetimeSeconds = 120
 
-    init(_ transaction: Transaction, _ key: IdempotencyKey?) {
-        id = transaction.id
-        text = "\(id) \(transaction.amount.minorUnits) \(transaction.currency)"
-        if let key {
-            self.key = "core-api:idempotency:\(transaction.userID):\(key)"
+    init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
+        id = transaction.id.utf8
+        var text = id
+        text.append(UInt8(ascii: " "))
+        text.append(decimal: transaction.amount.minorUnits)
+        text.append(UInt8(ascii: " "))
+        text.append(text: transaction.currency.alphabetic)
+        self.text = text
+        var key: [UInt8] = []
+        key.reserveCapacity(64)
+        if let idempotencyKey {
+            key.append(text: "core-api:idempotency:")
+            key.append(decimal: transaction.userID)
+            key.append(UInt8(ascii: ":"))
+            key.append(text: idempotencyKey.description)
             lifetimeSeconds = IdempotencyKey.lifetimeSeconds
         } else {
-            self.key = "core-api:transaction:\(id)"
+            key.append(text: "core-api:transaction:")
+            key += id
             lifetimeSeconds = TransactionRecord.ownLifetimeSeconds
         }
+        self.key = key
     }
 
     /// What it means that this record was there already.
     func outcome(found: [UInt8]) throws(QueueError) -> EnqueueOutcome {
-        let foundText = String(decoding: found, as: UTF8.self)
         // An attempt of ours whose answer was lost.
-        if foundText == text { return .enqueued }
-        let idLength = TransactionID.textLength
-        guard let foundID = TransactionID(String(foundText.prefix(idLength))) else {
+        if found == text { return .enqueued }
+        let foundID = String(decoding: found.prefix(id.count), as: UTF8.self)
+        guard let foundID = TransactionID(foundID) else {
             throw .outcomeUnknown(.protocolViolation)
         }
-        guard foundText.dropFirst(idLength) == text.dropFirst(idLength) else {
+        guard found.dropFirst(id.count) == text.dropFirst(id.count) else {
             throw .idempotencyKeyReused
         }
         return .replayed(foundID)

@@ -25,6 +25,13 @@ package struct RedisCommand: Sendable {
         for script in scripts { add("SCRIPT", "LOAD", script.source) }
     }
 
+    /// The call of a script; its keys and arguments are to follow by `word`.
+    init(calling script: RedisScript) {
+        self.init(capacity: 1024)
+        bytes += script.callStart.bytes
+        replyCount = 1
+    }
+
     /// Begins a command of so many words, its name included; they are to follow by `word`.
     package mutating func begin(wordCount: Int) {
         replyCount += 1
@@ -43,6 +50,28 @@ package struct RedisCommand: Sendable {
         endLine()
     }
 
+    /// A word of two parts.
+    mutating func word(_ prefix: String, _ rest: [UInt8]) {
+        header(UInt8(ascii: "$"), prefix.utf8.count + rest.count)
+        bytes.append(contentsOf: prefix.utf8)
+        bytes += rest
+        endLine()
+    }
+
+    /// - Parameter number: not negative.
+    package mutating func word(decimal number: Int) {
+        var digits: [UInt8] = []
+        digits.append(decimal: number)
+        word(digits)
+    }
+
+    /// A timestamp.
+    mutating func word(_ time: UnixTime) {
+        header(UInt8(ascii: "$"), UnixTime.timestampLength)
+        time.append(to: &bytes)
+        endLine()
+    }
+
     /// Adds a whole command.
     package mutating func add(_ words: String...) {
         begin(wordCount: words.count)
@@ -51,11 +80,7 @@ package struct RedisCommand: Sendable {
 
     private mutating func header(_ kind: UInt8, _ count: Int) {
         bytes.append(kind)
-        if count < 10 {
-            bytes.append(UInt8(ascii: "0") + UInt8(count))
-        } else {
-            bytes.append(contentsOf: String(count).utf8)
-        }
+        bytes.append(decimal: count)
         endLine()
     }
 

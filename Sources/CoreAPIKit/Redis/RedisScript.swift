@@ -6,9 +6,24 @@ package struct RedisScript: Sendable {
     package let source: String
     /// SHA-1 in hexadecimal: how Redis names a script.
     package let digest: String
+    /// What every call of it begins with: EVALSHA, the digest, the number of keys.
+    let callStart: RedisCommand
 
-    package init(_ source: String) {
+    /// - Parameters:
+    ///   - keys: how many KEYS it has.
+    ///   - arguments: how many ARGV.
+    package init(_ source: String, keys: Int, arguments: Int) {
         self.source = source
+        digest = RedisScript.digest(of: source)
+        var start = RedisCommand(capacity: 128)
+        start.begin(wordCount: 3 + keys + arguments)
+        start.word("EVALSHA")
+        start.word(digest)
+        start.word(decimal: keys)
+        callStart = start
+    }
+
+    private static func digest(of source: String) -> String {
         var bytes = [UInt8](repeating: 0, count: 20)
         let text = Array(source.utf8)
         unsafe bytes.withUnsafeMutableBufferPointer { bytes in
@@ -18,6 +33,6 @@ package struct RedisScript: Sendable {
         }
         let digits = Array("0123456789abcdef".utf8)
         let hexadecimal = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        digest = String(decoding: hexadecimal, as: UTF8.self)
+        return String(decoding: hexadecimal, as: UTF8.self)
     }
 }

@@ -28,7 +28,7 @@ public struct TokenIssuer: Sendable {
         payload.raw(",\"enabled\":")
         payload.raw(isEnabled ? "true" : "false")
         payload.raw(",\"exp\":")
-        payload.integer(expiresAt.wholeSeconds)
+        payload.integer(Int(expiresAt.wholeSeconds))
         payload.raw("}")
         let header = Array("{\"typ\":\"JWT\",\"alg\":\"HS256\"}".utf8)
         return sign(header: header, payload: payload.bytes)

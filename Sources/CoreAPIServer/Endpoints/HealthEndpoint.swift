@@ -44,8 +44,9 @@ struct HealthEndpoint {
         switch check.result {
         case .success(let microseconds):
             json.raw(",\"observedValue\":")
-            json.raw("\(microseconds / 1000).")
-            json.raw(CivilDate.padded(microseconds % 1000, width: 3))
+            json.integer(microseconds / 1000)
+            json.raw(".")
+            json.integer(microseconds % 1000, width: 3)
             json.raw(",\"observedUnit\":\"ms\",\"status\":\"pass\"")
         case .failure(let failure):
             json.raw(",\"status\":\"fail\",\"output\":")

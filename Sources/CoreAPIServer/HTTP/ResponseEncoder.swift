@@ -6,7 +6,7 @@ struct ResponseEncoder {
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
     private var dateSecond: Int64 = -1
-    private var date = ""
+    private var date: [UInt8] = []
 
     /// How the connection goes on, for the `Connection` field (RFC 9112 §9.6).
     enum Persistence {
@@ -35,7 +35,7 @@ struct ResponseEncoder {
         output.add(" ")
         output.add(response.status.reason)
         output.add("\r\nDate: ")
-        output.add(date)
+        output += date
         addFields(of: response, to: &output)
         switch persistence {
         case .implied: break
@@ -58,7 +58,7 @@ struct ResponseEncoder {
         }
         if let id = response.transactionID {
             output.add("\r\nTransaction-Id: ")
-            output.add(id.description)
+            output += id.utf8
         }
         if response.isReplayed { output.add("\r\nIdempotent-Replayed: true") }
         if let allow = response.allow {
@@ -77,8 +77,8 @@ struct ResponseEncoder {
 }
 
 extension [UInt8] {
-    fileprivate mutating func add(_ text: String) { append(contentsOf: text.utf8) }
-    fileprivate mutating func add(_ number: Int) { append(contentsOf: String(number).utf8) }
+    fileprivate mutating func add(_ text: String) { append(text: text) }
+    fileprivate mutating func add(_ number: Int) { append(decimal: number) }
 }
 
 /// The date format of HTTP (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -88,14 +88,25 @@ enum HTTPDate {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    static func text(_ time: UnixTime) -> String {
+    static func text(_ time: UnixTime) -> [UInt8] {
         let days = Int(time.wholeSeconds / 86_400)
         let second = Int(time.wholeSeconds % 86_400)
         let date = CivilDate(daysSince1970: days)
-        let day = CivilDate.padded(date.day, width: 2)
-        let clock = [second / 3_600, second / 60 % 60, second % 60]
-            .map { CivilDate.padded($0, width: 2) }.joined(separator: ":")
-        return "\(HTTPDate.days[days % 7]), \(day) \(months[date.month - 1]) "
-            + "\(CivilDate.padded(date.year, width: 4)) \(clock) GMT"
+        var text: [UInt8] = []
+        text.add(HTTPDate.days[days % 7])
+        text.add(", ")
+        text.append(decimal: date.day, width: 2)
+        text.add(" ")
+        text.add(months[date.month - 1])
+        text.add(" ")
+        text.append(decimal: date.year, width: 4)
+        text.add(" ")
+        text.append(decimal: second / 3_600, width: 2)
+        text.add(":")
+        text.append(decimal: second / 60 % 60, width: 2)
+        text.add(":")
+        text.append(decimal: second % 60, width: 2)
+        text.add(" GMT")
+        return text
     }
 }

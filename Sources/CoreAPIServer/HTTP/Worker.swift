@@ -101,7 +101,8 @@ final class Worker: @unchecked Sendable {
     }
 
     /// The answer to a request. What is needed of its bytes is taken before the first wait.
-    func response(
+    // Not inlined: see `ConnectionStateMachine.next`.
+    @inline(never) func response(
         to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
     ) async -> Response {
         let route = Route(head, input.span)

@@ -38,7 +38,7 @@ import Testing
     @Test func `scripts are loaded at each login`() throws {
         var machine = Machine(
             url: try RedisURL("redis://h"), limits: RedisLimits(),
-            scripts: [RedisScript("return 1")], now: start)
+            scripts: [RedisScript("return 1", keys: 0, arguments: 0)], now: start)
         for _ in 1...2 {
             machine.connectStarted(now: start)
             #expect(

@@ -159,7 +159,7 @@ extension RedisSimulation {
     /// What is enqueued is what somebody submitted.
     private func checkContents() {
         var texts: [String: String] = [:]
-        for call in calls { texts[call.id] = call.record?.text }
+        for call in calls { texts[call.id] = call.recordText }
         for write in redis.log {
             if let id = write.id, texts[id] != write.record { violate("\(id) was changed") }
         }

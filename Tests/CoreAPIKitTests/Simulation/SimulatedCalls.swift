@@ -20,7 +20,8 @@ struct SimulatedCall {
     var outcome: Outcome?
 
     var id: String { transaction.map { "\($0.id)" } ?? "PING" }
-    var recordKey: String { record?.key ?? "" }
+    var recordKey: String { String(decoding: record?.key ?? [], as: UTF8.self) }
+    var recordText: String { String(decoding: record?.text ?? [], as: UTF8.self) }
     /// Whether a retry is known for what it is.
     var hasKey: Bool { recordKey.hasPrefix("core-api:idempotency:") }
 }
