@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The gates that do not depend on the speed of the machine: instructions and allocations.
+
+The release binary answers N requests over one connection, one after another, with QUEUE=memory and
+THREADS=1. What 2,000 requests cost more than 1,000 is what 1,000 cost, without the start-up.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+
+import harness
+
+REQUESTS = harness.TOKEN_COUNT
+THRESHOLDS = harness.HERE / "thresholds.json"
+# valgrind is some fifty times slower than the machine.
+SECONDS_MAX = 120
+
+# Hash seeds are random otherwise. libcrypto chooses its SHA-256 by the CPU: it is told of none of
+# the extensions, so that the figure is the same on every machine.
+FIXED = {
+    "THREADS": "1", "HTTP_HOST": harness.LOOPBACK, "LOG_FORMAT": "json",
+    "SWIFT_DETERMINISTIC_HASHING": "1", "OPENSSL_ia32cap": "0:0",
+}
+
+
+def serve(
+    wrapper: list, count: int, name: str, queue: str, redis_url: str, **more: str
+) -> None:
+    """Runs the server under the wrapper, from its start over `count` requests to its end."""
+    port = harness.free_port()
+    log = harness.OUTPUT / f"{name}.log"
+    env = harness.environment(
+        **FIXED, HTTP_PORT=str(port), QUEUE=queue, REDIS_URL=redis_url, **more)
+    requests = [harness.request(token, port) for token in harness.tokens()]
+    with harness.running([*wrapper, harness.CORE_API], log, env) as process:
+        def listens():
+            harness.assert_runs(process, log)
+            return '"listening"' in log.read_text(errors="replace")
+
+        harness.wait_until(listens, "the server listens", SECONDS_MAX)
+        with socket.create_connection((harness.LOOPBACK, port), SECONDS_MAX) as connection:
+            for index in range(count):
+                connection.sendall(requests[index % len(requests)])
+                answer = harness.read_answer(connection)
+                if not answer.startswith(b"HTTP/1.1 200 "):
+                    raise RuntimeError(f"void, request {index} was answered: {answer!r}")
+    if process.returncode != 0:
+        raise RuntimeError(f"the server ended with {process.returncode}: see {log}")
+
+
+def callgrind(count: int, queue: str, redis_url: str) -> pathlib.Path:
+    out = harness.OUTPUT / f"callgrind.{count}"
+    wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+    serve(wrapper, count, f"callgrind-{count}", queue, redis_url)
+    return out
+
+
+def instructions(count: int, queue: str, redis_url: str) -> int:
+    text = callgrind(count, queue, redis_url).read_text(errors="replace")
+    return int(re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE).group(1))
+
+
+def allocations(count: int, queue: str, redis_url: str) -> int:
+    shim = harness.OUTPUT / "count-allocations.so"
+    subprocess.run(
+        ["gcc", "-O2", "-Wall", "-shared", "-fPIC", "-o", shim,
+         harness.HERE / "count-allocations.c"], check=True)
+    out = harness.OUTPUT / f"allocations.{count}"
+    serve(
+        [], count, f"allocations-{count}", queue, redis_url,
+        LD_PRELOAD=str(shim), ALLOCATIONS_FILE=str(out))
+    return int(out.read_text())
+
+
+def per_transaction(measure, queue: str, redis_url: str) -> float:
+    """The measure's difference of twice as many requests, for one of them."""
+    first, second = (measure(count, queue, redis_url) for count in (REQUESTS, 2 * REQUESTS))
+    return (second - first) / REQUESTS
+
+
+def redis_for(queue: str, stack: contextlib.ExitStack) -> str:
+    """The URL of a Redis of our own, which ends with the stack; a queue in memory needs none."""
+    if queue == "memory":
+        return "redis://127.0.0.1:1/0"
+    port, _ = stack.enter_context(harness.redis_server(harness.OUTPUT / "gates-redis"))
+    return f"redis://{harness.LOOPBACK}:{port}/0"
+
+
+def main() -> int:
+    harness.OUTPUT.mkdir(parents=True, exist_ok=True)
+    for queue in ("memory", "stream:transactions", "rq:default"):
+        with contextlib.ExitStack() as stack:
+            redis_url = redis_for(queue, stack)
+            for measure in (allocations, instructions):
+                print(queue, measure.__name__, per_transaction(measure, queue, redis_url))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""What the bench and the gates share: tokens, requests, and processes with an end."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+HERE = ROOT / "Benchmarks"
+OUTPUT = ROOT / ".run" / "bench"
+CORE_API = ROOT / ".build" / "release" / "core-api"
+
+SECRET = "a secret for measurements, longer than 32 bytes"
+TOKEN_COUNT = 1_000
+# 2100-01-01: no run is that long, and the same tokens each time make instructions comparable.
+EXPIRY = 4_102_444_800
+LOOPBACK = "127.0.0.1"
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def token(user_id: int) -> str:
+    """A token as the Auth API gives them, for one of the users."""
+    claims = {"exp": EXPIRY, "user_id": user_id, "username": f"user-{user_id}", "enabled": True}
+    parts = [{"alg": "HS256", "typ": "JWT"}, claims]
+    text = ".".join(encoded(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+    return text + "." + encoded(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256))
+
+
+def tokens() -> list:
+    return [token(user_id) for user_id in range(1, TOKEN_COUNT + 1)]
+
+
+def body(token_text: str) -> str:
+    return f'{{"amount":100,"currency":"USD","token":"{token_text}"}}'
+
+
+def request(token_text: str, port: int) -> bytes:
+    """The request as wrk sends it, so that gates and bench measure the same bytes."""
+    content = body(token_text)
+    return (
+        f"POST /transaction HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}"
+    ).encode()
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """One answer with a Content-Length, whole; empty if the peer closes."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = connection.recv(65_536)
+        if not piece:
+            return b""
+        answer += piece
+    head, rest = answer.split(b"\r\n\r\n", 1)
+    lengths = [
+        int(line.split(b":", 1)[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    ]
+    while len(rest) < lengths[0]:
+        piece = connection.recv(65_536)
+        if not piece:
+            return b""
+        rest += piece
+    return head + b"\r\n\r\n" + rest
+
+
+def post(port: int, token_text: str, timeout: float = 5) -> bytes:
+    """One transaction over a connection of its own; the answer."""
+    with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
+        connection.sendall(request(token_text, port))
+        return read_answer(connection)
+
+
+def free_port() -> int:
+    """A port below those that the kernel gives to others unasked: nobody takes it meanwhile, and
+    no connection to it can be with itself.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind((LOOPBACK, port))
+            return port
+
+
+def environment(**more: str) -> dict:
+    """Only what a server needs: nothing of the caller's that might change what is measured."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "JWT_SECRET": SECRET, **more}
+
+
+def wait_until(condition, what: str, seconds: float = 20, pause: float = 0.02):
+    """The condition's first value that is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if value := condition():
+                return value
+        time.sleep(pause)
+    raise TimeoutError(f"not within {seconds} s: {what}")
+
+
+@contextlib.contextmanager
+def running(command: list, log: pathlib.Path, env: dict, stop: int = signal.SIGTERM):
+    """A process that is ended with the block: asked first, then killed; by its id, never by name.
+
+    It leads a group of its own, so that the workers it forks end with it.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, env=env, start_new_session=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def assert_runs(process: subprocess.Popen, log: pathlib.Path) -> None:
+    if process.poll() is not None:
+        said = log.read_text(errors="replace")[-2_000:]
+        raise RuntimeError(f"{process.args[0]} ended with {process.returncode}:\n{said}")
+
+
+@contextlib.contextmanager
+def redis_server(directory: pathlib.Path):
+    """A Redis of our own that keeps nothing on disk: its port and its process.
+
+    Saving would cost it CPU at moments of its choice.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    log = directory / "redis.log"
+    command = [
+        "redis-server", "--bind", LOOPBACK, "--port", port, "--dir", directory, "--save", "",
+        "--appendonly", "no", "--daemonize", "no"]
+    with running(command, log, environment()) as process:
+        def answers():
+            assert_runs(process, log)
+            return redis_command(port, "PING") == "PONG"
+
+        wait_until(answers, "redis-server answers")
+        yield port, process
+
+
+def redis_command(port: int, *words: str):
+    """One command over a connection of its own; a text or a number, for replies of one line."""
+    parts = [word.encode() for word in words]
+    message = b"*%d\r\n" % len(parts)
+    message += b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+    with socket.create_connection((LOOPBACK, port), timeout=30) as connection:
+        connection.sendall(message)
+        with connection.makefile("rb") as reply:
+            line = reply.readline().rstrip().decode()
+    if line.startswith("-"):
+        raise RuntimeError(f"Redis: {words[0]}: {line}")
+    return int(line[1:]) if line.startswith(":") else line[1:]
