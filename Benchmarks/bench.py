@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Measures Core API against others that do the same, or less: docs/performance.md says how.
+
+The servers take turns, in rounds, so that what changes on the machine meanwhile meets all of them;
+the figures are medians of the rounds. A run that is void is said to be so, and not counted.
+"""
+
+import argparse
+import json
+import pathlib
+import platform
+import statistics
+import sys
+import time
+
+import harness
+import measure
+import plot
+import servers
+
+LATENCY_KEYS = ("c-xadd", "c-stream", "core-api-stream", "core-api-rq")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=10, help="of load in each run (10)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each server (5)")
+    parser.add_argument(
+        "--only", default="", metavar="KEY,…",
+        help="these alone: " + ", ".join(server.key for server in servers.ALL))
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 2 s: to see that it works")
+    parser.add_argument(
+        "--latency", type=int, nargs="?", const=2_000, metavar="RATE",
+        help="latencies at so many transactions a second instead, in an open loop (2000)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the CPU figures as SVG")
+    given = parser.parse_args()
+    if given.quick:
+        given.seconds, given.rounds = 2, 1
+    if not 1 <= given.seconds <= 120 or not 1 <= given.rounds <= 100:
+        parser.error("seconds are 1 to 120, rounds 1 to 100")
+    return given
+
+
+def chosen(given: argparse.Namespace) -> list:
+    keys = [key for key in given.only.split(",") if key]
+    if not keys and given.latency:
+        keys = LATENCY_KEYS
+    known = {server.key for server in servers.ALL}
+    if unknown := set(keys) - known:
+        sys.exit(f"bench: no such server: {', '.join(sorted(unknown))}")
+    result = []
+    for server in servers.ALL:
+        if keys and server.key not in keys:
+            continue
+        if reason := server.missing():
+            print(f"bench: {server.label} is left out: {reason}")
+        else:
+            result.append(server)
+    return result
+
+
+def rounds(given: argparse.Namespace, contestants: list) -> tuple:
+    """The figures of each run by server, and what is to be said of those that are void."""
+    runs: dict = {server.key: [] for server in contestants}
+    voids: list = []
+    cores = measure.Cores.split()
+    token = harness.token(1)
+    with harness.redis_server(harness.OUTPUT / "redis", cores.others) as redis:
+        for number in range(1, given.rounds + 1):
+            for server in contestants:
+                print(f"bench: round {number} of {given.rounds}: {server.label}", file=sys.stderr)
+                try:
+                    if given.latency:
+                        run = measure.open_loop(server, redis, given.seconds, token, given.latency)
+                    else:
+                        run = measure.closed_loop(server, redis, given.seconds, token)
+                    runs[server.key].append(run)
+                except measure.Void as void:
+                    voids.append(f"VOID: round {number}, {server.label}: {void}")
+                    print(f"bench: {voids[-1]}", file=sys.stderr)
+    return runs, voids
+
+
+def medians(runs: list) -> dict:
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def table(header: tuple, rows: list) -> str:
+    widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
+    lines = []
+    for row in [header, *rows]:
+        first = row[0].ljust(widths[0])
+        lines.append("  ".join([first] + [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]))
+    return "\n".join(lines)
+
+
+def closed_loop_table(figures: dict, labels: dict) -> str:
+    header = (
+        "server", "CPU µs", "ratio", "program", "kernel", "Redis µs", "per s", "busy", "p50 ms",
+        "p99 ms", "peak MB", "start ms")
+    reference = figures.get(servers.REFERENCE, {}).get("cpu_us")
+    rows = []
+    for key, row in figures.items():
+        rows.append((
+            labels[key], f"{row['cpu_us']:.1f}",
+            f"{row['cpu_us'] / reference:.2f}" if reference else "-", f"{row['user_us']:.1f}",
+            f"{row['system_us']:.1f}", f"{row['redis_us']:.1f}", f"{row['per_second']:,.0f}",
+            f"{row['busy']:.0%}", f"{row['p50_us'] / 1e3:.2f}", f"{row['p99_us'] / 1e3:.2f}",
+            f"{row['peak_kb'] / 1024:.1f}", f"{row['first_ms']:.1f}"))
+    return table(header, rows)
+
+
+def latency_table(figures: dict, labels: dict) -> str:
+    header = ("server", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "generator late, p99 ms")
+    names = ("p50_us", "p99_us", "p999_us", "max_us", "late_p99_us")
+    return table(header, [
+        (labels[key], *(f"{row[name] / 1e3:.3f}" for name in names))
+        for key, row in figures.items()])
+
+
+def machine() -> dict:
+    models = [
+        line.partition(":")[2].strip()
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")]
+    cores = measure.Cores.split()
+    return {
+        "cpu": models[0] if models else platform.machine(), "cores": len(models),
+        "kernel": platform.release(), "server_cores": cores.server, "other_cores": cores.others,
+    }
+
+
+def report(given: argparse.Namespace, contestants: list, runs: dict, voids: list) -> int:
+    labels = {server.key: server.label for server in contestants}
+    figures = {key: medians(of) for key, of in runs.items() if of}
+    print((latency_table if given.latency else closed_loop_table)(figures, labels))
+    print("\n".join(voids), end="\n" if voids else "")
+    kind = f"open loop, {given.latency} a second" if given.latency else "64 connections"
+    about = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": kind,
+        "seconds": given.seconds, "rounds": given.rounds, "machine": machine(),
+        "medians": figures, "runs": runs, "void": voids,
+    }
+    path = harness.OUTPUT / ("latency.json" if given.latency else "figures.json")
+    path.write_text(json.dumps(about, indent=2) + "\n")
+    print(f"bench: medians of {given.rounds} rounds of {given.seconds} s; all figures: {path}")
+    if given.plot and not given.latency:
+        subtitle = f"{about['machine']['cpu']}, one core, {kind}, {given.rounds} rounds"
+        rows = [
+            (labels[key], row["user_us"], row["system_us"], key.startswith("core-api"))
+            for key, row in figures.items()]
+        pathlib.Path(given.plot).write_text(plot.svg(rows, subtitle), encoding="utf-8")
+    return 1 if voids else 0
+
+
+def main() -> int:
+    given = arguments()
+    contestants = chosen(given)
+    if not harness.CORE_API.exists():
+        sys.exit("bench: .build/release/core-api is not there: run `make build`")
+    servers.build(contestants)
+    measure.TOKENS_FILE.write_text("\n".join(harness.tokens()) + "\n")
+    runs, voids = rounds(given, contestants)
+    return report(given, contestants, runs, voids)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""One run of one server: started, warmed up, loaded, ended; and what the kernel says of it."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import harness
+
+CONNECTIONS = 64
+TOKENS_FILE = harness.OUTPUT / "tokens"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Void(Exception):
+    """A run that says nothing: not every reply was a 200, or the queue has not got them all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cores:
+    """Which cores the server has, and which the load generator and Redis share."""
+
+    server: tuple
+    others: tuple
+
+    @staticmethod
+    def split(server_threads: int = 1) -> "Cores":
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) <= server_threads:
+            return Cores(tuple(cores), tuple(cores))
+        return Cores(tuple(cores[:server_threads]), tuple(cores[server_threads:]))
+
+
+def family(pid: int) -> list:
+    """The process and all that descend from it."""
+    members = [pid]
+    for member in members:
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{member}/task").iterdir():
+                members += map(int, (task / "children").read_text().split())
+    return members
+
+
+def cpu_seconds(pid: int) -> tuple:
+    """User and system time of the process and its descendants, with all their threads."""
+    user = system = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            fields = pathlib.Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            user += int(fields[11])
+            system += int(fields[12])
+    return user / TICKS, system / TICKS
+
+
+def peak_kilobytes(pid: int) -> int:
+    total = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            for line in pathlib.Path(f"/proc/{member}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    total += int(line.split()[1])
+    return total
+
+
+def queue_length(server, redis_port: int) -> int:
+    """The length once it no longer grows: what was under way at the end is in it."""
+    if not server.length_command:
+        return 0
+    length = -1
+    while (latest := harness.redis_command(redis_port, *server.length_command)) != length:
+        length = latest
+        time.sleep(0.05)
+    return length
+
+
+def first_answer(process, log, port: int, token: str) -> None:
+    """Waits for the first 200, without a pause that would be seen in the time until then."""
+    def answered():
+        harness.assert_runs(process, log)
+        return harness.post(port, token).startswith(b"HTTP/1.1 200 ")
+
+    harness.wait_until(answered, "the first 200", pause=0.000_2)
+
+
+@contextlib.contextmanager
+def started(server, redis_port: int, cores: Cores, token: str):
+    """The server, running: its port, its process, and the milliseconds from exec to first 200."""
+    harness.redis_command(redis_port, "FLUSHALL")
+    port = harness.free_port()
+    log = harness.OUTPUT / f"{server.key}.log"
+    env = harness.environment(**server.environment(port, redis_port))
+    command = server.command(port, redis_port)
+    begin = time.monotonic()
+    with harness.running(command, log, env, cores.server) as process:
+        first_answer(process, log, port, token)
+        yield port, process, (time.monotonic() - begin) * 1_000
+
+
+def load(command: list, seconds: int, cores: Cores) -> str:
+    """Runs a load generator to its end; what it printed."""
+    env = {**os.environ, "TOKENS": str(TOKENS_FILE)}
+    with harness.on_cores(cores.others):
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=seconds + 60)
+    if done.returncode != 0:
+        raise Void(f"{command[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def wrk(port: int, seconds: int, cores: Cores) -> dict:
+    output = load([
+        "wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s",
+        "--timeout", "10s", "--script", str(harness.HERE / "transactions.lua"),
+        f"http://{harness.LOOPBACK}:{port}"], seconds, cores)
+    for line in output.splitlines():
+        if line.startswith("FIGURES "):
+            return json.loads(line.removeprefix("FIGURES "))
+    raise RuntimeError(f"wrk said: {output}")
+
+
+def check(server, accepted: int, grown: int, refused: int, socket_errors: int) -> None:
+    if refused or socket_errors:
+        raise Void(f"{refused} replies other than 200, {socket_errors} socket errors")
+    if not accepted:
+        raise Void("no transaction was answered")
+    # What was under way when the load ended is in the queue, and in no one's count of replies.
+    if server.length_command and not accepted <= grown <= accepted + CONNECTIONS:
+        raise Void(f"{accepted} replies were 200, but the queue has grown by {grown}")
+
+
+def closed_loop(server, redis, seconds: int, token: str) -> dict:
+    """As many transactions as the server takes, from 64 connections."""
+    redis_port, redis_process = redis
+    cores = Cores.split(2 if server.key.endswith("2-loops") else 1)
+    with started(server, redis_port, cores, token) as (port, process, first_ms):
+        wrk(port, 1, cores)
+        before = queue_length(server, redis_port)
+        cpu_before, redis_before = cpu_seconds(process.pid), cpu_seconds(redis_process.pid)
+        figures = wrk(port, seconds, cores)
+        grown = queue_length(server, redis_port) - before
+        cpu, redis_cpu = cpu_seconds(process.pid), cpu_seconds(redis_process.pid)
+        peak = peak_kilobytes(process.pid)
+    requests = figures["requests"]
+    check(server, requests, grown, figures["refused"], figures["socket_errors"])
+
+    def each(after: float, before: float) -> float:
+        return (after - before) * 1e6 / requests
+
+    user, system = each(cpu[0], cpu_before[0]), each(cpu[1], cpu_before[1])
+    elapsed = figures["microseconds"] / 1e6
+    return {
+        "per_second": requests / elapsed, "p50_us": figures["p50"], "p99_us": figures["p99"],
+        "cpu_us": user + system, "user_us": user, "system_us": system,
+        "redis_us": each(sum(redis_cpu), sum(redis_before)) if server.length_command else 0,
+        "busy": (user + system) * requests / 1e6 / elapsed,
+        "peak_kb": peak, "first_ms": first_ms,
+    }
+
+
+def open_loop(server, redis, seconds: int, token: str, rate: int) -> dict:
+    """A fixed number of transactions each second, whatever the server does."""
+    redis_port, _ = redis
+    cores = Cores.split()
+    with started(server, redis_port, cores, token) as (port, _, _):
+        def run(seconds: int) -> dict:
+            command = [harness.OUTPUT / "open-loop", port, rate, seconds, CONNECTIONS, TOKENS_FILE]
+            return json.loads(load([str(word) for word in command], seconds, cores))
+
+        # The first second is not measured: a server's caches and buffers are as after a while.
+        run(1)
+        before = queue_length(server, redis_port)
+        figures = run(seconds)
+        grown = queue_length(server, redis_port) - before
+    check(server, figures["answered"], grown, figures["refused"], 0)
+    if figures["answered"] != figures["due"]:
+        raise Void(f"{figures['answered']} of {figures['due']} were answered")
+    return {f"{name}_us": figures[name] for name in ("p50", "p99", "p999", "max", "late_p99")}

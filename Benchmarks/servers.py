@@ -1,0 +1,128 @@
+"""The servers that the bench compares, and how each is built and started.
+
+All run on one thread: constant.c and hand-written.c have but one, Core API has THREADS=1, gunicorn
+one worker, Go GOMAXPROCS=1.
+"""
+
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess
+
+import harness
+
+STREAM = "transactions"
+RQ_NAME = "default"
+PYTHON = harness.ROOT / ".run" / "bench-python" / "bin" / "python"
+KIT_QUEUES = harness.ROOT / "Sources" / "CoreAPIKit" / "Queue"
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    key: str
+    label: str
+    # Of the queue's length in Redis; empty if there is no queue to be seen.
+    length_command: tuple
+    # Gets the server's port and that of Redis.
+    command: object
+    environment: object = lambda port, redis_port: {}
+    # A reason to leave it out; None if it can run.
+    missing: object = lambda: None
+
+
+def swift_script(file_name: str) -> str:
+    """The Lua script in one of Core API's sources, so that both send the very same."""
+    source = (KIT_QUEUES / file_name).read_text(encoding="utf-8")
+    indent, text = re.search(
+        r'RedisScript\(\n( +)"""\n(.*?)\n +"""', source, re.DOTALL).groups()
+    lines = [line.removeprefix(indent) for line in text.splitlines()]
+    timeout = re.search(r"timeoutSeconds = (\d+)", source)
+    script = "\n".join(lines)
+    return script.replace("\\(timeoutSeconds)", timeout.group(1)) if timeout else script
+
+
+def write_scripts() -> None:
+    (harness.OUTPUT / "stream.lua").write_text(swift_script("StreamEntry.swift"))
+    (harness.OUTPUT / "rq.lua").write_text(swift_script("RQJob.swift"))
+
+
+def compile_c(name: str, *libraries: str) -> None:
+    subprocess.run(
+        ["gcc", "-O2", "-Wall", "-Wextra", "-o", harness.OUTPUT / name,
+         harness.HERE / f"{name}.c", *libraries], check=True)
+
+
+def hand_written(mode: str, name: str, label: str, length_command: tuple) -> Server:
+    def command(port: int, redis_port: int) -> list:
+        program, script = harness.OUTPUT / "hand-written", harness.OUTPUT / f"{mode}.lua"
+        return [program, port, redis_port, mode, name, script]
+
+    return Server(f"c-{mode}", label, length_command, command)
+
+
+def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> Server:
+    def environment(port: int, redis_port: int) -> dict:
+        return {
+            "HTTP_HOST": harness.LOOPBACK, "HTTP_PORT": str(port), "QUEUE": queue,
+            "REDIS_URL": f"redis://{harness.LOOPBACK}:{redis_port}/0", "THREADS": str(threads),
+        }
+
+    loops = "" if threads == 1 else f", {threads} loops"
+    return Server(
+        key, f"Core API, {queue.partition(':')[0]}{loops}", length_command,
+        lambda port, redis_port: [harness.CORE_API], environment)
+
+
+def python_service() -> Server:
+    def command(port: int, redis_port: int) -> list:
+        return [
+            PYTHON, "-m", "gunicorn", "--chdir", harness.HERE / "python-service",
+            "--bind", f"{harness.LOOPBACK}:{port}", "--workers", "1", "app:app"]
+
+    return Server(
+        "python", "Python: Flask, rq, gunicorn", ("LLEN", f"rq:queue:{RQ_NAME}"), command,
+        lambda port, redis_port: {"REDIS_URL": f"redis://{harness.LOOPBACK}:{redis_port}/0"},
+        lambda: None if PYTHON.exists() else "not installed: scripts/setup.sh bench")
+
+
+def go_service() -> Server:
+    return Server(
+        "go", "Go: net/http, XADD", ("XLEN", STREAM),
+        lambda port, redis_port: [harness.OUTPUT / "go-service", port, redis_port, STREAM],
+        lambda port, redis_port: {"GOMAXPROCS": "1"},
+        lambda: None if shutil.which("go") else "Go is not installed")
+
+
+def build(servers: list) -> None:
+    """Compiles what is to be compiled, into .run/bench/."""
+    harness.OUTPUT.mkdir(parents=True, exist_ok=True)
+    write_scripts()
+    compile_c("constant")
+    compile_c("hand-written", "-lhiredis", "-lcrypto")
+    compile_c("open-loop")
+    if any(server.key == "go" for server in servers):
+        subprocess.run(
+            ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
+            cwd=harness.HERE / "go-service", check=True)
+
+
+XLEN = ("XLEN", STREAM)
+LLEN = ("LLEN", f"rq:queue:{RQ_NAME}")
+# The one whose CPU is 1.00 in the table: the whole job, by the cheapest command.
+REFERENCE = "c-xadd"
+
+ALL = [
+    Server(
+        "constant", "C, constant answer", (),
+        lambda port, redis_port: [harness.OUTPUT / "constant", port]),
+    hand_written("xadd", STREAM, "C by hand, plain XADD", XLEN),
+    hand_written("stream", STREAM, "C by hand, stream script", XLEN),
+    hand_written("rq", RQ_NAME, "C by hand, rq script", LLEN),
+    core_api("core-api-stream", f"stream:{STREAM}", XLEN),
+    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN),
+    core_api("core-api-memory", "memory", ()),
+    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, threads=2),
+    go_service(),
+    python_service(),
+]
