@@ -1,19 +1,23 @@
 # Core API: what can be made here. `make help` prints this list.
 #
-#   run          install what is missing, start Redis if none answers, build, run the server
-#   connector    run a python-rq worker that prints the transactions it processes
-#   test         install what is missing, then every test
-#   simulate     10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
-#   build        the release binary: .build/release/core-api
-#   test-faults  kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
-#   sanitize     every test under the thread and the address sanitizer
-#   check        every gate (format, style, figures, binary), then every test
-#   gates        the gates alone
-#   fuzz         fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
-#   format       rewrite the Swift sources as .swift-format says
-#   clean        stop the Redis that `make run` started, remove what was built
+#   run             install what is missing, start Redis if none answers, build, run the server
+#   connector       run a python-rq worker that prints the transactions it processes
+#   build           the release binary: .build/release/core-api
+#   test            install what is missing, then every test
+#   check           every gate, then every test
+#   gates           the gates alone: format, style, figures, the binary
+#   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
+#   test-faults     kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
+#   fuzz            fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
+#   sanitize        every test under the thread and the address sanitizer
+#   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
+#   bench-gates     instructions and allocations for one transaction against their thresholds
+#   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
+#   format          rewrite the Swift sources as .swift-format says
+#   clean           stop the Redis that `make run` started, remove what was built
 
-.PHONY: help run connector test simulate test-faults sanitize build check gates fuzz format clean
+.PHONY: help run connector build test check gates simulate test-faults fuzz sanitize bench \
+	bench-gates bench-hotspots format clean
 .DEFAULT_GOAL := help
 
 SOURCES := Package.swift Sources Tests Fuzz docs/examples
@@ -63,6 +67,18 @@ gates: build
 
 fuzz:
 	@scripts/fuzz.sh
+
+bench: build
+	@scripts/setup.sh bench
+	python3 Benchmarks/bench.py $(BENCH)
+
+bench-gates: build
+	@scripts/setup.sh bench-gates
+	python3 Benchmarks/gates.py
+
+bench-hotspots: build
+	@scripts/setup.sh bench-gates
+	python3 Benchmarks/hotspots.py $(HOTSPOTS)
 
 format:
 	swift format --in-place --recursive --parallel $(SOURCES)

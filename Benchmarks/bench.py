@@ -33,6 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--latency", type=int, nargs="?", const=2_000, metavar="RATE",
         help="latencies at so many transactions a second instead, in an open loop (2000)")
+    parser.add_argument(
+        "--cores", choices=("split", "one", "free"), default="split",
+        help="the server has a core of its own (split), all share one, or the kernel decides")
     parser.add_argument("--plot", metavar="FILE", help="draw the CPU figures as SVG")
     given = parser.parse_args()
     if given.quick:
@@ -64,7 +67,7 @@ def rounds(given: argparse.Namespace, contestants: list) -> tuple:
     """The figures of each run by server, and what is to be said of those that are void."""
     runs: dict = {server.key: [] for server in contestants}
     voids: list = []
-    cores = measure.Cores.split()
+    cores = measure.Cores.arranged(given.cores)
     token = harness.token(1)
     with harness.redis_server(harness.OUTPUT / "redis", cores.others) as redis:
         for number in range(1, given.rounds + 1):
@@ -72,9 +75,11 @@ def rounds(given: argparse.Namespace, contestants: list) -> tuple:
                 print(f"bench: round {number} of {given.rounds}: {server.label}", file=sys.stderr)
                 try:
                     if given.latency:
-                        run = measure.open_loop(server, redis, given.seconds, token, given.latency)
+                        run = measure.open_loop(
+                            server, redis, given.seconds, token, given.cores, given.latency)
                     else:
-                        run = measure.closed_loop(server, redis, given.seconds, token)
+                        run = measure.closed_loop(
+                            server, redis, given.seconds, token, given.cores)
                     runs[server.key].append(run)
                 except measure.Void as void:
                     voids.append(f"VOID: round {number}, {server.label}: {void}")
@@ -120,14 +125,14 @@ def latency_table(figures: dict, labels: dict) -> str:
         for key, row in figures.items()])
 
 
-def machine() -> dict:
+def machine(how: str) -> dict:
     models = [
         line.partition(":")[2].strip()
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")]
-    cores = measure.Cores.split()
+    cores = measure.Cores.arranged(how)
     return {
-        "cpu": models[0] if models else platform.machine(), "cores": len(models),
+        "cpu": models[0] if models else platform.machine(given.cores), "cores": len(models),
         "kernel": platform.release(), "server_cores": cores.server, "other_cores": cores.others,
     }
 
@@ -140,7 +145,7 @@ def report(given: argparse.Namespace, contestants: list, runs: dict, voids: list
     kind = f"open loop, {given.latency} a second" if given.latency else "64 connections"
     about = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": kind,
-        "seconds": given.seconds, "rounds": given.rounds, "machine": machine(),
+        "seconds": given.seconds, "rounds": given.rounds, "machine": machine(given.cores),
         "medians": figures, "runs": runs, "void": voids,
     }
     path = harness.OUTPUT / ("latency.json" if given.latency else "figures.json")

@@ -27,11 +27,16 @@ class Cores:
     others: tuple
 
     @staticmethod
-    def split(server_threads: int = 1) -> "Cores":
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) <= server_threads:
-            return Cores(tuple(cores), tuple(cores))
-        return Cores(tuple(cores[:server_threads]), tuple(cores[server_threads:]))
+    def arranged(how: str, server_threads: int = 1) -> "Cores":
+        """`split`: the server has cores of its own, as many as threads, if there are enough.
+        `one`: a single core for all. `free`: as the kernel likes.
+        """
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+        if how == "one":
+            return Cores(cores[:1], cores[:1])
+        if how == "free" or len(cores) <= server_threads:
+            return Cores(cores, cores)
+        return Cores(cores[:server_threads], cores[server_threads:])
 
 
 def family(pid: int) -> list:
@@ -96,7 +101,10 @@ def started(server, redis_port: int, cores: Cores, token: str):
     begin = time.monotonic()
     with harness.running(command, log, env, cores.server) as process:
         first_answer(process, log, port, token)
-        yield port, process, (time.monotonic() - begin) * 1_000
+        first_ms = (time.monotonic() - begin) * 1_000
+        if server.checks_tokens and harness.post(port, token[:-2]).startswith(b"HTTP/1.1 200 "):
+            raise Void("a token with a wrong signature was accepted")
+        yield port, process, first_ms
 
 
 def load(command: list, seconds: int, cores: Cores) -> str:
@@ -131,10 +139,10 @@ def check(server, accepted: int, grown: int, refused: int, socket_errors: int) -
         raise Void(f"{accepted} replies were 200, but the queue has grown by {grown}")
 
 
-def closed_loop(server, redis, seconds: int, token: str) -> dict:
+def closed_loop(server, redis, seconds: int, token: str, how: str) -> dict:
     """As many transactions as the server takes, from 64 connections."""
     redis_port, redis_process = redis
-    cores = Cores.split(2 if server.key.endswith("2-loops") else 1)
+    cores = Cores.arranged(how, server.threads)
     with started(server, redis_port, cores, token) as (port, process, first_ms):
         wrk(port, 1, cores)
         before = queue_length(server, redis_port)
@@ -160,10 +168,10 @@ def closed_loop(server, redis, seconds: int, token: str) -> dict:
     }
 
 
-def open_loop(server, redis, seconds: int, token: str, rate: int) -> dict:
+def open_loop(server, redis, seconds: int, token: str, how: str, rate: int) -> dict:
     """A fixed number of transactions each second, whatever the server does."""
     redis_port, _ = redis
-    cores = Cores.split()
+    cores = Cores.arranged(how)
     with started(server, redis_port, cores, token) as (port, _, _):
         def run(seconds: int) -> dict:
             command = [harness.OUTPUT / "open-loop", port, rate, seconds, CONNECTIONS, TOKENS_FILE]

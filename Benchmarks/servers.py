@@ -29,6 +29,8 @@ class Server:
     environment: object = lambda port, redis_port: {}
     # A reason to leave it out; None if it can run.
     missing: object = lambda: None
+    threads: int = 1
+    checks_tokens: bool = True
 
 
 def swift_script(file_name: str) -> str:
@@ -71,7 +73,7 @@ def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> S
     loops = "" if threads == 1 else f", {threads} loops"
     return Server(
         key, f"Core API, {queue.partition(':')[0]}{loops}", length_command,
-        lambda port, redis_port: [harness.CORE_API], environment)
+        lambda port, redis_port: [harness.CORE_API], environment, threads=threads)
 
 
 def python_service() -> Server:
@@ -115,7 +117,7 @@ REFERENCE = "c-xadd"
 ALL = [
     Server(
         "constant", "C, constant answer", (),
-        lambda port, redis_port: [harness.OUTPUT / "constant", port]),
+        lambda port, redis_port: [harness.OUTPUT / "constant", port], checks_tokens=False),
     hand_written("xadd", STREAM, "C by hand, plain XADD", XLEN),
     hand_written("stream", STREAM, "C by hand, stream script", XLEN),
     hand_written("rq", RQ_NAME, "C by hand, rq script", LLEN),

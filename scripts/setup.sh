@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, and nothing else. Arguments say for what: build, redis, test, check.
+# Installs what is missing, and nothing else. Arguments say for what: build, redis, connector, test,
+# check, bench, bench-gates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -69,6 +70,18 @@ for purpose in "$@"; do
             need_command curl curl
             need_command python3 python3
             ;;
+        bench | bench-gates)
+            need_command redis-server redis-server
+            need_command gcc gcc
+            need_command python3 python3
+            need_file /usr/include/hiredis/hiredis.h libhiredis-dev
+            need_file /usr/include/openssl/sha.h libssl-dev
+            if [ "$purpose" = bench ]; then
+                need_command wrk wrk
+            else
+                need_command valgrind valgrind
+            fi
+            ;;
         *) die "no such purpose: $purpose" ;;
     esac
 done
@@ -82,6 +95,8 @@ for purpose in "$@"; do
             venv rq-1.10.0 rq==1.10.0
             venv rq-newest rq
             ;;
+        # The Python service that is compared.
+        bench) venv bench-python Flask==3.1.3 gunicorn==27.0.1 PyJWT==2.15.1 redis==8.1.0 rq==1.10.0 ;;
         check) venv check -r scripts/requirements-check.txt ;;
     esac
 done
