@@ -34,12 +34,17 @@ def arguments() -> argparse.Namespace:
         "--latency", type=int, nargs="?", const=2_000, metavar="RATE",
         help="latencies at so many transactions a second instead, in an open loop (2000)")
     parser.add_argument(
+        "--idle", type=int, nargs="?", const=10_000, metavar="COUNT",
+        help="the memory of so many connections that wait instead (10000)")
+    parser.add_argument(
         "--cores", choices=("split", "one", "free"), default="split",
         help="the server has a core of its own (split), all share one, or the kernel decides")
     parser.add_argument("--plot", metavar="FILE", help="draw the CPU figures as SVG")
     given = parser.parse_args()
     if given.quick:
         given.seconds, given.rounds = 2, 1
+    if given.idle is not None and not 1 <= given.idle <= 20_000:
+        parser.error("1 to 20000 connections can wait")
     if not 1 <= given.seconds <= 120 or not 1 <= given.rounds <= 100:
         parser.error("seconds are 1 to 120, rounds 1 to 100")
     return given
@@ -47,7 +52,7 @@ def arguments() -> argparse.Namespace:
 
 def chosen(given: argparse.Namespace) -> list:
     keys = [key for key in given.only.split(",") if key]
-    if not keys and given.latency:
+    if not keys and (given.latency or given.idle):
         keys = LATENCY_KEYS
     known = {server.key for server in servers.ALL}
     if unknown := set(keys) - known:
@@ -63,6 +68,15 @@ def chosen(given: argparse.Namespace) -> list:
     return result
 
 
+def run(given: argparse.Namespace, server, redis, token: str) -> dict:
+    if given.idle:
+        return measure.idle(server, redis, given.idle, token, given.cores)
+    if given.latency:
+        return measure.open_loop(
+            server, redis, given.seconds, token, given.cores, given.latency)
+    return measure.closed_loop(server, redis, given.seconds, token, given.cores)
+
+
 def rounds(given: argparse.Namespace, contestants: list) -> tuple:
     """The figures of each run by server, and what is to be said of those that are void."""
     runs: dict = {server.key: [] for server in contestants}
@@ -74,13 +88,7 @@ def rounds(given: argparse.Namespace, contestants: list) -> tuple:
             for server in contestants:
                 print(f"bench: round {number} of {given.rounds}: {server.label}", file=sys.stderr)
                 try:
-                    if given.latency:
-                        run = measure.open_loop(
-                            server, redis, given.seconds, token, given.cores, given.latency)
-                    else:
-                        run = measure.closed_loop(
-                            server, redis, given.seconds, token, given.cores)
-                    runs[server.key].append(run)
+                    runs[server.key].append(run(given, server, redis, token))
                 except measure.Void as void:
                     voids.append(f"VOID: round {number}, {server.label}: {void}")
                     print(f"bench: {voids[-1]}", file=sys.stderr)
@@ -103,16 +111,22 @@ def table(header: tuple, rows: list) -> str:
 
 def closed_loop_table(figures: dict, labels: dict) -> str:
     header = (
-        "server", "CPU µs", "ratio", "program", "kernel", "Redis µs", "per s", "busy", "p50 ms",
-        "p99 ms", "peak MB", "start ms")
-    reference = figures.get(servers.REFERENCE, {}).get("cpu_us")
+        "server", "CPU µs", "ratio", "alike", "program", "kernel", "Redis µs", "per s", "busy",
+        "p50 ms", "p99 ms", "peak MB", "start ms")
+    twins = {server.key: server.twin for server in servers.ALL}
+
+    def ratio(key: str, other: str) -> str:
+        if other not in figures:
+            return "-"
+        return f"{figures[key]['cpu_us'] / figures[other]['cpu_us']:.2f}"
+
     rows = []
     for key, row in figures.items():
         rows.append((
-            labels[key], f"{row['cpu_us']:.1f}",
-            f"{row['cpu_us'] / reference:.2f}" if reference else "-", f"{row['user_us']:.1f}",
-            f"{row['system_us']:.1f}", f"{row['redis_us']:.1f}", f"{row['per_second']:,.0f}",
-            f"{row['busy']:.0%}", f"{row['p50_us'] / 1e3:.2f}", f"{row['p99_us'] / 1e3:.2f}",
+            labels[key], f"{row['cpu_us']:.1f}", ratio(key, servers.REFERENCE),
+            ratio(key, twins[key]), f"{row['user_us']:.1f}", f"{row['system_us']:.1f}",
+            f"{row['redis_us']:.1f}", f"{row['per_second']:,.0f}", f"{row['busy']:.0%}",
+            f"{row['p50_us'] / 1e3:.2f}", f"{row['p99_us'] / 1e3:.2f}",
             f"{row['peak_kb'] / 1024:.1f}", f"{row['first_ms']:.1f}"))
     return table(header, rows)
 
@@ -122,6 +136,14 @@ def latency_table(figures: dict, labels: dict) -> str:
     names = ("p50_us", "p99_us", "p999_us", "max_us", "late_p99_us")
     return table(header, [
         (labels[key], *(f"{row[name] / 1e3:.3f}" for name in names))
+        for key, row in figures.items()])
+
+
+def idle_table(figures: dict, labels: dict) -> str:
+    header = ("server", "each, bytes", "before, MB", "after, MB")
+    return table(header, [
+        (labels[key], f"{row['each_bytes']:,.0f}", f"{row['before_bytes'] / 2**20:.1f}",
+         f"{row['after_bytes'] / 2**20:.1f}")
         for key, row in figures.items()])
 
 
@@ -140,18 +162,22 @@ def machine(how: str) -> dict:
 def report(given: argparse.Namespace, contestants: list, runs: dict, voids: list) -> int:
     labels = {server.key: server.label for server in contestants}
     figures = {key: medians(of) for key, of in runs.items() if of}
-    print((latency_table if given.latency else closed_loop_table)(figures, labels))
+    kind, name, tabled = "64 connections", "figures.json", closed_loop_table
+    if given.latency:
+        kind, name, tabled = f"open loop, {given.latency} a second", "latency.json", latency_table
+    if given.idle:
+        kind, name, tabled = f"{given.idle} idle connections", "idle.json", idle_table
+    print(tabled(figures, labels))
     print("\n".join(voids), end="\n" if voids else "")
-    kind = f"open loop, {given.latency} a second" if given.latency else "64 connections"
     about = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": kind,
         "seconds": given.seconds, "rounds": given.rounds, "machine": machine(given.cores),
         "medians": figures, "runs": runs, "void": voids,
     }
-    path = harness.OUTPUT / ("latency.json" if given.latency else "figures.json")
+    path = harness.OUTPUT / name
     path.write_text(json.dumps(about, indent=2) + "\n")
     print(f"bench: medians of {given.rounds} rounds of {given.seconds} s; all figures: {path}")
-    if given.plot and not given.latency:
+    if given.plot and tabled is closed_loop_table:
         subtitle = f"{about['machine']['cpu']}, one core, {kind}, {given.rounds} rounds"
         rows = [
             (labels[key], row["user_us"], row["system_us"], key.startswith("core-api"))
@@ -161,6 +187,7 @@ def report(given: argparse.Namespace, contestants: list, runs: dict, voids: list
 
 
 def main() -> int:
+    harness.end_in_order_when_told()
     given = arguments()
     contestants = chosen(given)
     if not harness.CORE_API.exists():

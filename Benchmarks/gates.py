@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The gates that do not depend on the speed of the machine: instructions and allocations.
 
-The release binary answers N requests over one connection, one after another, on one thread. What
-2,000 requests cost more than 1,000 is what 1,000 cost, without the start-up. With the queues in Redis
-the commands and replies are counted too; what Redis does is not.
+The release binary answers requests over one connection, one after another, on one thread. What
+2,000 requests cost more than 1,000 is what 1,000 cost, without the start-up. With the queues in
+Redis the commands and replies are counted too; what Redis does is not.
 """
 
 import argparse
@@ -137,6 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="make today's figures the thresholds")
     given = parser.parse_args()
+    harness.end_in_order_when_told()
     if not harness.CORE_API.exists():
         sys.exit("gates: .build/release/core-api is not there: run `make build`")
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)

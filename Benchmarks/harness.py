@@ -11,6 +11,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -98,6 +99,11 @@ def environment(**more: str) -> dict:
     """Only what a server needs: nothing of the caller's that might change what is measured."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "JWT_SECRET": SECRET, **more}
+
+
+def end_in_order_when_told() -> None:
+    """SIGTERM ends the program as an exception does, so that what it has started ends with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def wait_until(condition, what: str, seconds: float = 20, pause: float = 0.02):

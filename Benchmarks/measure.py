@@ -5,6 +5,8 @@ import dataclasses
 import json
 import os
 import pathlib
+import resource
+import socket
 import subprocess
 import time
 
@@ -166,6 +168,29 @@ def closed_loop(server, redis, seconds: int, token: str, how: str) -> dict:
         "busy": (user + system) * requests / 1e6 / elapsed,
         "peak_kb": peak, "first_ms": first_ms,
     }
+
+
+def idle(server, redis, count: int, token: str, how: str) -> dict:
+    """What so many connections cost that have had one answer each and now wait."""
+    def resident(pid: int) -> int:
+        pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.ExitStack() as stack:
+        port, process, _ = stack.enter_context(
+            started(server, redis[0], Cores.arranged(how, server.threads), token))
+        before = resident(process.pid)
+        message = harness.request(token, port)
+        for _ in range(count):
+            address = (harness.LOOPBACK, port)
+            connection = stack.enter_context(socket.create_connection(address, timeout=10))
+            connection.sendall(message)
+            if not harness.read_answer(connection).startswith(b"HTTP/1.1 200 "):
+                raise Void("a reply was not 200")
+        after = resident(process.pid)
+    return {"before_bytes": before, "after_bytes": after, "each_bytes": (after - before) / count}
 
 
 def open_loop(server, redis, seconds: int, token: str, how: str, rate: int) -> dict:

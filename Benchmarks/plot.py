@@ -16,13 +16,12 @@ def text(x: float, y: float, content: str, more: str = "") -> str:
 
 def bar(y: float, label: str, user: float, system: float, scale: float, is_ours: bool) -> list:
     colour = OURS if is_ours else OTHERS
-    whole, first = user + system, user * scale
+    whole = user + system
     # What would run out of the picture is cut, and its figure says so.
     width = min(whole * scale, BAR_WIDTH_MAX)
-    first = min(first, width)
+    first = width * user / whole if whole else 0
     rest = width - first
-    cut = whole * scale > BAR_WIDTH_MAX
-    figure = f"{whole:,.1f}" + (" (cut)" if cut else "")
+    figure = f"{whole:,.1f}" + (" (bar cut)" if whole * scale > 1.01 * BAR_WIDTH_MAX else "")
     return [
         text(LABEL_WIDTH - 8, y + 16, label, 'text-anchor="end"'),
         f'<rect x="{LABEL_WIDTH}" y="{y}" width="{first:.1f}" height="18" fill="{colour}"/>',
@@ -35,13 +34,14 @@ def bar(y: float, label: str, user: float, system: float, scale: float, is_ours:
 def svg(rows: list, subtitle: str) -> str:
     """Rows of label, user µs, system µs and whether it is Core API's; the cheapest first.
 
-    The scale ends at the third-dearest times 1.5, so that one dear server does not make the others
-    invisible.
+    The scale ends at the second-dearest if the dearest is more than twice that, so that one dear
+    server does not make the others invisible.
     """
     rows = sorted(rows, key=lambda row: row[1] + row[2])
     totals = [user + system for _, user, system, _ in rows]
-    scale = BAR_WIDTH_MAX / min(totals[-1], 1.5 * totals[max(0, len(totals) - 3)])
-    width, height = LABEL_WIDTH + BAR_WIDTH_MAX + 110, TOP + ROW * len(rows) + 34
+    scale = BAR_WIDTH_MAX / (
+        totals[-1] if totals[-1] < 2 * totals[-2:][0] else totals[-2])
+    width, height = LABEL_WIDTH + BAR_WIDTH_MAX + 130, TOP + ROW * len(rows) + 34
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',

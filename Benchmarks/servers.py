@@ -30,6 +30,8 @@ class Server:
     # A reason to leave it out; None if it can run.
     missing: object = lambda: None
     threads: int = 1
+    # The one by hand that sends the same commands.
+    twin: str = ""
     checks_tokens: bool = True
 
 
@@ -63,7 +65,9 @@ def hand_written(mode: str, name: str, label: str, length_command: tuple) -> Ser
     return Server(f"c-{mode}", label, length_command, command)
 
 
-def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> Server:
+def core_api(
+    key: str, queue: str, length_command: tuple, twin: str = "", threads: int = 1
+) -> Server:
     def environment(port: int, redis_port: int) -> dict:
         return {
             "HTTP_HOST": harness.LOOPBACK, "HTTP_PORT": str(port), "QUEUE": queue,
@@ -73,7 +77,8 @@ def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> S
     loops = "" if threads == 1 else f", {threads} loops"
     return Server(
         key, f"Core API, {queue.partition(':')[0]}{loops}", length_command,
-        lambda port, redis_port: [harness.CORE_API], environment, threads=threads)
+        lambda port, redis_port: [harness.CORE_API], environment, threads=threads,
+        twin=twin)
 
 
 def python_service() -> Server:
@@ -121,10 +126,10 @@ ALL = [
     hand_written("xadd", STREAM, "C by hand, plain XADD", XLEN),
     hand_written("stream", STREAM, "C by hand, stream script", XLEN),
     hand_written("rq", RQ_NAME, "C by hand, rq script", LLEN),
-    core_api("core-api-stream", f"stream:{STREAM}", XLEN),
-    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN),
+    core_api("core-api-stream", f"stream:{STREAM}", XLEN, "c-stream"),
+    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN, "c-rq"),
     core_api("core-api-memory", "memory", ()),
-    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, threads=2),
+    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, "c-stream", threads=2),
     go_service(),
     python_service(),
 ]

@@ -96,7 +96,10 @@ for purpose in "$@"; do
             venv rq-newest rq
             ;;
         # The Python service that is compared.
-        bench) venv bench-python Flask==3.1.3 gunicorn==27.0.1 PyJWT==2.15.1 redis==8.1.0 rq==1.10.0 ;;
+        bench)
+            venv bench-python \
+                Flask==3.1.3 gunicorn==27.0.1 PyJWT==2.15.1 redis==8.1.0 rq==1.10.0
+            ;;
         check) venv check -r scripts/requirements-check.txt ;;
     esac
 done
