@@ -22,6 +22,18 @@ package enum ASCII {
         }
     }
 
+    /// How many digits the number has in decimal.
+    ///
+    /// - Parameter number: not negative.
+    static func decimalLength(_ number: Int) -> Int {
+        var (length, rest) = (1, number / 10)
+        while rest > 0 {
+            length += 1
+            rest /= 10
+        }
+        return length
+    }
+
     /// The byte with `A` to `Z` made lower case.
     package static func lowercased(_ byte: UInt8) -> UInt8 {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte

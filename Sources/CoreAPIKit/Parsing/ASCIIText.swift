@@ -7,6 +7,7 @@ extension [UInt8] {
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "a decimal number here has no sign")
+        if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
         var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
         var start = digits.count
         var rest = UInt64(number)

@@ -60,9 +60,9 @@ package struct RedisCommand: Sendable {
 
     /// - Parameter number: not negative.
     package mutating func word(decimal number: Int) {
-        var digits: [UInt8] = []
-        digits.append(decimal: number)
-        word(digits)
+        header(UInt8(ascii: "$"), ASCII.decimalLength(number))
+        bytes.append(decimal: number)
+        endLine()
     }
 
     /// A timestamp.
