@@ -46,12 +46,12 @@ venv() {
 }
 
 check_swift() {
-    command -v swift > /dev/null || die "Swift 6.2 or later is needed: see swift.org/install"
+    command -v swift > /dev/null || die "Swift 6.3 or later is needed: see swift.org/install"
     local version
     version=$(swift --version 2> /dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p')
     case "$version" in
-        6.[2-9]* | 6.1[0-9]* | [7-9].* | [1-9][0-9].*) ;;
-        *) die "Swift 6.2 or later is needed, this is ${version:-unknown}" ;;
+        6.[3-9]* | 6.1[0-9]* | [7-9].* | [1-9][0-9].*) ;;
+        *) die "Swift 6.3 or later is needed, this is ${version:-unknown}" ;;
     esac
 }
 
