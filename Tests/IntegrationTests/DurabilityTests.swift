@@ -6,10 +6,12 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DurabilityTests {
     /// A master and a replica that has caught up.
     private func withReplica(
+        _ kind: RedisServer.Kind = .redis,
         _ body: (_ master: RedisServer, _ replica: RedisServer) async throws -> Void
     ) async throws {
-        try await RedisServer.with { master in
-            try await RedisServer.with(["--replicaof", "127.0.0.1", "\(master.port)"]) { replica in
+        try await RedisServer.with(kind: kind) { master in
+            let arguments = ["--replicaof", "127.0.0.1", "\(master.port)"]
+            try await RedisServer.with(arguments, kind: kind) { replica in
                 try await eventually("the replica has caught up") {
                     try await replica.texts("INFO", "replication").joined()
                         .contains("master_link_status:up")
@@ -39,8 +41,11 @@ import Testing
         }
     }
 
-    @Test func `without its replica, the outcome is unknown, and a retry tells`() async throws {
-        try await withReplica { master, replica in
+    @Test(arguments: RedisServer.Kind.allCases)
+    func `without its replica, the outcome is unknown, and so is a retry's until it is back`(
+        kind: RedisServer.Kind
+    ) async throws {
+        try await withReplica(kind) { master, replica in
             let environment = [
                 "QUEUE": "stream:s", "REDIS_URL": master.url, "DURABILITY": "replica:1",
             ]
@@ -50,9 +55,11 @@ import Testing
                 defer { replica.goOn() }
                 let request = APIServer.body(amount: 7)
                 let key = "Idempotency-Key: k\r\n"
-                let unknown = try server.post(request, fields: key)
-                #expect(unknown.status == 504)
-                #expect(unknown.body.contains("\"code\":\"outcome_unknown\""))
+                for _ in 1...2 {
+                    let unknown = try server.post(request, fields: key)
+                    #expect(unknown.status == 504)
+                    #expect(unknown.body.contains("\"code\":\"outcome_unknown\""))
+                }
                 replica.goOn()
                 try await eventually("a retry is answered by the first") {
                     let answer = try server.post(APIServer.body(amount: 7), fields: key)
@@ -61,6 +68,38 @@ import Testing
                 }
                 #expect(try await master.command("XLEN", "s") == .integer(2))
             }
+        }
+    }
+
+    @Test(arguments: ["rq:default", "stream:s"])
+    func `with aof, a 200 is on the disk when it is sent`(queue: String) async throws {
+        try await RedisServer.with(["--appendfsync", "everysec"], kind: .valkey) { redis in
+            let environment = ["QUEUE": queue, "REDIS_URL": redis.url, "DURABILITY": "aof"]
+            try await APIServer.with(environment) { server in
+                let answer = try server.post(
+                    APIServer.body(), fields: "Idempotency-Key: \"k\"\r\n")
+                #expect(answer.status == 200)
+                #expect(try server.post(APIServer.body()).status == 200)
+                let calls = try await redis.texts("INFO", "commandstats").joined()
+                #expect(calls.contains("cmdstat_waitaof"))
+                redis.kill()
+                try await redis.start()
+                let record = try await redis.texts("GET", "core-api:idempotency:1:k").joined()
+                #expect(record == "\(answer.fields["transaction-id"] ?? "none") 100 USD")
+            }
+        }
+    }
+
+    @Test func `aof without an append-only file is refused at start`() async throws {
+        try await RedisServer.with(["--appendonly", "no"], kind: .valkey) { redis in
+            let result = try await Program.run(
+                Program.built("core-api"), [],
+                environment: [
+                    "JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "REDIS_URL": redis.url,
+                    "DURABILITY": "aof", "LOG_LEVEL": "error",
+                ])
+            #expect(result.status == 78)
+            #expect(result.errors.contains("appendonly is disabled"), "\(result.errors)")
         }
     }
 

@@ -2,12 +2,13 @@
 package enum RedisBarrier: Hashable, Sendable {
     /// `WAIT`: so many replicas have received them.
     case replicas(Int)
-    /// `WAITAOF`: Redis's own append-only file has them on the disk (Redis 7.2).
+    /// `WAITAOF`: Redis's own append-only file has them on the disk (Redis 7.2). With `appendfsync
+    /// everysec` that takes up to a second; with `no` it is not reached.
     case appendOnlyFile
 
-    /// How long Redis waits before it says how far it came. Less than `RedisLimits.replyTimeout…`,
-    /// since nothing else is answered meanwhile.
-    static let timeoutMilliseconds = 1_000
+    /// How long Redis waits before it says how far it came: more than the second of `everysec`, and
+    /// less than `RedisLimits.replyTimeout…`, since nothing else is answered meanwhile.
+    static let timeoutMilliseconds = 1_800
 
     /// `WAIT` or `WAITAOF`.
     package var command: RedisCommand {

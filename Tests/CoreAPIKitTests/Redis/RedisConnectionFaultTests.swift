@@ -149,7 +149,7 @@ import Testing
         return machine
     }
 
-    private let wait = "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$4\r\n1000\r\n"
+    private let wait = "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$4\r\n1800\r\n"
 
     @Test func `commands of one turn are confirmed by one barrier`() throws {
         var machine = try guarded()

@@ -6,23 +6,29 @@ import Testing
 /// A redis-server of a test's own, on a free port, that can be stopped and started again.
 final class RedisServer: @unchecked Sendable {
     let port: UInt16
+    private let path: String
     private let arguments: [String]
     private let directory: URL
     private var program: Program?
 
+    /// The servers of this kind that tests run: Debian's, and one that has what Redis 7.2 added.
+    enum Kind: CaseIterable { case redis, valkey }
+
     /// Runs the body with a server, and ends it.
     static func with(
-        _ arguments: [String] = [], _ body: (RedisServer) async throws -> Void
+        _ arguments: [String] = [], kind: Kind = .redis,
+        _ body: (RedisServer) async throws -> Void
     ) async throws {
-        let server = try RedisServer(arguments)
+        let server = try RedisServer(arguments, program: path(of: kind))
         try await server.start()
         defer { server.kill() }
         try await body(server)
     }
 
-    private init(_ arguments: [String]) throws {
+    private init(_ arguments: [String], program path: String) throws {
         port = try RedisServer.freePort()
         self.arguments = arguments
+        self.path = path
         directory = FileManager.default.temporaryDirectory
             .appending(path: "core-api-redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -38,7 +44,7 @@ final class RedisServer: @unchecked Sendable {
             (try? RawClient(port: self.port)) == nil
         }
         program = try Program(
-            "redis-server",
+            path,
             [
                 "--bind", "127.0.0.1", "--port", "\(port)", "--dir", directory.path,
                 "--appendonly", "yes", "--save", "",
@@ -109,6 +115,16 @@ final class RedisServer: @unchecked Sendable {
         case .array(let elements): elements.flatMap(flatten)
         case .null, .error: []
         }
+    }
+
+    /// Valkey comes with a Python package, in a folder that names Python's version.
+    private static func path(of kind: Kind) throws -> String {
+        guard kind == .valkey else { return "redis-server" }
+        let folder = Program.root.appending(path: ".run/valkey/lib")
+        let files = FileManager.default.enumerator(atPath: folder.path)
+        let server = files?.first { ($0 as? String)?.hasSuffix("/valkey-server") == true }
+        let name = try #require(server as? String, "`make test` makes .run/valkey")
+        return folder.appending(path: name).path
     }
 
     /// A port that nobody listens on now.
