@@ -14,7 +14,7 @@
 #   bench-gates     instructions and allocations for one transaction against their thresholds
 #   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
 #   format          rewrite the Swift sources as .swift-format says
-#   clean           stop the Redis that `make run` started, remove what was built
+#   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
 .PHONY: help run connector build test check gates simulate test-faults fuzz sanitize bench \
 	bench-gates bench-hotspots format clean
@@ -85,4 +85,5 @@ format:
 
 clean:
 	@scripts/stop-redis.sh
-	rm -rf .build .build-* .run
+	rm -rf .build .build-*
+	find .run -mindepth 1 -maxdepth 1 ! -name redis -exec rm -rf {} + 2> /dev/null || true

@@ -13,6 +13,7 @@ case "$redis_address" in
 esac
 redis_host=${redis_host#[}
 redis_host=${redis_host%]}
+redis_host=${redis_host:-127.0.0.1}
 
 # Whether something listens there.
 redis_answers() {

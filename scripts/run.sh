@@ -15,14 +15,27 @@ start_redis() {
     redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$directory" --daemonize yes \
         --appendonly yes --appendfsync always --save '' \
         --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" > /dev/null
+    for _ in $(seq 100); do
+        if redis_answers; then break; fi
+        sleep 0.1
+    done
+    redis_answers || { say "Redis does not start: see .run/redis/redis.log"; exit 1; }
     say "no Redis answered on port $redis_port, so one of our own runs now, append-only, in .run/redis"
     say "stop it with: scripts/stop-redis.sh"
 }
 
 scripts/setup.sh build
+if [ "${QUEUE:-}" != memory ] && redis_answers; then
+    say "using the Redis that answers at $redis_host:$redis_port"
+fi
 if [ "${QUEUE:-}" != memory ] && ! redis_answers; then
     case "$redis_host" in
-        127.* | localhost) start_redis ;;
+        127.* | localhost)
+            case "$REDIS_URL" in
+                *@*) say "no Redis answers at $redis_host:$redis_port, and one of our own has no login" ;;
+                *) start_redis ;;
+            esac
+            ;;
         *) say "no Redis answers at $redis_host:$redis_port: the server goes on trying" ;;
     esac
 fi

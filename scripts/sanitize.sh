@@ -1,24 +1,35 @@
 #!/usr/bin/env bash
-# Runs every test under a sanitizer: `thread` or `address`. A finding fails the test, or the run.
+# Runs every test under a sanitizer: `thread` or `address`. A test that fails is an error, and so is
+# what the sanitizer finds twice: the thread sanitizer has rare false alarms, since it does not see
+# all of Synchronization.Mutex (thread-sanitizer.supp).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# Runs the tests: true if the sanitizer has found nothing. Its findings stand in files, since the
+# server's standard error belongs to its tests.
+run_tests() {
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    swift test --skip-build --sanitize="$sanitizer" --scratch-path "$scratch" || exit 1
+    ! find "$reports" -name 'report*' | grep -q .
+}
 
 scripts/setup.sh build test
 for sanitizer in "$@"; do
     scratch=".build-$sanitizer"
     reports="$PWD/.run/$sanitizer-sanitizer"
-    rm -rf "$reports"
-    mkdir -p "$reports"
-    # Findings stand in files, since the server's standard error belongs to its tests. Memory that
-    # lives as long as the process is no finding.
     export TSAN_OPTIONS="suppressions=$PWD/scripts/thread-sanitizer.supp log_path=$reports/report"
+    # Memory that lives as long as the process is no finding.
     export ASAN_OPTIONS="detect_leaks=0 log_path=$reports/report"
     swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
-    swift test --skip-build --sanitize="$sanitizer" --scratch-path "$scratch"
-    if find "$reports" -name 'report*' | grep -q .; then
+    if ! run_tests; then
         cat "$reports"/report* >&2
-        echo "sanitize: the $sanitizer sanitizer has found something" >&2
-        exit 1
+        echo "sanitize: found something, so once more" >&2
+        if ! run_tests; then
+            cat "$reports"/report* >&2
+            echo "sanitize: the $sanitizer sanitizer has found something" >&2
+            exit 1
+        fi
     fi
     echo "sanitize: nothing found by the $sanitizer sanitizer"
 done

@@ -17,9 +17,18 @@ install() {
     fi
     say "installing $*"
     "${as_root[@]}" apt-get update -qq
-    # RUNLEVEL=1 is single-user mode: no service is started in it.
-    "${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+    # Packages ask this program whether they may start their services: 101 is no.
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [ ! -e "$policy" ]; then
+        ours=yes
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null
+        "${as_root[@]}" chmod 755 "$policy"
+    fi
+    local status=0
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" > /dev/null || status=$?
+    if [ -n "$ours" ]; then "${as_root[@]}" rm -f "$policy"; fi
+    return "$status"
 }
 
 # Collects the packages of which the given command or file is not there.
@@ -31,7 +40,9 @@ need_command() { command -v "$1" > /dev/null || missing+=("$2"); }
 venv() {
     local directory=".run/$1"
     shift
-    [ "$(cat "$directory/made-of" 2> /dev/null)" = "$*" ] && return
+    local made_of
+    made_of=$(for part in "$@"; do if [ -f "$part" ]; then cat "$part"; else echo "$part"; fi; done)
+    [ "$(cat "$directory/made-of" 2> /dev/null)" = "$made_of" ] && return
     say "making $directory with $*"
     rm -rf "$directory"
     mkdir -p .run
@@ -42,7 +53,7 @@ venv() {
         python3 -m venv "$directory"
     fi
     "$directory/bin/pip" install --quiet --disable-pip-version-check "$@"
-    echo "$*" > "$directory/made-of"
+    echo "$made_of" > "$directory/made-of"
 }
 
 check_swift() {

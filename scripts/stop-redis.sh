@@ -7,7 +7,7 @@ pidfile=.run/redis/redis.pid
 [ -f "$pidfile" ] || exit 0
 pid=$(cat "$pidfile")
 # A stale file may name a process of somebody else.
-[ "$(cat "/proc/$pid/comm" 2> /dev/null)" = redis-server ] || exit 0
+[ "$(readlink "/proc/$pid/cwd")" = "$PWD/.run/redis" ] || exit 0
 kill "$pid"
 for _ in $(seq 100); do
     kill -0 "$pid" 2> /dev/null || exit 0

@@ -50,6 +50,7 @@ enum CoreAPIServer {
             let server = try Server(configuration, logger: logger)
             try server.run(host: configuration.host)
         } catch {
+            if case .host = error { fail(.configuration, reason(error, configuration)) }
             logger.critical("cannot start", metadata: ["reason": "\(reason(error, configuration))"])
             Process.exit(.failure)
         }
@@ -69,6 +70,10 @@ enum CoreAPIServer {
             logger.warning(
                 "JWT_SECRET can be guessed: use \(bytesMin) random bytes or more (RFC 7518 §3.2)")
         }
+        if let last = configuration.secret.last, last <= UInt8(ascii: " ") {
+            logger.warning(
+                "JWT_SECRET ends in white space, which is part of it: is that meant?")
+        }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
         }
@@ -86,7 +91,7 @@ enum CoreAPIServer {
                     .configuration, "DURABILITY cannot be had of \(configuration.redis): \(reason)")
             case .unknown(let reason):
                 logger.warning(
-                    "DURABILITY is not checked: Redis does not answer",
+                    "DURABILITY is not checked: Redis cannot be asked",
                     metadata: ["reason": "\(reason)"])
             }
         } catch {

@@ -12,8 +12,8 @@ enum DurabilityCheck {
         case unknown(String)
     }
 
-    /// Runs the barrier's own command, which waits for nothing when nothing was written; blocks the
-    /// calling thread until it is answered, for some seconds at most.
+    /// Runs the barrier's own command, with nothing written before it; blocks the calling thread
+    /// until it is answered, for some seconds at most.
     static func run(
         _ barrier: RedisBarrier, _ configuration: Configuration, _ logger: Logger
     ) throws(SystemError) -> Finding {
@@ -39,7 +39,8 @@ enum DurabilityCheck {
             return barrier.isReached(by: reply) ? .given : .refused(barrier.shortfall(reply))
         } catch {
             switch error {
-            case .notExecuted(.server(let reply)): return .refused("\(reply)")
+            case .notExecuted(.server(let reply)) where !reply.isPassing:
+                return .refused("\(reply)")
             case .notExecuted(.refused(let reply)): return .unknown("\(reply)")
             case .notExecuted(let reason), .mayBeExecuted(let reason): return .unknown("\(reason)")
             }

@@ -65,7 +65,7 @@ struct EnvironmentReader {
             return try RedisURL(text)
         } catch {
             throw ConfigurationError(
-                variable: variable, value: withoutLogin(text),
+                variable: variable, value: shown(text),
                 expectation: "\(error.rawValue); the form is "
                     + "redis://[user[:password]@]host[:port][/db]")
         }
@@ -74,14 +74,17 @@ struct EnvironmentReader {
     func queue(_ variable: String) throws(ConfigurationError) -> Configuration.Queue? {
         guard let text = try text(variable) else { return nil }
         if text == "memory" { return .memory }
-        if text.hasPrefix("rq:"), text.utf8.count > 3 {
-            return .rq(name: String(text.dropFirst(3)))
-        }
-        if text.hasPrefix("stream:"), text.utf8.count > 7 {
-            return .stream(key: String(text.dropFirst(7)))
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        // A space around a name would be another queue, which no worker knows.
+        if parts.count == 2, let name = parts.last, !name.isEmpty, name.first != " ",
+            name.last != " "
+        {
+            if parts[0] == "rq" { return .rq(name: String(name)) }
+            if parts[0] == "stream" { return .stream(key: String(name)) }
         }
         throw ConfigurationError(
-            variable: variable, value: text, expectation: "give rq:NAME, stream:KEY or memory")
+            variable: variable, value: text,
+            expectation: "give rq:NAME, stream:KEY or memory, without spaces around the name")
     }
 
     /// What a 200 waits for: `memory` (nil), `aof` or `replica:N`.
@@ -131,10 +134,15 @@ struct EnvironmentReader {
         return given
     }
 
-    /// A URL's name and password are not for everybody who reads a log.
-    private func withoutLogin(_ url: String) -> String {
-        guard let at = url.lastIndex(of: "@") else { return url }
-        return "…" + url[at...]
+    /// As much of a URL as cannot be a password, however it is mistyped: nothing behind the scheme
+    /// if there is an `@` or a `%`, and nothing but digits behind a colon.
+    private func shown(_ url: String) -> String {
+        let scheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
+        let rest = url[scheme...]
+        guard !rest.contains("@"), !rest.contains("%") else { return url[..<scheme] + "…" }
+        guard let colon = rest.firstIndex(of: ":") else { return url }
+        let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }
+        return port.allSatisfy(\.isNumber) && colon > rest.startIndex ? url : url[...colon] + "…"
     }
 
     private func bytes(_ variable: String) -> [UInt8]? {

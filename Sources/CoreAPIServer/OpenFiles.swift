@@ -7,9 +7,9 @@ struct OpenFiles {
 
     /// For what the process has besides its loops: the standard streams, and what it inherited.
     static let reservedForProcess = 16
-    /// For each loop: epoll, eventfd, listener, connection to Redis, the resolver's socket and
-    /// files while Redis is looked up, a connection that was accepted and is closed at once.
-    static let reservedForLoop = 8
+    /// For each loop: epoll, eventfd, listener, two connections to Redis, the resolvers' sockets
+    /// and files while Redis is looked up, a connection that was accepted and is closed at once.
+    static let reservedForLoop = 10
     /// The bound on callers' connections where nobody gives one: their buffers are memory too.
     static let connectionsDefaultMax = 65_536
     /// The soft limit is not raised above this: the kernel's own bound (`fs.nr_open`) is the same

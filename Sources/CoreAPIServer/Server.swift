@@ -105,13 +105,19 @@ struct Server {
             script = StreamTransactionQueue.script
             make = { StreamTransactionQueue(connection: $0, key: key) }
         }
-        let connection = RedisConnection(
-            url: configuration.redis, on: loop,
-            options: RedisConnection.Options(
-                limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
-                scripts: [script], barrier: configuration.durability),
-            logger: logger)
-        return (make(connection), RedisMonitor(connection: connection, loop: loop))
+        let limits = RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds)
+        func connect(_ options: RedisConnection.Options) -> RedisConnection {
+            RedisConnection(
+                url: configuration.redis, on: loop, options: options, logger: logger)
+        }
+        let connection = connect(
+            RedisConnection.Options(
+                limits: limits, scripts: [script], barrier: configuration.durability))
+        // A barrier lets nothing pass while Redis waits: a probe would wait with it.
+        let probed =
+            configuration.durability == nil
+            ? connection : connect(RedisConnection.Options(limits: limits))
+        return (make(connection), RedisMonitor(connection: probed, loop: loop))
     }
 
     /// The address to listen on, after a look whether somebody else does: sockets that share a port
@@ -126,7 +132,10 @@ struct Server {
         } catch {
             throw .host(error.reason)
         }
-        guard let address = addresses.first else { throw .host("no address") }
+        // A name such as localhost has addresses of both families, and callers try IPv4.
+        guard let address = addresses.first(where: \.isIPv4) ?? addresses.first else {
+            throw .host("no address")
+        }
         do {
             _ = try Socket.bound(to: address, sharesPort: false)
         } catch {

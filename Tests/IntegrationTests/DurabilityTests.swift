@@ -90,6 +90,28 @@ import Testing
         }
     }
 
+    @Test func `with aof, many callers share a wait, and health does not wait with them`()
+        async throws
+    {
+        try await RedisServer.with(["--appendfsync", "everysec"], kind: .valkey) { redis in
+            let environment = [
+                "QUEUE": "stream:s", "REDIS_URL": redis.url, "DURABILITY": "aof", "THREADS": "1",
+            ]
+            try await APIServer.with(environment) { server in
+                try await eventually("health passes") { try server.get("/health").status == 200 }
+                // Each on a connection and in a turn of its own: with a wait for each turn, the
+                // last would wait for a minute.
+                let clients = try (0..<60).map { _ in try RawClient(port: server.port) }
+                for client in clients {
+                    try client.send(APIServer.post(APIServer.body()))
+                    #expect(try server.get("/health").status == 200)
+                }
+                for client in clients { #expect(try client.readAnswer().status == 200) }
+                #expect(try await redis.command("XLEN", "s") == .integer(60))
+            }
+        }
+    }
+
     @Test func `aof without an append-only file is refused at start`() async throws {
         try await RedisServer.with(["--appendonly", "no"], kind: .valkey) { redis in
             let result = try await Program.run(

@@ -180,10 +180,9 @@ import Testing
             try await expectUnavailable(.outOfMemory, stream)
             _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
 
-            _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "1")
-            try await expectUnavailable(.noReplicas, rq)
-            try await expectUnavailable(.noReplicas, stream)
-            _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "0")
+            _ = try await redis.command("SET", "rq:queues", "x")
+            try await expectUnavailable(.wrongType, rq)
+            _ = try await redis.command("DEL", "rq:queues")
 
             #expect(try await redis.texts("KEYS", "*") == [], "nothing is left of what was refused")
             try await rq.enqueue(try transaction())

@@ -59,6 +59,8 @@ package struct SocketAddress: Sendable {
 
     var family: Int32 { Int32(storage.ss_family) }
 
+    package var isIPv4: Bool { family == AF_INET }
+
     package var port: UInt16 {
         // The port stands at the same place in the address of either family, in network order.
         unsafe withUnsafeBytes(of: storage) { bytes in

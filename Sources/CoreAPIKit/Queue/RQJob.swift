@@ -1,8 +1,8 @@
 /// A transaction as a job of python-rq (1.10 and later): a hash with the job, and its id in a list.
 ///
-///     RPUSH rq:queue:NAME ID
-///     HSET  rq:job:ID     data created_at enqueued_at description origin status timeout …
 ///     SADD  rq:queues rq:queue:NAME
+///     HSET  rq:job:ID     data created_at enqueued_at description origin status timeout …
+///     RPUSH rq:queue:NAME ID
 ///
 /// as one atomic step, a script, since a worker drops an id without a hash. `data` calls
 /// `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps have six digits of
@@ -23,8 +23,8 @@ struct RQJob {
 
     /// Record and job as one step: 1, or the record that was there before.
     ///
-    /// The push comes first, since it alone can fail, on a key of another type: then nothing is
-    /// left. Workers see none of it before all of it is there.
+    /// The push comes last, so that workers see all of it or nothing. If Redis refuses a part,
+    /// since a key has another type or a right is missing, no more than the queue's name is left.
     ///
     /// A record that is found is written again as it is (see `TransactionRecord`).
     ///
@@ -38,17 +38,21 @@ struct RQJob {
           redis.pcall('SET', KEYS[1], found, 'KEEPTTL')
           return found
         end
-        local pushed = redis.pcall('RPUSH', KEYS[3], ARGV[3])
-        if type(pushed) == 'table' then
-          redis.call('DEL', KEYS[1])
-          return pushed
+        local function failed(reply)
+          return type(reply) == 'table' and reply.err
         end
-        redis.call('HSET', KEYS[2], 'data', ARGV[4], 'created_at', ARGV[5],
-          'enqueued_at', ARGV[5], 'description', ARGV[6], 'origin', ARGV[7],
-          'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '', 'ended_at', '',
+        local listed = redis.pcall('SADD', KEYS[4], KEYS[3])
+        local written = failed(listed) and listed or redis.pcall('HSET', KEYS[2],
+          'data', ARGV[4], 'created_at', ARGV[5], 'enqueued_at', ARGV[5],
+          'description', ARGV[6], 'origin', ARGV[7], 'status', 'queued',
+          'timeout', '\(timeoutSeconds)', 'started_at', '', 'ended_at', '',
           'last_heartbeat', '', 'worker_name', '', 'success_callback_name', '',
           'failure_callback_name', '')
-        redis.call('SADD', KEYS[4], KEYS[3])
+        local pushed = failed(written) and written or redis.pcall('RPUSH', KEYS[3], ARGV[3])
+        if failed(pushed) then
+          redis.call('DEL', KEYS[1], KEYS[2])
+          return pushed
+        end
         return 1
         """, keys: 4, arguments: 7)
 

@@ -13,13 +13,12 @@ package struct RedisCommand: Sendable {
     /// What a new connection begins with: AUTH, SELECT and SCRIPT LOAD, as far as they are needed.
     init(loggingInTo url: RedisURL, scripts: [RedisScript]) {
         self.init()
-        if let password = url.password {
-            // Without a user, the form that servers before Redis 6 know too.
-            if let user = url.user {
-                add("AUTH", user, password)
-            } else {
-                add("AUTH", password)
-            }
+        if let user = url.user {
+            // A user may have no password (`nopass`).
+            add("AUTH", user, url.password ?? "")
+        } else if let password = url.password {
+            // The form that servers before Redis 6 know too.
+            add("AUTH", password)
         }
         if url.database != 0 { add("SELECT", String(url.database)) }
         for script in scripts { add("SCRIPT", "LOAD", script.source) }

@@ -16,8 +16,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private var isConnecting = false
     /// The addresses that this attempt has not tried.
     private var addresses: ArraySlice<SocketAddress> = []
-    /// Grows with every attempt and every end of one, to know the late answer of a resolver.
+    /// How many attempts there have been.
     private var attempt = 0
+    /// Whether a resolver's thread is under way: there is one at most.
+    private var isResolving = false
     private var asksForFlush = false
     private var connectWaiters: [Suspension<RedisError?>] = []
     /// The error that was logged last: an outage is logged once, not at each attempt.
@@ -75,31 +77,36 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         if let numeric = try? SocketAddress.resolve(
             host: url.host, port: url.port, numericOnly: true)
         {
-            resolved(.success(numeric), attempt: attempt)
-        } else {
-            resolveName(attempt: attempt)
+            resolved(.success(numeric))
+        } else if !isResolving {
+            resolveName()
         }
         loop.bringForward(machine.deadline)
     }
 
     /// Asks the resolver on a thread of its own, since it blocks. If it takes longer than the
-    /// attempt may, its answer is not looked at.
-    private func resolveName(attempt: Int) {
+    /// attempt may, its answer serves the attempt that is under way then.
+    private func resolveName() {
         let (loop, url) = (loop, url)
+        isResolving = true
         do {
             try Thread.start { [weak self] in
                 let addresses = Result { () throws(ResolveError) in
                     try SocketAddress.resolve(host: url.host, port: url.port, numericOnly: false)
                 }
-                loop.submit { self?.resolved(addresses, attempt: attempt) }
+                loop.submit {
+                    self?.isResolving = false
+                    self?.resolved(addresses)
+                }
             }
         } catch {
+            isResolving = false
             lost(.connectFailed(error))
         }
     }
 
-    private func resolved(_ result: Result<[SocketAddress], ResolveError>, attempt: Int) {
-        guard attempt == self.attempt, !isConnecting, socket == nil else { return }
+    private func resolved(_ result: Result<[SocketAddress], ResolveError>) {
+        guard machine.isConnecting, socket == nil else { return }
         switch result {
         case .success(let addresses):
             // Each attempt begins with another address: one that swallows every packet would use
@@ -175,8 +182,6 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private func closeSocket() {
         if let socket = socket.take() { loop.unregister(socket) }
         isConnecting = false
-        // A resolver that answers from now on is too late.
-        attempt += 1
     }
 
     private func resolve(
@@ -221,7 +226,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
                 case .resolve(let resolution):
                     if loggedError != nil { logConnected() }
                     resolution.waiter.resume(returning: resolution.result)
-                case .resolveAll(let resolutions): resolve(resolutions)
+                case .resolveAll(let resolutions):
+                    if loggedError != nil { logConnected() }
+                    resolve(resolutions)
+                    requestFlush()
                 case .fail(let error): return lost(error)
                 }
             }

@@ -32,7 +32,7 @@ package struct RedisConnectionStateMachine<Waiter> {
     private let limits: RedisLimits
     private let login: RedisCommand
     private let barrier: RedisBarrier?
-    private let password: String?
+    private let hasPassword: Bool
     private var state: State
     private var pipeline = RedisPipeline<Waiter>()
     private var attempts = 0
@@ -50,12 +50,15 @@ package struct RedisConnectionStateMachine<Waiter> {
         self.limits = limits
         self.barrier = barrier
         login = RedisCommand(loggingInTo: url, scripts: scripts)
-        password = url.password
+        hasPassword = url.password != nil
         state = .disconnected(until: now)
         awaitedSince = now
     }
 
     package var isReady: Bool { state == .ready }
+
+    /// Whether a socket is to be opened.
+    package var isConnecting: Bool { if case .connecting = state { true } else { false } }
 
     // MARK: - Commands
 
@@ -133,7 +136,7 @@ package struct RedisConnectionStateMachine<Waiter> {
         /// Logged in: what waits is to be flushed.
         case flush
         case resolve(Resolution)
-        /// A barrier was answered, for these.
+        /// A barrier was answered, for these; then flush, as others may wait for the next one.
         case resolveAll([Resolution])
         /// The connection is to be ended by `lost`.
         case fail(RedisError)
@@ -157,9 +160,10 @@ package struct RedisConnectionStateMachine<Waiter> {
         }
     }
 
-    /// The error without its text if that repeats the password, as for a command that is unknown.
+    /// The error without its text if that may repeat the password, whole or in part, as for a
+    /// command that is unknown.
     private func shown(_ error: RedisServerError) -> RedisServerError {
-        guard let password, error.message.contains(password) else { return error }
+        guard hasPassword, error.kind == .other, !error.isPassing else { return error }
         return RedisServerError(message: error.kind.rawValue)
     }
 
@@ -193,7 +197,7 @@ package struct RedisConnectionStateMachine<Waiter> {
         state = .disconnected(until: now.advanced(byMilliseconds: pause))
         pipeline.rewind()
         // Logging in with a wrong password is not mended by waiting.
-        if case .refused(let reply) = error, !reply.kind.isPassing {
+        if case .refused(let reply) = error, !reply.isPassing {
             return pipeline.failAll(error)
         }
         return pipeline.expire(before: now, error)

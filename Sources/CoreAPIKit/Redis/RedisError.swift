@@ -49,23 +49,22 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case busy = "BUSY"
         /// The key holds another type.
         case wrongType = "WRONGTYPE"
-        /// A command in the transaction was refused.
-        case transactionAborted = "EXECABORT"
         case tryAgain = "TRYAGAIN"
         case clusterDown = "CLUSTERDOWN"
         case moved = "MOVED"
         case scriptUnknown = "NOSCRIPT"
+        /// The wait of a blocked command was ended, as when a master becomes a replica.
+        case unblocked = "UNBLOCKED"
         /// Any other.
         case other = "ERR"
 
-        /// Whether it passes by itself, as during a start or a failover: the command was not
-        /// executed, and is sent again over another connection.
-        var isPassing: Bool {
+        fileprivate var isPassing: Bool {
             switch self {
-            case .loading, .readOnly, .masterDown, .tryAgain, .clusterDown, .busy, .scriptUnknown:
+            case .loading, .readOnly, .masterDown, .noReplicas, .tryAgain, .clusterDown, .busy,
+                .scriptUnknown, .unblocked:
                 true
-            case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .noReplicas,
-                .cannotPersist, .wrongType, .transactionAborted, .moved, .other:
+            case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
+                .wrongType, .moved, .other:
                 false
             }
         }
@@ -77,9 +76,25 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 
     package init(message: String) {
         self.message = message
-        let word = message.prefix { $0 != " " }
+        // Before Redis 7, an error within a script comes as
+        // "ERR Error running script (…): @user_script: 1: -READONLY …".
+        let inner = message.ranges(of: ": -").last.map { message[$0.upperBound...] }
+        let word = (inner ?? message[...]).prefix { $0 != " " }
         kind = Kind(rawValue: String(word)) ?? .other
     }
+
+    /// Whether it passes by itself: the command was not executed, and is sent again over another
+    /// connection.
+    package var isPassing: Bool {
+        kind.isPassing || RedisServerError.passingMessages.contains { message.hasPrefix($0) }
+    }
+
+    /// Of kind `other`: too many clients, as after a restart; a barrier's master has become a
+    /// replica.
+    private static let passingMessages = [
+        "ERR max number of clients reached", "ERR WAIT cannot be used with replica",
+        "ERR WAITAOF cannot be used with replica",
+    ]
 
     public var description: String { message }
 }

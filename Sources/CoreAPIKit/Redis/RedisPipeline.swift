@@ -37,6 +37,8 @@ struct RedisPipeline<Waiter> {
     private var answeredCount = 0
     /// How many at the end are followed by no barrier yet.
     private var unguardedCount = 0
+    /// Whether a barrier has been sent, and not answered.
+    private var awaitsBarrier = false
     private var bytes: [UInt8] = []
     /// The position of the first of `bytes`; positions only grow while a connection lasts.
     private var base = 0
@@ -61,11 +63,14 @@ struct RedisPipeline<Waiter> {
         unguardedCount += 1
     }
 
-    /// Adds the barrier's command behind those that came since the last one, if there are any.
+    /// Adds the barrier's command behind those that came since the last one, if there are any, and
+    /// if that one is answered: Redis executes nothing of this connection while it waits, so those
+    /// that come meanwhile are confirmed together by the next one.
     mutating func appendBarrier(_ barrier: RedisBarrier) {
-        guard unguardedCount > 0, let last = entries.last else { return }
+        guard !awaitsBarrier, unguardedCount > 0, let last = entries.last else { return }
         append(barrier.command, nil, last.deadline, barrier: barrier)
         unguardedCount = 0
+        awaitsBarrier = true
     }
 
     private mutating func append(
@@ -118,12 +123,12 @@ struct RedisPipeline<Waiter> {
         }
         entries[answeredCount].repliesMissing -= 1
         guard entries[answeredCount].repliesMissing == 0 else { return .incomplete }
-        if let barrier = entries[answeredCount].barrier {
-            return .confirmed(confirm(isReached: barrier.isReached(by: reply)))
-        }
-        if let error = entries[answeredCount].firstError, error.kind.isPassing {
+        if let error = entries[answeredCount].firstError, error.isPassing {
             entries[answeredCount].isRefused = true
             return .refused(error)
+        }
+        if let barrier = entries[answeredCount].barrier {
+            return .confirmed(confirm(isReached: barrier.isReached(by: reply)))
         }
         if waitsForBarrier {
             entries[answeredCount].answer = reply
@@ -156,6 +161,7 @@ struct RedisPipeline<Waiter> {
             if let resolution = entry.resolution(result) { resolutions.append(resolution) }
         }
         answeredCount = 0
+        awaitsBarrier = false
         _ = removeFirst()
         return resolutions
     }
@@ -190,6 +196,7 @@ struct RedisPipeline<Waiter> {
         }
         (entries, bytes) = (kept, keptBytes)
         (base, sent, answeredCount, unguardedCount) = (0, 0, 0, kept.count)
+        awaitsBarrier = false
     }
 
     /// Ends every wait.

@@ -9,7 +9,7 @@ internal import CHiredis
     /// How many bytes a reply that is not complete may have. What this package asks for is answered
     /// in some hundred.
     package static let replyBytesMax = 1024 * 1024
-    /// How deep arrays may nest, as in hiredis before 1.0; the reply to a transaction has 2.
+    /// How deep arrays may nest, as in hiredis before 1.0; no reply that is asked for needs 2.
     private static let depthMax = 8
 
     private let reader: UnsafeMutablePointer<redisReader>

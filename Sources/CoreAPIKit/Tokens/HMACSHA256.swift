@@ -3,7 +3,7 @@ internal import COpenSSL
 /// HMAC-SHA256 (RFC 2104) with one key: the key's two pads are hashed once, and each code begins
 /// with a copy of that state.
 ///
-/// The only file that calls libcrypto.
+/// The only file that hashes what callers send.
 struct HMACSHA256: Sendable {
     private let inner: SHA256_CTX
     private let outer: SHA256_CTX

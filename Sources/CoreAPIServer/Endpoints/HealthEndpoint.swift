@@ -76,7 +76,7 @@ struct HealthEndpoint {
         json.raw("}]")
     }
 
-    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1) and does not refuse it.
+    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), at whatever quality.
     static func acceptsHealthJSON(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
         guard let accept = head.accept else { return false }
         var start = accept.lowerBound

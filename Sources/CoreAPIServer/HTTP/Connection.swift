@@ -115,7 +115,7 @@ final class Connection: @unchecked Sendable {
                 .keepAlive
             } else { .implied }
         worker.encode(
-            response, to: &output, omitsBody: head?.method == .head, persistence)
+            response, to: &output, omitsBody: machine.answersHead, persistence)
         try await writeOutput()
         machine.responded(now: worker.loop.now)
     }

@@ -71,6 +71,10 @@ struct ConnectionStateMachine {
     /// Whether the answer that is being made is the connection's last.
     private(set) var closesAfterResponse = false
 
+    /// Whether the request that is answered asks for no body, be it refused or not (RFC 9110
+    /// §9.3.2).
+    var answersHead: Bool { parser.isHead }
+
     // MARK: - What to do
 
     // Not inlined: its variables would be kept by each connection's task, 14 KB of them, for as

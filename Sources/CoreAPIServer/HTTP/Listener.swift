@@ -17,6 +17,8 @@ final class Listener: EventHandler, @unchecked Sendable {
     private static let pauseMilliseconds = 100
     /// After so many the connections that there are have their turn.
     private static let acceptsInARowMax = 64
+    /// As many as can have waited when the end began, whoever still tries to connect.
+    private static let acceptsAtCloseMax = 4_096
     private var isClosed = false
 
     /// - Parameter accepted: takes each connection.
@@ -33,7 +35,7 @@ final class Listener: EventHandler, @unchecked Sendable {
 
     /// Takes what still waits to be accepted, and then listens no more.
     func close() {
-        accept(atMost: .max)
+        accept(atMost: Listener.acceptsAtCloseMax)
         isClosed = true
         loop.unregister(socket)
         deadline = .never

@@ -19,6 +19,9 @@ struct RequestParser {
 
     init(limits: HTTPLimits) { self.limits = limits }
 
+    /// Whether the request line has come and says HEAD, whatever is wrong with the rest.
+    var isHead: Bool { sawRequestLine && head.method == .head }
+
     /// The head once it is complete; nil if bytes are missing.
     mutating func parse(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> RequestHead? {
         while let line = try nextLine(bytes) {

@@ -80,13 +80,15 @@ import Testing
 
     @Test(arguments: [
         "READONLY x", "LOADING x", "MASTERDOWN x", "TRYAGAIN x", "CLUSTERDOWN x", "BUSY x",
-        "NOSCRIPT x",
+        "NOSCRIPT x", "NOREPLICAS x", "ERR max number of clients reached",
+        "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY x",
     ])
     func `an error that passes is waited for, over other connections`(message: String) throws {
         var machine = try ready()
         _ = submit(1, &machine)
         _ = try send(&machine)
         let error = RedisServerError(message: message)
+        #expect(error.isPassing)
         for (attempt, pause) in [50, 100, 200, 400, 800, 1_000, 1_000].enumerated() {
             let now = after(attempt * 300)
             #expect(reply(.error(error), &machine) == "fail server(\(message))")
@@ -157,14 +159,49 @@ import Testing
         _ = submit(2, &machine)
         #expect(try send(&machine) == echo(1) + echo(2) + wait)
         #expect(try send(&machine) == "")
-        _ = submit(3, &machine)
-        #expect(try send(&machine) == echo(3) + wait)
         #expect(reply(ok, &machine) == "none")
         #expect(reply(.error(RedisServerError(message: "OOM x")), &machine) == "none")
         #expect(reply(.integer(1), &machine) == "1 done, 2 not executed: server(OOM x)")
+        _ = submit(3, &machine)
+        #expect(try send(&machine) == echo(3) + wait)
         #expect(reply(ok, &machine) == "none")
         #expect(
             reply(.integer(0), &machine) == "3 may be executed: durabilityNotReached")
+    }
+
+    @Test func `while a barrier is awaited, others gather for the next one`() throws {
+        var machine = try guarded()
+        _ = submit(1, &machine)
+        #expect(try send(&machine) == echo(1) + wait)
+        for number in 2...4 {
+            _ = submit(number, &machine)
+            #expect(try send(&machine) == echo(number), "one barrier is on its way")
+        }
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(.integer(1), &machine) == "1 done")
+        #expect(try send(&machine) == wait)
+        for _ in 2...4 { #expect(reply(ok, &machine) == "none") }
+        #expect(reply(.integer(1), &machine) == "2 done, 3 done, 4 done")
+        #expect(try send(&machine) == "")
+    }
+
+    @Test func `a barrier that a failover ends is asked for again`() throws {
+        for message in [
+            "UNBLOCKED force unblock from blocking operation, instance state changed",
+            "ERR WAIT cannot be used with replica instances.",
+        ] {
+            var machine = try guarded()
+            _ = submit(1, &machine)
+            _ = try send(&machine)
+            #expect(reply(ok, &machine) == "none")
+            let error = RedisServerError(message: message)
+            #expect(reply(.error(error), &machine) == "fail server(\(message))")
+            #expect(words(machine.lost(.server(error), now: start, jitter: 0)) == "")
+            reconnect(&machine, at: after(50))
+            #expect(try send(&machine) == echo(1) + wait)
+            #expect(reply(ok, &machine) == "none")
+            #expect(reply(.integer(1), &machine) == "1 done")
+        }
     }
 
     @Test func `what no barrier has confirmed is sent again, with another barrier`() throws {

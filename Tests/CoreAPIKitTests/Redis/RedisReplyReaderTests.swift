@@ -114,7 +114,7 @@ import Testing
         ("WRONGPASS invalid", .wrongPassword), ("WRONGTYPE Operation", .wrongType),
         ("NOPERM this user", .noPermission),
         ("MASTERDOWN Link", .masterDown), ("MISCONF Redis", .cannotPersist),
-        ("EXECABORT x", .transactionAborted),
+        ("UNBLOCKED force unblock", .unblocked),
         ("BUSY Redis", .busy), ("TRYAGAIN x", .tryAgain), ("CLUSTERDOWN x", .clusterDown),
         ("MOVED 1 a:1", .moved),
         ("NOREPLICAS x", .noReplicas), ("NOSCRIPT x", .scriptUnknown), ("ERR x", .other),
