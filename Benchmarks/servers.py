@@ -35,14 +35,21 @@ class Server:
     checks_tokens: bool = True
 
 
+def swift_text(source: str, before: str) -> str:
+    """The text in three quotation marks that follows, as Swift reads it."""
+    text, indent = re.search(
+        before + r'\s*"""\n(.*?)\n( +)"""', source, re.DOTALL).groups()
+    return "\n".join(line.removeprefix(indent) for line in text.splitlines())
+
+
 def swift_script(file_name: str) -> str:
     """The Lua script in one of Core API's sources, so that both send the very same."""
     source = (KIT_QUEUES / file_name).read_text(encoding="utf-8")
-    indent, text = re.search(
-        r'RedisScript\(\n( +)"""\n(.*?)\n +"""', source, re.DOTALL).groups()
-    lines = [line.removeprefix(indent) for line in text.splitlines()]
+    record = (KIT_QUEUES / "TransactionRecord.swift").read_text(encoding="utf-8")
+    script = swift_text(source, r"RedisScript\(")
+    script = script.replace(
+        "\\(TransactionRecord.scriptStart)", swift_text(record, "scriptStart ="))
     timeout = re.search(r"timeoutSeconds = (\d+)", source)
-    script = "\n".join(lines)
     return script.replace("\\(timeoutSeconds)", timeout.group(1)) if timeout else script
 
 

@@ -26,32 +26,26 @@ struct RQJob {
     /// The push comes last, so that workers see all of it or nothing. If Redis refuses a part,
     /// since a key has another type or a right is missing, no more than the queue's name is left.
     ///
-    /// A record that is found is written again as it is (see `TransactionRecord`).
-    ///
     /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
     /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
     ///   description and origin.
     static let script = RedisScript(
         """
-        if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
-          local found = redis.call('GET', KEYS[1])
-          redis.pcall('SET', KEYS[1], found, 'KEEPTTL')
-          return found
+        \(TransactionRecord.scriptStart)
+        local reply = redis.pcall('SADD', KEYS[4], KEYS[3])
+        if type(reply) ~= 'table' then
+          reply = redis.pcall('HSET', KEYS[2], 'data', ARGV[4], 'created_at', ARGV[5],
+            'enqueued_at', ARGV[5], 'description', ARGV[6], 'origin', ARGV[7],
+            'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
+            'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
+            'success_callback_name', '', 'failure_callback_name', '')
         end
-        local function failed(reply)
-          return type(reply) == 'table' and reply.err
+        if type(reply) ~= 'table' then
+          reply = redis.pcall('RPUSH', KEYS[3], ARGV[3])
         end
-        local listed = redis.pcall('SADD', KEYS[4], KEYS[3])
-        local written = failed(listed) and listed or redis.pcall('HSET', KEYS[2],
-          'data', ARGV[4], 'created_at', ARGV[5], 'enqueued_at', ARGV[5],
-          'description', ARGV[6], 'origin', ARGV[7], 'status', 'queued',
-          'timeout', '\(timeoutSeconds)', 'started_at', '', 'ended_at', '',
-          'last_heartbeat', '', 'worker_name', '', 'success_callback_name', '',
-          'failure_callback_name', '')
-        local pushed = failed(written) and written or redis.pcall('RPUSH', KEYS[3], ARGV[3])
-        if failed(pushed) then
+        if type(reply) == 'table' then
           redis.call('DEL', KEYS[1], KEYS[2])
-          return pushed
+          return reply
         end
         return 1
         """, keys: 4, arguments: 7)

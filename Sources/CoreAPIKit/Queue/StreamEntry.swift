@@ -13,17 +13,11 @@ struct StreamEntry {
     /// Record and entry as one step: 1, or the record that was there before. If Redis refuses the
     /// entry, since the key has another type, nothing is left.
     ///
-    /// A record that is found is written again as it is (see `TransactionRecord`).
-    ///
     /// - KEYS: the record, the stream.
     /// - ARGV: the record's text and lifetime in seconds; then the entry's values.
     static let script = RedisScript(
         """
-        if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
-          local found = redis.call('GET', KEYS[1])
-          redis.pcall('SET', KEYS[1], found, 'KEEPTTL')
-          return found
-        end
+        \(TransactionRecord.scriptStart)
         local added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
           'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7])
         if type(added) == 'table' then

@@ -17,6 +17,16 @@ struct TransactionRecord {
     /// The transaction's id, as the text begins with it.
     let id: [UInt8]
 
+    /// What every script begins with: it writes the record, KEYS[1] with the text ARGV[1] for
+    /// ARGV[2] seconds, or ends with the one that is there.
+    static let scriptStart = """
+        if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
+          local found = redis.call('GET', KEYS[1])
+          redis.pcall('SET', KEYS[1], found, 'KEEPTTL')
+          return found
+        end
+        """
+
     /// How long a transaction without an idempotency key is remembered: longer than any of its
     /// attempts may be under way.
     static let ownLifetimeSeconds = 120

@@ -322,6 +322,7 @@ import Testing
         #expect(error(payload: claims(",\"nbf\":1700000001")) == .notYetValid)
         #expect(error(payload: claims(",\"nbf\":1700000000")) == nil)
         #expect(error(payload: claims(",\"nbf\":\"1\"")) == .claimInvalid(.notBefore))
+        #expect(error(payload: claims(",\"nbf\":null")) == .claimInvalid(.notBefore))
         #expect(error(payload: claims(",\"iat\":\"1\"")) == .claimInvalid(.issuedAt))
         #expect(error(payload: claims(",\"iat\":null")) == .claimInvalid(.issuedAt))
         #expect(error(payload: claims(",\"iat\":1699999999.25")) == nil)
