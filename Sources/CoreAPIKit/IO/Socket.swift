@@ -66,9 +66,16 @@ package struct Socket: ~Copyable, Sendable {
     package func accept() throws(SystemError) -> Socket? {
         let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let listener = descriptor.number
-        let number = try SystemCall.run("accept4") { accept4(listener, nil, nil, flags) }
-        guard let number else { return nil }
-        return Socket(taking: number)
+        while true {
+            do {
+                let number = try SystemCall.run("accept4") { accept4(listener, nil, nil, flags) }
+                guard let number else { return nil }
+                return Socket(taking: number)
+            } catch {
+                // Its caller has gone while it waited: no failure of ours (accept(2)).
+                guard error.code == ECONNABORTED || error.code == EPROTO else { throw error }
+            }
+        }
     }
 
     /// The address that the socket is bound to.
