@@ -120,10 +120,12 @@ import Testing
 
     @Test func `a second signal ends the server at once`() async throws {
         try await RedisServer.with { redis in
-            let environment = ["REDIS_URL": redis.url, "THREADS": "1"]
+            let environment = [
+                "REDIS_URL": redis.url, "THREADS": "1", "ENQUEUE_TIMEOUT": "30",
+            ]
             try await APIServer.with(environment) { server in
                 try await eventually("health passes") { try server.get("/health").status == 200 }
-                // Without an answer of Redis the request would be in flight for 5 seconds.
+                // Without an answer of Redis the request would be in flight for 30 seconds.
                 redis.pause()
                 defer { redis.goOn() }
                 let busy = try RawClient(port: server.port)

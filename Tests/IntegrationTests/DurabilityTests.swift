@@ -96,6 +96,7 @@ import Testing
         try await RedisServer.with(["--appendfsync", "everysec"], kind: .valkey) { redis in
             let environment = [
                 "QUEUE": "stream:s", "REDIS_URL": redis.url, "DURABILITY": "aof", "THREADS": "1",
+                "ENQUEUE_TIMEOUT": "30",
             ]
             try await APIServer.with(environment) { server in
                 try await eventually("health passes") { try server.get("/health").status == 200 }

@@ -154,7 +154,10 @@ import Testing
     @Test(arguments: [SIGTERM, SIGINT])
     func `a signal lets what is in flight finish, and ends the rest`(signal: Int32) async throws {
         try await RedisServer.with { redis in
-            try await APIServer.with(["REDIS_URL": redis.url, "QUEUE": "stream:s"]) { server in
+            let environment = [
+                "REDIS_URL": redis.url, "QUEUE": "stream:s", "ENQUEUE_TIMEOUT": "30",
+            ]
+            try await APIServer.with(environment) { server in
                 #expect(try server.post(APIServer.body()).status == 200)
                 let idle = try RawClient(port: server.port)
                 let slow = try RawClient(port: server.port)

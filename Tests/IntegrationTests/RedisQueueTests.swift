@@ -1,5 +1,6 @@
 import CoreAPIKit
 import Foundation
+import Logging
 import Testing
 
 /// What the queues in Redis do beyond the contract of every queue.
@@ -190,6 +191,21 @@ import Testing
         }
     }
 
+    /// A queue that waits for longer than the slowest machine takes for the outage of a test.
+    private func patientQueue(
+        _ kind: QueueContractTests.Kind, _ redis: RedisServer
+    ) async throws -> any TransactionQueue {
+        let script = kind == .rq ? RQTransactionQueue.script : StreamTransactionQueue.script
+        let connection = try await RedisConnection(
+            opening: RedisURL(redis.url),
+            options: RedisConnection.Options(
+                limits: RedisLimits(commandTimeoutSeconds: 120), scripts: [script]),
+            logger: Logger(label: "test"))
+        return kind == .rq
+            ? RQTransactionQueue(connection: connection, name: "default")
+            : StreamTransactionQueue(connection: connection, key: "s")
+    }
+
     @Test(arguments: [QueueContractTests.Kind.rq, .stream])
     func `a Redis that comes back within the deadline costs time, and no error`(
         kind: QueueContractTests.Kind
@@ -197,10 +213,7 @@ import Testing
         async throws
     {
         try await RedisServer.with(["--appendfsync", "always"]) { redis in
-            let queue: any TransactionQueue =
-                kind == .rq
-                ? try await RQTransactionQueue(url: redis.url)
-                : try await StreamTransactionQueue(url: redis.url, key: "s")
+            let queue = try await patientQueue(kind, redis)
             try await queue.enqueue(try transaction())
             redis.kill()
             async let later: Void = queue.enqueue(try transaction())
@@ -219,10 +232,7 @@ import Testing
         kind: QueueContractTests.Kind
     ) async throws {
         try await RedisServer.with { redis in
-            let queue: any TransactionQueue =
-                kind == .rq
-                ? try await RQTransactionQueue(url: redis.url)
-                : try await StreamTransactionQueue(url: redis.url, key: "s")
+            let queue = try await patientQueue(kind, redis)
             _ = try await redis.command("REPLICAOF", "127.0.0.1", "1")
             async let later: Void = queue.enqueue(try transaction())
             try await eventually("the queue was refused") {
