@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import Awaitable, Callable
 
+import closing
 import waiting
 from api_server import ApiServer
 from crowd import Crowd
@@ -231,13 +232,7 @@ def main() -> int:
         print(f"{needed} open files are needed, and no more than {hard} are allowed")
         return 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    try:
-        passed, failed = asyncio.run(run(options))
-    except asyncio.CancelledError:
-        print("ended by a signal")
-        return 1
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return closing.run(run(options))
 
 
 if __name__ == "__main__":

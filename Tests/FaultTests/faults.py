@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 
+import closing
 import queues
 import resp
 import scenarios
@@ -95,16 +96,9 @@ def report(name: str, findings: Findings, note: str) -> None:
 def main() -> int:
     options = arguments()
     if options.self_test:
-        passed, failed = selftest.run()
-    else:
-        print(f"seed {options.seed}", flush=True)
-        try:
-            passed, failed = asyncio.run(run(options))
-        except asyncio.CancelledError:
-            print("ended by a signal")
-            return 1
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+        return closing.conclude(*selftest.run())
+    print(f"seed {options.seed}", flush=True)
+    return closing.run(run(options))
 
 
 if __name__ == "__main__":

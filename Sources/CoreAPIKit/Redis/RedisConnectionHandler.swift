@@ -155,6 +155,11 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         requestFlush()
     }
 
+    /// Redis works: an outage during which it let us in and refused is over.
+    private func hasAnswered() {
+        if loggedError != nil { logConnected() }
+    }
+
     private func logConnected() {
         logger.info("connected to Redis", metadata: ["redis": "\(url)"])
         loggedError = nil
@@ -224,10 +229,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
                 case .none: break
                 case .flush: becameReady()
                 case .resolve(let resolution):
-                    if loggedError != nil { logConnected() }
+                    hasAnswered()
                     resolution.waiter.resume(returning: resolution.result)
                 case .resolveAll(let resolutions):
-                    if loggedError != nil { logConnected() }
+                    hasAnswered()
                     resolve(resolutions)
                     requestFlush()
                 case .fail(let error): return lost(error)
