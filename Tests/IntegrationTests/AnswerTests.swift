@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What every answer has, whatever it says (RFC 9110, RFC 9112).
-@Suite(.serialized, .timeLimit(.minutes(5))) struct AnswerTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct AnswerTests {
     private func with(_ body: (APIServer) throws -> Void) async throws {
         try await APIServer.with(["QUEUE": "memory"]) { server in try body(server) }
     }

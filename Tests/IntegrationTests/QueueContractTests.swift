@@ -3,7 +3,7 @@ import Logging
 import Testing
 
 /// The rules of `TransactionQueue`, on every implementation.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct QueueContractTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct QueueContractTests {
     enum Kind: CaseIterable, Sendable { case memory, rq, stream }
 
     /// A queue, and the ids that it holds, oldest first.

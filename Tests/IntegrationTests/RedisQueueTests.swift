@@ -4,7 +4,7 @@ import Logging
 import Testing
 
 /// What the queues in Redis do beyond the contract of every queue.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RedisQueueTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RedisQueueTests {
     private func transaction(_ number: Int = 1) throws -> Transaction {
         Transaction(
             id: .random(), amount: try #require(Amount(number)),
