@@ -40,7 +40,7 @@ if [ "${QUEUE:-}" != memory ] && ! redis_answers; then
     esac
 fi
 swift build -c release --product core-api >&2
-if [ -z "${JWT_SECRET:-}" ]; then
+if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     export JWT_SECRET=secret
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
 fi

@@ -32,12 +32,16 @@ enum Command: Equatable {
         usage:
           core-api              run the server
           core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
-                                print a token signed with JWT_SECRET, as the Auth API gives them
+                                print a token as the Auth API gives them, signed with the secret,
+                                or the newest of several
           core-api --version
           core-api --help
 
         The server and the token command are configured by the environment:
-          JWT_SECRET                 required: the secret shared with the Auth API
+          JWT_SECRET                 the secret shared with the Auth API: this or the next one
+                                     is required
+          JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: all of
+                                     them are believed; read again when it changes and on SIGHUP
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           REDIS_URL                  redis://[user[:password]@]host[:port][/db]

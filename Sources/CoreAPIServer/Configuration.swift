@@ -19,7 +19,7 @@ struct Configuration {
     /// 0 picks a free port.
     let port: UInt16
     let redis: RedisURL
-    let secret: [UInt8]
+    let secrets: SecretsConfiguration
     let queue: Queue
     let threads: Int
     /// What a 200 waits for besides Redis's own confirmation; nil for nothing.
@@ -54,7 +54,7 @@ struct Configuration {
         environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
-        secret = try values.secret("JWT_SECRET")
+        secrets = try SecretsConfiguration(values)
         host = try values.text("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         redis = try values.redisURL("REDIS_URL", otherwise: "redis://127.0.0.1:6379/0")

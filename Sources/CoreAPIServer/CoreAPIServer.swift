@@ -21,8 +21,8 @@ enum CoreAPIServer {
     /// Prints what the Auth API would give this user.
     private static func printToken(_ arguments: TokenArguments) {
         do {
-            let secret = try EnvironmentReader(Process.environment).secret("JWT_SECRET")
-            let issuer = try TokenIssuer(secret: secret)
+            let configured = try SecretsConfiguration(EnvironmentReader(Process.environment))
+            let issuer = try TokenIssuer(secret: configured.secrets[0])
             let expiry = UnixTime.now().wholeSeconds + Int64(arguments.lifetimeSeconds)
             let token = issuer.issue(
                 userID: arguments.userID, username: arguments.username,
@@ -34,6 +34,7 @@ enum CoreAPIServer {
     }
 
     private static func serve() {
+        Process.holdSignals()
         let configuration: Configuration
         do {
             configuration = try Configuration(
@@ -42,7 +43,6 @@ enum CoreAPIServer {
         } catch {
             fail(.configuration, "\(error)")
         }
-        Process.holdSignals()
         let logger = makeLogger(configuration)
         warn(configuration, logger)
         checkDurability(configuration, logger)
@@ -65,14 +65,11 @@ enum CoreAPIServer {
     }
 
     private static func warn(_ configuration: Configuration, _ logger: Logger) {
-        let bytesMin = HMACTokenVerifier.secretBytesRecommendedMin
-        if configuration.secret.count < bytesMin {
-            logger.warning(
-                "JWT_SECRET can be guessed: use \(bytesMin) random bytes or more (RFC 7518 §3.2)")
-        }
-        if let last = configuration.secret.last, last <= UInt8(ascii: " ") {
-            logger.warning(
-                "JWT_SECRET ends in white space, which is part of it: is that meant?")
+        let secrets = configuration.secrets
+        for warning in SecretsConfiguration.warnings(
+            secrets.secrets, inFile: secrets.file != nil)
+        {
+            logger.warning("\(warning)")
         }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
@@ -101,7 +98,7 @@ enum CoreAPIServer {
 
     private static func reason(_ error: StartError, _ configuration: Configuration) -> String {
         switch error {
-        case .secret(.empty): "JWT_SECRET is empty"
+        case .secret(let error): "JWT_SECRET cannot be used: \(error)"
         case .host(let reason): "HTTP_HOST \"\(configuration.host)\": \(reason)"
         case .system(let error):
             "HTTP_HOST \(configuration.host), HTTP_PORT \(configuration.port): \(error)"

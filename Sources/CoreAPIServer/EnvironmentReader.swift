@@ -6,16 +6,6 @@ struct EnvironmentReader {
 
     init(_ environment: @escaping (String) -> [UInt8]?) { self.environment = environment }
 
-    /// Bytes that must be there, and that no error shows.
-    func secret(_ variable: String) throws(ConfigurationError) -> [UInt8] {
-        guard let bytes = bytes(variable) else {
-            throw ConfigurationError(
-                variable: variable, value: nil,
-                expectation: "give the secret that is shared with the Auth API")
-        }
-        return bytes
-    }
-
     /// UTF-8 without control characters.
     func text(_ variable: String) throws(ConfigurationError) -> String? {
         guard let bytes = bytes(variable) else { return nil }
@@ -145,7 +135,8 @@ struct EnvironmentReader {
         return port.allSatisfy(\.isNumber) && colon > rest.startIndex ? url : url[...colon] + "…"
     }
 
-    private func bytes(_ variable: String) -> [UInt8]? {
+    /// The value as it is; nil if it is not set or empty.
+    func bytes(_ variable: String) -> [UInt8]? {
         guard let bytes = environment(variable), !bytes.isEmpty else { return nil }
         return bytes
     }

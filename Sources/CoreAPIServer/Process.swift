@@ -43,6 +43,33 @@ enum Process {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// The first bytes of a regular file, so many at most; nil if it is none.
+    static func readFile(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8]? {
+        // Opening a pipe must not wait for who writes into it.
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw SystemError(code: errno, call: "open") }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw SystemError(code: errno, call: "fstat")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        var bytes = [UInt8](repeating: 0, count: bytesMax)
+        var count = 0
+        while count < bytesMax {
+            let more = unsafe bytes.withUnsafeMutableBytes { buffer in
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+                return unsafe read(descriptor, rest.baseAddress, rest.count)
+            }
+            if more == 0 { break }
+            guard more > 0 || errno == EINTR else {
+                throw SystemError(code: errno, call: "read")
+            }
+            count += max(0, more)
+        }
+        return Array(bytes[..<count])
+    }
+
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     static func exit(_ status: Status) -> Never { Glibc.exit(status.rawValue) }
@@ -68,33 +95,47 @@ enum Process {
 
     // MARK: - Signals
 
-    /// Keeps the signals that end the process for `waitForEnd`; to be called before threads start.
+    /// What the process is told by a signal.
+    enum Notice {
+        /// `SIGTERM` or `SIGINT`.
+        case end
+        /// `SIGHUP`.
+        case reload
+    }
+
+    /// Keeps the signals for `waitForNotice`; to be called before threads start.
     static func holdSignals() {
-        var signals = endSignals()
+        var signals = heldSignals()
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
         // Writing to a connection or pipe that is gone is an error, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Waits for `SIGTERM` or `SIGINT`: true if one came before the deadline.
-    static func waitForEnd(before deadline: MonotonicTime) -> Bool {
-        var signals = endSignals()
+    /// Waits for a signal; nil if none came before the deadline.
+    static func waitForNotice(before deadline: MonotonicTime) -> Notice? {
+        var signals = heldSignals()
+        var signal: Int32 = 0
         if deadline == .never {
-            var signal: Int32 = 0
             while unsafe sigwait(&signals, &signal) != 0 {}
-            return true
+        } else {
+            let milliseconds = deadline.milliseconds(since: .now())
+            var timeout = timespec(
+                tv_sec: milliseconds / 1_000, tv_nsec: milliseconds % 1_000 * 1_000_000)
+            signal = unsafe sigtimedwait(&signals, nil, &timeout)
         }
-        let milliseconds = deadline.milliseconds(since: .now())
-        var timeout = timespec(
-            tv_sec: milliseconds / 1_000, tv_nsec: milliseconds % 1_000 * 1_000_000)
-        return unsafe sigtimedwait(&signals, nil, &timeout) > 0
+        switch signal {
+        case SIGTERM, SIGINT: return .end
+        case SIGHUP: return .reload
+        default: return nil
+        }
     }
 
-    private static func endSignals() -> sigset_t {
+    private static func heldSignals() -> sigset_t {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         unsafe sigaddset(&signals, SIGTERM)
         unsafe sigaddset(&signals, SIGINT)
+        unsafe sigaddset(&signals, SIGHUP)
         return signals
     }
 }

@@ -8,13 +8,16 @@ struct Server {
     let port: UInt16
 
     private let workers: [Worker]
+    private let secrets: SecretsConfiguration
+    private let tokenPolicy: TokenPolicy
     private let logger: Logger
 
     /// Builds the parts and begins to listen; nothing runs yet.
     init(_ configuration: Configuration, logger: Logger) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
-        let verifier = try Server.verifier(configuration)
+        let verifier = try Server.verifier(
+            configuration.secrets.secrets, configuration.tokenPolicy)
         let memory = InMemoryTransactionQueue(capacity: Configuration.memoryQueueCapacity)
         var address = try Server.address(configuration)
         let count = ConnectionCount(
@@ -41,6 +44,8 @@ struct Server {
             }
         }
         self.workers = workers
+        secrets = configuration.secrets
+        tokenPolicy = configuration.tokenPolicy
         self.logger = logger
         port = address.port
     }
@@ -54,8 +59,19 @@ struct Server {
             do { try Thread.start { worker.loop.run() } } catch { throw .system(error) }
         }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
-        _ = Process.waitForEnd(before: .never)
+        SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
+            inUse: secrets.secrets)
         drain()
+    }
+
+    /// Each loop believes these secrets alone from its next turn on.
+    private func use(_ secrets: [[UInt8]]) {
+        do {
+            let verifier = try Server.verifier(secrets, tokenPolicy)
+            for worker in workers { worker.use(verifier) }
+        } catch {
+            logger.error("secrets not used", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func drain() {
@@ -65,7 +81,8 @@ struct Server {
         let remaining = Remaining(workers.count)
         for worker in workers { worker.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
-            if Process.waitForEnd(before: .now().advanced(byMilliseconds: 10)) {
+            // `SIGHUP` has no meaning any more.
+            if Process.waitForNotice(before: .now().advanced(byMilliseconds: 10)) == .end {
                 logger.warning("ended at once, by a second signal")
                 return
             }
@@ -80,11 +97,10 @@ struct Server {
     // MARK: - Parts
 
     private static func verifier(
-        _ configuration: Configuration
+        _ secrets: [[UInt8]], _ policy: TokenPolicy
     ) throws(StartError) -> HMACTokenVerifier {
         do {
-            return try HMACTokenVerifier(
-                secret: configuration.secret, policy: configuration.tokenPolicy)
+            return try HMACTokenVerifier(secrets: secrets, policy: policy)
         } catch {
             throw .secret(error)
         }

@@ -222,7 +222,8 @@ import Testing
         let help = try await run(["--help"])
         #expect(help.status == 0)
         for variable in [
-            "HTTP_PORT", "REDIS_URL", "JWT_SECRET", "HTTP_HOST", "QUEUE", "THREADS", "JWT_AUDIENCE",
+            "HTTP_PORT", "REDIS_URL", "JWT_SECRET", "JWT_SECRET_FILE", "HTTP_HOST", "QUEUE",
+            "THREADS", "JWT_AUDIENCE",
             "JWT_ISSUER", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "LOG_LEVEL",
             "LOG_FORMAT", "ENQUEUE_TIMEOUT", "DURABILITY", "MAX_CONNECTIONS",
         ] {

@@ -5,7 +5,10 @@
 /// let accepted = try await intake.accept(amount: 100, currency: "USD", token: token)
 /// ```
 public struct TransactionIntake: Sendable {
-    private let verifier: any TokenVerifier
+    /// Judges tokens from now on; another one may take its place at any time, as when a secret is
+    /// replaced. What has been checked stays checked.
+    public var verifier: any TokenVerifier
+
     private let queue: any TransactionQueue
     private let clock: @Sendable () -> UnixTime
 

@@ -1,18 +1,34 @@
 /// Verifies HS256 tokens: JWS in compact serialization (RFC 7515, RFC 7518 §3.2) with the claims of
 /// the Auth API, by the rules of RFC 7519 and of JWT's best current practices (RFC 8725).
 ///
-/// The key is used with exactly one algorithm; nothing in a token chooses another, or a key.
+/// A key is used with exactly one algorithm; nothing in a token chooses another, or a key. There
+/// may be several keys, so that one can be replaced by another while tokens of both are around.
 public struct HMACTokenVerifier: TokenVerifier {
     /// RFC 7518 §3.2 asks for a key of at least this many bytes; shorter ones can be guessed.
     public static let secretBytesRecommendedMin = 32
 
-    private let mac: HMACSHA256
+    /// How many secrets a verifier has at most: each one is a hash more for a token that is signed
+    /// by none of them.
+    public static let secretsMax = 8
+
+    private let newest: HMACSHA256
+    private let older: [HMACSHA256]
     private let policy: TokenPolicy
 
     /// - Parameter secret: the bytes shared with the Auth API; they need not be text.
     public init(secret: [UInt8], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
-        guard !secret.isEmpty else { throw .empty }
-        mac = HMACSHA256(key: secret)
+        try self.init(secrets: [secret], policy: policy)
+    }
+
+    /// A verifier that believes a token that is signed with any of the secrets.
+    ///
+    /// - Parameter secrets: the newest first, which is tried first; 1 to `secretsMax`.
+    public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
+        guard let first = secrets.first else { throw .missing }
+        guard secrets.count <= HMACTokenVerifier.secretsMax else { throw .tooMany }
+        guard secrets.allSatisfy({ !$0.isEmpty }) else { throw .empty }
+        newest = HMACSHA256(key: first)
+        older = secrets.dropFirst().map { HMACSHA256(key: $0) }
         self.policy = policy
     }
 
@@ -33,17 +49,32 @@ public struct HMACTokenVerifier: TokenVerifier {
             throw .malformed(.notBase64URL)
         }
         // Nothing of the payload is believed before its signature (RFC 8725 §2.4 on).
-        let expected = mac.code(of: token.extracting(parts.signingInput))
-        guard HMACSHA256.isEqual(signature.span, expected.span) else { throw .signatureInvalid }
+        guard isSigned(token.extracting(parts.signingInput), by: signature.span) else {
+            throw .signatureInvalid
+        }
         guard let payload = Base64URL.decode(parts.payload, of: token) else {
             throw .malformed(.notBase64URL)
         }
         return try ClaimsSet.claims(payload.span, at: now, policy)
     }
+
+    private func isSigned(_ input: Span<UInt8>, by signature: Span<UInt8>) -> Bool {
+        let code = newest.code(of: input)
+        if HMACSHA256.isEqual(signature, code.span) { return true }
+        for mac in older {
+            let code = mac.code(of: input)
+            if HMACSHA256.isEqual(signature, code.span) { return true }
+        }
+        return false
+    }
 }
 
-/// Why a secret cannot be used.
+/// Why secrets cannot be used.
 public enum SecretError: Error, Hashable, Sendable {
     /// A secret without a byte would sign for everybody.
     case empty
+    /// Without a secret nothing could be believed.
+    case missing
+    /// More than `HMACTokenVerifier.secretsMax`.
+    case tooMany
 }

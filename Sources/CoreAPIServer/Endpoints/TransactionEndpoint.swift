@@ -2,9 +2,12 @@ internal import CoreAPIKit
 
 /// `POST /transaction`: the media type, the token's place, the intake, the answer.
 struct TransactionEndpoint {
-    private let intake: TransactionIntake
+    private var intake: TransactionIntake
 
     init(intake: TransactionIntake) { self.intake = intake }
+
+    /// Judges tokens by another verifier from now on.
+    mutating func use(_ verifier: HMACTokenVerifier) { intake.verifier = verifier }
 
     /// What is wrong with the head alone, before the body is looked at.
     func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {

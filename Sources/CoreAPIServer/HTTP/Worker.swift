@@ -2,14 +2,14 @@ internal import CoreAPIKit
 internal import Logging
 
 /// One loop with its listener, its connections and its endpoints. On the way of a request nothing
-/// is shared with another worker but the token verifier, which never changes.
+/// is shared with another worker but the secrets of the token verifier, which nobody writes.
 ///
-/// Sendable by discipline: all but `init`, `run` and `drain` is called on the loop's thread.
+/// Sendable by discipline: all but `init`, `use` and `drain` is called on the loop's thread.
 final class Worker: @unchecked Sendable {
     let loop: EventLoop
     let limits: HTTPLimits
 
-    private let transactions: TransactionEndpoint
+    private var transactions: TransactionEndpoint
     private let health: HealthEndpoint
     private let count: ConnectionCount
     private let logger: Logger
@@ -43,6 +43,11 @@ final class Worker: @unchecked Sendable {
         listener = try Listener(socket, on: loop, logger: logger) { [unowned self] connection in
             begin(connection)
         }
+    }
+
+    /// Judges the tokens of the requests to come by another verifier. From any thread.
+    func use(_ verifier: HMACTokenVerifier) {
+        loop.submit { [self] in transactions.use(verifier) }
     }
 
     /// Listens no more, lets what has begun finish, and then calls `drained`. From any thread.

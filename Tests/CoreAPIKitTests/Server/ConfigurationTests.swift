@@ -66,7 +66,7 @@ import Testing
         let bytes: [UInt8] = [0xFF, 0xFE, 0x0A]
         let configuration = try Configuration(
             environment: { $0 == "JWT_SECRET" ? bytes : nil }, cores: 1, openFilesMax: 1_024)
-        #expect(configuration.secret == bytes)
+        #expect(configuration.secrets.secrets == [bytes])
     }
 
     @Test(arguments: [

@@ -25,7 +25,8 @@ final class APIServer: @unchecked Sendable {
     }
 
     private init(_ environment: [String: String], _ shell: String?) async throws {
-        var all = ["JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "LOG_FORMAT": "json"]
+        var all = ["HTTP_PORT": "0", "LOG_FORMAT": "json"]
+        if environment["JWT_SECRET_FILE"] == nil { all["JWT_SECRET"] = APIServer.secret }
         all.merge(environment) { $1 }
         let path = Program.built("core-api")
         let program =

@@ -1,0 +1,60 @@
+internal import CoreAPIKit
+
+/// The secrets that are shared with the Auth API, as the environment gives them.
+struct SecretsConfiguration: Equatable {
+    /// The newest first; never empty.
+    let secrets: [[UInt8]]
+    /// Where they stand, to be looked at again; nil if they are the value of `JWT_SECRET`.
+    let file: SecretsFile?
+
+    static let variable = "JWT_SECRET"
+    static let fileVariable = "JWT_SECRET_FILE"
+
+    /// `JWT_SECRET`, whose value is one secret as a whole, or `JWT_SECRET_FILE`. No error shows a
+    /// value: whoever mistook one variable for the other gave a secret.
+    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+        let secret = values.bytes(Self.variable)
+        guard let path = try values.text(Self.fileVariable) else {
+            guard let secret else {
+                throw ConfigurationError(
+                    variable: Self.variable, value: nil,
+                    expectation: "give the secret that is shared with the Auth API, "
+                        + "or \(Self.fileVariable), a file that has it")
+            }
+            secrets = [secret]
+            file = nil
+            return
+        }
+        guard secret == nil else {
+            throw ConfigurationError(
+                variable: Self.fileVariable, value: nil,
+                expectation: "\(Self.variable) is set too: give one of the two")
+        }
+        let file = SecretsFile(path: path)
+        do { secrets = try file.read() } catch {
+            throw ConfigurationError(
+                variable: Self.fileVariable, value: nil,
+                expectation: "\(error): give the path of a file that has one secret on each line, "
+                    + "the newest first")
+        }
+        self.file = file
+    }
+
+    /// What is suspicious about secrets, without a byte of them: each one is shared with others, so
+    /// it is used as it is.
+    static func warnings(_ secrets: [[UInt8]], inFile: Bool) -> [String] {
+        let bytesMin = HMACTokenVerifier.secretBytesRecommendedMin
+        var warnings: [String] = []
+        for (index, secret) in secrets.enumerated() {
+            let name = inFile ? "secret \(index + 1) of \(fileVariable)" : variable
+            if secret.count < bytesMin {
+                warnings.append(
+                    "\(name) can be guessed: use \(bytesMin) random bytes or more (RFC 7518 §3.2)")
+            }
+            if let last = secret.last, last <= UInt8(ascii: " ") {
+                warnings.append("\(name) ends in white space, which is part of it: is that meant?")
+            }
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,100 @@
+import CoreAPIKit
+import Glibc
+import Synchronization
+
+/// Callers that go on posting transactions, each with a fresh token, and the answers that they
+/// should not have got.
+final class TokenLoad: Sendable {
+    private static let callers = 3
+    /// A new connection comes to another loop, as the kernel likes.
+    private static let requestsPerConnection = 20
+
+    private struct State {
+        var secrets: [String]
+        /// By each caller.
+        var answered = [Int](repeating: 0, count: TokenLoad.callers)
+        var refused: [String] = []
+        var running = TokenLoad.callers
+        var isOver = false
+    }
+
+    private let port: UInt16
+    private let state: Mutex<State>
+
+    /// Posts while the body runs.
+    ///
+    /// - Parameter secrets: what tokens are signed with, in turn.
+    static func with(
+        _ server: APIServer, signedWith secrets: [String],
+        _ body: (TokenLoad) async throws -> Void
+    ) async throws {
+        let load = TokenLoad(port: server.port, secrets)
+        for caller in 0..<TokenLoad.callers { try Thread.start { load.call(caller) } }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(load)) } catch { result = .failure(error) }
+        load.state.withLock { $0.isOver = true }
+        try await eventually("the callers end") { load.state.withLock { $0.running } == 0 }
+        try result.get()
+    }
+
+    private init(port: UInt16, _ secrets: [String]) {
+        self.port = port
+        state = Mutex(State(secrets: secrets))
+    }
+
+    /// Every answer but 200, and every connection that broke.
+    var refused: [String] { state.withLock { $0.refused } }
+
+    /// Signs tokens with these from now on; returns once no other token is under way.
+    func sign(with secrets: [String]) async throws {
+        state.withLock { $0.secrets = secrets }
+        try await answers(2)
+    }
+
+    /// Returns once each caller has had so many answers more.
+    func answers(_ count: Int) async throws {
+        let before = state.withLock { $0.answered }
+        try await eventually("each caller has \(count) more answers") {
+            let now = self.state.withLock { $0.answered }
+            return zip(before, now).allSatisfy { $1 >= $0 + count }
+        }
+    }
+
+    private func call(_ caller: Int) {
+        defer { state.withLock { $0.running -= 1 } }
+        var client: RawClient?
+        var count = caller
+        while let secret = nextSecret(count) {
+            do {
+                if client == nil || count % TokenLoad.requestsPerConnection == 0 {
+                    client = try RawClient(port: port)
+                }
+                try client?.send(APIServer.post(TokenLoad.body(signedWith: secret)))
+                let status = try client?.readAnswer().status
+                if status != 200 { note("\(secret.prefix(3)): \(status ?? 0)") }
+            } catch {
+                client = nil
+                note("\(error)")
+            }
+            count += 1
+            state.withLock { $0.answered[caller] += 1 }
+            // The load is to go on, not to grow.
+            poll(nil, 0, 2)
+        }
+    }
+
+    private func nextSecret(_ count: Int) -> String? {
+        state.withLock { $0.isOver ? nil : $0.secrets[count % $0.secrets.count] }
+    }
+
+    private func note(_ what: String) {
+        state.withLock { if $0.refused.count < 100 { $0.refused.append(what) } }
+    }
+
+    static func body(signedWith secret: String) throws -> String {
+        let token = try TokenIssuer(secret: secret).issue(
+            userID: 1, username: "alice",
+            expiresAt: UnixTime(seconds: UnixTime.now().wholeSeconds + 3_600))
+        return APIServer.body(token: token)
+    }
+}
