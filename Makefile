@@ -2,7 +2,8 @@
 #
 #   run             install what is missing, start Redis if none answers, build, run the server
 #   connector       run a python-rq worker that prints the transactions it processes
-#   build           the release binary: .build/release/core-api
+#   build           the release binary, with symbols: .build/release/core-api
+#   release         the same without symbols, as it is installed: dist/core-api
 #   test            install what is missing, then every test
 #   check           every gate, then every test
 #   gates           the gates alone: format, style, figures, the binary
@@ -16,7 +17,7 @@
 #   format          rewrite the Swift sources as .swift-format says
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
-.PHONY: help run connector build test check gates simulate test-faults fuzz sanitize bench \
+.PHONY: help run connector build release test check gates simulate test-faults fuzz sanitize bench \
 	bench-gates bench-hotspots format clean
 .DEFAULT_GOAL := help
 
@@ -53,12 +54,15 @@ simulate:
 		swift test --skip-build --filter SimulationTests
 
 build:
-	@scripts/setup.sh build
-	swift build -c release --product core-api
+	@scripts/build.sh
+
+release: build
+	mkdir -p dist
+	strip -o dist/core-api .build/release/core-api
 
 check: gates test
 
-gates: build
+gates: release
 	@scripts/setup.sh check
 	swift format lint --strict --recursive --parallel $(SOURCES)
 	python3 scripts/check-style.py
@@ -72,7 +76,7 @@ bench: build
 	@scripts/setup.sh bench
 	python3 Benchmarks/bench.py $(BENCH)
 
-bench-gates: build
+bench-gates: release
 	@scripts/setup.sh bench-gates
 	python3 Benchmarks/gates.py
 
@@ -85,5 +89,5 @@ format:
 
 clean:
 	@scripts/stop-redis.sh
-	rm -rf .build .build-*
+	rm -rf .build .build-* dist
 	find .run -mindepth 1 -maxdepth 1 ! -name redis -exec rm -rf {} + 2> /dev/null || true

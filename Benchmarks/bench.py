@@ -40,6 +40,9 @@ def arguments() -> argparse.Namespace:
         "--cores", choices=("split", "one", "free"), default="split",
         help="the server has a core of its own (split), all share one, or the kernel decides")
     parser.add_argument("--plot", metavar="FILE", help="draw the CPU figures as SVG")
+    parser.add_argument(
+        "--binary", type=pathlib.Path, default=harness.CORE_API, metavar="PATH",
+        help="of Core API (.build/release/core-api): dist/core-api is the one that is installed")
     given = parser.parse_args()
     if given.quick:
         given.seconds, given.rounds = 2, 1
@@ -190,8 +193,9 @@ def main() -> int:
     harness.end_in_order_when_told()
     given = arguments()
     contestants = chosen(given)
-    if not harness.CORE_API.exists():
-        sys.exit("bench: .build/release/core-api is not there: run `make build`")
+    harness.CORE_API = given.binary.resolve()
+    if not harness.CORE_API.is_file():
+        sys.exit(f"bench: {given.binary} is not there: run `make release`")
     servers.build(contestants)
     measure.TOKENS_FILE.write_text("\n".join(harness.tokens()) + "\n")
     runs, voids = rounds(given, contestants)

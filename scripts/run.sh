@@ -24,7 +24,6 @@ start_redis() {
     say "stop it with: scripts/stop-redis.sh"
 }
 
-scripts/setup.sh build
 if [ "${QUEUE:-}" != memory ] && redis_answers; then
     say "using the Redis that answers at $redis_host:$redis_port"
 fi
@@ -39,7 +38,7 @@ if [ "${QUEUE:-}" != memory ] && ! redis_answers; then
         *) say "no Redis answers at $redis_host:$redis_port: the server goes on trying" ;;
     esac
 fi
-swift build -c release --product core-api >&2
+scripts/build.sh >&2
 if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     export JWT_SECRET=secret
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
