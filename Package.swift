@@ -26,6 +26,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
     targets: [
         // System libraries: a module map and a shim header each, nothing else.
@@ -36,6 +37,7 @@ let package = Package(
             name: "CoreAPIKit",
             dependencies: [
                 "CEpoll", "CHiredis", "COpenSSL",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -44,6 +46,7 @@ let package = Package(
             name: "CoreAPIServer",
             dependencies: [
                 "CoreAPIKit",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -57,6 +60,7 @@ let package = Package(
             name: "CoreAPIKitTests",
             dependencies: [
                 "CoreAPIKit", "CoreAPIServer",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -64,7 +68,9 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "CoreAPIKit", "CoreAPIServer", "embedder-example",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: strict),
     ]
@@ -78,7 +84,11 @@ if Context.environment["FUZZ"] != nil {
     package.targets.append(
         .target(
             name: "CoreAPIServer",
-            dependencies: ["CoreAPIKit", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CoreAPIKit",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             exclude: ["CoreAPIServer.swift"],
             swiftSettings: strict))
     package.targets += [

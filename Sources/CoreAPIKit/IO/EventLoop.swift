@@ -22,6 +22,9 @@ internal import Synchronization
     private var isStopped = false
     /// The time at the beginning of this turn.
     package private(set) var now = MonotonicTime.now()
+    /// Is told at the end of each turn how long it ran, in nanoseconds: how late whatever came
+    /// meanwhile is looked at. To be set before the loop runs.
+    package var turnEnded: ((Int64) -> Void)?
 
     /// What other threads have for this one; nil once the loop has ended.
     private let inbox = Mutex<[Work]?>([])
@@ -163,14 +166,22 @@ internal import Synchronization
     package func run() {
         thread.store(pthread_self(), ordering: .relaxed)
         var events = unsafe [epoll_event](repeating: epoll_event(), count: EventLoop.eventsMax)
+        now = .now()
         while !isStopped {
-            now = .now()
             runJobs()
             flushAll()
+            endTurn()
             unsafe handle(&events)
             if now >= nextSweep { sweep() }
         }
         end()
+    }
+
+    /// Reads the clock for the wait that follows.
+    private func endTurn() {
+        let began = now
+        now = .now()
+        turnEnded?(now.nanoseconds(since: began))
     }
 
     /// Takes nothing more, and runs what was taken before.

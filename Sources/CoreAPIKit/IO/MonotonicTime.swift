@@ -26,6 +26,11 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         self <= earlier ? 0 : Int((nanoseconds - earlier.nanoseconds + 999_999) / 1_000_000)
     }
 
+    /// The time from `earlier` to here; 0 if it is not earlier.
+    package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
+        self <= earlier ? 0 : Int64(clamping: nanoseconds - earlier.nanoseconds)
+    }
+
     package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

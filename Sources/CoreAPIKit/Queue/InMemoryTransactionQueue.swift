@@ -1,3 +1,4 @@
+public import CoreMetrics
 internal import DequeModule
 internal import Synchronization
 
@@ -10,6 +11,7 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     public let capacity: Int
 
     private let contents = Mutex(Contents())
+    private let metrics: QueueMetrics?
 
     private struct Contents {
         var waiting: Deque<Transaction> = []
@@ -38,15 +40,29 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         let key: IdempotencyKey
     }
 
-    /// - Parameter capacity: at least 1.
-    public init(capacity: Int = 10_000) {
+    /// - Parameters:
+    ///   - capacity: at least 1.
+    ///   - metrics: where it records what it does: by default what the process was bootstrapped
+    ///     with.
+    public init(capacity: Int = 10_000, metrics: any MetricsFactory = MetricsSystem.factory) {
         precondition(capacity >= 1, "a queue holds at least one transaction")
         self.capacity = capacity
+        self.metrics = QueueMetrics(metrics, queue: "memory")
     }
 
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
+        guard let metrics else { return try add(transaction, idempotencyKey) }
+        let start = MonotonicTime.now()
+        let result = Result { () throws(QueueError) in try add(transaction, idempotencyKey) }
+        metrics.record(result, nanoseconds: MonotonicTime.now().nanoseconds(since: start))
+        return try result.get()
+    }
+
+    private func add(
+        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?
+    ) throws(QueueError) -> EnqueueOutcome {
         let capacity = capacity
         let recordKey = idempotencyKey.map { RecordKey(userID: transaction.userID, key: $0) }
         return try contents.withLock { contents throws(QueueError) in

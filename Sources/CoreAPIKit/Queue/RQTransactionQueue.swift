@@ -1,17 +1,25 @@
+public import CoreMetrics
+
 /// A queue of python-rq: unmodified workers run each transaction as a job.
 public final class RQTransactionQueue: TransactionQueue {
     /// The queue's name, without the prefix of its key.
     public let name: String
 
     private let connection: RedisConnection
+    private let metrics: QueueMetrics?
 
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`.
     ///   - name: what the worker was started with: `default`. Not empty.
-    public convenience init(url: String, name: String = "default") async throws(RedisError) {
-        self.init(connection: try await RedisConnection(opening: url, RQJob.script), name: name)
+    ///   - metrics: where it records what it does: by default what the process was bootstrapped
+    ///     with.
+    public convenience init(
+        url: String, name: String = "default", metrics: any MetricsFactory = MetricsSystem.factory
+    ) async throws(RedisError) {
+        self.init(
+            connection: try await RedisConnection(opening: url, RQJob.script, metrics), name: name)
     }
 
     /// What the connection must have loaded.
@@ -22,6 +30,7 @@ public final class RQTransactionQueue: TransactionQueue {
         precondition(!name.isEmpty, "a queue has a name")
         self.connection = connection
         self.name = name
+        metrics = QueueMetrics(connection.metrics, queue: "rq:\(name)")
     }
 
     public func enqueue(
@@ -29,7 +38,7 @@ public final class RQTransactionQueue: TransactionQueue {
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
         let job = RQJob(transaction, queue: name)
-        return try await connection.enqueue(job.command(record), record)
+        return try await connection.enqueue(job.command(record), record, metrics)
     }
 
     /// Ends the connection; what waits for its confirmation fails.

@@ -1,3 +1,5 @@
+public import CoreMetrics
+
 /// A queue in a Redis Stream, for consumer groups in any language.
 ///
 /// One entry is one transaction; `StreamEntry` has its fields.
@@ -6,14 +8,21 @@ public final class StreamTransactionQueue: TransactionQueue {
     public let key: String
 
     private let connection: RedisConnection
+    private let metrics: QueueMetrics?
 
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`.
     ///   - key: not empty.
-    public convenience init(url: String, key: String) async throws(RedisError) {
-        self.init(connection: try await RedisConnection(opening: url, StreamEntry.script), key: key)
+    ///   - metrics: where it records what it does: by default what the process was bootstrapped
+    ///     with.
+    public convenience init(
+        url: String, key: String, metrics: any MetricsFactory = MetricsSystem.factory
+    ) async throws(RedisError) {
+        self.init(
+            connection: try await RedisConnection(opening: url, StreamEntry.script, metrics),
+            key: key)
     }
 
     /// What the connection must have loaded.
@@ -24,6 +33,7 @@ public final class StreamTransactionQueue: TransactionQueue {
         precondition(!key.isEmpty, "a stream has a key")
         self.connection = connection
         self.key = key
+        metrics = QueueMetrics(connection.metrics, queue: "stream:\(key)")
     }
 
     public func enqueue(
@@ -31,7 +41,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
         let entry = StreamEntry(transaction)
-        return try await connection.enqueue(entry.command(key: key, record), record)
+        return try await connection.enqueue(entry.command(key: key, record), record, metrics)
     }
 
     /// Ends the connection; what waits for its confirmation fails.

@@ -1,3 +1,4 @@
+package import CoreMetrics
 package import Logging
 
 /// A connection to Redis that comes back by itself, for callers on any thread.
@@ -12,26 +13,32 @@ package final class RedisConnection: Sendable {
         package var scripts: [RedisScript] = []
         /// What confirms the commands before it; nil if their own replies do.
         package var barrier: RedisBarrier?
+        /// Where the connection, and the queue that has it, record what happens.
+        package var metrics: any MetricsFactory
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            barrier: RedisBarrier? = nil
+            barrier: RedisBarrier? = nil,
+            metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
             self.barrier = barrier
+            self.metrics = metrics
         }
     }
 
     private let loop: EventLoop
     private let handler: RedisConnectionHandler
     private let ownsLoop: Bool
+    let metrics: any MetricsFactory
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, commands wait for it.
     package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
         ownsLoop = false
+        metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
@@ -50,6 +57,7 @@ package final class RedisConnection: Sendable {
         }
         self.loop = loop
         ownsLoop = true
+        metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
@@ -96,16 +104,36 @@ package final class RedisConnection: Sendable {
 
 extension RedisConnection {
     /// A connection of its own for a queue, once it is ready.
-    convenience init(opening url: String, _ script: RedisScript) async throws(RedisError) {
+    convenience init(
+        opening url: String, _ script: RedisScript, _ metrics: any MetricsFactory
+    ) async throws(RedisError) {
         let parsed: RedisURL
         do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
         try await self.init(
-            opening: parsed, options: Options(scripts: [script]),
+            opening: parsed, options: Options(scripts: [script], metrics: metrics),
             logger: Logger(label: "core-api.redis"))
     }
 
     /// Sends the command of a queue, whose script answers 1, or the record that it found.
     func enqueue(
+        _ command: RedisCommand, _ record: TransactionRecord, _ metrics: QueueMetrics?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        guard let metrics else { return try await enqueue(command, record) }
+        let start = time
+        do {
+            let outcome = try await enqueue(command, record)
+            metrics.record(.success(outcome), nanoseconds: time.nanoseconds(since: start))
+            return outcome
+        } catch {
+            metrics.record(.failure(error), nanoseconds: time.nanoseconds(since: start))
+            throw error
+        }
+    }
+
+    /// On the loop its own time, which costs nothing.
+    private var time: MonotonicTime { loop.isCurrent ? loop.now : .now() }
+
+    private func enqueue(
         _ command: RedisCommand, _ record: TransactionRecord
     ) async throws(QueueError) -> EnqueueOutcome {
         let reply: RedisReply

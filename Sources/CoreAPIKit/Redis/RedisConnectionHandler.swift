@@ -24,6 +24,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private var connectWaiters: [Suspension<RedisError?>] = []
     /// The error that was logged last: an outage is logged once, not at each attempt.
     private var loggedError: RedisError?
+    private var metrics: RedisConnectionMetrics?
 
     init(
         url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
@@ -34,12 +35,14 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         machine = RedisConnectionStateMachine(
             url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
             now: .now())
+        metrics = RedisConnectionMetrics(options.metrics)
     }
 
     var isReady: Bool { machine.isReady }
 
     /// Begins to connect, and to come back whenever the connection breaks.
     func start() {
+        metrics?.started()
         loop.addTimed(self)
         connect()
     }
@@ -63,6 +66,8 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     func close() {
+        metrics?.closed()
+        metrics = nil
         resolve(machine.close())
         closeSocket()
         loop.removeTimed(self)
@@ -149,6 +154,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     private func becameReady() {
+        metrics?.becameReady()
         // A Redis that lets us in and refuses to work has not come back.
         if case .server? = loggedError {} else { logConnected() }
         tellConnectWaiters(nil)
@@ -174,6 +180,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
 
     private func lost(_ error: RedisError) {
         closeSocket()
+        metrics?.lost(error)
         if loggedError != error {
             logger.warning(
                 "no connection to Redis", metadata: ["redis": "\(url)", "reason": "\(error)"])

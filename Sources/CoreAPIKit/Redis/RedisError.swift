@@ -22,6 +22,22 @@ public enum RedisError: Error, Hashable, Sendable {
     case backlogFull
     /// `close` has been called.
     case closed
+
+    /// One word for each kind, for a metric's label: Redis's own where there is one.
+    var reason: String {
+        switch self {
+        case .urlInvalid: "url_invalid"
+        case .connectFailed: "connect_failed"
+        case .hostNotFound: "host_not_found"
+        case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
+        case .timedOut: "timed_out"
+        case .connectionLost: "connection_lost"
+        case .protocolViolation: "protocol_violation"
+        case .durabilityNotReached: "durability_not_reached"
+        case .backlogFull: "backlog_full"
+        case .closed: "closed"
+        }
+    }
 }
 
 /// An error reply of Redis: a word that names its kind, then a message.

@@ -1,0 +1,80 @@
+package import CoreMetrics
+internal import Synchronization
+
+/// What a queue records of itself: made once for each queue, from any backend of swift-metrics.
+///
+/// No label is of a caller's bytes: `queue` is what the operator or embedder has named, the others
+/// are of closed lists.
+package final class QueueMetrics: Sendable {
+    /// Transactions that are confirmed: `result` says whether by this call or by an earlier one.
+    package static let enqueuesLabel = "core_api_queue_enqueues_total"
+    /// Transactions that are not confirmed: `outcome` says whether they may be enqueued, `reason`
+    /// why.
+    package static let failuresLabel = "core_api_queue_enqueue_failures_total"
+    /// From `enqueue` to its answer, whatever that is.
+    package static let durationLabel = "core_api_queue_enqueue_duration_seconds"
+
+    private let factory: any MetricsFactory
+    private let queue: String
+    private let enqueued: Counter
+    private let replayed: Counter
+    private let duration: Timer
+    /// By outcome and reason: those that have happened.
+    private let failures = Mutex<[[String]: Counter]>([:])
+
+    /// Nil if nothing is recorded: then nothing is to be measured either.
+    ///
+    /// - Parameter queue: names it, as the server's variable `QUEUE` does: `stream:transactions`.
+    package init?(_ factory: any MetricsFactory, queue: String) {
+        if factory is NOOPMetricsHandler { return nil }
+        self.factory = factory
+        self.queue = queue
+        func enqueues(_ result: String) -> Counter {
+            Counter(
+                label: QueueMetrics.enqueuesLabel,
+                dimensions: [("queue", queue), ("result", result)], factory: factory)
+        }
+        enqueued = enqueues("enqueued")
+        replayed = enqueues("replayed")
+        duration = Timer(
+            label: QueueMetrics.durationLabel, dimensions: [("queue", queue)], factory: factory)
+    }
+
+    func record(_ result: Result<EnqueueOutcome, QueueError>, nanoseconds: Int64) {
+        duration.recordNanoseconds(nanoseconds)
+        switch result {
+        case .success(.enqueued): enqueued.increment()
+        case .success(.replayed): replayed.increment()
+        case .failure(let error): failure(error).increment()
+        }
+    }
+
+    private func failure(_ error: QueueError) -> Counter {
+        let outcome = error.mayBeEnqueued ? "unknown" : "not_enqueued"
+        let reason = error.reason
+        return failures.withLock { failures in
+            if let counter = failures[[outcome, reason]] { return counter }
+            let counter = Counter(
+                label: QueueMetrics.failuresLabel,
+                dimensions: [("queue", queue), ("outcome", outcome), ("reason", reason)],
+                factory: factory)
+            failures[[outcome, reason]] = counter
+            return counter
+        }
+    }
+}
+
+extension QueueError {
+    fileprivate var mayBeEnqueued: Bool {
+        if case .outcomeUnknown = self { true } else { false }
+    }
+
+    /// One word for each kind of reason.
+    fileprivate var reason: String {
+        switch self {
+        case .full: "full"
+        case .idempotencyKeyReused: "idempotency_key_reused"
+        case .unavailable(let error), .outcomeUnknown(let error): error.reason
+        }
+    }
+}
