@@ -7,6 +7,7 @@
 #   test            install what is missing, then every test
 #   check           every gate, then every test
 #   gates           the gates alone: format, style, figures, the binary
+#   openapi         whether the server and docs/openapi.json agree
 #   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
 #   test-faults     kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
 #   fuzz            fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
@@ -17,8 +18,8 @@
 #   format          rewrite the Swift sources as .swift-format says
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
-.PHONY: help run connector build release test check gates simulate test-faults fuzz sanitize bench \
-	bench-gates bench-hotspots format clean
+.PHONY: help run connector build release test check gates openapi simulate test-faults fuzz sanitize \
+	bench bench-gates bench-hotspots format clean
 .DEFAULT_GOAL := help
 
 SOURCES := Package.swift Sources Tests Fuzz docs/examples
@@ -68,6 +69,10 @@ gates: release
 	python3 scripts/check-style.py
 	.run/check/bin/python scripts/check-currencies.py
 	scripts/check-binary.sh
+
+openapi: build
+	@scripts/setup.sh openapi
+	.run/schemathesis/bin/python Tests/OpenAPITests/openapi.py
 
 fuzz:
 	@scripts/fuzz.sh

@@ -17,6 +17,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 
+/// What the server answers to `GET /openapi.json`: a link to docs/openapi.json, of which SwiftPM
+/// makes an array in the source, since a bundle of resources would need Foundation.
+let description: [Resource] = [.embedInCode("openapi.json")]
+
 let package = Package(
     name: "core-api",
     products: [
@@ -49,6 +53,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: description,
             swiftSettings: strict),
         // The example of docs/embedding.md, so that it is known to compile and run.
         .executableTarget(
@@ -90,6 +95,7 @@ if Context.environment["FUZZ"] != nil {
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["CoreAPIServer.swift"],
+            resources: description,
             swiftSettings: strict))
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),

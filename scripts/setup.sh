@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing, and nothing else. Arguments say for what: build, redis, connector, test,
-# check, bench, bench-gates.
+# check, openapi, bench, bench-gates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -81,6 +81,10 @@ for purpose in "$@"; do
             need_command curl curl
             need_command python3 python3
             ;;
+        openapi)
+            need_command redis-server redis-server
+            need_command python3 python3
+            ;;
         bench | bench-gates)
             need_command redis-server redis-server
             need_command gcc gcc
@@ -114,5 +118,6 @@ for purpose in "$@"; do
                 Flask==3.1.3 gunicorn==27.0.1 PyJWT==2.15.1 redis==8.1.0 rq==1.10.0
             ;;
         check) venv check -r scripts/requirements-check.txt ;;
+        openapi) venv schemathesis -r scripts/requirements-openapi.txt ;;
     esac
 done

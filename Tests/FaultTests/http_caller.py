@@ -16,10 +16,10 @@ import api_server
 ANSWER_SECONDS = 45.0
 
 
-def token(user_id: int, lifetime_seconds: int = 3_600) -> str:
+def token(user_id: int, lifetime_seconds: int = 3_600, is_enabled: bool = True) -> str:
     """An HS256 JWT as the Auth API makes them, but valid for as long as a run takes."""
     claims = {
-        "user_id": user_id, "username": f"user-{user_id}", "enabled": True,
+        "user_id": user_id, "username": f"user-{user_id}", "enabled": is_enabled,
         "exp": int(time.time()) + lifetime_seconds,
     }  # fmt: skip
     parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims)]

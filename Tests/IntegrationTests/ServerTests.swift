@@ -76,6 +76,7 @@ import Testing
                 ("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
                 ("GET /transaction/ HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
                 ("GET /transaction HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
+                ("POST /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
                 ("POST /health HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
                 ("FOO /health HTTP/1.1\r\nHost: a\r\n\r\n", 501, "not_implemented"),
                 ("GET /health HTTP/2.0\r\nHost: a\r\n\r\n", 505, "version_not_supported"),
@@ -157,6 +158,7 @@ import Testing
         try await APIServer.with(["QUEUE": "memory"]) { server in
             for (target, allow) in [
                 ("/transaction", "POST, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"),
+                ("/openapi.json", "GET, HEAD, OPTIONS"),
                 ("*", "GET, HEAD, POST, OPTIONS"),
             ] {
                 let client = try RawClient(port: server.port)

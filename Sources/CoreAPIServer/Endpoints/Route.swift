@@ -4,13 +4,15 @@ internal import CoreAPIKit
 enum Route: Equatable {
     case transaction
     case health(HealthEndpoint.Probe)
+    /// The description of this interface, docs/openapi.json.
+    case description
     /// What the methods of the resource are; `nil`: those of the server (`OPTIONS *`).
     case options(allow: String)
     case notFound
     case methodNotAllowed(allow: String)
 
     private static let transactionMethods = "POST, OPTIONS"
-    private static let healthMethods = "GET, HEAD, OPTIONS"
+    private static let readingMethods = "GET, HEAD, OPTIONS"
 
     init(_ head: RequestHead, _ bytes: Span<UInt8>) {
         guard case .path(let path) = head.target else {
@@ -28,8 +30,15 @@ enum Route: Equatable {
             self =
                 switch head.method {
                 case .get, .head: .health(probe)
-                case .options: .options(allow: Route.healthMethods)
-                default: .methodNotAllowed(allow: Route.healthMethods)
+                case .options: .options(allow: Route.readingMethods)
+                default: .methodNotAllowed(allow: Route.readingMethods)
+                }
+        } else if ASCII.equal("/openapi.json", path, of: bytes) {
+            self =
+                switch head.method {
+                case .get, .head: .description
+                case .options: .options(allow: Route.readingMethods)
+                default: .methodNotAllowed(allow: Route.readingMethods)
                 }
         } else {
             self = .notFound
@@ -47,11 +56,14 @@ enum Route: Equatable {
     var response: Response? {
         switch self {
         case .transaction, .health: return nil
+        case .description:
+            return Response(status: .ok, contentType: .json, body: PackageResources.openapi_json)
         case .options(let allow): return Response(status: .noContent, allow: allow)
         case .notFound:
             return Problem(
                 code: .notFound,
-                detail: "there are /transaction, /health, /health/live and /health/ready"
+                detail: "there are /transaction, /health, /health/live, /health/ready "
+                    + "and /openapi.json"
             ).response
         case .methodNotAllowed(let allow):
             var response = Problem(
