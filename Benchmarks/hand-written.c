@@ -179,7 +179,8 @@ static char *putJob(char *at, const struct connection *transaction) {
     end = putNumber(end, transaction->user);
     *end++ = ')';
     at = putWord(at, call, (size_t)(end - call));
-    return putWord(at, queueName, strlen(queueName));
+    at = putWord(at, queueName, strlen(queueName));
+    return PUT_WORD(at, "");
 }
 
 static char *putXADD(char *at, const struct connection *transaction) {
@@ -190,7 +191,7 @@ static char *putXADD(char *at, const struct connection *transaction) {
 }
 
 static char *putStreamCall(char *at, const struct connection *transaction) {
-    at = PUT(at, "*12\r\n$7\r\nEVALSHA\r\n");
+    at = PUT(at, "*13\r\n$7\r\nEVALSHA\r\n");
     at = putWord(at, digest, 40);
     at = PUT(at, "$1\r\n2\r\n");
     at = putRecordKey(at, transaction);
@@ -199,12 +200,13 @@ static char *putStreamCall(char *at, const struct connection *transaction) {
     at = putNumberWord(at, transaction->amount);
     at = putWord(at, transaction->currency, 3);
     at = putNumberWord(at, transaction->user);
-    return putWord(at, timestamp, 27);
+    at = putWord(at, timestamp, 27);
+    return PUT_WORD(at, "");
 }
 
 static char *putJobCall(char *at, const struct connection *transaction) {
     char key[128], *end = PUT(key, "rq:queue:");
-    at = PUT(at, "*14\r\n$7\r\nEVALSHA\r\n");
+    at = PUT(at, "*15\r\n$7\r\nEVALSHA\r\n");
     at = putWord(at, digest, 40);
     at = PUT(at, "$1\r\n4\r\n");
     at = putRecordKey(at, transaction);

@@ -15,8 +15,10 @@ from rq import Queue, Worker, get_current_job
 def make_transaction(*, user_id: int, amount: int, currency: str) -> None:
     """What the jobs call, by the name `__main__.make_transaction`."""
     job = get_current_job()
+    trace = job.meta.get("traceparent")
     print(
-        f"processed: user_id={user_id!r} amount={amount!r} currency={currency!r} (job {job.id})",
+        f"processed: user_id={user_id!r} amount={amount!r} currency={currency!r} (job {job.id})"
+        + (f" traceparent={trace}" if trace else ""),
         flush=True,
     )
 

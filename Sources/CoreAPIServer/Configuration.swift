@@ -30,6 +30,8 @@ struct Configuration {
     let connectionsMax: Int
     let tokenPolicy: TokenPolicy
     let logLevel: Logger.Level
+    /// Of a line for each request; nil for none.
+    let accessLogLevel: Logger.Level?
     /// Nil: text on a terminal, otherwise JSON.
     let logFormat: LogFormat?
 
@@ -77,6 +79,10 @@ struct Configuration {
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info
+        accessLogLevel =
+            try values.choice(
+                "ACCESS_LOG_LEVEL",
+                [("off", nil)] + Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? nil
         logFormat = try values.choice("LOG_FORMAT", LogFormat.allCases.map { ($0.rawValue, $0) })
     }
 }

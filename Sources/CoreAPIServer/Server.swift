@@ -32,7 +32,8 @@ struct Server {
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
                     transactions: TransactionEndpoint(intake: intake),
-                    health: HealthEndpoint(monitor: backend.monitor), logger: logger)
+                    health: HealthEndpoint(monitor: backend.monitor), logger: logger,
+                    accessLog: AccessLog(logger, level: configuration.accessLogLevel))
                 let socket = try Socket.listening(
                     on: address, sharesPort: true, backlog: Server.backlog)
                 // With port 0 the first socket decides for all.

@@ -8,9 +8,12 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     public let userID: Int
     /// When it was accepted.
     public let createdAt: UnixTime
+    /// The trace that its request belongs to, if there is one: it goes with the job.
+    public let traceParent: TraceParent?
 
     public init(
-        id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int, createdAt: UnixTime
+        id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
+        createdAt: UnixTime, traceParent: TraceParent? = nil
     ) {
         precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
         self.id = id
@@ -18,5 +21,6 @@ public struct Transaction: Hashable, Sendable, Identifiable {
         self.currency = currency
         self.userID = userID
         self.createdAt = createdAt
+        self.traceParent = traceParent
     }
 }

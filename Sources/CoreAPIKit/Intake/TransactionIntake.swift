@@ -29,14 +29,17 @@ public struct TransactionIntake: Sendable {
     ///   - currency: an active ISO 4217 code that has a minor unit.
     ///   - token: a compact JWT, up to `CompactToken.bytesMax` bytes.
     ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
+    ///   - traceParent: goes with the job.
     public func accept(
-        amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil
+        amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil,
+        traceParent: TraceParent? = nil
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let now = clock()
         let claims = try verify(Array(token.utf8).span, at: now)
         let fields = try TransactionRequest.fields(
             TransactionRequest.amount(amount), TransactionRequest.currency(currency))
-        return try await enqueue(transaction(fields, claims, at: now), idempotencyKey)
+        return try await enqueue(
+            transaction(fields, claims, traceParent, at: now), idempotencyKey)
     }
 
     /// Checks a JSON body with the members `amount`, `currency` and `token`, and enqueues the
@@ -46,22 +49,25 @@ public struct TransactionIntake: Sendable {
     ///   - bearerToken: the token of an `Authorization: Bearer` field (RFC 6750 §2.1), if there is
     ///     one; then the body need not have it.
     ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
+    ///   - traceParent: goes with the job.
     public func accept(
-        json body: [UInt8], bearerToken: String? = nil, idempotencyKey: IdempotencyKey? = nil
+        json body: [UInt8], bearerToken: String? = nil, idempotencyKey: IdempotencyKey? = nil,
+        traceParent: TraceParent? = nil
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let bearer = bearerToken.map { Array($0.utf8) }
-        return try await enqueue(check(json: body.span, bearerToken: bearer), idempotencyKey)
+        return try await enqueue(
+            check(json: body.span, bearerToken: bearer, traceParent: traceParent), idempotencyKey)
     }
 
     /// The checks alone: the transaction that is to be enqueued.
     package func check(
-        json body: Span<UInt8>, bearerToken: [UInt8]?
+        json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?
     ) throws(IntakeRefusal) -> Transaction {
         let now = clock()
         let request: TransactionRequest
         do { request = try TransactionRequest(json: body) } catch { throw .malformedJSON(error) }
         let claims = try verify(request, body, bearerToken, at: now)
-        return transaction(try request.fields(), claims, at: now)
+        return transaction(try request.fields(), claims, traceParent, at: now)
     }
 
     /// Returns once the queue has confirmed the transaction.
@@ -112,10 +118,10 @@ public struct TransactionIntake: Sendable {
 
     private func transaction(
         _ fields: (amount: Amount, currency: CurrencyCode), _ claims: TokenClaims,
-        at now: UnixTime
+        _ traceParent: TraceParent?, at now: UnixTime
     ) -> Transaction {
         Transaction(
             id: .random(), amount: fields.amount, currency: fields.currency,
-            userID: claims.userID, createdAt: now)
+            userID: claims.userID, createdAt: now, traceParent: traceParent)
     }
 }

@@ -20,4 +20,13 @@ extension [UInt8] {
             append(digits[index])
         }
     }
+
+    /// Appends the lowest digits of a number in hexadecimal, in lower case.
+    package mutating func append(hexadecimal number: UInt64, digits: Int) {
+        for position in 0..<digits {
+            let shift = UInt64(4 * (digits - 1 - position))
+            let digit = UInt8(truncatingIfNeeded: number >> shift & 15)
+            append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
+        }
+    }
 }

@@ -28,7 +28,7 @@ struct RQJob {
     ///
     /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
     /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
-    ///   description and origin.
+    ///   description, origin, and meta, which is empty where there is none.
     static let script = RedisScript(
         """
         \(TransactionRecord.scriptStart)
@@ -40,6 +40,9 @@ struct RQJob {
             'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
             'success_callback_name', '', 'failure_callback_name', '')
         end
+        if type(reply) ~= 'table' and ARGV[8] ~= '' then
+          reply = redis.pcall('HSET', KEYS[2], 'meta', ARGV[8])
+        end
         if type(reply) ~= 'table' then
           reply = redis.pcall('RPUSH', KEYS[3], ARGV[3])
         end
@@ -48,7 +51,7 @@ struct RQJob {
           return reply
         end
         return 1
-        """, keys: 4, arguments: 7)
+        """, keys: 4, arguments: 8)
 
     /// The call of the script.
     func command(_ record: TransactionRecord) -> RedisCommand {
@@ -64,6 +67,7 @@ struct RQJob {
         command.word(transaction.createdAt)
         command.word(description)
         command.word(queue)
+        command.word(meta)
         return command
     }
 
@@ -80,6 +84,18 @@ struct RQJob {
         text.append(decimal: transaction.userID)
         text.append(UInt8(ascii: ")"))
         return text
+    }
+
+    /// The job's `meta`, `{'traceparent': …}` pickled; empty where there is no trace.
+    var meta: [UInt8] {
+        guard let traceParent = transaction.traceParent else { return [] }
+        var pickle = Pickle()
+        pickle.emptyDictionary()
+        pickle.mark()
+        pickle.text("traceparent")
+        pickle.text(traceParent.description)
+        pickle.setItems()
+        return pickle.finished()
     }
 
     /// What every job's pickle begins with, up to the first value.

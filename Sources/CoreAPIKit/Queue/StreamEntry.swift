@@ -1,10 +1,11 @@
-/// A transaction as an entry of a Redis Stream: five fields, all text.
+/// A transaction as an entry of a Redis Stream: five fields, or six, all text.
 ///
 ///     id          f47ac10b-58cc-4372-a567-0e02b2c3d479    lower-case UUID, the transaction's
 ///     amount      100                                     in the currency's minor unit
 ///     currency    USD                                     ISO 4217
 ///     user_id     1
 ///     created_at  2021-11-04T11:57:11.123456Z             UTC, always six digits of fraction
+///     traceparent 00-4bf92f35…-00f067aa0ba902b7-01        W3C Trace Context, if there is one
 struct StreamEntry {
     private let transaction: Transaction
 
@@ -14,18 +15,26 @@ struct StreamEntry {
     /// entry, since the key has another type, nothing is left.
     ///
     /// - KEYS: the record, the stream.
-    /// - ARGV: the record's text and lifetime in seconds; then the entry's values.
+    /// - ARGV: the record's text and lifetime in seconds; then the entry's values, of which the
+    ///   last is empty where there is no trace.
     static let script = RedisScript(
         """
         \(TransactionRecord.scriptStart)
-        local added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
-          'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7])
+        local added
+        if ARGV[8] == '' then
+          added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
+            'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7])
+        else
+          added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
+            'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7],
+            'traceparent', ARGV[8])
+        end
         if type(added) == 'table' then
           redis.call('DEL', KEYS[1])
           return added
         end
         return 1
-        """, keys: 2, arguments: 7)
+        """, keys: 2, arguments: 8)
 
     /// The call of the script.
     func command(key: String, _ record: TransactionRecord) -> RedisCommand {
@@ -39,6 +48,7 @@ struct StreamEntry {
         command.word(transaction.currency.alphabetic)
         command.word(decimal: transaction.userID)
         command.word(transaction.createdAt)
+        command.word(transaction.traceParent?.utf8 ?? [])
         return command
     }
 }

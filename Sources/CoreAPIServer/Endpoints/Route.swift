@@ -45,6 +45,13 @@ enum Route: Equatable {
         }
     }
 
+    /// What the request is about, as logs name it: never a caller's own words.
+    static func name(_ head: RequestHead, _ bytes: Span<UInt8>) -> String {
+        guard case .path(let path) = head.target else { return "*" }
+        let names = ["/transaction", "/health", "/health/live", "/health/ready"]
+        return names.first { ASCII.equal($0, path, of: bytes) } ?? "other"
+    }
+
     private static func probe(_ path: Range<Int>, _ bytes: Span<UInt8>) -> HealthEndpoint.Probe? {
         if ASCII.equal("/health", path, of: bytes) { return .health }
         if ASCII.equal("/health/live", path, of: bytes) { return .live }

@@ -23,7 +23,9 @@ struct TransactionEndpoint {
     ) throws(Problem) -> CheckedTransaction {
         let transaction: Transaction
         do {
-            transaction = try intake.check(json: body, bearerToken: bearerToken(head, bytes))
+            transaction = try intake.check(
+                json: body, bearerToken: bearerToken(head, bytes),
+                traceParent: head.traceParent.flatMap { TraceParent(field: $0, bytes) })
         } catch {
             throw Problem(error)
         }
@@ -37,7 +39,11 @@ struct TransactionEndpoint {
             return accepted(
                 try await intake.enqueue(checked.transaction, checked.idempotencyKey))
         } catch {
-            return Problem(error).response
+            var response = Problem(error).response
+            if case .queue(.outcomeUnknown) = error {
+                response.unresolvedID = checked.transaction.id
+            }
+            return response
         }
     }
 

@@ -50,11 +50,14 @@ final class Connection: @unchecked Sendable {
             case .decideOnExpectation(let head):
                 try await decideOnExpectation(head)
             case .respond(let head, let body):
-                try await send(await worker.response(to: head, machine.input, body), to: head)
+                let began = worker.loop.now
+                let response = await worker.response(to: head, machine.input, body)
+                try await send(response, to: head, since: began)
                 requestsInARow += 1
                 if requestsInARow >= Connection.requestsInARowMax { await letOthersRun() }
             case .refuse(let refusal):
-                try await send(Problem(refusal, worker.limits).response, to: nil)
+                let response = Problem(refusal, worker.limits).response
+                try await send(response, to: nil, since: worker.loop.now)
             case .linger:
                 channel.shutdownWriting()
             case .close:
@@ -98,7 +101,7 @@ final class Connection: @unchecked Sendable {
     private func decideOnExpectation(_ head: RequestHead) async throws(ConnectionEnd) {
         if let refusal = worker.refusal(head, machine.input.span) {
             machine.expectationRejected()
-            try await send(refusal, to: head)
+            try await send(refusal, to: head, since: worker.loop.now)
         } else {
             output += ResponseEncoder.continue
             try await writeOutput()
@@ -107,15 +110,22 @@ final class Connection: @unchecked Sendable {
 
     // MARK: - Writing
 
-    /// - Parameter head: the request that is answered; nil where there was none.
-    private func send(_ response: Response, to head: RequestHead?) async throws(ConnectionEnd) {
+    /// - Parameters:
+    ///   - head: the request that is answered; nil where there was none.
+    ///   - began: when the request was complete.
+    private func send(
+        _ response: Response, to head: RequestHead?, since began: MonotonicTime
+    ) async throws(ConnectionEnd) {
         machine.answerBegun()
         let persistence: ResponseEncoder.Persistence =
             if machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
                 .keepAlive
             } else { .implied }
+        let id = worker.name(head)
         worker.encode(
-            response, to: &output, omitsBody: machine.answersHead, persistence)
+            response, id, machine.input.span, to: &output, omitsBody: machine.answersHead,
+            persistence)
+        worker.answered(response, to: head, machine.input.span, id, since: began)
         try await writeOutput()
         machine.responded(now: worker.loop.now)
     }

@@ -28,6 +28,13 @@ struct FramingFields {
             expects = isContinue && expects != .unknown ? .continue : .unknown
         case 10 where Grammar.equalsIgnoringCase("connection", name, bytes):
             takeConnection(value, bytes)
+        case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
+            head.traceParent = head.traceParent == nil ? value : 0..<0
+        case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
+            // The first that can be taken: a proxy may have added another.
+            if head.requestID == nil, RequestID.isAcceptable(value, bytes) {
+                head.requestID = value
+            }
         case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):
             guard head.contentType == nil else { throw .malformed(.repeatedField) }
             head.contentType = value

@@ -26,6 +26,10 @@ struct RequestHead: Equatable {
     var accept: Range<Int>?
     var idempotencyKey: Range<Int>?
     var repeatsIdempotencyKey = false
+    /// `X-Request-Id`, if there is one that can be taken.
+    var requestID: Range<Int>?
+    /// `traceparent` (W3C Trace Context); empty if it is there twice, which is none.
+    var traceParent: Range<Int>?
     /// Whether the caller waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     var expectsContinue = false
     /// Whether the connection goes on after this request (RFC 9112 §9.3).

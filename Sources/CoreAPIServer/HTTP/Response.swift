@@ -7,6 +7,9 @@ struct Response {
     var body: [UInt8] = []
     /// `Transaction-Id`.
     var transactionID: TransactionID?
+    /// The transaction of which it is not known whether it is enqueued: for the log alone, since a
+    /// retry with the same key may be answered by another.
+    var unresolvedID: TransactionID?
     /// `Idempotent-Replayed: true`: an earlier request with the same key was answered by this.
     var isReplayed = false
     /// `Allow` (RFC 9110 §10.2.1).

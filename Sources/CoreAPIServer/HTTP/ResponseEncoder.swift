@@ -19,11 +19,12 @@ struct ResponseEncoder {
 
     /// Appends the answer to the buffer.
     ///
-    /// - Parameter omitsBody: for HEAD: the fields are the same, the body is left out
-    ///   (RFC 9110 §9.3.2).
+    /// - Parameters:
+    ///   - input: the bytes of the request, of which the id may be a part.
+    ///   - omitsBody: for HEAD: the fields are the same, the body is left out (RFC 9110 §9.3.2).
     mutating func append(
-        _ response: Response, to output: inout [UInt8], omitsBody: Bool,
-        _ persistence: Persistence, now: UnixTime
+        _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
+        omitsBody: Bool, _ persistence: Persistence, now: UnixTime
     ) {
         if now.wholeSeconds != dateSecond {
             dateSecond = now.wholeSeconds
@@ -36,6 +37,8 @@ struct ResponseEncoder {
         output.add(response.status.reason)
         output.add("\r\nDate: ")
         output += date
+        output.add("\r\nX-Request-Id: ")
+        id.append(to: &output, input)
         addFields(of: response, to: &output)
         switch persistence {
         case .implied: break

@@ -13,6 +13,8 @@ final class Worker: @unchecked Sendable {
     private let health: HealthEndpoint
     private let count: ConnectionCount
     private let logger: Logger
+    private let accessLog: AccessLog
+    private var requestNumber = RequestNumber()
     private var encoder = ResponseEncoder()
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -28,7 +30,7 @@ final class Worker: @unchecked Sendable {
     init(
         loop: EventLoop, limits: HTTPLimits, count: ConnectionCount,
         transactions: TransactionEndpoint,
-        health: HealthEndpoint, logger: Logger
+        health: HealthEndpoint, logger: Logger, accessLog: AccessLog
     ) {
         self.loop = loop
         self.limits = limits
@@ -36,6 +38,7 @@ final class Worker: @unchecked Sendable {
         self.transactions = transactions
         self.health = health
         self.logger = logger
+        self.accessLog = accessLog
     }
 
     /// Begins to accept; to be called before the loop runs.
@@ -148,11 +151,24 @@ final class Worker: @unchecked Sendable {
         }
     }
 
+    /// What the request is called; nil for one that could not be read.
+    func name(_ head: RequestHead?) -> RequestID {
+        head?.requestID.map { .given($0) } ?? .made(requestNumber.next())
+    }
+
     func encode(
-        _ response: Response, to output: inout [UInt8], omitsBody: Bool,
-        _ persistence: ResponseEncoder.Persistence
+        _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
+        omitsBody: Bool, _ persistence: ResponseEncoder.Persistence
     ) {
         encoder.append(
-            response, to: &output, omitsBody: omitsBody, persistence, now: .now())
+            response, id, input, to: &output, omitsBody: omitsBody, persistence, now: .now())
+    }
+
+    /// - Parameter began: when the request was complete.
+    func answered(
+        _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
+        since began: MonotonicTime
+    ) {
+        accessLog.answered(response, to: head, input, id, since: began)
     }
 }

@@ -10,8 +10,10 @@ import Testing
     ) -> String {
         var encoder = ResponseEncoder()
         var output: [UInt8] = []
+        let input = Array("id".utf8)
         encoder.append(
-            response, to: &output, omitsBody: omitsBody, persistence,
+            response, .given(0..<2), input.span, to: &output, omitsBody: omitsBody,
+            persistence,
             now: UnixTime(seconds: seconds))
         return String(decoding: output, as: UTF8.self)
     }
@@ -21,7 +23,7 @@ import Testing
         #expect(
             text(response)
                 == "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                + "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+                + "X-Request-Id: id\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
     }
 
     @Test func `HEAD has the fields and not the body (RFC 9110 §9.3.2)`() {
@@ -55,9 +57,11 @@ import Testing
     @Test func `the date follows the clock`() {
         var encoder = ResponseEncoder()
         var output: [UInt8] = []
+        let input = Array("id".utf8)
         for second: Int64 in [10, 10, 11] {
             encoder.append(
-                Response(status: .ok), to: &output, omitsBody: false, .implied,
+                Response(status: .ok), .made(RequestNumber()), input.span, to: &output,
+                omitsBody: false, .implied,
                 now: UnixTime(seconds: second))
         }
         let dates = String(decoding: output, as: UTF8.self).split(separator: "\r\n").filter {

@@ -3,12 +3,12 @@ import Testing
 @testable import CoreAPIKit
 
 @Suite struct RQJobTests {
-    private func transaction() throws -> Transaction {
+    private func transaction(_ traceParent: TraceParent? = nil) throws -> Transaction {
         Transaction(
             id: TransactionID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
             amount: try #require(Amount(1_000)),
             currency: try #require(CurrencyCode("USD")), userID: 1,
-            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))
+            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent)
     }
 
     private func words(_ command: RedisCommand) throws -> [[String]] {
@@ -39,7 +39,18 @@ import Testing
                 "rq:queue:a b", "rq:queues", "\(id) 1000 USD", "120", id, "<data>",
                 "2021-11-04T11:57:11.123456Z",
                 "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "a b",
+                "",
             ])
+    }
+
+    @Test func `a trace is pickled as the job's meta`() throws {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        var expected: [UInt8] = [0x80, 0x02, 0x7D, 0x28]
+        expected += [0x58, 11, 0, 0, 0] + Array("traceparent".utf8)
+        expected += [0x58, 55, 0, 0, 0] + Array(trace.utf8)
+        expected += [0x75, 0x2E]
+        let transaction = try transaction(TraceParent(trace))
+        #expect(RQJob(transaction, queue: "default").meta == expected)
     }
 
     @Test func `the call is pickled by protocol 2, literally`() throws {
@@ -81,7 +92,7 @@ import Testing
                 [
                     "EVALSHA", StreamEntry.script.digest, "2", "core-api:idempotency:1:k", "a:b",
                     "\(id) 1000 USD", "86400", id, "1000", "USD", "1",
-                    "2021-11-04T11:57:11.123456Z",
+                    "2021-11-04T11:57:11.123456Z", "",
                 ]
             ])
     }

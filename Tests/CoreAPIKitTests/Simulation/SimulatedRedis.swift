@@ -105,7 +105,7 @@ final class SimulatedRedis {
     ) -> Outcome {
         guard scripts.contains(words[1]) else { return error("NOSCRIPT No matching script") }
         let isJob = words[1] == RQJob.script.digest
-        guard words.count == (isJob ? 14 : 12), words[2] == (isJob ? "4" : "2") else {
+        guard words.count == (isJob ? 15 : 13), words[2] == (isJob ? "4" : "2") else {
             return error("ERR wrong number of arguments")
         }
         guard now >= readOnlyUntil else { return error("READONLY You can't write") }

@@ -36,7 +36,8 @@ final class LoopServer: Sendable {
             loop: loop, limits: limits, count: count,
             transactions: TransactionEndpoint(
                 intake: TransactionIntake(verifier: verifier, queue: queue)),
-            health: HealthEndpoint(monitor: nil), logger: logger)
+            health: HealthEndpoint(monitor: nil), logger: logger,
+            accessLog: AccessLog(logger, level: nil))
         let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
         let socket = try Socket.listening(
             on: #require(addresses.first), sharesPort: false, backlog: 1_024)
