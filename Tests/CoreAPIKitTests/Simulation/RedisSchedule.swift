@@ -86,13 +86,18 @@ struct RedisSchedule {
             add(kind == .gentle ? gentleFault(&random) : roughFault(&random), at: time)
         }
         guard kind == .rough, barrier != nil, random.chance(50) else { return }
-        // What was written over one connection is confirmed over another, or is it?
         let time = random.integer(500...4_000)
-        add(.cut, at: time)
-        let downtime = random.integer(1...500)
-        add(
-            .crash(downtime: downtime, loading: 0, isSilent: false),
-            at: time + random.integer(30...700))
+        let crash = Fault.crash(
+            downtime: random.integer(1...500), loading: 0, isSilent: false)
+        if random.chance(50) {
+            // What was written over one connection is confirmed over another, or is it?
+            add(.cut, at: time)
+            add(crash, at: time + random.integer(30...700))
+        } else {
+            // A barrier that is not reached in time confirms nothing, and the crash undoes it.
+            add(.lag(random.integer(3_000...5_000)), at: time)
+            add(crash, at: time + random.integer(2_000...3_000))
+        }
     }
 
     private mutating func add(_ fault: Fault, at time: Int) {
