@@ -10,8 +10,8 @@ enum RequestID: Equatable {
     /// How long a caller's name may be, in bytes.
     static let lengthMax = 128
 
-    /// Whether a caller's name is taken: letters, digits and `-._~+/=:@`, not too many. Others could
-    /// pretend to be something else in a log.
+    /// Whether a caller's name is taken: letters, digits and `-._~+/=:@`, not too many. Others
+    /// could pretend to be something else in a log.
     static func isAcceptable(_ name: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard 1...lengthMax ~= name.count else { return false }
         for index in name where !isAcceptable(bytes[index]) { return false }

@@ -23,8 +23,8 @@ import Testing
         #expect(
             text(response)
                 == "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                + "X-Request-Id: id\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-        )
+                + "X-Request-Id: id\r\nContent-Type: application/json\r\n"
+                + "Content-Length: 2\r\n\r\n{}")
     }
 
     @Test func `HEAD has the fields and not the body (RFC 9110 §9.3.2)`() {
