@@ -48,7 +48,9 @@ enum Route: Equatable {
     /// What the request is about, as logs name it: never a caller's own words.
     static func name(_ head: RequestHead, _ bytes: Span<UInt8>) -> String {
         guard case .path(let path) = head.target else { return "*" }
-        let names = ["/transaction", "/health", "/health/live", "/health/ready"]
+        let names = [
+            "/transaction", "/health", "/health/live", "/health/ready", "/openapi.json",
+        ]
         return names.first { ASCII.equal($0, path, of: bytes) } ?? "other"
     }
 
