@@ -31,45 +31,23 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// How many characters the text has.
-    package static let textLength = 36
+    static let textLength = 36
 
     /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 
     /// The text's 36 bytes.
     package var utf8: [UInt8] {
-        var text: [UInt8] = []
-        text.append(addingCapacity: TransactionID.textLength) { append(to: &$0) }
-        return text
-    }
-
-    /// Appends the text's 36 bytes.
-    package func append(to text: inout OutputSpan<UInt8>) {
-        TransactionID.append(high >> 32, digits: 8, to: &text)
-        text.append(UInt8(ascii: "-"))
-        TransactionID.append(high >> 16, digits: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        TransactionID.append(high, digits: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        TransactionID.append(low >> 48, digits: 4, to: &text)
-        text.append(UInt8(ascii: "-"))
-        TransactionID.append(low >> 16, digits: 8, to: &text)
-        TransactionID.append(low, digits: 4, to: &text)
-    }
-
-    /// Appends the lowest digits of the number in hexadecimal, at most eight.
-    private static func append(_ number: UInt64, digits: Int, to text: inout OutputSpan<UInt8>) {
-        // One digit in each byte of a word, and then all of them made characters at once.
-        var spread = number & 0xFFFF_FFFF
-        spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF
-        spread = (spread &<< 8 | spread) & 0x00FF_00FF_00FF_00FF
-        spread = (spread &<< 4 | spread) & 0x0F0F_0F0F_0F0F_0F0F
-        let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
-        let afterDigits = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
-        let characters = spread &+ 0x3030_3030_3030_3030 &+ letters &* afterDigits
-        let inOrder = InlineArray<8, UInt8> { index in
-            UInt8(truncatingIfNeeded: characters &>> UInt64(56 &- 8 &* index))
+        [UInt8](capacity: TransactionID.textLength) { text in
+            for position in 0..<32 {
+                if position == 8 || position == 12 || position == 16 || position == 20 {
+                    text.append(UInt8(ascii: "-"))
+                }
+                let word = position < 16 ? high : low
+                let shift = UInt64(60 - (position & 15) * 4)
+                let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
+                text.append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
+            }
         }
-        text.append(copying: inOrder.span.extracting(last: digits))
     }
 }

@@ -6,23 +6,8 @@ extension [UInt8] {
     ///
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
-        append(addingCapacity: Swift.max(ASCII.decimalLength(number), width)) {
-            $0.append(decimal: number, width: width)
-        }
-    }
-}
-
-/// The same, where the room has been made before: the price of a byte is its store.
-extension OutputSpan<UInt8> {
-    package mutating func append(text: String) { append(copying: text.utf8.span) }
-
-    /// Appends a number in decimal, with zeros before it up to the width.
-    ///
-    /// - Parameter number: not negative.
-    package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "a decimal number here has no sign")
         if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
-        if number < 100, width <= 2 { return append(twoDigits: UInt8(number)) }
         var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
         var start = digits.count
         var rest = UInt64(number)
@@ -31,19 +16,9 @@ extension OutputSpan<UInt8> {
             digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         }
-        append(copying: digits.span.extracting(last: max(digits.count - start, width)))
-    }
-
-    /// - Parameter number: less than 100.
-    private mutating func append(twoDigits number: UInt8) {
-        append(UInt8(ascii: "0") + number / 10)
-        append(UInt8(ascii: "0") + number % 10)
-    }
-
-    /// CR and LF, the end of a line in HTTP and in the protocol of Redis.
-    mutating func appendLineEnd() {
-        append(UInt8(ascii: "\r"))
-        append(UInt8(ascii: "\n"))
+        for index in Swift.min(start, digits.count - width)..<digits.count {
+            append(digits[index])
+        }
     }
 
     /// Appends the lowest digits of a number in hexadecimal, in lower case.

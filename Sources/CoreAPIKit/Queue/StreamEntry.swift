@@ -39,13 +39,13 @@ struct StreamEntry {
     /// The call of the script.
     func command(key: String, _ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: StreamEntry.script)
-        record.addKey(to: &command)
+        command.word(record.key)
         command.word(key)
-        record.addText(to: &command)
+        command.word(record.text)
         command.word(decimal: record.lifetimeSeconds)
-        command.word(transaction.id)
+        command.word(record.id)
         command.word(decimal: transaction.amount.minorUnits)
-        command.word(transaction.currency)
+        command.word(transaction.currency.alphabetic)
         command.word(decimal: transaction.userID)
         command.word(transaction.createdAt)
         command.word(transaction.traceParent?.utf8 ?? [])

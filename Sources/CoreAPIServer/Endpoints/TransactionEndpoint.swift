@@ -48,28 +48,18 @@ struct TransactionEndpoint {
     }
 
     private func accepted(_ transaction: AcceptedTransaction) -> Response {
-        let parts = TransactionEndpoint.acceptedParts
-        var body: [UInt8] = []
-        body.append(addingCapacity: TransactionEndpoint.acceptedBytesMax) { json in
-            json.append(copying: parts.amount.span)
-            json.append(decimal: transaction.amount.minorUnits)
-            json.append(copying: parts.currency.span)
-            transaction.currency.append(to: &json)
-            json.append(copying: parts.user.span)
-            json.append(decimal: transaction.userID)
-            json.append(UInt8(ascii: "}"))
-        }
+        var json = JSONWriter(capacity: 96)
+        json.raw("{\"amount\":")
+        json.integer(transaction.amount.minorUnits)
+        json.raw(",\"currency\":\"")
+        json.raw(transaction.currency.alphabetic)
+        json.raw("\",\"user_id\":")
+        json.integer(transaction.userID)
+        json.raw("}")
         return Response(
-            status: .ok, contentType: .json, body: body, transactionID: transaction.id,
+            status: .ok, contentType: .json, body: json.bytes, transactionID: transaction.id,
             isReplayed: transaction.isReplayed)
     }
-
-    private static let acceptedParts = (
-        amount: Array("{\"amount\":".utf8), currency: Array(",\"currency\":\"".utf8),
-        user: Array("\",\"user_id\":".utf8)
-    )
-    /// The parts have 36 bytes with the last brace, the currency 3, the two numbers up to 19 each.
-    private static let acceptedBytesMax = 80
 
     private func idempotencyKey(
         _ head: RequestHead, _ bytes: Span<UInt8>
@@ -86,7 +76,7 @@ struct TransactionEndpoint {
 
     /// `application/json`, with parameters or without (RFC 9110 §8.3.1).
     private func isJSON(_ contentType: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        let end = ASCII.find(UInt8(ascii: ";"), contentType, of: bytes) ?? contentType.upperBound
+        let end = Grammar.find(UInt8(ascii: ";"), contentType, bytes) ?? contentType.upperBound
         let type = Grammar.trimmed(contentType.lowerBound..<end, bytes)
         return Grammar.equalsIgnoringCase("application/json", type, bytes)
     }
@@ -94,7 +84,7 @@ struct TransactionEndpoint {
     /// `Bearer` and a token (RFC 6750 §2.1); nil for other schemes, which are none of ours.
     private func bearerToken(_ head: RequestHead, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard let value = head.authorization,
-            let space = ASCII.find(Grammar.space, value, of: bytes),
+            let space = Grammar.find(Grammar.space, value, bytes),
             Grammar.equalsIgnoringCase("bearer", value.lowerBound..<space, bytes)
         else { return nil }
         return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }

@@ -5,14 +5,8 @@ struct ResponseEncoder {
     /// `100 Continue` (RFC 9110 §15.2.1).
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    private static let transactionID = Array("\r\nTransaction-Id: ".utf8)
-    private static let headEnd = Array("\r\n\r\n".utf8)
-
-    /// What answers begin with, as long as status, media type and second are the same.
-    private var start: [UInt8] = []
-    private var startSecond: Int64 = -1
-    private var startStatus = HTTPStatus.ok
-    private var startContentType: Response.ContentType?
+    private var dateSecond: Int64 = -1
+    private var date: [UInt8] = []
 
     /// How the connection goes on, for the `Connection` field (RFC 9112 §9.6).
     enum Persistence {
@@ -32,13 +26,11 @@ struct ResponseEncoder {
         _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
         omitsBody: Bool, _ persistence: Persistence, now: UnixTime
     ) {
-        if now.wholeSeconds != startSecond || response.status != startStatus
-            || response.contentType != startContentType
-        {
-            makeStart(response, now)
+        if now.wholeSeconds != dateSecond {
+            dateSecond = now.wholeSeconds
+            date = HTTPDate.text(now)
         }
         output.reserveCapacity(output.count + 512 + response.body.count)
-<<<<<<< HEAD
         output.add("HTTP/1.1 ")
         output.add(response.status.rawValue)
         output.add(" ")
@@ -47,43 +39,29 @@ struct ResponseEncoder {
         output += date
         output.add("\r\nX-Request-Id: ")
         id.append(to: &output, input)
-=======
-        output += start
->>>>>>> c322cd1 (Write commands and answers into room that is there already)
         addFields(of: response, to: &output)
         switch persistence {
         case .implied: break
         case .keepAlive: output.add("\r\nConnection: keep-alive")
         case .close: output.add("\r\nConnection: close")
         }
-        output += ResponseEncoder.headEnd
+        output.add("\r\n\r\n")
         if !omitsBody { output += response.body }
     }
 
-    private mutating func makeStart(_ response: Response, _ now: UnixTime) {
-        startSecond = now.wholeSeconds
-        startStatus = response.status
-        startContentType = response.contentType
-        start.removeAll(keepingCapacity: true)
-        start.add("HTTP/1.1 ")
-        start.add(response.status.rawValue)
-        start.add(" ")
-        start.add(response.status.reason)
-        start.add("\r\nDate: ")
-        start += HTTPDate.text(now)
+    private func addFields(of response: Response, to output: inout [UInt8]) {
         if let contentType = response.contentType {
-            start.add("\r\nContent-Type: ")
-            start.add(contentType.rawValue)
+            output.add("\r\nContent-Type: ")
+            output.add(contentType.rawValue)
         }
         // RFC 9110 §8.6: no length with 204.
-        if response.status != .noContent { start.add("\r\nContent-Length: ") }
-    }
-
-    private func addFields(of response: Response, to output: inout [UInt8]) {
-        if response.status != .noContent { output.add(response.body.count) }
+        if response.status != .noContent {
+            output.add("\r\nContent-Length: ")
+            output.add(response.body.count)
+        }
         if let id = response.transactionID {
-            output += ResponseEncoder.transactionID
-            output.append(addingCapacity: TransactionID.textLength) { id.append(to: &$0) }
+            output.add("\r\nTransaction-Id: ")
+            output += id.utf8
         }
         if response.isReplayed { output.add("\r\nIdempotent-Replayed: true") }
         if let allow = response.allow {
