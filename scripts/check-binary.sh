@@ -17,7 +17,7 @@ needed=$(ldd "$binary" | sed -E 's/^[[:space:]]*([^ ]+).*/\1/; s/.*\///' | sort)
 while read -r library; do
     case "$library" in
         linux-vdso.so.* | ld-linux-*.so.* | libc.so.* | libm.so.* | libgcc_s.so.*) ;;
-        libstdc++.so.* | libcrypto.so.* | libhiredis.so.*) ;;
+        libstdc++.so.* | libcrypto.so.* | libssl.so.* | libhiredis.so.*) ;;
         *) fail "$binary needs $library" ;;
     esac
 done <<< "$needed"

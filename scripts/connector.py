@@ -2,7 +2,8 @@
 """A PSP connector for trials: an unmodified python-rq worker, and a function that prints.
 
 It stands for the real one: the same version of rq, the same function in the same place, and it
-takes its jobs from the queue that the server fills.
+takes its jobs from the queue that the server fills, over the connection that the server's own
+variables describe.
 """
 
 import argparse
@@ -23,12 +24,26 @@ def make_transaction(*, user_id: int, amount: int, currency: str) -> None:
     )
 
 
+def connect() -> Redis:
+    """The Redis of REDIS_URL or REDIS_URL_FILE, with the certificates of REDIS_TLS_*."""
+    url = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
+    if path := os.environ.get("REDIS_URL_FILE"):
+        with open(path, encoding="utf-8") as file:
+            url = file.read().rstrip("\r\n")
+    files = {
+        "ssl_ca_certs": os.environ.get("REDIS_TLS_CA_FILE"),
+        "ssl_certfile": os.environ.get("REDIS_TLS_CERT_FILE"),
+        "ssl_keyfile": os.environ.get("REDIS_TLS_KEY_FILE"),
+    }
+    return Redis.from_url(url, **{name: path for name, path in files.items() if path})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queue", default="default", help="the queue's name (default)")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
     arguments = parser.parse_args()
-    redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+    redis = connect()
     Worker([Queue(arguments.queue, connection=redis)], connection=redis).work(
         burst=arguments.burst
     )

@@ -1,21 +1,49 @@
-# To be sourced: takes REDIS_URL apart, and asks whether a Redis answers there.
+# To be sourced: takes REDIS_URL, or the URL in REDIS_URL_FILE, apart, and asks whether something
+# listens there. Whether the URL is right is said by the server, which reads it anew.
 # shellcheck shell=bash
 
-REDIS_URL=${REDIS_URL:-redis://127.0.0.1:6379/0}
-redis_address=${REDIS_URL#redis://}
-redis_address=${redis_address##*@}
-redis_address=${redis_address%%/*}
-case "$redis_address" in
-    \[*\]:*) redis_port=${redis_address##*:} redis_host=${redis_address%:*} ;;
-    \[*\]) redis_port=6379 redis_host=$redis_address ;;
-    *:*) redis_port=${redis_address##*:} redis_host=${redis_address%:*} ;;
-    *) redis_port=6379 redis_host=${redis_address:-127.0.0.1} ;;
+redis_url=${REDIS_URL:-}
+if [ -z "$redis_url" ] && [ -n "${REDIS_URL_FILE:-}" ]; then
+    redis_url=$(cat "$REDIS_URL_FILE") || exit 78
+fi
+redis_url=${redis_url:-redis://127.0.0.1:6379/0}
+redis_scheme=${redis_url%%://*}
+redis_address=${redis_url#*://}
+redis_address=${redis_address%%\?*}
+# What a Redis of our own does not have: another database is there, a login is not.
+case "$redis_url" in
+    *@* | *username=* | *password=*) redis_has_login=yes ;;
+    *) redis_has_login= ;;
 esac
-redis_host=${redis_host#[}
-redis_host=${redis_host%]}
-redis_host=${redis_host:-127.0.0.1}
+
+if [ "$redis_scheme" = unix ]; then
+    redis_path=/${redis_address#*/}
+    # Percent-decoded.
+    redis_path=$(printf '%b' "${redis_path//%/\\x}")
+    redis_host='' redis_port=''
+    redis_place=$redis_path
+else
+    redis_address=${redis_address%%/*}
+    redis_address=${redis_address##*@}
+    case "$redis_address" in
+        \[*\]:*) redis_port=${redis_address##*:} redis_host=${redis_address%:*} ;;
+        \[*\]) redis_port=6379 redis_host=$redis_address ;;
+        *:*) redis_port=${redis_address##*:} redis_host=${redis_address%:*} ;;
+        *) redis_port=6379 redis_host=${redis_address:-127.0.0.1} ;;
+    esac
+    redis_host=${redis_host#[}
+    redis_host=${redis_host%]}
+    redis_host=${redis_host:-127.0.0.1}
+    redis_place=$redis_host:$redis_port
+fi
 
 # Whether something listens there.
 redis_answers() {
-    timeout 2 bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$redis_host" "$redis_port" 2> /dev/null
+    if [ "$redis_scheme" = unix ]; then
+        # A socket's file may be left behind by a process that is gone.
+        timeout 2 python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$redis_path" 2> /dev/null
+    else
+        timeout 2 bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$redis_host" "$redis_port" 2> /dev/null
+    fi
 }

@@ -24,20 +24,22 @@ start_redis() {
     say "stop it with: scripts/stop-redis.sh"
 }
 
-if [ "${QUEUE:-}" != memory ] && redis_answers; then
-    say "using the Redis that answers at $redis_host:$redis_port"
-fi
-if [ "${QUEUE:-}" != memory ] && ! redis_answers; then
-    case "$redis_host" in
-        127.* | localhost)
-            case "$REDIS_URL" in
-                *@*) say "no Redis answers at $redis_host:$redis_port, and one of our own has no login" ;;
-                *) start_redis ;;
-            esac
+# One of our own listens on TCP, without TLS and without a login.
+prepare_redis() {
+    if redis_answers; then
+        say "using the Redis that answers at $redis_place"
+        return
+    fi
+    case "$redis_scheme:$redis_host" in
+        redis:127.* | redis:localhost)
+            if [ -z "$redis_has_login" ]; then start_redis; return; fi
+            say "no Redis answers at $redis_place, and one of our own has no login"
             ;;
-        *) say "no Redis answers at $redis_host:$redis_port: the server goes on trying" ;;
+        *) say "no Redis answers at $redis_place: the server goes on trying" ;;
     esac
-fi
+}
+
+if [ "${QUEUE:-}" != memory ]; then prepare_redis; fi
 scripts/build.sh >&2
 if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     export JWT_SECRET=secret

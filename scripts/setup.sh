@@ -78,6 +78,7 @@ for purpose in "$@"; do
         test)
             need_command redis-server redis-server
             need_command http httpie
+            need_command openssl openssl
             need_command curl curl
             need_command python3 python3
             ;;

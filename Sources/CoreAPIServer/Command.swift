@@ -44,8 +44,12 @@ enum Command: Equatable {
                                      them are believed; read again when it changes and on SIGHUP
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
-          REDIS_URL                  redis://[user[:password]@]host[:port][/db]
-                                     (redis://127.0.0.1:6379/0)
+          REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
+                                     or unix:///path/to/socket (redis://127.0.0.1:6379/0)
+          REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL
+          REDIS_TLS_CA_FILE          the authorities to trust, PEM (those of the system)
+          REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)
+          REDIS_TLS_KEY_FILE         its private key, PEM (none)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           DURABILITY                 what a 200 waits for: memory, aof or replica:N (memory)
           THREADS                    event loops (one for each core)

@@ -18,7 +18,7 @@ struct Configuration {
     let host: String
     /// 0 picks a free port.
     let port: UInt16
-    let redis: RedisURL
+    let redis: RedisConfiguration
     let secrets: SecretsConfiguration
     let queue: Queue
     let threads: Int
@@ -59,7 +59,7 @@ struct Configuration {
         secrets = try SecretsConfiguration(values)
         host = try values.text("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
-        redis = try values.redisURL("REDIS_URL", otherwise: "redis://127.0.0.1:6379/0")
+        redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE") ?? .rq(name: "default")
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)

@@ -85,7 +85,8 @@ enum CoreAPIServer {
             case .given: break
             case .refused(let reason):
                 fail(
-                    .configuration, "DURABILITY cannot be had of \(configuration.redis): \(reason)")
+                    .configuration,
+                    "DURABILITY cannot be had of \(configuration.redis.url): \(reason)")
             case .unknown(let reason):
                 logger.warning(
                     "DURABILITY is not checked: Redis cannot be asked",

@@ -19,8 +19,9 @@ enum DurabilityCheck {
     ) throws(SystemError) -> Finding {
         let loop = try EventLoop()
         let connection = RedisConnection(
-            url: configuration.redis, on: loop,
-            options: RedisConnection.Options(limits: RedisLimits(commandTimeoutSeconds: 3)),
+            url: configuration.redis.url, on: loop,
+            options: RedisConnection.Options(
+                limits: RedisLimits(commandTimeoutSeconds: 3), tls: configuration.redis.tls),
             logger: logger)
         let outcome = Outcome()
         Task(executorPreference: loop) {

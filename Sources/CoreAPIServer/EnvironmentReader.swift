@@ -47,20 +47,6 @@ struct EnvironmentReader {
         return choice.value
     }
 
-    func redisURL(
-        _ variable: String, otherwise standard: String
-    ) throws(ConfigurationError) -> RedisURL {
-        let text = try text(variable) ?? standard
-        do {
-            return try RedisURL(text)
-        } catch {
-            throw ConfigurationError(
-                variable: variable, value: shown(text),
-                expectation: "\(error.rawValue); the form is "
-                    + "redis://[user[:password]@]host[:port][/db]")
-        }
-    }
-
     func queue(_ variable: String) throws(ConfigurationError) -> Configuration.Queue? {
         guard let text = try text(variable) else { return nil }
         if text == "memory" { return .memory }
@@ -122,17 +108,6 @@ struct EnvironmentReader {
                     + "\(openFiles.connectionsMax), or raise it (ulimit -n) to \(needed) or more")
         }
         return given
-    }
-
-    /// As much of a URL as cannot be a password, however it is mistyped: nothing behind the scheme
-    /// if there is an `@` or a `%`, and nothing but digits behind a colon.
-    private func shown(_ url: String) -> String {
-        let scheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
-        let rest = url[scheme...]
-        guard !rest.contains("@"), !rest.contains("%") else { return url[..<scheme] + "…" }
-        guard let colon = rest.firstIndex(of: ":") else { return url }
-        let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }
-        return port.allSatisfy(\.isNumber) && colon > rest.startIndex ? url : url[...colon] + "…"
     }
 
     /// The value as it is; nil if it is not set or empty.

@@ -123,17 +123,18 @@ struct Server {
             make = { StreamTransactionQueue(connection: $0, key: key) }
         }
         let limits = RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds)
-        func connect(_ options: RedisConnection.Options) -> RedisConnection {
+        // The script is loaded for a probe too: its reply is the sign that Redis lets us in.
+        func connect(_ barrier: RedisBarrier?) -> RedisConnection {
             RedisConnection(
-                url: configuration.redis, on: loop, options: options, logger: logger)
+                url: configuration.redis.url, on: loop,
+                options: RedisConnection.Options(
+                    limits: limits, scripts: [script], barrier: barrier,
+                    tls: configuration.redis.tls),
+                logger: logger)
         }
-        let connection = connect(
-            RedisConnection.Options(
-                limits: limits, scripts: [script], barrier: configuration.durability))
+        let connection = connect(configuration.durability)
         // A barrier lets nothing pass while Redis waits: a probe would wait with it.
-        let probed =
-            configuration.durability == nil
-            ? connection : connect(RedisConnection.Options(limits: limits))
+        let probed = configuration.durability == nil ? connection : connect(nil)
         return (make(connection), RedisMonitor(connection: probed, loop: loop))
     }
 

@@ -1,7 +1,7 @@
 internal import CEpoll
 internal import Glibc
 
-/// A TCP socket that never blocks.
+/// A stream socket that never blocks: of TCP, or within the machine.
 package struct Socket: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
@@ -9,7 +9,7 @@ package struct Socket: ~Copyable, Sendable {
 
     private init(family: Int32) throws(SystemError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let number = try SystemCall.run("socket") { socket(family, type, Int32(IPPROTO_TCP)) }
+        let number = try SystemCall.run("socket") { socket(family, type, 0) }
         guard let number else { preconditionFailure("socket(2) does not block") }
         self.init(taking: number)
     }
@@ -19,14 +19,19 @@ package struct Socket: ~Copyable, Sendable {
     /// Begins to connect; the socket is writable once it is decided, then ask `takeError`.
     package static func connecting(to address: SocketAddress) throws(SystemError) -> Socket {
         let socket = try Socket(family: address.family)
-        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        try socket.setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
+        let isLocal = address.family == AF_UNIX
+        if !isLocal {
+            try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            try socket.setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
+        }
         let number = socket.descriptor.number
-        _ = try SystemCall.run("connect") {
+        let result = try SystemCall.run("connect") {
             unsafe address.withSystemAddress { address, length in
                 unsafe connect(number, address, length)
             }
         }
+        // A socket of the file system is connected at once, or its listener's queue is full.
+        if isLocal, result == nil { throw SystemError(code: EAGAIN, call: "connect") }
         return socket
     }
 

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// An IPv4 or IPv6 address with a port.
+/// An IPv4 or IPv6 address with a port, or the path of a socket.
 package struct SocketAddress: Sendable {
     private var storage: sockaddr_storage
     private let length: socklen_t
@@ -39,6 +39,26 @@ package struct SocketAddress: Sendable {
                 from: UnsafeRawBufferPointer(start: address, count: Int(length)))
         }
         self.storage = storage
+    }
+
+    /// A socket in the file system (unix(7)).
+    ///
+    /// - Parameter unixPath: of 1 to `RedisEndpoint.pathBytesMax` bytes, none of them 0.
+    package init(unixPath: String) {
+        let path = Array(unixPath.utf8)
+        precondition(
+            1...RedisEndpoint.pathBytesMax ~= path.count && !path.contains(0), "a path fits")
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in
+            unsafe bytes.copyBytes(from: path)
+        }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        self = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe SocketAddress(address, length)
+            }
+        }
     }
 
     /// The address that a bound socket has.

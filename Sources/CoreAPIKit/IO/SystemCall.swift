@@ -12,6 +12,9 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
         self.call = call
     }
 
+    /// `EPROTO`: the other side does not keep to its protocol.
+    static let protocolError = EPROTO
+
     /// `connect: Connection refused`.
     public var description: String {
         let message = unsafe strerror(code)

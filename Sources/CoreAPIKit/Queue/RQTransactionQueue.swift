@@ -11,15 +11,17 @@ public final class RQTransactionQueue: TransactionQueue {
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user[:password]@]host[:port][/db]`.
+    ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
     ///   - name: what the worker was started with: `default`. Not empty.
+    ///   - tls: certificates for `rediss://`, if not those of the system.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
     public convenience init(
-        url: String, name: String = "default", metrics: any MetricsFactory = MetricsSystem.factory
+        url: String, name: String = "default", tls: TLSOptions = TLSOptions(),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws(RedisError) {
-        self.init(
-            connection: try await RedisConnection(opening: url, RQJob.script, metrics), name: name)
+        let connection = try await RedisConnection(opening: url, RQJob.script, tls, metrics)
+        self.init(connection: connection, name: name)
     }
 
     /// What the connection must have loaded.

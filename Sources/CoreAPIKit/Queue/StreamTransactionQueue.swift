@@ -13,16 +13,17 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user[:password]@]host[:port][/db]`.
+    ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
     ///   - key: not empty.
+    ///   - tls: certificates for `rediss://`, if not those of the system.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
     public convenience init(
-        url: String, key: String, metrics: any MetricsFactory = MetricsSystem.factory
+        url: String, key: String, tls: TLSOptions = TLSOptions(),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws(RedisError) {
-        self.init(
-            connection: try await RedisConnection(opening: url, StreamEntry.script, metrics),
-            key: key)
+        let connection = try await RedisConnection(opening: url, StreamEntry.script, tls, metrics)
+        self.init(connection: connection, key: key)
     }
 
     /// What the connection must have loaded.

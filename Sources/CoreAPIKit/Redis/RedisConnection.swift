@@ -13,17 +13,20 @@ package final class RedisConnection: Sendable {
         package var scripts: [RedisScript] = []
         /// What confirms the commands before it; nil if their own replies do.
         package var barrier: RedisBarrier?
+        /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
+        package var tls: TLSContext?
         /// Where the connection, and the queue that has it, record what happens.
         package var metrics: any MetricsFactory
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            barrier: RedisBarrier? = nil,
+            barrier: RedisBarrier? = nil, tls: TLSContext? = nil,
             metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
             self.barrier = barrier
+            self.tls = tls
             self.metrics = metrics
         }
     }
@@ -105,12 +108,15 @@ package final class RedisConnection: Sendable {
 extension RedisConnection {
     /// A connection of its own for a queue, once it is ready.
     convenience init(
-        opening url: String, _ script: RedisScript, _ metrics: any MetricsFactory
+        opening url: String, _ script: RedisScript, _ options: TLSOptions,
+        _ metrics: any MetricsFactory
     ) async throws(RedisError) {
         let parsed: RedisURL
         do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
+        let tls: TLSContext?
+        do { tls = try TLSContext.of(parsed, options) } catch { throw .tlsInvalid(error) }
         try await self.init(
-            opening: parsed, options: Options(scripts: [script], metrics: metrics),
+            opening: parsed, options: Options(scripts: [script], tls: tls, metrics: metrics),
             logger: Logger(label: "core-api.redis"))
     }
 

@@ -9,11 +9,15 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
 
     private let loop: EventLoop
     private let url: RedisURL
-    private let logger: Logger
+    private var log: RedisOutageLog
     private var machine: RedisConnectionStateMachine<Suspension<Reply>>
     private var reader = RedisReplyReader()
     private var socket: Socket?
     private var isConnecting = false
+    private let tlsContext: TLSContext?
+    /// Between the socket and Redis, for `rediss://`.
+    private var tls: TLSSession?
+    private var isShakingHands = false
     /// The addresses that this attempt has not tried.
     private var addresses: ArraySlice<SocketAddress> = []
     /// How many attempts there have been.
@@ -22,16 +26,18 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private var isResolving = false
     private var asksForFlush = false
     private var connectWaiters: [Suspension<RedisError?>] = []
-    /// The error that was logged last: an outage is logged once, not at each attempt.
-    private var loggedError: RedisError?
     private var metrics: RedisConnectionMetrics?
 
     init(
         url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
     ) {
+        if case .tls = url.endpoint {
+            precondition(options.tls != nil, "TLS needs certificates")
+        }
         self.url = url
         self.loop = loop
-        self.logger = logger
+        log = RedisOutageLog(url, logger)
+        tlsContext = options.tls
         machine = RedisConnectionStateMachine(
             url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
             now: .now())
@@ -79,25 +85,30 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private func connect() {
         machine.connectStarted(now: loop.now)
         attempt += 1
-        if let numeric = try? SocketAddress.resolve(
-            host: url.host, port: url.port, numericOnly: true)
-        {
-            resolved(.success(numeric))
-        } else if !isResolving {
-            resolveName()
+        switch url.endpoint {
+        case .unix(let path): resolved(.success([SocketAddress(unixPath: path)]))
+        case .tcp(let host, let port), .tls(let host, let port): resolve(host, port)
         }
         loop.bringForward(machine.deadline)
     }
 
+    private func resolve(_ host: String, _ port: UInt16) {
+        if let numeric = try? SocketAddress.resolve(host: host, port: port, numericOnly: true) {
+            resolved(.success(numeric))
+        } else if !isResolving {
+            resolveName(host, port)
+        }
+    }
+
     /// Asks the resolver on a thread of its own, since it blocks. If it takes longer than the
     /// attempt may, its answer serves the attempt that is under way then.
-    private func resolveName() {
-        let (loop, url) = (loop, url)
+    private func resolveName(_ host: String, _ port: UInt16) {
+        let loop = loop
         isResolving = true
         do {
             try Thread.start { [weak self] in
                 let addresses = Result { () throws(ResolveError) in
-                    try SocketAddress.resolve(host: url.host, port: url.port, numericOnly: false)
+                    try SocketAddress.resolve(host: host, port: port, numericOnly: false)
                 }
                 loop.submit {
                     self?.isResolving = false
@@ -144,31 +155,33 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
             return
         }
         isConnecting = false
+        guard case .tls(let host, _) = url.endpoint, let tlsContext else { return try logIn() }
+        let tls = TLSSession(tlsContext, host: host)
+        self.tls = tls
+        isShakingHands = true
+        try takeTLS(tls)
+    }
+
+    private func logIn() throws(SystemError) {
         reader = RedisReplyReader()
         let login = machine.connected(now: loop.now)
         if login.isEmpty { return becameReady() }
         // A new socket's buffer has room for the few bytes of a login.
-        guard try socket?.send(login, from: 0) == login.count else {
-            return lost(.connectionLost)
+        let count: Int?
+        if let tls {
+            count = try tls.write(login, from: 0)
+            requestFlush()
+        } else {
+            count = try socket?.send(login, from: 0) ?? nil
         }
+        guard count == login.count else { return lost(.connectionLost) }
     }
 
     private func becameReady() {
         metrics?.becameReady()
-        // A Redis that lets us in and refuses to work has not come back.
-        if case .server? = loggedError {} else { logConnected() }
+        log.becameReady()
         tellConnectWaiters(nil)
         requestFlush()
-    }
-
-    /// Redis works: an outage during which it let us in and refused is over.
-    private func hasAnswered() {
-        if loggedError != nil { logConnected() }
-    }
-
-    private func logConnected() {
-        logger.info("connected to Redis", metadata: ["redis": "\(url)"])
-        loggedError = nil
     }
 
     private func tellConnectWaiters(_ error: RedisError?) {
@@ -179,21 +192,30 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     // MARK: - Ends
 
     private func lost(_ error: RedisError) {
+        let error = explained(error)
         closeSocket()
         metrics?.lost(error)
-        if loggedError != error {
-            logger.warning(
-                "no connection to Redis", metadata: ["redis": "\(url)", "reason": "\(error)"])
-            loggedError = error
-        }
+        log.lost(error)
         resolve(machine.lost(error, now: loop.now, jitter: .random(in: 0...1)))
         tellConnectWaiters(error)
         loop.bringForward(machine.deadline)
     }
 
+    /// What the end of a connection means in its beginning.
+    private func explained(_ error: RedisError) -> RedisError {
+        switch error {
+        case .connectionLost where isShakingHands: .tlsFailed(.ended)
+        case .timedOut where isShakingHands: .tlsFailed(.unanswered)
+        case .connectionLost where machine.isLoggingIn: .loginUnanswered
+        default: error
+        }
+    }
+
     private func closeSocket() {
         if let socket = socket.take() { loop.unregister(socket) }
         isConnecting = false
+        tls = nil
+        isShakingHands = false
     }
 
     private func resolve(
@@ -221,10 +243,13 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
 
     private func read(hasEnded: Bool) throws(SystemError) {
         while socket != nil, !isConnecting {
-            let reader = reader
-            guard let count = try socket?.read(on: loop, { reader.feed($0) }) ?? nil else { return }
+            let (reader, tls) = (reader, tls)
+            let received = try socket?.read(on: loop) { bytes in
+                if let tls { tls.receive(bytes) } else { reader.feed(bytes) }
+            }
+            guard let count = received ?? nil else { return }
             if count == 0 { return lost(.connectionLost) }
-            takeReplies(from: reader)
+            if let tls { try takeTLS(tls) } else { takeReplies(from: reader) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
         }
     }
@@ -236,10 +261,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
                 case .none: break
                 case .flush: becameReady()
                 case .resolve(let resolution):
-                    hasAnswered()
+                    log.answered()
                     resolution.waiter.resume(returning: resolution.result)
                 case .resolveAll(let resolutions):
-                    hasAnswered()
+                    log.answered()
                     resolve(resolutions)
                     requestFlush()
                 case .fail(let error): return lost(error)
@@ -262,12 +287,71 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         asksForFlush = false
         guard socket != nil else { return }
         do {
-            try machine.flush { bytes, position throws(SystemError) in
-                try socket?.send(bytes, from: position) ?? nil
+            if let tls {
+                try send(over: tls)
+            } else {
+                try machine.flush { bytes, position throws(SystemError) in
+                    try socket?.send(bytes, from: position) ?? nil
+                }
             }
             loop.bringForward(machine.deadline)
         } catch {
             lost(.connectionLost)
+        }
+    }
+
+    // MARK: - TLS
+
+    /// Goes on with what has come over TLS: the handshake, then the replies.
+    private func takeTLS(_ tls: TLSSession) throws(SystemError) {
+        if isShakingHands {
+            do {
+                isShakingHands = try !tls.shakeHands()
+            } catch {
+                // The server is told why, for its own log.
+                _ = try? flush(tls)
+                return lost(.tlsFailed(error))
+            }
+            requestFlush()
+            if isShakingHands { return }
+            // The last message of the handshake leaves with the login, in one write: a server that
+            // refuses our certificate has ended the connection when the next one comes, and its
+            // failure would hide the reason.
+            try logIn()
+        }
+        takeReplies(over: tls)
+    }
+
+    private func takeReplies(over tls: TLSSession) {
+        let reader = reader
+        var end: RedisError?
+        do {
+            if try !tls.read({ reader.feed($0) }) { end = .connectionLost }
+        } catch {
+            end = .tlsFailed(error)
+        }
+        takeReplies(from: reader)
+        guard self.tls === tls else { return }
+        if let end { return lost(end) }
+        // TLS may have an answer of its own, as to an update of keys.
+        if tls.hasOutput { requestFlush() }
+    }
+
+    private func send(over tls: TLSSession) throws(SystemError) {
+        try machine.flush { bytes, position throws(SystemError) in
+            // What the kernel does not take stays as it is, and is not encrypted.
+            if !tls.hasRoom {
+                guard try flush(tls) else { return nil }
+            }
+            return try tls.write(bytes, from: position)
+        }
+        _ = try flush(tls)
+    }
+
+    /// Whether the kernel has taken all that was encrypted.
+    private func flush(_ tls: TLSSession) throws(SystemError) -> Bool {
+        try tls.flush { bytes, position throws(SystemError) in
+            try socket?.send(bytes, from: position) ?? nil
         }
     }
 

@@ -19,7 +19,8 @@ package struct RedisConnectionStateMachine<Waiter> {
     private enum State: Equatable {
         /// Waits until a new attempt. Can transition to: connecting, closed.
         case disconnected(until: MonotonicTime)
-        /// A socket is being opened. Can transition to: loggingIn, ready, disconnected, closed.
+        /// A socket is being opened, and TLS if there is to be some. Can transition to: loggingIn,
+        /// ready, disconnected, closed.
         case connecting(until: MonotonicTime)
         /// AUTH, SELECT and SCRIPT LOAD are sent. Can transition to: ready, disconnected, closed.
         case loggingIn(repliesMissing: Int, until: MonotonicTime)
@@ -59,6 +60,9 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     /// Whether a socket is to be opened.
     package var isConnecting: Bool { if case .connecting = state { true } else { false } }
+
+    /// Whether Redis has not answered the whole login.
+    var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
 
     // MARK: - Commands
 
@@ -109,7 +113,8 @@ package struct RedisConnectionStateMachine<Waiter> {
             until: now.advanced(byMilliseconds: limits.connectTimeoutMilliseconds))
     }
 
-    /// The socket is open: what is to be sent first, which may be nothing.
+    /// The socket is open, and TLS if there is to be some: what is to be sent first, which may be
+    /// nothing.
     package mutating func connected(now: MonotonicTime) -> [UInt8] {
         guard case .connecting(let until) = state else {
             preconditionFailure("a socket opens while it is being opened")

@@ -2,8 +2,15 @@
 public enum RedisError: Error, Hashable, Sendable {
     /// The URL is none that this package understands.
     case urlInvalid(RedisURLError)
+    /// A file for TLS cannot be used.
+    case tlsInvalid(TLSOptionsError)
     /// No connection could be made.
     case connectFailed(SystemError)
+    /// The server is there, but there is no TLS with it.
+    case tlsFailed(TLSError)
+    /// The connection broke before Redis had answered the login, as it does where a server that
+    /// wants TLS is spoken to without, or one that wants a client certificate gets none.
+    case loginUnanswered
     /// The host's name has no address; with the resolver's reason.
     case hostNotFound(String)
     /// Redis refused the name, the password or the database of the URL.
@@ -27,7 +34,10 @@ public enum RedisError: Error, Hashable, Sendable {
     var reason: String {
         switch self {
         case .urlInvalid: "url_invalid"
+        case .tlsInvalid: "tls_invalid"
         case .connectFailed: "connect_failed"
+        case .tlsFailed: "tls_failed"
+        case .loginUnanswered: "login_unanswered"
         case .hostNotFound: "host_not_found"
         case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
         case .timedOut: "timed_out"

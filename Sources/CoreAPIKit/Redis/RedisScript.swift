@@ -28,7 +28,12 @@ package struct RedisScript: Sendable {
         let text = Array(source.utf8)
         unsafe bytes.withUnsafeMutableBufferPointer { bytes in
             unsafe text.withUnsafeBufferPointer { text in
-                _ = unsafe SHA1(text.baseAddress, text.count, bytes.baseAddress)
+                // Step by step: the function that does all of it starts libcrypto as a whole, which
+                // then wants to be ended by `atexit` (see `TLSContext`).
+                var context = SHA_CTX()
+                unsafe SHA1_Init(&context)
+                unsafe SHA1_Update(&context, text.baseAddress, text.count)
+                unsafe SHA1_Final(bytes.baseAddress, &context)
             }
         }
         let digits = Array("0123456789abcdef".utf8)

@@ -20,7 +20,7 @@ import Testing
         let configuration = try configuration([:])
         #expect(configuration.host == "0.0.0.0")
         #expect(configuration.port == 5_000)
-        #expect(configuration.redis.description == "redis://127.0.0.1:6379/0")
+        #expect(configuration.redis.url.description == "redis://127.0.0.1:6379/0")
         #expect(configuration.queue == .rq(name: "default"))
         #expect(configuration.threads == 3)
         #expect(configuration.tokenPolicy == TokenPolicy())
@@ -38,8 +38,8 @@ import Testing
         ])
         #expect(configuration.host == "::1")
         #expect(configuration.port == 0)
-        #expect(configuration.redis.user == "u")
-        #expect(configuration.redis.database == 2)
+        #expect(configuration.redis.url.user == "u")
+        #expect(configuration.redis.url.database == 2)
         #expect(configuration.queue == .stream(key: "a:b"))
         #expect(configuration.threads == 2)
         #expect(configuration.connectionsMax == 500)
@@ -153,6 +153,8 @@ import Testing
             "redis://user:hunter2@host:0/0", "redis://:hunter2", "redis://:hunter2%40db:6379/0",
             "redis://user:hunter2", "hunter2@host",
             "redis:hunter2@host", ":hunter2", "redis://host:hunter2/0",
+            "redis://host/x?password=hunter2", "unix://x?password=hunter2", "redis://h?hunter2=1",
+            "unix://user:hunter2@run/redis.sock", "rediss://:hunter2/x?db=1", "redis://:hunt?er2",
         ] {
             do {
                 _ = try configuration(["REDIS_URL": url])

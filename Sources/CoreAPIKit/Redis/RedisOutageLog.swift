@@ -1,0 +1,47 @@
+internal import Logging
+
+/// Tells an operator that Redis is away, once for each outage and reason, and that it is back.
+struct RedisOutageLog {
+    private let logger: Logger
+    private let url: RedisURL
+    /// The error that was told last; nil while there is none.
+    private var told: RedisError?
+
+    init(_ url: RedisURL, _ logger: Logger) {
+        self.url = url
+        self.logger = logger
+    }
+
+    /// Redis has let us in.
+    mutating func becameReady() {
+        switch told {
+        // A Redis that lets us in and refuses to work has not come back, nor has one that accepts
+        // the connection and then refuses our certificate.
+        case .server, .tlsFailed: break
+        default: tellConnected()
+        }
+    }
+
+    /// Redis works: an outage during which it let us in and refused is over.
+    mutating func answered() {
+        if told != nil { tellConnected() }
+    }
+
+    /// A connection has ended, or was none.
+    mutating func lost(_ error: RedisError) {
+        guard told != error else { return }
+        told = error
+        var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
+        switch (error, url.endpoint) {
+        case (.loginUnanswered, .tcp): metadata["hint"] = "it may want TLS: rediss://"
+        case (.loginUnanswered, .tls): metadata["hint"] = "it may want a client certificate"
+        default: break
+        }
+        logger.warning("no connection to Redis", metadata: metadata)
+    }
+
+    private mutating func tellConnected() {
+        logger.info("connected to Redis", metadata: ["redis": "\(url)"])
+        told = nil
+    }
+}

@@ -1,0 +1,45 @@
+/// What TLS to Redis (`rediss://`) is done with besides the system's certificates: files in PEM,
+/// which are read once.
+///
+/// The server's certificate and its name are always checked.
+public struct TLSOptions: Hashable, Sendable {
+    /// What this client shows to a server that asks for it.
+    public struct ClientCertificate: Hashable, Sendable {
+        /// The certificate, followed by those of its chain.
+        public var file: String
+        /// The private key, without a passphrase.
+        public var keyFile: String
+
+        public init(file: String, keyFile: String) {
+            self.file = file
+            self.keyFile = keyFile
+        }
+    }
+
+    /// The certificates of the authorities that are trusted; nil for those of the system.
+    public var authorityFile: String?
+    public var clientCertificate: ClientCertificate?
+
+    public init(authorityFile: String? = nil, clientCertificate: ClientCertificate? = nil) {
+        self.authorityFile = authorityFile
+        self.clientCertificate = clientCertificate
+    }
+}
+
+/// Why TLS cannot be had with these options.
+public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+    case authorityFile(String, reason: String)
+    case certificateFile(String, reason: String)
+    case keyFile(String, reason: String)
+    /// The URL does not begin with `rediss://`, so they would be of no use.
+    case notUsed
+
+    public var description: String {
+        switch self {
+        case .authorityFile(let path, let reason), .certificateFile(let path, let reason),
+            .keyFile(let path, let reason):
+            "\(path): \(reason)"
+        case .notUsed: "the URL does not begin with rediss://"
+        }
+    }
+}

@@ -1,0 +1,142 @@
+internal import CoreAPIKit
+
+/// Where Redis is, and the certificates for it, as the environment gives them.
+struct RedisConfiguration {
+    let url: RedisURL
+    /// Nil without TLS.
+    let tls: TLSContext?
+
+    static let urlStandard = "redis://127.0.0.1:6379/0"
+    private static let forms =
+        "the forms are redis://[user[:password]@]host[:port][/db], the same with rediss:// for "
+        + "TLS, and unix://[user[:password]@]/path[?db=N]"
+    private static let fileBytesMax = 16 * 1024
+
+    private enum Variable {
+        static let url = "REDIS_URL"
+        static let urlFile = "REDIS_URL_FILE"
+        static let authorityFile = "REDIS_TLS_CA_FILE"
+        static let certificateFile = "REDIS_TLS_CERT_FILE"
+        static let keyFile = "REDIS_TLS_KEY_FILE"
+    }
+
+    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+        url = try RedisConfiguration.url(values)
+        let options = try RedisConfiguration.options(values)
+        do { tls = try TLSContext.of(url, options) } catch {
+            throw RedisConfiguration.wrong(error, options)
+        }
+    }
+
+    // MARK: - The URL
+
+    private static func url(_ values: EnvironmentReader) throws(ConfigurationError) -> RedisURL {
+        let given = try values.text(Variable.url)
+        guard let path = try values.text(Variable.urlFile) else {
+            let text = given ?? urlStandard
+            do { return try RedisURL(text) } catch {
+                throw ConfigurationError(
+                    variable: Variable.url, value: shown(text),
+                    expectation: "\(error.rawValue); \(forms)")
+            }
+        }
+        guard given == nil else {
+            throw wrongFile(path, "\(Variable.url) is set too: give one of the two")
+        }
+        let text = try text(ofFile: path)
+        do { return try RedisURL(text) } catch {
+            throw wrongFile(path, "the URL in it is wrong: \(error.rawValue); \(forms)")
+        }
+    }
+
+    /// The only line of the file.
+    private static func text(ofFile path: String) throws(ConfigurationError) -> String {
+        let found: [UInt8]?
+        do {
+            // One byte more than there may be tells that there is too much.
+            found = try Process.readFile(path, bytesMax: fileBytesMax + 1)
+        } catch {
+            throw wrongFile(path, "\(error): give the path of a file that holds the URL")
+        }
+        guard var bytes = found, bytes.count <= fileBytesMax else {
+            throw wrongFile(path, "give a regular file of at most \(fileBytesMax) bytes")
+        }
+        while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
+            bytes.removeLast()
+        }
+        guard let text = String(validating: bytes, as: UTF8.self),
+            !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
+        else {
+            throw wrongFile(path, "give a file that holds the URL and nothing else, on one line")
+        }
+        return text
+    }
+
+    private static func wrongFile(_ path: String, _ expectation: String) -> ConfigurationError {
+        ConfigurationError(
+            variable: Variable.urlFile, value: shown(path), expectation: expectation)
+    }
+
+    /// As much of a URL as cannot be a password, however it is mistyped: nothing behind the scheme
+    /// if there is an `@` or a `%`, no parameters, and nothing but digits behind a colon.
+    private static func shown(_ url: String) -> String {
+        let scheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
+        guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
+            return url[..<scheme] + "…"
+        }
+        let query = url[scheme...].firstIndex(of: "?") ?? url.endIndex
+        let rest = url[scheme..<query]
+        let parameters = query == url.endIndex ? "" : "?…"
+        guard let colon = rest.firstIndex(of: ":") else { return url[..<query] + parameters }
+        let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }
+        return port.allSatisfy(\.isNumber) && colon > rest.startIndex
+            ? url[..<query] + parameters : url[...colon] + "…"
+    }
+
+    // MARK: - TLS
+
+    private static func options(
+        _ values: EnvironmentReader
+    ) throws(ConfigurationError) -> TLSOptions {
+        var options = TLSOptions(authorityFile: try values.text(Variable.authorityFile))
+        let certificate = try values.text(Variable.certificateFile)
+        let key = try values.text(Variable.keyFile)
+        switch (certificate, key) {
+        case (nil, nil): break
+        case (let file?, let keyFile?):
+            options.clientCertificate = TLSOptions.ClientCertificate(file: file, keyFile: keyFile)
+        case (nil, _?), (_?, nil):
+            let missing = certificate == nil ? Variable.certificateFile : Variable.keyFile
+            throw ConfigurationError(
+                variable: missing, value: nil,
+                expectation: "give both \(Variable.certificateFile) and \(Variable.keyFile), or "
+                    + "neither")
+        }
+        return options
+    }
+
+    private static func wrong(_ error: TLSOptionsError, _ options: TLSOptions) -> ConfigurationError
+    {
+        switch error {
+        case .authorityFile(let path, let reason):
+            return ConfigurationError(
+                variable: Variable.authorityFile, value: path,
+                expectation: "\(reason): give a file with the authorities' certificates in PEM")
+        case .certificateFile(let path, let reason):
+            return ConfigurationError(
+                variable: Variable.certificateFile, value: path,
+                expectation: "\(reason): give a file with the client's certificate in PEM")
+        case .keyFile(let path, let reason):
+            return ConfigurationError(
+                variable: Variable.keyFile, value: path,
+                expectation: "\(reason): give a file with the certificate's private key in PEM, "
+                    + "without a passphrase")
+        case .notUsed:
+            let path = options.authorityFile
+            return ConfigurationError(
+                variable: path == nil ? Variable.certificateFile : Variable.authorityFile,
+                value: path ?? options.clientCertificate?.file,
+                expectation: "it is of use with rediss:// alone, and \(error)")
+        }
+    }
+}
