@@ -1,5 +1,6 @@
 package import CoreMetrics
 package import Logging
+internal import Synchronization
 
 /// A connection to Redis that comes back by itself, for callers on any thread.
 ///
@@ -35,11 +36,19 @@ package final class RedisConnection: Sendable {
     private let handler: RedisConnectionHandler
     private let ownsLoop: Bool
     let metrics: any MetricsFactory
+    private let url: RedisURL
+    private let logger: Logger
+    /// Before this, nobody is told again that Redis refuses.
+    private let nextWarning = Mutex(MonotonicTime(nanoseconds: 0))
+
+    private static let warningPauseMilliseconds = 10_000
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, commands wait for it.
     package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
+        self.url = url
+        self.logger = logger
         ownsLoop = false
         metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
@@ -59,6 +68,8 @@ package final class RedisConnection: Sendable {
             throw .connectFailed(error)
         }
         self.loop = loop
+        self.url = url
+        self.logger = logger
         ownsLoop = true
         metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
@@ -145,8 +156,12 @@ extension RedisConnection {
         let reply: RedisReply
         do { reply = try await execute(command) } catch {
             switch error {
-            case .notExecuted(let reason): throw .unavailable(reason)
-            case .mayBeExecuted(let reason): throw .outcomeUnknown(reason)
+            case .notExecuted(let reason):
+                warn(of: reason)
+                throw .unavailable(reason)
+            case .mayBeExecuted(let reason):
+                warn(of: reason)
+                throw .outcomeUnknown(reason)
             }
         }
         switch reply {
@@ -154,5 +169,20 @@ extension RedisConnection {
         case .bulk(let found): return try record.outcome(found: found)
         case .status, .null, .array, .error: throw .outcomeUnknown(.protocolViolation)
         }
+    }
+
+    /// Says what Redis does not do for us, such as a command that this user has no right to. The
+    /// callers are not told, and it is so for each of them: hence from time to time.
+    private func warn(of reason: RedisError) {
+        guard case .server(let reply) = reason else { return }
+        let isDue = nextWarning.withLock { time in
+            let now = MonotonicTime.now()
+            guard now >= time else { return false }
+            time = now.advanced(byMilliseconds: RedisConnection.warningPauseMilliseconds)
+            return true
+        }
+        guard isDue else { return }
+        logger.warning(
+            "Redis refuses transactions", metadata: ["redis": "\(url)", "reason": "\(reply)"])
     }
 }

@@ -1,0 +1,121 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+/// Users of Redis's access list: what docs/wire-formats.md says is enough, and what is missing is
+/// named.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct AccessListTests {
+    /// The user of `rq:default`, or of `stream:transactions`.
+    private func rights(_ queue: String) throws -> (user: String, rights: [String]) {
+        try #require(RedisServer.accessRights.first { queue.hasPrefix($0.0.prefix(2)) })
+    }
+
+    private func environment(
+        _ redis: RedisServer, _ queue: String, without missing: String? = nil,
+        with more: [String] = []
+    ) async throws -> [String: String] {
+        let (user, rights) = try rights(queue)
+        let given = rights.filter { $0 != missing } + more
+        _ = try await redis.command(["ACL", "SETUSER", user, "reset", "on", ">pw"] + given)
+        return [
+            "REDIS_URL": "redis://\(user):pw@127.0.0.1:\(redis.port)", "QUEUE": queue,
+            "THREADS": "1",
+        ]
+    }
+
+    private func waitForReplica(_ replica: RedisServer) async throws {
+        try await eventually("the replica has caught up") {
+            try await replica.texts("INFO", "replication").joined()
+                .contains("master_link_status:up")
+        }
+    }
+
+    @Test(arguments: ["rq:default", "stream:transactions"])
+    func `with the rights that docs say, transactions are accepted, and replayed`(
+        queue: String
+    ) async throws {
+        try await RedisServer.with { redis in
+            let environment = try await environment(redis, queue)
+            try await APIServer.with(environment) { server in
+                try expectAccepted(server)
+                #expect(!server.program.errors.contains("Redis refuses"))
+            }
+        }
+    }
+
+    private func expectAccepted(_ server: APIServer) throws {
+        let first = try server.post(APIServer.body(), fields: "Idempotency-Key: k\r\n")
+        #expect(first.status == 200)
+        let again = try server.post(APIServer.body(), fields: "Idempotency-Key: k\r\n")
+        #expect(again.fields["idempotent-replayed"] == "true")
+        let plain = try server.post(APIServer.body())
+        #expect(plain.status == 200)
+    }
+
+    @Test(arguments: ["rq:default", "stream:transactions"])
+    func `DURABILITY needs one right more, without which the server does not start`(
+        queue: String
+    ) async throws {
+        try await RedisServer.with { redis in
+            let replica = ["--replicaof", "127.0.0.1", "\(redis.port)"]
+            try await RedisServer.with(replica) { replica in
+                try await waitForReplica(replica)
+                var variables = try await environment(redis, queue)
+                variables["DURABILITY"] = "replica:1"
+                variables["JWT_SECRET"] = APIServer.secret
+                let refused = try await Program.run(
+                    Program.built("core-api"), [], environment: variables)
+                #expect(refused.status == 78)
+                #expect(refused.errors.contains("NOPERM"), "\(refused.errors)")
+                #expect(refused.errors.contains("wait"), "\(refused.errors)")
+                _ = try await environment(redis, queue, with: ["+wait"])
+                try await APIServer.with(variables) { server in try expectAccepted(server) }
+            }
+        }
+    }
+
+    @Test(arguments: ["rq:default", "stream:transactions"])
+    func `DURABILITY of aof needs the right to WAITAOF`(queue: String) async throws {
+        try await RedisServer.with(["--appendfsync", "always"], kind: .valkey) { redis in
+            var variables = try await environment(redis, queue)
+            variables["DURABILITY"] = "aof"
+            variables["JWT_SECRET"] = APIServer.secret
+            let refused = try await Program.run(
+                Program.built("core-api"), [], environment: variables)
+            #expect(refused.status == 78)
+            #expect(refused.errors.contains("waitaof"), "\(refused.errors)")
+            _ = try await environment(redis, queue, with: ["+waitaof"])
+            try await APIServer.with(variables) { server in try expectAccepted(server) }
+        }
+    }
+
+    /// Those that a first transaction needs; `+get` and `+del` are for replays and for a queue of
+    /// another type.
+    @Test(arguments: ["rq:default", "stream:transactions"])
+    func `a right that is missing is 503 for the caller, and named in the log`(
+        queue: String
+    ) async throws {
+        for right in try rights(queue).rights where right != "+get" && right != "+del" {
+            try await RedisServer.with { redis in
+                let environment = try await environment(redis, queue, without: right)
+                try await APIServer.with(environment) { server in
+                    let answer = try server.post(APIServer.body())
+                    #expect(answer.status == 503, "without \(right)")
+                    #expect(answer.body.contains("queue_unavailable"))
+                    let log = server.program.errors
+                    let expected =
+                        right == "+script|load"
+                        ? "no connection to Redis" : "Redis refuses transactions"
+                    #expect(log.contains(expected), "without \(right): \(log)")
+                    #expect(log.contains("NOPERM") || log.contains("can't run"), "\(log)")
+                    // The same again is not told again.
+                    _ = try server.post(APIServer.body())
+                    #expect(
+                        server.program.errors.ranges(of: expected).count == 1, "without \(right)")
+                }
+                let left = try await redis.texts("KEYS", "*").filter { $0 != "rq:queues" }
+                #expect(left == [], "without \(right)")
+            }
+        }
+    }
+}
