@@ -12,6 +12,8 @@
 #   test-faults     kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
 #   fuzz            fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
 #   sanitize        every test under the thread and the address sanitizer
+#   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
+#   uninstall       take them away; what is configured stays
 #   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
 #   bench-gates     instructions and allocations for one transaction against their thresholds
 #   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
@@ -19,8 +21,13 @@
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
 .PHONY: help run connector build release test check gates openapi simulate test-faults fuzz sanitize \
-	bench bench-gates bench-hotspots format clean
+	bench bench-gates bench-hotspots format clean install uninstall
 .DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 
 SOURCES := Package.swift Sources Tests Fuzz docs/examples
 
@@ -61,6 +68,23 @@ release: build
 	mkdir -p dist
 	strip -o dist/core-api .build/release/core-api
 
+# Installs what `make release` has built, and builds nothing: root needs no compiler.
+install:
+	@test -x dist/core-api || { echo "install: dist/core-api is not there: run make release" >&2; exit 1; }
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(UNITDIR)" "$(DESTDIR)$(SYSCONFDIR)/core-api"
+	install -m 755 dist/core-api "$(DESTDIR)$(BINDIR)/core-api"
+	sed 's,@BINDIR@,$(BINDIR),g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' deploy/core-api.service.in \
+		> "$(DESTDIR)$(UNITDIR)/core-api.service"
+	chmod 644 "$(DESTDIR)$(UNITDIR)/core-api.service"
+	install -m 644 deploy/core-api.socket "$(DESTDIR)$(UNITDIR)/core-api.socket"
+	@# What an operator has written stays.
+	test -e "$(DESTDIR)$(SYSCONFDIR)/core-api/core-api.env" || install -m 640 deploy/core-api.env \
+		"$(DESTDIR)$(SYSCONFDIR)/core-api/core-api.env"
+
+uninstall:
+	rm -f "$(DESTDIR)$(BINDIR)/core-api" "$(DESTDIR)$(UNITDIR)/core-api.service" \
+		"$(DESTDIR)$(UNITDIR)/core-api.socket"
+
 check: gates test
 
 gates: release
@@ -69,6 +93,7 @@ gates: release
 	python3 scripts/check-style.py
 	.run/check/bin/python scripts/check-currencies.py
 	scripts/check-binary.sh
+	scripts/check-deployment.py
 
 openapi: build
 	@scripts/setup.sh openapi

@@ -77,6 +77,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
+            exclude: ["Harness/service-manager.py"],
             swiftSettings: strict),
     ]
 )

@@ -36,7 +36,10 @@ enum CoreAPIServer {
     private static func serve() {
         Process.holdSignals()
         let configuration: Configuration
+        let inherited: Int32?
         do {
+            inherited = try ServiceManager.listeningDescriptor(
+                Process.environment, process: Process.identifier)
             configuration = try Configuration(
                 environment: Process.environment, cores: Process.cores,
                 openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax))
@@ -47,10 +50,10 @@ enum CoreAPIServer {
         warn(configuration, logger)
         checkDurability(configuration, logger)
         do {
-            let server = try Server(configuration, logger: logger)
-            try server.run(host: configuration.host)
+            let server = try Server(configuration, inherited: inherited, logger: logger)
+            try server.run(host: inherited == nil ? configuration.host : "inherited")
         } catch {
-            if case .host = error { fail(.configuration, reason(error, configuration)) }
+            if error.isOfConfiguration { fail(.configuration, reason(error, configuration)) }
             logger.critical("cannot start", metadata: ["reason": "\(reason(error, configuration))"])
             Process.exit(.failure)
         }
@@ -101,6 +104,8 @@ enum CoreAPIServer {
         switch error {
         case .secret(let error): "JWT_SECRET cannot be used: \(error)"
         case .host(let reason): "HTTP_HOST \"\(configuration.host)\": \(reason)"
+        case .inheritedSocket:
+            "LISTEN_FDS: the file descriptor that was given is not a listening TCP socket"
         case .system(let error):
             "HTTP_HOST \(configuration.host), HTTP_PORT \(configuration.port): \(error)"
         }

@@ -1,8 +1,8 @@
 internal import CoreAPIKit
 internal import Glibc
 
-/// What this program asks of its process: environment, standard streams, signals, exit. The only
-/// file of the server that calls the C library.
+/// What this program asks of its process: environment, standard streams, signals, exit. Beside
+/// `ServiceManager` the only part of the server that calls the C library.
 enum Process {
     /// Exit statuses, as <sysexits.h> names them.
     enum Status: Int32 {
@@ -18,6 +18,8 @@ enum Process {
         guard let value = unsafe getenv(variable) else { return nil }
         return unsafe [UInt8](UnsafeRawBufferPointer(start: value, count: strlen(value)))
     }
+
+    static var identifier: Int32 { getpid() }
 
     /// How many cores are online; at least 1.
     static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }

@@ -13,19 +13,26 @@ struct Server {
     private let logger: Logger
 
     /// Builds the parts and begins to listen; nothing runs yet.
-    init(_ configuration: Configuration, logger: Logger) throws(StartError) {
+    ///
+    /// - Parameter inherited: the descriptor of the socket that the process was given to listen on.
+    init(
+        _ configuration: Configuration, inherited: Int32?, logger: Logger
+    ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
         let memory = InMemoryTransactionQueue(capacity: Configuration.memoryQueueCapacity)
-        var address = try Server.address(configuration)
+        var sockets = try ListeningSockets(configuration, inherited: inherited)
+        var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         var workers: [Worker] = []
         for _ in 0..<configuration.threads {
+            let socket = try sockets.next()
             do {
+                port = try socket.address().port
                 let loop = try EventLoop()
                 let backend = Server.backend(configuration, memory, loop, logger)
                 let intake = TransactionIntake(verifier: verifier, queue: backend.queue)
@@ -34,11 +41,7 @@ struct Server {
                     transactions: TransactionEndpoint(intake: intake),
                     health: HealthEndpoint(monitor: backend.monitor), logger: logger,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel))
-                let socket = try Socket.listening(
-                    on: address, sharesPort: true, backlog: Server.backlog)
-                // With port 0 the first socket decides for all.
-                address = address.with(port: try socket.address().port)
-                try worker.listen(socket)
+                try worker.listen(socket, isShared: sockets.areShared)
                 workers.append(worker)
             } catch {
                 throw .system(error)
@@ -48,11 +51,8 @@ struct Server {
         secrets = configuration.secrets
         tokenPolicy = configuration.tokenPolicy
         self.logger = logger
-        port = address.port
+        self.port = port
     }
-
-    /// How many connections may wait to be accepted; the kernel has a bound of its own.
-    private static let backlog: Int32 = 4_096
 
     /// Runs until the process is told to end, and then lets what is in flight finish.
     func run(host: String) throws(StartError) {
@@ -60,6 +60,7 @@ struct Server {
             do { try Thread.start { worker.loop.run() } } catch { throw .system(error) }
         }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+        tell(.ready)
         SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
             inUse: secrets.secrets)
         drain()
@@ -75,8 +76,16 @@ struct Server {
         }
     }
 
+    private func tell(_ state: ServiceManager.State) {
+        if !ServiceManager.tell(state) {
+            logger.warning(
+                "the service manager cannot be told", metadata: ["state": "\(state.rawValue)"])
+        }
+    }
+
     private func drain() {
         logger.info("ending: what is in flight is finished")
+        tell(.stopping)
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
         let remaining = Remaining(workers.count)
@@ -137,30 +146,6 @@ struct Server {
         let probed = configuration.durability == nil ? connection : connect(nil)
         return (make(connection), RedisMonitor(connection: probed, loop: loop))
     }
-
-    /// The address to listen on, after a look whether somebody else does: sockets that share a port
-    /// would share its connections with another server of the same user, in silence.
-    private static func address(_ configuration: Configuration) throws(StartError) -> SocketAddress
-    {
-        let addresses: [SocketAddress]
-        do {
-            addresses = try SocketAddress.resolve(
-                host: configuration.host, port: configuration.port, numericOnly: false,
-                passive: true)
-        } catch {
-            throw .host(error.reason)
-        }
-        // A name such as localhost has addresses of both families, and callers try IPv4.
-        guard let address = addresses.first(where: \.isIPv4) ?? addresses.first else {
-            throw .host("no address")
-        }
-        do {
-            _ = try Socket.bound(to: address, sharesPort: false)
-        } catch {
-            throw .system(error)
-        }
-        return address
-    }
 }
 
 /// Why a server cannot start.
@@ -168,7 +153,17 @@ enum StartError: Error {
     case secret(SecretError)
     /// The name to listen on has no address; with the resolver's reason.
     case host(String)
+    /// The descriptor that was given is not that of a listening TCP socket.
+    case inheritedSocket
     case system(SystemError)
+
+    /// Whether it will be so again at the next start.
+    var isOfConfiguration: Bool {
+        switch self {
+        case .host, .inheritedSocket: true
+        case .secret, .system: false
+        }
+    }
 }
 
 /// Counts down to zero, on any thread.

@@ -120,6 +120,15 @@ internal import Synchronization
         handlers[Int(socket.descriptor.number)] = nil
     }
 
+    /// As `unregister`, for a socket that has other descriptors, of other loops or processes: to
+    /// close ours does not end the kernel's interest (epoll(7), question 6).
+    package func unregister(shared socket: borrowing Socket) {
+        unregister(socket)
+        let (poll, number) = (poll.number, socket.descriptor.number)
+        let result = epoll_ctl(poll, EPOLL_CTL_DEL, number, nil)
+        precondition(result == 0, "what was registered can be unregistered")
+    }
+
     /// Keeps the deadlines of a handler that does not always have a socket.
     package func addTimed(_ handler: any EventHandler) {
         assertCurrent()

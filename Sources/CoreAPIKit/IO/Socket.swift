@@ -50,6 +50,34 @@ package struct Socket: ~Copyable, Sendable {
         return socket
     }
 
+    /// The listening TCP socket that the process was given at its start, by a descriptor of its
+    /// own: several loops may accept from one socket. Nil if the number is not that of such a one.
+    ///
+    /// - Parameter number: stays open, so that it can be asked for again.
+    package static func listening(inherited number: Int32) throws(SystemError) -> Socket? {
+        let family = option(SO_DOMAIN, of: number)
+        guard family == AF_INET || family == AF_INET6,
+            option(SO_PROTOCOL, of: number) == Int32(IPPROTO_TCP),
+            option(SO_ACCEPTCONN, of: number) == 1
+        else { return nil }
+        let copy = try SystemCall.run("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 0) }
+        guard let copy else { preconditionFailure("a descriptor is duplicated without a wait") }
+        let socket = Socket(taking: copy)
+        let flags = try SystemCall.run("fcntl") { fcntl(copy, F_GETFL) }
+        guard let flags else { preconditionFailure("flags are read without a wait") }
+        _ = try SystemCall.run("fcntl") { fcntl(copy, F_SETFL, flags | O_NONBLOCK) }
+        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        return socket
+    }
+
+    /// An option of the socket; nil if the descriptor is none of a socket.
+    private static func option(_ option: Int32, of number: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let result = unsafe getsockopt(number, SOL_SOCKET, option, &value, &length)
+        return result == 0 ? value : nil
+    }
+
     /// A socket that has the address, and does not listen yet. An error if another socket listens
     /// there, unless both share the port.
     package static func bound(

@@ -56,6 +56,8 @@ struct ConnectionStateMachine {
     private var decidedOnExpectation = false
     private var hasEnded = false
     private var drains = false
+    /// Whether nothing has come yet: the first request is on its way, since why else connect.
+    private var isNew = true
     /// Whether the answer is on its way, so that what it says of the connection holds.
     private var hasBegunAnswer = false
     private var shutsDown = false
@@ -169,6 +171,7 @@ struct ConnectionStateMachine {
 
     /// So many bytes were added to `input`.
     mutating func received(_ count: Int, now: MonotonicTime) {
+        isNew = false
         switch state {
         case .readingHead where input.count == count:
             deadline = now.advanced(byMilliseconds: limits.headTimeoutMilliseconds)
@@ -238,9 +241,10 @@ struct ConnectionStateMachine {
     /// has not begun to leave; one that has said nothing of an end is followed by another, if its
     /// caller has asked for one already.
     ///
-    /// A connection that idles reads once more what may have come meanwhile, and then lingers: to
-    /// close it at once would reset it if a request comes just then, and take away an answer that
-    /// its caller has not read yet.
+    /// A connection that has brought nothing yet is given the time that a head may take, as if the
+    /// first byte had come just now. One that idles reads once more what may have come meanwhile,
+    /// and then lingers: to close it at once would reset it if a request comes just then, and take
+    /// away an answer that its caller has not read yet.
     mutating func drain(now: MonotonicTime) {
         drains = true
         if !hasBegunAnswer { closesAfterResponse = true }
@@ -248,6 +252,8 @@ struct ConnectionStateMachine {
     }
 
     private mutating func endIdling(at now: MonotonicTime) {
-        if case .readingHead = state, input.isEmpty { deadline = now }
+        guard case .readingHead = state, input.isEmpty else { return }
+        let grace = isNew ? limits.headTimeoutMilliseconds : 0
+        deadline = min(deadline, now.advanced(byMilliseconds: grace))
     }
 }

@@ -9,6 +9,7 @@ final class Listener: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let logger: Logger
     private let accepted: (consuming Socket) -> Void
+    private let isShared: Bool
     private(set) var deadline = MonotonicTime.never
     /// Whether the last try failed: an outage is logged once, not at each try.
     private var fails = false
@@ -21,23 +22,31 @@ final class Listener: EventHandler, @unchecked Sendable {
     private static let acceptsAtCloseMax = 4_096
     private var isClosed = false
 
-    /// - Parameter accepted: takes each connection.
+    /// - Parameters:
+    ///   - isShared: whether others accept from the socket too, now or after this process.
+    ///   - accepted: takes each connection.
     init(
-        _ socket: consuming Socket, on loop: EventLoop, logger: Logger,
+        _ socket: consuming Socket, isShared: Bool, on loop: EventLoop, logger: Logger,
         accepted: @escaping (consuming Socket) -> Void
     ) throws(SystemError) {
         self.socket = socket
         self.loop = loop
         self.logger = logger
         self.accepted = accepted
+        self.isShared = isShared
         try loop.register(self, for: self.socket)
     }
 
-    /// Takes what still waits to be accepted, and then listens no more.
+    /// Takes what still waits to be accepted, and then listens no more. What waits at a shared
+    /// socket is left to the others.
     func close() {
-        accept(atMost: Listener.acceptsAtCloseMax)
+        if isShared {
+            loop.unregister(shared: socket)
+        } else {
+            accept(atMost: Listener.acceptsAtCloseMax)
+            loop.unregister(socket)
+        }
         isClosed = true
-        loop.unregister(socket)
         deadline = .never
     }
 

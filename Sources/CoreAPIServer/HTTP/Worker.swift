@@ -42,9 +42,11 @@ final class Worker: @unchecked Sendable {
     }
 
     /// Begins to accept; to be called before the loop runs.
-    func listen(_ socket: consuming Socket) throws(SystemError) {
-        listener = try Listener(socket, on: loop, logger: logger) { [unowned self] connection in
-            begin(connection)
+    ///
+    /// - Parameter isShared: whether others accept from the socket too.
+    func listen(_ socket: consuming Socket, isShared: Bool = false) throws(SystemError) {
+        listener = try Listener(socket, isShared: isShared, on: loop, logger: logger) {
+            [unowned self] connection in begin(connection)
         }
     }
 

@@ -170,7 +170,9 @@ import Testing
     }
 
     @Test func `a server that ends lets go of what idles, after a last look and without a reset`() {
-        var idle = machine()
+        var idle = machine(get)
+        _ = idle.next(now: start)
+        idle.responded(now: start)
         #expect(word(idle.next(now: start)) == "read until 75000")
         idle.drain(now: after(5))
         #expect(word(idle.next(now: after(5))) == "read until 5")
@@ -182,8 +184,29 @@ import Testing
         #expect(word(idle.next(now: after(8))) == "close")
     }
 
+    @Test func `the first request of a new connection is waited for when the server ends`() {
+        var new = machine()
+        #expect(word(new.next(now: start)) == "read until 75000")
+        new.drain(now: after(5))
+        #expect(word(new.next(now: after(5))) == "read until 10005")
+        feed(get, &new, after(9_000))
+        #expect(word(new.next(now: after(9_000))) == "respond")
+        #expect(new.closesAfterResponse)
+
+        var silent = machine()
+        silent.drain(now: after(5))
+        #expect(word(silent.next(now: after(5))) == "read until 10005")
+        #expect(word(silent.deadlinePassed(now: after(10_005))) == "linger")
+
+        var nearlyIdle = machine()
+        nearlyIdle.drain(now: after(74_000))
+        #expect(word(nearlyIdle.next(now: after(74_000))) == "read until 75000")
+    }
+
     @Test func `what arrived before the server ends is answered, for the last time`() {
-        var found = machine()
+        var found = machine(get)
+        _ = found.next(now: start)
+        found.responded(now: start)
         _ = found.next(now: start)
         found.drain(now: after(5))
         #expect(word(found.next(now: after(5))) == "read until 5")

@@ -1,0 +1,76 @@
+internal import CoreAPIKit
+internal import Glibc
+
+/// What systemd, or whoever starts the server as systemd does, hands over and is told; without
+/// its library (sd_listen_fds(3), sd_notify(3)).
+enum ServiceManager {
+    /// What the manager is told of the server.
+    enum State: String {
+        /// It listens.
+        case ready = "READY=1"
+        /// It listens no more, and finishes what is in flight.
+        case stopping = "STOPPING=1"
+    }
+
+    /// The first descriptor that is handed over (SD_LISTEN_FDS_START).
+    private static let firstDescriptor: Int32 = 3
+    /// How long the manager may leave what it is told unread.
+    private static let sendTimeoutSeconds = 5
+
+    /// The descriptor of the socket to listen on; nil if the process was given none.
+    ///
+    /// - Parameter process: this one's identifier: what was given to another is not ours.
+    static func listeningDescriptor(
+        _ environment: @escaping (String) -> [UInt8]?, process: Int32
+    ) throws(ConfigurationError) -> Int32? {
+        let values = EnvironmentReader(environment)
+        guard try values.integer("LISTEN_PID", in: 1...Int(Int32.max)) == Int(process),
+            let count = try values.integer("LISTEN_FDS", in: 0...Int(Int32.max)), count > 0
+        else { return nil }
+        guard count == 1 else {
+            throw ConfigurationError(
+                variable: "LISTEN_FDS", value: "\(count)",
+                expectation: "give one socket: a single ListenStream= in the socket unit")
+        }
+        return firstDescriptor
+    }
+
+    /// Tells the manager, if it has said where it listens.
+    ///
+    /// - Returns: false if it could not be told.
+    static func tell(_ state: State) -> Bool {
+        guard let name = Process.environment("NOTIFY_SOCKET"), !name.isEmpty else { return true }
+        return send(Array(state.rawValue.utf8), toUnixSocket: name)
+    }
+
+    /// - Parameter name: a path, or, with `@` in front, an abstract name (unix(7)).
+    private static func send(_ message: [UInt8], toUnixSocket name: [UInt8]) -> Bool {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
+            unsafe path.copyBytes(from: name)
+            if name[0] == UInt8(ascii: "@") { unsafe path[0] = 0 }
+        }
+        let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
+        let number = socket(AF_UNIX, type, 0)
+        guard number >= 0 else { return false }
+        let descriptor = FileDescriptor(taking: number)
+        var timeout = timeval(tv_sec: sendTimeoutSeconds, tv_usec: 0)
+        let timeoutSize = socklen_t(MemoryLayout<timeval>.size)
+        guard
+            unsafe setsockopt(
+                descriptor.number, SOL_SOCKET, SO_SNDTIMEO, &timeout, timeoutSize) == 0
+        else { return false }
+        let length = MemoryLayout.offset(of: \sockaddr_un.sun_path).map { $0 + name.count }
+        guard let length else { return false }
+        let sent = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe sendto(
+                    descriptor.number, message, message.count, Int32(MSG_NOSIGNAL), address,
+                    socklen_t(length))
+            }
+        }
+        return sent == message.count
+    }
+}
