@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The binary that is installed: small, in need of nothing but what docs/operations.md says, and it
+# The binary that is installed (or the one that is given): small, in need of nothing but what docs/operations.md says, and it
 # serves. Foundation would bring 40 MB along.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-binary=dist/core-api
+binary=${1:-dist/core-api}
 bytes_max=10000000
 
 fail() { echo "binary: $*" >&2; exit 1; }

@@ -74,7 +74,12 @@ for purpose in "$@"; do
             need_file /usr/include/openssl/sha.h libssl-dev
             ;;
         redis) need_command redis-server redis-server ;;
-        connector | check) need_command python3 python3 ;;
+        connector) need_command python3 python3 ;;
+        check)
+            need_command python3 python3
+            need_command systemd-analyze systemd
+            need_command strace strace
+            ;;
         test)
             need_command redis-server redis-server
             need_command http httpie
