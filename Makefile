@@ -15,13 +15,14 @@
 #   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
 #   uninstall       take them away; what is configured stays
 #   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
+#   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
 #   bench-gates     instructions and allocations for one transaction against their thresholds
 #   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
 #   format          rewrite the Swift sources as .swift-format says
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
 .PHONY: help run connector build release test check gates openapi simulate test-faults fuzz sanitize \
-	bench bench-gates bench-hotspots format clean install uninstall
+	bench bench-gates bench-hotspots bench-library format clean install uninstall
 .DEFAULT_GOAL := help
 
 PREFIX ?= /usr/local
@@ -29,7 +30,7 @@ BINDIR ?= $(PREFIX)/bin
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= /etc
 
-SOURCES := Package.swift Sources Tests Fuzz docs/examples
+SOURCES := Package.swift Sources Tests Fuzz Benchmarks/library docs/examples
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -109,6 +110,13 @@ bench: build
 bench-gates: release
 	@scripts/setup.sh bench-gates
 	python3 Benchmarks/gates.py
+
+# Optimised as the library is. The tests' access to what is not public costs no call that counts.
+bench-library:
+	@scripts/setup.sh build bench
+	BENCH=1 swift build --scratch-path .build-bench -c release --product bench-library \
+		-Xswiftc -enable-testing
+	python3 Benchmarks/library.py $(BENCH)
 
 bench-hotspots: build
 	@scripts/setup.sh bench-gates

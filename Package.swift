@@ -82,9 +82,10 @@ let package = Package(
     ]
 )
 
-// `make fuzz` builds another package of the same sources: the server's parts as a library, and the
-// program that fuzzes them (docs/reliability.md). A build without FUZZ is not changed.
-if Context.environment["FUZZ"] != nil {
+// `make fuzz` and `make bench-library` build another package of the same sources: the server's
+// parts as a library, and the program that fuzzes or measures them (docs/reliability.md,
+// docs/performance.md). A build without FUZZ and BENCH is not changed.
+if Context.environment["FUZZ"] != nil || Context.environment["BENCH"] != nil {
     package.products = []
     package.targets = package.targets.filter { $0.type == .system || $0.name == "CoreAPIKit" }
     package.targets.append(
@@ -98,6 +99,18 @@ if Context.environment["FUZZ"] != nil {
             exclude: ["CoreAPIServer.swift"],
             resources: description,
             swiftSettings: strict))
+}
+if Context.environment["BENCH"] != nil {
+    package.targets += [
+        .target(name: "CBareMAC", dependencies: ["COpenSSL"], path: "Benchmarks/library/CBareMAC"),
+        .executableTarget(
+            name: "bench-library",
+            dependencies: ["CBareMAC", "CoreAPIKit", "CoreAPIServer"],
+            path: "Benchmarks/library/Program",
+            swiftSettings: strict),
+    ]
+}
+if Context.environment["FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
         .executableTarget(

@@ -157,7 +157,7 @@ def machine(how: str) -> dict:
         if line.startswith("model name")]
     cores = measure.Cores.arranged(how)
     return {
-        "cpu": models[0] if models else platform.machine(given.cores), "cores": len(models),
+        "cpu": models[0] if models else platform.machine(), "cores": len(models),
         "kernel": platform.release(), "server_cores": cores.server, "other_cores": cores.others,
     }
 
