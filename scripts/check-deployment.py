@@ -167,6 +167,12 @@ def check_image(binary: pathlib.Path) -> None:
         PACKAGES[name] for name in re.findall(r"^\s*(lib\S+) =>", output("ldd", binary), re.M)}
     missing = needed - installed - PACKAGES_IN_IMAGE
     expect(not missing, f"deploy/Dockerfile does not install {', '.join(sorted(missing))}")
+    context = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    for link in (path for path in (ROOT / "Sources").rglob("*") if path.is_symlink()):
+        target = link.resolve().relative_to(ROOT)
+        expect(
+            any(target.is_relative_to(name) for name in context),
+            f".dockerignore leaves out {target}, which {link.relative_to(ROOT)} is a link to")
     expect("\nRUN make release\n" in build, "deploy/Dockerfile builds by another command")
     expect(re.search(r"^USER [1-9]\d*:[1-9]\d*$", final, re.M) is not None, "the user is no number")
 
