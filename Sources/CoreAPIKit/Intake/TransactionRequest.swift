@@ -21,6 +21,10 @@ struct TransactionRequest {
         case flaw(FieldFlaw)
     }
 
+    private static let amountName = ShortText("amount")
+    private static let currencyName = ShortText("currency")
+    private static let tokenName = ShortText("token")
+
     /// Reads the whole body; throws if it is not one JSON text (RFC 8259).
     init(json bytes: Span<UInt8>) throws(JSONError) {
         var reader = JSONReader()
@@ -35,14 +39,16 @@ struct TransactionRequest {
         while let name = try reader.nextMember(bytes, isFirst: isFirst) {
             isFirst = false
             let value = try reader.value(bytes, depth: 1)
-            if name.equals("amount", bytes) {
+            switch name.short(bytes) {
+            case Self.amountName:
                 amount = sawAmount ? .flaw(.repeated) : Self.amount(value, bytes)
                 sawAmount = true
-            } else if name.equals("currency", bytes) {
+            case Self.currencyName:
                 currency = sawCurrency ? .flaw(.repeated) : Self.currency(value, bytes)
                 sawCurrency = true
-            } else if name.equals("token", bytes) {
+            case Self.tokenName:
                 token = Self.token(value, after: token)
+            default: break
             }
         }
         try reader.end(bytes)

@@ -4,12 +4,40 @@ package enum ASCII {
     package static func equal(
         _ word: String, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
-        let word = word.utf8.span
+        equal(word.utf8.span, range, of: bytes)
+    }
+
+    /// Whether the bytes of the range are these.
+    package static func equal(
+        _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Bool {
         guard range.count == word.count else { return false }
-        for index in word.indices where bytes[range.lowerBound + index] != word[index] {
-            return false
+        var index = 0
+        while index &+ 8 <= word.count {
+            guard
+                EightBytes(word, at: index) == EightBytes(bytes, at: range.lowerBound &+ index)
+            else { return false }
+            index &+= 8
         }
-        return true
+        return EightBytes(index..<word.count, of: word)
+            == EightBytes((range.lowerBound &+ index)..<range.upperBound, of: bytes)
+    }
+
+    /// The first position of the byte in the range.
+    package static func find(
+        _ byte: UInt8, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Int? {
+        var index = range.lowerBound
+        while index &+ 8 <= range.upperBound {
+            let marks = EightBytes(bytes, at: index).marks(of: byte)
+            if marks != 0 { return index &+ EightBytes.countBefore(marks) }
+            index &+= 8
+        }
+        while index < range.upperBound {
+            if bytes[index] == byte { return index }
+            index &+= 1
+        }
+        return nil
     }
 
     /// The value of a hexadecimal digit of either case.
@@ -35,7 +63,7 @@ package enum ASCII {
     }
 
     /// The byte with `A` to `Z` made lower case.
-    package static func lowercased(_ byte: UInt8) -> UInt8 {
+    @inlinable package static func lowercased(_ byte: UInt8) -> UInt8 {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
     }
 }

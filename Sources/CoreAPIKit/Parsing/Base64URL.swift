@@ -4,36 +4,49 @@ package enum Base64URL {
     /// white space are), an impossible length, or a last digit whose unused bits are not zero: one
     /// value has one spelling (RFC 4648 §3.5).
     package static func decode(_ range: Range<Int>, of bytes: Span<UInt8>) -> [UInt8]? {
+        var decoded = [UInt8](repeating: 0, count: decodedLength(range.count))
+        var span = decoded.mutableSpan
+        return decode(range, of: bytes, into: &span) ? decoded : nil
+    }
+
+    /// How many bytes so many digits are.
+    static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
+
+    /// Decodes into a place of just the right length; false where `decode` returns nil.
+    static func decode(
+        _ range: Range<Int>, of bytes: Span<UInt8>, into decoded: inout MutableSpan<UInt8>
+    ) -> Bool {
+        precondition(decoded.count == decodedLength(range.count), "the place has room for just it")
         let remainder = range.count % 4
-        guard remainder != 1 else { return nil }
+        guard remainder != 1 else { return false }
         let wholeEnd = range.upperBound - remainder
         // Every digit's value, or 0xFF, in one: an invalid byte shows in the upper bits.
         var seen: UInt8 = 0
-        let decoded = [UInt8](capacity: range.count * 3 / 4) { decoded in
-            var index = range.lowerBound
-            while index < wholeEnd {
-                let digits = (
-                    values[Int(bytes[index])], values[Int(bytes[index + 1])],
-                    values[Int(bytes[index + 2])], values[Int(bytes[index + 3])]
-                )
-                seen |= digits.0 | digits.1 | digits.2 | digits.3
-                decoded.append(digits.0 << 2 | digits.1 >> 4)
-                decoded.append(digits.1 << 4 | digits.2 >> 2)
-                decoded.append(digits.2 << 6 | digits.3)
-                index += 4
-            }
-            if remainder >= 2 {
-                let digits = (values[Int(bytes[index])], values[Int(bytes[index + 1])])
-                let last = remainder == 3 ? values[Int(bytes[index + 2])] : 0
-                seen |= digits.0 | digits.1 | last
-                decoded.append(digits.0 << 2 | digits.1 >> 4)
-                if remainder == 3 { decoded.append(digits.1 << 4 | last >> 2) }
-                // The bits of the last digit that are no part of a byte.
-                let unused = remainder == 3 ? last & 0b11 : digits.1 & 0b1111
-                if unused != 0 { seen |= 0x80 }
-            }
+        var (index, end) = (range.lowerBound, 0)
+        while index < wholeEnd {
+            let four = bytes.extracting(index..<(index &+ 4))
+            let digits = (
+                values[Int(four[0])], values[Int(four[1])], values[Int(four[2])],
+                values[Int(four[3])]
+            )
+            seen |= digits.0 | digits.1 | digits.2 | digits.3
+            decoded[end] = digits.0 &<< 2 | digits.1 &>> 4
+            decoded[end &+ 1] = digits.1 &<< 4 | digits.2 &>> 2
+            decoded[end &+ 2] = digits.2 &<< 6 | digits.3
+            index &+= 4
+            end &+= 3
         }
-        return seen < 64 ? decoded : nil
+        if remainder >= 2 {
+            let digits = (values[Int(bytes[index])], values[Int(bytes[index + 1])])
+            let last = remainder == 3 ? values[Int(bytes[index + 2])] : 0
+            seen |= digits.0 | digits.1 | last
+            decoded[end] = digits.0 << 2 | digits.1 >> 4
+            if remainder == 3 { decoded[end + 1] = digits.1 << 4 | last >> 2 }
+            // The bits of the last digit that are no part of a byte.
+            let unused = remainder == 3 ? last & 0b11 : digits.1 & 0b1111
+            if unused != 0 { seen |= 0x80 }
+        }
+        return seen < 64
     }
 
     package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {

@@ -159,13 +159,13 @@ package struct JSONReader {
         switch bytes[position] {
         case UInt8(ascii: "\""): return .text(try text(bytes))
         case UInt8(ascii: "t"):
-            try literal("true", bytes)
+            try literal("true", JSONReader.true, bytes)
             return .bool(true)
         case UInt8(ascii: "f"):
-            try literal("false", bytes)
+            try literal("false", JSONReader.false, bytes)
             return .bool(false)
         case UInt8(ascii: "n"):
-            try literal("null", bytes)
+            try literal("null", JSONReader.null, bytes)
             return .null
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             return .number(try number(bytes))
@@ -173,9 +173,19 @@ package struct JSONReader {
         }
     }
 
+    private static let `true` = ShortText("true")
+    private static let `false` = ShortText("false")
+    private static let null = ShortText("null")
+
     private mutating func literal(
-        _ word: String, _ bytes: Span<UInt8>
+        _ word: String, _ short: ShortText, _ bytes: Span<UInt8>
     ) throws(JSONError) {
+        let end = position + short.count
+        if end <= bytes.count, ShortText(position..<end, of: bytes) == short {
+            position = end
+            return
+        }
+        // The first byte that is another one is where the error is.
         for byte in word.utf8 { try expect(byte, bytes, orElse: .valueExpected) }
     }
 
@@ -245,6 +255,17 @@ package struct JSONReader {
     /// Passes over the ASCII characters of a string that stand for themselves.
     private mutating func skipPlain(_ bytes: Span<UInt8>) {
         var index = position
+        while index &+ 8 <= bytes.count {
+            let eight = EightBytes(bytes, at: index)
+            let marks =
+                eight.marks(below: 0x20) | eight.marks(of: UInt8(ascii: "\""))
+                | eight.marks(of: UInt8(ascii: "\\")) | eight.marksBeyondASCII
+            if marks != 0 {
+                position = index &+ EightBytes.countBefore(marks)
+                return
+            }
+            index &+= 8
+        }
         while index < bytes.count {
             let byte = bytes[index]
             guard 0x20..<0x80 ~= byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\")

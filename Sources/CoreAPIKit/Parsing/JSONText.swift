@@ -4,6 +4,15 @@ package struct JSONText {
     package let range: Range<Int>
     package let hasEscapes: Bool
 
+    /// The string, decoded, for a comparison with names that are known; nil if it is longer.
+    package func short(_ bytes: Span<UInt8>) -> ShortText? {
+        if hasEscapes {
+            let decoded = decoded(bytes)
+            return ShortText(0..<decoded.count, of: decoded.span)
+        }
+        return ShortText(range, of: bytes)
+    }
+
     /// Whether the string, decoded, is this ASCII word.
     package func equals(_ word: String, _ bytes: Span<UInt8>) -> Bool {
         if hasEscapes { return decoded(bytes).elementsEqual(word.utf8) }

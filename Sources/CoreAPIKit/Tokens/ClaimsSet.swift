@@ -1,29 +1,67 @@
 /// The claims of a token whose signature has been verified (RFC 7519 §4).
-enum ClaimsSet {
+struct ClaimsSet {
+    private var expiry: JSONValue?
+    private var notBefore: JSONValue?
+    private var issuedAt: JSONValue?
+    private var audience: JSONValue?
+    private var issuer: JSONValue?
+    private var userID: JSONValue?
+    private var enabled: JSONValue?
+
+    /// The names of the claims that are looked at.
+    private enum Name {
+        static let expiry = ShortText("exp")
+        static let notBefore = ShortText("nbf")
+        static let issuedAt = ShortText("iat")
+        static let audience = ShortText("aud")
+        static let issuer = ShortText("iss")
+        static let userID = ShortText("user_id")
+        static let enabled = ShortText("enabled")
+    }
+
     /// The claims that this service needs; throws if one of them, or of the registered ones, is not
     /// as it must be.
     static func claims(
         _ bytes: Span<UInt8>, at now: UnixTime, _ policy: TokenPolicy
     ) throws(TokenError) -> TokenClaims {
-        guard let object = TokenObject(bytes) else { throw .malformed(.payloadNotObject) }
-        try checkTimes(object, bytes, at: now, policy)
-        try checkParties(object, bytes, policy)
-        guard case .number(let number)? = object.value("user_id", bytes),
+        guard let set = ClaimsSet(bytes) else { throw .malformed(.payloadNotObject) }
+        try set.checkTimes(bytes, at: now, policy)
+        try set.checkParties(bytes, policy)
+        guard case .number(let number)? = set.userID,
             let userID = number.nonNegativeInteger(bytes),
             TokenClaims.userIDBounds.contains(userID)
         else { throw .claimInvalid(.userID) }
-        guard case .bool(let isEnabled)? = object.value("enabled", bytes) else {
-            throw .claimInvalid(.enabled)
-        }
+        guard case .bool(let isEnabled)? = set.enabled else { throw .claimInvalid(.enabled) }
         return TokenClaims(userID: userID, isEnabled: isEnabled)
     }
 
-    private static func checkTimes(
-        _ object: TokenObject, _ bytes: Span<UInt8>, at now: UnixTime, _ policy: TokenPolicy
+    /// Nil if the bytes are not one JSON object with unique names.
+    private init?(_ bytes: Span<UInt8>) {
+        var set = ClaimsSet()
+        let isObject = TokenObject.read(bytes) { name, value in
+            switch name.short(bytes) {
+            case Name.expiry: set.expiry = value
+            case Name.userID: set.userID = value
+            case Name.enabled: set.enabled = value
+            case Name.notBefore: set.notBefore = value
+            case Name.issuedAt: set.issuedAt = value
+            case Name.audience: set.audience = value
+            case Name.issuer: set.issuer = value
+            default: break
+            }
+        }
+        guard isObject else { return nil }
+        self = set
+    }
+
+    private init() {}
+
+    private func checkTimes(
+        _ bytes: Span<UInt8>, at now: UnixTime, _ policy: TokenPolicy
     ) throws(TokenError) {
         let leeway = Double(policy.leewaySeconds)
         let now = now.numericDate
-        guard let expiry = try date("exp", .expiry, object, bytes) else {
+        guard let expiry = try ClaimsSet.date(expiry, .expiry, bytes) else {
             throw .claimInvalid(.expiry)
         }
         // RFC 7519 §4.1.4: "on or after" its expiry a token must not be accepted.
@@ -33,34 +71,36 @@ enum ClaimsSet {
             throw .claimInvalid(.lifetime)
         }
         // RFC 7519 §4.1.5: not before this time.
-        if let notBefore = try date("nbf", .notBefore, object, bytes), now < notBefore - leeway {
+        if let notBefore = try ClaimsSet.date(notBefore, .notBefore, bytes),
+            now < notBefore - leeway
+        {
             throw .notYetValid
         }
-        _ = try date("iat", .issuedAt, object, bytes)
+        _ = try ClaimsSet.date(issuedAt, .issuedAt, bytes)
     }
 
-    private static func checkParties(
-        _ object: TokenObject, _ bytes: Span<UInt8>, _ policy: TokenPolicy
+    private func checkParties(
+        _ bytes: Span<UInt8>, _ policy: TokenPolicy
     ) throws(TokenError) {
-        switch (object.value("aud", bytes), policy.audience) {
+        switch (audience, policy.audience) {
         case (nil, nil): break
         // RFC 7519 §4.1.3: a token for somebody else, or, where an audience is asked for, for
         // nobody.
         case (.some, nil), (nil, .some): throw .claimInvalid(.audience)
         case (let value?, let audience?):
-            guard names(audience, value, bytes) else { throw .claimInvalid(.audience) }
+            guard ClaimsSet.names(audience, value, bytes) else { throw .claimInvalid(.audience) }
         }
-        if let issuer = policy.issuer {
-            guard case .text(let text)? = object.value("iss", bytes), text.equals(issuer, bytes)
+        if let trusted = policy.issuer {
+            guard case .text(let text)? = issuer, text.equals(trusted, bytes)
             else { throw .claimInvalid(.issuer) }
         }
     }
 
-    /// The NumericDate (RFC 7519 §2) of that name; nil if there is none.
+    /// The claim's NumericDate (RFC 7519 §2); nil if there is none.
     private static func date(
-        _ name: String, _ claim: TokenError.Claim, _ object: TokenObject, _ bytes: Span<UInt8>
+        _ value: JSONValue?, _ claim: TokenError.Claim, _ bytes: Span<UInt8>
     ) throws(TokenError) -> Double? {
-        guard let value = object.value(name, bytes) else { return nil }
+        guard let value else { return nil }
         guard case .number(let number) = value, let seconds = number.double(bytes) else {
             throw .claimInvalid(claim)
         }

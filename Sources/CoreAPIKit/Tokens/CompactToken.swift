@@ -11,16 +11,14 @@ public struct CompactToken: Sendable {
 
     init(_ bytes: Span<UInt8>) throws(TokenError) {
         guard bytes.count <= CompactToken.bytesMax else { throw .malformed(.tooLong) }
-        var dots: (first: Int, second: Int)?
-        var firstDot: Int?
-        for index in bytes.indices where bytes[index] == UInt8(ascii: ".") {
-            guard dots == nil else { throw .malformed(.notThreeParts) }
-            if let first = firstDot { dots = (first, index) } else { firstDot = index }
-        }
-        guard let dots else { throw .malformed(.notThreeParts) }
-        header = 0..<dots.first
-        payload = (dots.first + 1)..<dots.second
-        signature = (dots.second + 1)..<bytes.count
-        signingInput = 0..<dots.second
+        let dot = UInt8(ascii: ".")
+        guard let first = ASCII.find(dot, 0..<bytes.count, of: bytes),
+            let second = ASCII.find(dot, (first + 1)..<bytes.count, of: bytes),
+            ASCII.find(dot, (second + 1)..<bytes.count, of: bytes) == nil
+        else { throw .malformed(.notThreeParts) }
+        header = 0..<first
+        payload = (first + 1)..<second
+        signature = (second + 1)..<bytes.count
+        signingInput = 0..<second
     }
 }

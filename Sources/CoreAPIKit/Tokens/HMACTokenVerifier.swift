@@ -45,9 +45,7 @@ public struct HMACTokenVerifier: TokenVerifier {
             }
             try JOSEHeader.check(header.span)
         }
-        guard let signature = Base64URL.decode(parts.signature, of: token) else {
-            throw .malformed(.notBase64URL)
-        }
+        let signature = try HMACTokenVerifier.signature(parts.signature, of: token)
         // Nothing of the payload is believed before its signature (RFC 8725 §2.4 on).
         guard isSigned(token.extracting(parts.signingInput), by: signature.span) else {
             throw .signatureInvalid
@@ -66,6 +64,22 @@ public struct HMACTokenVerifier: TokenVerifier {
             if HMACSHA256.isEqual(signature, code.span) { return true }
         }
         return false
+    }
+
+    /// The signature, if it has the length of one.
+    private static func signature(
+        _ range: Range<Int>, of token: Span<UInt8>
+    ) throws(TokenError) -> HMACSHA256.Digest {
+        var signature = HMACSHA256.Digest(repeating: 0)
+        guard Base64URL.decodedLength(range.count) == signature.count else {
+            let isEncoded = Base64URL.decode(range, of: token) != nil
+            throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
+        }
+        var place = signature.mutableSpan
+        guard Base64URL.decode(range, of: token, into: &place) else {
+            throw .malformed(.notBase64URL)
+        }
+        return signature
     }
 }
 

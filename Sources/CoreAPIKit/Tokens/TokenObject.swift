@@ -1,52 +1,51 @@
-/// The JSON object that is a token's header or payload, as offsets into its bytes.
+/// The JSON object that is a token's header or payload.
 ///
 /// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe
 /// another.
-struct TokenObject {
+enum TokenObject {
     /// More members than any token has; a bound on the work that an unsigned header can cause.
     static let membersMax = 64
 
-    /// How many members most tokens have at most.
-    private static let membersUsual = 8
-
-    private var members: [(name: JSONText, value: JSONValue)] = []
-
-    /// Nil if the bytes are not one JSON object with unique names.
-    init?(_ bytes: Span<UInt8>) {
+    /// Reads all members. False if the bytes are not one JSON object with unique names: then those
+    /// that were taken mean nothing.
+    static func read(_ bytes: Span<UInt8>, _ take: (JSONText, JSONValue) -> Void) -> Bool {
         do {
             var reader = JSONReader()
-            members.reserveCapacity(TokenObject.membersUsual)
-            guard try reader.beginsObject(bytes) else { return nil }
-            while let name = try reader.nextMember(bytes, isFirst: members.isEmpty) {
-                guard members.count < TokenObject.membersMax, !contains(name, bytes) else {
-                    return nil
-                }
-                members.append((name, try reader.value(bytes, depth: 1)))
+            var names = Names()
+            guard try reader.beginsObject(bytes) else { return false }
+            while let name = try reader.nextMember(bytes, isFirst: names.count == 0) {
+                guard names.insert(name, bytes) else { return false }
+                take(name, try reader.value(bytes, depth: 1))
             }
             try reader.end(bytes)
+            return true
         } catch {
-            return nil
+            return false
         }
     }
 
-    /// The member's value; nil if there is none of that name.
-    func value(_ name: String, _ bytes: Span<UInt8>) -> JSONValue? {
-        for member in members where member.name.equals(name, bytes) { return member.value }
-        return nil
-    }
+    /// The names that there have been.
+    private struct Names {
+        private(set) var count = 0
+        private var names = InlineArray<64, JSONText>(
+            repeating: JSONText(range: 0..<0, hasEscapes: false))
 
-    private func contains(_ name: JSONText, _ bytes: Span<UInt8>) -> Bool {
-        for member in members where Self.equal(member.name, name, bytes) { return true }
-        return false
-    }
-
-    private static func equal(_ left: JSONText, _ right: JSONText, _ bytes: Span<UInt8>) -> Bool {
-        if left.hasEscapes || right.hasEscapes {
-            return left.decoded(bytes) == right.decoded(bytes)
+        /// False if the name was there before, or there are too many.
+        mutating func insert(_ name: JSONText, _ bytes: Span<UInt8>) -> Bool {
+            guard count < TokenObject.membersMax else { return false }
+            for index in 0..<count where Names.equal(names[index], name, bytes) { return false }
+            names[count] = name
+            count += 1
+            return true
         }
-        guard left.range.count == right.range.count else { return false }
-        let distance = right.range.lowerBound - left.range.lowerBound
-        for index in left.range where bytes[index] != bytes[index + distance] { return false }
-        return true
+
+        private static func equal(
+            _ left: JSONText, _ right: JSONText, _ bytes: Span<UInt8>
+        ) -> Bool {
+            if left.hasEscapes || right.hasEscapes {
+                return left.decoded(bytes) == right.decoded(bytes)
+            }
+            return ASCII.equal(bytes.extracting(left.range), right.range, of: bytes)
+        }
     }
 }

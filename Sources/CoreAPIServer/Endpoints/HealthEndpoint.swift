@@ -81,9 +81,9 @@ struct HealthEndpoint {
         guard let accept = head.accept else { return false }
         var start = accept.lowerBound
         while start < accept.upperBound {
-            let comma = Grammar.find(UInt8(ascii: ","), start..<accept.upperBound, bytes)
+            let comma = ASCII.find(UInt8(ascii: ","), start..<accept.upperBound, of: bytes)
             let end = comma ?? accept.upperBound
-            let semicolon = Grammar.find(UInt8(ascii: ";"), start..<end, bytes) ?? end
+            let semicolon = ASCII.find(UInt8(ascii: ";"), start..<end, of: bytes) ?? end
             let type = Grammar.trimmed(start..<semicolon, bytes)
             if Grammar.equalsIgnoringCase("application/health+json", type, bytes) { return true }
             start = end + 1

@@ -76,7 +76,7 @@ struct TransactionEndpoint {
 
     /// `application/json`, with parameters or without (RFC 9110 §8.3.1).
     private func isJSON(_ contentType: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        let end = Grammar.find(UInt8(ascii: ";"), contentType, bytes) ?? contentType.upperBound
+        let end = ASCII.find(UInt8(ascii: ";"), contentType, of: bytes) ?? contentType.upperBound
         let type = Grammar.trimmed(contentType.lowerBound..<end, bytes)
         return Grammar.equalsIgnoringCase("application/json", type, bytes)
     }
@@ -84,7 +84,7 @@ struct TransactionEndpoint {
     /// `Bearer` and a token (RFC 6750 §2.1); nil for other schemes, which are none of ours.
     private func bearerToken(_ head: RequestHead, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard let value = head.authorization,
-            let space = Grammar.find(Grammar.space, value, bytes),
+            let space = ASCII.find(Grammar.space, value, of: bytes),
             Grammar.equalsIgnoringCase("bearer", value.lowerBound..<space, bytes)
         else { return nil }
         return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }

@@ -76,7 +76,7 @@ struct ChunkedBodyDecoder {
     private mutating func nextLine(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Range<Int>? {
         let window = position + max(0, limits.chunkOverheadBytesMax - overhead)
         let end = min(bytes.count, window)
-        guard let lineFeed = Grammar.find(Grammar.lineFeed, searched..<max(searched, end), bytes)
+        guard let lineFeed = ASCII.find(Grammar.lineFeed, searched..<max(searched, end), of: bytes)
         else {
             searched = max(searched, end)
             if bytes.count >= window { throw .bodyTooLarge }

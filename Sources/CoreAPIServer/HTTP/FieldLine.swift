@@ -12,7 +12,7 @@ struct FieldLine {
         guard colon > line.lowerBound, colon < line.upperBound,
             bytes[colon] == UInt8(ascii: ":")
         else { throw .malformed(.fieldName) }
-        for index in colon..<line.upperBound where !Grammar.isFieldValue(bytes[index]) {
+        guard Grammar.isFieldValue(colon..<line.upperBound, bytes) else {
             throw .malformed(.fieldValue)
         }
         name = line.lowerBound..<colon

@@ -103,7 +103,7 @@ struct FramingFields {
     ) throws(HTTPRefusal) {
         var start = value.lowerBound
         repeat {
-            let end = Grammar.find(UInt8(ascii: ","), start..<value.upperBound, bytes)
+            let end = ASCII.find(UInt8(ascii: ","), start..<value.upperBound, of: bytes)
             let coding = Grammar.trimmed(start..<(end ?? value.upperBound), bytes)
             guard Grammar.isToken(coding, bytes) else { throw .malformed(.transferEncoding) }
             let isChunked = Grammar.equalsIgnoringCase("chunked", coding, bytes)
@@ -120,7 +120,7 @@ struct FramingFields {
     private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
         var start = value.lowerBound
         while start < value.upperBound {
-            let comma = Grammar.find(UInt8(ascii: ","), start..<value.upperBound, bytes)
+            let comma = ASCII.find(UInt8(ascii: ","), start..<value.upperBound, of: bytes)
             let end = comma ?? value.upperBound
             let option = Grammar.trimmed(start..<end, bytes)
             if Grammar.equalsIgnoringCase("close", option, bytes) { saysClose = true }

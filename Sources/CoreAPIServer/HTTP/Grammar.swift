@@ -31,6 +31,23 @@ enum Grammar {
         byte >= 0x20 ? byte != 0x7F : byte == tab
     }
 
+    /// Whether every byte of the range may stand in a field's value.
+    static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if index &+ 8 <= range.upperBound {
+                let eight = EightBytes(bytes, at: index)
+                if eight.marks(below: 0x20) | eight.marks(of: 0x7F) == 0 {
+                    index &+= 8
+                    continue
+                }
+            }
+            guard isFieldValue(bytes[index]) else { return false }
+            index &+= 1
+        }
+        return true
+    }
+
     /// The range without the spaces and tabs around it.
     static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
@@ -47,15 +64,15 @@ enum Grammar {
     ) -> Bool {
         let word = word.utf8.span
         guard range.count == word.count else { return false }
-        for index in word.indices
-        where ASCII.lowercased(bytes[range.lowerBound + index]) != word[index] { return false }
+        var index = 0
+        while index < word.count {
+            let end = min(word.count, index &+ 8)
+            let found = EightBytes(
+                (range.lowerBound &+ index)..<(range.lowerBound &+ end), of: bytes)
+            guard found.lowercased == EightBytes(index..<end, of: word) else { return false }
+            index = end
+        }
         return true
-    }
-
-    /// The first position of the byte in the range.
-    static func find(_ byte: UInt8, _ range: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
-        for index in range where bytes[index] == byte { return index }
-        return nil
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
@@ -86,7 +103,7 @@ enum Grammar {
         guard let first = range.first else { return false }
         var hostEnd = first
         if bytes[first] == UInt8(ascii: "[") {
-            guard let bracket = find(UInt8(ascii: "]"), range, bytes) else { return false }
+            guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else { return false }
             for index in (first + 1)..<bracket where !isAddressByte(bytes[index]) { return false }
             guard bracket > first + 1 else { return false }
             hostEnd = bracket + 1

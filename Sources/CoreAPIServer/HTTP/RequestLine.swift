@@ -6,12 +6,12 @@ enum RequestLine {
         _ line: Range<Int>, _ bytes: Span<UInt8>, into head: inout RequestHead,
         _ limits: HTTPLimits
     ) throws(HTTPRefusal) {
-        guard let methodEnd = Grammar.find(Grammar.space, line, bytes) else {
+        guard let methodEnd = ASCII.find(Grammar.space, line, of: bytes) else {
             throw line.count > limits.methodBytesMax && Grammar.isToken(line, bytes)
                 ? .methodUnknown : .malformed(.requestLine)
         }
         let rest = (methodEnd + 1)..<line.upperBound
-        guard let targetEnd = Grammar.find(Grammar.space, rest, bytes) else {
+        guard let targetEnd = ASCII.find(Grammar.space, rest, of: bytes) else {
             throw .malformed(.requestLine)
         }
         let method = line.lowerBound..<methodEnd
@@ -41,10 +41,13 @@ enum RequestLine {
         return minor >= 1
     }
 
+    private static let methods = HTTPMethod.allCases.map {
+        (name: ShortText($0.rawValue), method: $0)
+    }
+
     private static func known(_ method: Range<Int>, _ bytes: Span<UInt8>) -> HTTPMethod? {
-        for candidate in HTTPMethod.allCases
-        where ASCII.equal(candidate.rawValue, method, of: bytes) { return candidate }
-        return nil
+        guard let name = ShortText(method, of: bytes) else { return nil }
+        return methods.first { $0.name == name }?.method
     }
 
     /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
@@ -67,7 +70,7 @@ enum RequestLine {
         _ range: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) -> Range<Int> {
         guard Grammar.isPathAndQuery(range, bytes) else { throw .malformed(.target) }
-        let end = Grammar.find(UInt8(ascii: "?"), range, bytes) ?? range.upperBound
+        let end = ASCII.find(UInt8(ascii: "?"), range, of: bytes) ?? range.upperBound
         return range.lowerBound..<end
     }
 
@@ -75,7 +78,7 @@ enum RequestLine {
     private static func pathOfAbsolute(
         _ target: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) -> Range<Int> {
-        guard let colon = Grammar.find(UInt8(ascii: ":"), target, bytes),
+        guard let colon = ASCII.find(UInt8(ascii: ":"), target, of: bytes),
             Grammar.equalsIgnoringCase("http", target.lowerBound..<colon, bytes)
                 || Grammar.equalsIgnoringCase("https", target.lowerBound..<colon, bytes),
             colon + 2 < target.upperBound,

@@ -47,7 +47,7 @@ struct RequestParser {
     /// The next complete line, without its end.
     private mutating func nextLine(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Range<Int>? {
         let end = min(bytes.count, limits.headBytesMax)
-        guard let lineFeed = Grammar.find(Grammar.lineFeed, searched..<max(searched, end), bytes)
+        guard let lineFeed = ASCII.find(Grammar.lineFeed, searched..<max(searched, end), of: bytes)
         else {
             searched = end
             if bytes.count >= limits.headBytesMax { throw tooLarge(bytes) }

@@ -1,0 +1,43 @@
+/// A text of at most 24 bytes as numbers, so that it is compared with others at once: the names of
+/// fields and members, and other words of the grammars.
+package struct ShortText: Equatable {
+    /// The longest text that is one.
+    @usableFromInline static let bytesMax = 24
+
+    @usableFromInline let count: Int
+    @usableFromInline let first: EightBytes
+    @usableFromInline let second: EightBytes
+    @usableFromInline let third: EightBytes
+
+    /// Nil if the range is longer.
+    @inlinable package init?(_ range: Range<Int>, of bytes: Span<UInt8>) {
+        count = range.count
+        guard count <= ShortText.bytesMax else { return nil }
+        let (start, end) = (range.lowerBound, range.upperBound)
+        first = EightBytes(start..<min(end, start &+ 8), of: bytes)
+        second = EightBytes(min(end, start &+ 8)..<min(end, start &+ 16), of: bytes)
+        third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
+    }
+
+    /// A constant.
+    ///
+    /// - Parameter text: at most 24 bytes.
+    package init(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard let short = ShortText(0..<bytes.count, of: bytes.span) else {
+            preconditionFailure("a short text has at most 24 bytes")
+        }
+        self = short
+    }
+
+    @inlinable init(count: Int, first: EightBytes, second: EightBytes, third: EightBytes) {
+        (self.count, self.first, self.second, self.third) = (count, first, second, third)
+    }
+
+    /// The text with `A` to `Z` made lower case.
+    @inlinable package var lowercased: ShortText {
+        ShortText(
+            count: count, first: first.lowercased, second: second.lowercased,
+            third: third.lowercased)
+    }
+}
