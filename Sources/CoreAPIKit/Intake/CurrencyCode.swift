@@ -30,6 +30,17 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { alphabetic }
 
+    /// Appends the three letters.
+    package func append(to text: inout OutputSpan<UInt8>) {
+        let letters = CurrencyCode.packed[Int(index)]
+        text.append(UInt8(truncatingIfNeeded: letters &>> 16))
+        text.append(UInt8(truncatingIfNeeded: letters &>> 8))
+        text.append(UInt8(truncatingIfNeeded: letters))
+    }
+
+    /// How many letters a code has.
+    package static let length = 3
+
     private init(index: UInt8) { self.index = index }
 
     private var entry: CurrencyTable.Entry { CurrencyTable.entries[Int(index)] }

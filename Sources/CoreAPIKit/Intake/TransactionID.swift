@@ -31,23 +31,28 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// How many characters the text has.
-    static let textLength = 36
+    package static let textLength = 36
 
     /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 
     /// The text's 36 bytes.
     package var utf8: [UInt8] {
-        [UInt8](capacity: TransactionID.textLength) { text in
-            for position in 0..<32 {
-                if position == 8 || position == 12 || position == 16 || position == 20 {
-                    text.append(UInt8(ascii: "-"))
-                }
-                let word = position < 16 ? high : low
-                let shift = UInt64(60 - (position & 15) * 4)
-                let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
-                text.append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
-            }
-        }
+        var text: [UInt8] = []
+        text.append(addingCapacity: TransactionID.textLength) { append(to: &$0) }
+        return text
+    }
+
+    /// Appends the text's 36 bytes.
+    package func append(to text: inout OutputSpan<UInt8>) {
+        text.append(hexadecimal: high &>> 32, digits: 8)
+        text.append(UInt8(ascii: "-"))
+        text.append(hexadecimal: high &>> 16, digits: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(hexadecimal: high, digits: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(hexadecimal: low &>> 48, digits: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(hexadecimal: low, digits: 12)
     }
 }

@@ -21,15 +21,15 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// fraction. It is the only form that python-rq's workers can read.
     public var timestamp: String {
         var text: [UInt8] = []
-        append(to: &text)
+        text.append(addingCapacity: UnixTime.timestampLength) { append(to: &$0) }
         return String(decoding: text, as: UTF8.self)
     }
 
     /// How many bytes the timestamp has.
     static let timestampLength = 27
 
-    /// Appends the timestamp to the buffer.
-    func append(to text: inout [UInt8]) {
+    /// Appends the timestamp.
+    func append(to text: inout OutputSpan<UInt8>) {
         let date = CivilDate(daysSince1970: Int(wholeSeconds / 86_400))
         let second = Int(wholeSeconds % 86_400)
         text.append(decimal: date.year, width: 4)

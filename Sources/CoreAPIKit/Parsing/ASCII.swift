@@ -53,11 +53,11 @@ package enum ASCII {
     /// How many digits the number has in decimal.
     ///
     /// - Parameter number: not negative.
-    static func decimalLength(_ number: Int) -> Int {
-        var (length, rest) = (1, number / 10)
-        while rest > 0 {
+    package static func decimalLength(_ number: Int) -> Int {
+        var (length, bound) = (1, 10)
+        while number >= bound, length < 19 {
             length += 1
-            rest /= 10
+            bound = length < 19 ? bound * 10 : .max
         }
         return length
     }

@@ -14,9 +14,20 @@ struct RQJob {
     static let timeoutSeconds = 180
 
     private let transaction: Transaction
-    private let queue: String
+    private let queue: Queue
 
-    init(_ transaction: Transaction, queue: String) {
+    /// A queue's name, and the key of its list, made once.
+    struct Queue {
+        let name: [UInt8]
+        let key: [UInt8]
+
+        init(_ name: String) {
+            self.name = Array(name.utf8)
+            key = Array("rq:queue:\(name)".utf8)
+        }
+    }
+
+    init(_ transaction: Transaction, queue: Queue) {
         self.transaction = transaction
         self.queue = queue
     }
@@ -56,71 +67,90 @@ struct RQJob {
     /// The call of the script.
     func command(_ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: RQJob.script)
-        command.word(record.key)
-        command.word("rq:job:", record.id)
-        command.word("rq:queue:", Array(queue.utf8))
-        command.word("rq:queues")
-        command.word(record.text)
+        record.addKey(to: &command)
+        command.word(count: RQJob.keyStart.count + TransactionID.textLength) { word in
+            word.append(copying: RQJob.keyStart.span)
+            transaction.id.append(to: &word)
+        }
+        command.word(queue.key)
+        command.word(RQJob.queues)
+        record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)
-        command.word(record.id)
-        command.word(pickle)
+        command.word(transaction.id)
+        command.word(count: pickleLength) { appendPickle(to: &$0) }
         command.word(transaction.createdAt)
-        command.word(description)
-        command.word(queue)
+        addDescription(to: &command)
+        command.word(queue.name)
         command.word(meta)
         return command
     }
 
-    /// The call as Python would write it, arguments sorted by name.
-    private var description: [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity(128)
-        text.append(text: RQJob.function)
-        text.append(text: "(amount=")
-        text.append(decimal: transaction.amount.minorUnits)
-        text.append(text: ", currency='")
-        text.append(text: transaction.currency.alphabetic)
-        text.append(text: "', user_id=")
-        text.append(decimal: transaction.userID)
-        text.append(UInt8(ascii: ")"))
-        return text
+    private static let keyStart = Array("rq:job:".utf8)
+    private static let queues = Array("rq:queues".utf8)
+
+    /// Adds the call as Python would write it, arguments sorted by name, as the next word.
+    private func addDescription(to command: inout RedisCommand) {
+        let (amount, user) = (transaction.amount.minorUnits, transaction.userID)
+        let parts = RQJob.descriptionParts
+        let count =
+            parts.amount.count + ASCII.decimalLength(amount) + parts.currency.count
+            + CurrencyCode.length + parts.user.count + ASCII.decimalLength(user) + 1
+        command.word(count: count) { word in
+            word.append(copying: parts.amount.span)
+            word.append(decimal: amount)
+            word.append(copying: parts.currency.span)
+            transaction.currency.append(to: &word)
+            word.append(copying: parts.user.span)
+            word.append(decimal: user)
+            word.append(UInt8(ascii: ")"))
+        }
     }
+
+    private static let descriptionParts = (
+        amount: Array("\(RQJob.function)(amount=".utf8), currency: Array(", currency='".utf8),
+        user: Array("', user_id=".utf8)
+    )
+
+    // MARK: - Pickle
+
+    /// What every job's pickle has before its values: (function, None, (), {user_id: …
+    private static let pickleParts = (
+        user: Pickle.start + Pickle.mark + Pickle.text(RQJob.function) + Pickle.none
+            + Pickle.emptyTuple + Pickle.emptyDictionary + Pickle.mark + Pickle.text("user_id"),
+        amount: Pickle.text("amount"),
+        currency: Pickle.text("currency") + Pickle.textStart(length: CurrencyCode.length),
+        end: Pickle.setItems + Pickle.tuple + Pickle.stop
+    )
 
     /// The job's `meta`, `{'traceparent': …}` pickled; empty where there is no trace.
     var meta: [UInt8] {
         guard let traceParent = transaction.traceParent else { return [] }
-        var pickle = Pickle()
-        pickle.emptyDictionary()
-        pickle.mark()
-        pickle.text("traceparent")
-        pickle.text(traceParent.description)
-        pickle.setItems()
-        return pickle.finished()
+        return Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
+            + Pickle.text(traceParent.description) + Pickle.setItems + Pickle.stop
     }
-
-    /// What every job's pickle begins with, up to the first value.
-    private static let pickleStart = {
-        var pickle = Pickle()
-        pickle.mark()
-        pickle.text(RQJob.function)
-        pickle.none()
-        pickle.emptyTuple()
-        pickle.emptyDictionary()
-        pickle.mark()
-        pickle.text("user_id")
-        return pickle
-    }()
 
     /// `(function, None, (), {arguments})`, pickled.
     var pickle: [UInt8] {
-        var pickle = RQJob.pickleStart
-        pickle.integer(transaction.userID)
-        pickle.text("amount")
-        pickle.integer(transaction.amount.minorUnits)
-        pickle.text("currency")
-        pickle.text(transaction.currency.alphabetic)
-        pickle.setItems()
-        pickle.tuple()
-        return pickle.finished()
+        var pickle: [UInt8] = []
+        pickle.append(addingCapacity: pickleLength) { appendPickle(to: &$0) }
+        return pickle
+    }
+
+    private var pickleLength: Int {
+        let parts = RQJob.pickleParts
+        return parts.user.count + Pickle.integerLength(transaction.userID)
+            + parts.amount.count + Pickle.integerLength(transaction.amount.minorUnits)
+            + parts.currency.count + CurrencyCode.length + parts.end.count
+    }
+
+    private func appendPickle(to pickle: inout OutputSpan<UInt8>) {
+        let parts = RQJob.pickleParts
+        pickle.append(copying: parts.user.span)
+        Pickle.append(transaction.userID, to: &pickle)
+        pickle.append(copying: parts.amount.span)
+        Pickle.append(transaction.amount.minorUnits, to: &pickle)
+        pickle.append(copying: parts.currency.span)
+        transaction.currency.append(to: &pickle)
+        pickle.append(copying: parts.end.span)
     }
 }

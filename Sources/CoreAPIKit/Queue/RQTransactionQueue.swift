@@ -5,6 +5,7 @@ public final class RQTransactionQueue: TransactionQueue {
     /// The queue's name, without the prefix of its key.
     public let name: String
 
+    private let queue: RQJob.Queue
     private let connection: RedisConnection
     private let metrics: QueueMetrics?
 
@@ -32,6 +33,7 @@ public final class RQTransactionQueue: TransactionQueue {
         precondition(!name.isEmpty, "a queue has a name")
         self.connection = connection
         self.name = name
+        queue = RQJob.Queue(name)
         metrics = QueueMetrics(connection.metrics, queue: "rq:\(name)")
     }
 
@@ -39,7 +41,7 @@ public final class RQTransactionQueue: TransactionQueue {
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
-        let job = RQJob(transaction, queue: name)
+        let job = RQJob(transaction, queue: queue)
         return try await connection.enqueue(job.command(record), record, metrics)
     }
 

@@ -39,13 +39,13 @@ struct StreamEntry {
     /// The call of the script.
     func command(key: String, _ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: StreamEntry.script)
-        command.word(record.key)
+        record.addKey(to: &command)
         command.word(key)
-        command.word(record.text)
+        record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)
-        command.word(record.id)
+        command.word(transaction.id)
         command.word(decimal: transaction.amount.minorUnits)
-        command.word(transaction.currency.alphabetic)
+        command.word(transaction.currency)
         command.word(decimal: transaction.userID)
         command.word(transaction.createdAt)
         command.word(transaction.traceParent?.utf8 ?? [])

@@ -11,11 +11,13 @@
 /// connection has written, and what no replica or file has yet. Redis before 6 refuses KEEPTTL,
 /// which does no harm: its barriers wait for all that was written before.
 struct TransactionRecord {
-    let key: [UInt8]
-    let lifetimeSeconds: Int
-    let text: [UInt8]
-    /// The transaction's id, as the text begins with it.
-    let id: [UInt8]
+    private let transaction: Transaction
+    private let idempotencyKey: IdempotencyKey?
+
+    init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
+        self.transaction = transaction
+        self.idempotencyKey = idempotencyKey
+    }
 
     /// What every script begins with: it writes the record, KEYS[1] with the text ARGV[1] for
     /// ARGV[2] seconds, or ends with the one that is there.
@@ -31,39 +33,83 @@ struct TransactionRecord {
     /// attempts may be under way.
     static let ownLifetimeSeconds = 120
 
-    init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
-        id = transaction.id.utf8
-        var text = id
-        text.append(UInt8(ascii: " "))
-        text.append(decimal: transaction.amount.minorUnits)
-        text.append(UInt8(ascii: " "))
-        text.append(text: transaction.currency.alphabetic)
-        self.text = text
-        var key: [UInt8] = []
-        key.reserveCapacity(64)
-        if let idempotencyKey {
-            key.append(text: "core-api:idempotency:")
-            key.append(decimal: transaction.userID)
-            key.append(UInt8(ascii: ":"))
-            key.append(text: idempotencyKey.description)
-            lifetimeSeconds = IdempotencyKey.lifetimeSeconds
-        } else {
-            key.append(text: "core-api:transaction:")
-            key += id
-            lifetimeSeconds = TransactionRecord.ownLifetimeSeconds
+    /// How long the record is kept.
+    var lifetimeSeconds: Int {
+        idempotencyKey == nil
+            ? TransactionRecord.ownLifetimeSeconds : IdempotencyKey.lifetimeSeconds
+    }
+
+    /// Adds the record's key to the command, as its next word.
+    func addKey(to command: inout RedisCommand) {
+        command.word(count: keyLength) { appendKey(to: &$0) }
+    }
+
+    private var keyLength: Int {
+        guard let idempotencyKey else {
+            return TransactionRecord.ownStart.count + TransactionID.textLength
         }
-        self.key = key
+        return TransactionRecord.keyedStart.count + ASCII.decimalLength(transaction.userID) + 1
+            + idempotencyKey.description.utf8.count
+    }
+
+    private func appendKey(to word: inout OutputSpan<UInt8>) {
+        if let idempotencyKey {
+            word.append(copying: TransactionRecord.keyedStart.span)
+            word.append(decimal: transaction.userID)
+            word.append(UInt8(ascii: ":"))
+            word.append(text: idempotencyKey.description)
+        } else {
+            word.append(copying: TransactionRecord.ownStart.span)
+            transaction.id.append(to: &word)
+        }
+    }
+
+    /// The record's key.
+    var key: [UInt8] {
+        var key: [UInt8] = []
+        key.append(addingCapacity: keyLength) { appendKey(to: &$0) }
+        return key
+    }
+
+    private static let keyedStart = Array("core-api:idempotency:".utf8)
+    private static let ownStart = Array("core-api:transaction:".utf8)
+
+    /// Adds the record's text to the command, as its next word.
+    func addText(to command: inout RedisCommand) {
+        command.word(count: textLength) { appendText(to: &$0) }
+    }
+
+    private var textLength: Int {
+        TransactionID.textLength + 1 + ASCII.decimalLength(transaction.amount.minorUnits) + 1
+            + CurrencyCode.length
+    }
+
+    private func appendText(to word: inout OutputSpan<UInt8>) {
+        transaction.id.append(to: &word)
+        word.append(UInt8(ascii: " "))
+        word.append(decimal: transaction.amount.minorUnits)
+        word.append(UInt8(ascii: " "))
+        transaction.currency.append(to: &word)
+    }
+
+    /// The record's text.
+    var text: [UInt8] {
+        var text: [UInt8] = []
+        text.append(addingCapacity: textLength) { appendText(to: &$0) }
+        return text
     }
 
     /// What it means that this record was there already.
     func outcome(found: [UInt8]) throws(QueueError) -> EnqueueOutcome {
+        let text = text
         // An attempt of ours whose answer was lost.
         if found == text { return .enqueued }
-        let foundID = String(decoding: found.prefix(id.count), as: UTF8.self)
+        let idLength = TransactionID.textLength
+        let foundID = String(decoding: found.prefix(idLength), as: UTF8.self)
         guard let foundID = TransactionID(foundID) else {
             throw .outcomeUnknown(.protocolViolation)
         }
-        guard found.dropFirst(id.count) == text.dropFirst(id.count) else {
+        guard found.dropFirst(idLength) == text.dropFirst(idLength) else {
             throw .idempotencyKeyReused
         }
         return .replayed(foundID)

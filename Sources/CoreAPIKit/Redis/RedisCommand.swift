@@ -24,9 +24,13 @@ package struct RedisCommand: Sendable {
         for script in scripts { add("SCRIPT", "LOAD", script.source) }
     }
 
+    /// What nearly all calls of scripts fit in; more would be memory of another kind, which malloc
+    /// does not keep at hand.
+    private static let callCapacity = 960
+
     /// The call of a script; its keys and arguments are to follow by `word`.
     init(calling script: RedisScript) {
-        self.init(capacity: 1024)
+        self.init(capacity: RedisCommand.callCapacity)
         bytes += script.callStart.bytes
         replyCount = 1
     }
@@ -34,41 +38,54 @@ package struct RedisCommand: Sendable {
     /// Begins a command of so many words, its name included; they are to follow by `word`.
     package mutating func begin(wordCount: Int) {
         replyCount += 1
-        header(UInt8(ascii: "*"), wordCount)
+        bytes.append(addingCapacity: RedisCommand.framingBytesMax) { output in
+            output.append(UInt8(ascii: "*"))
+            output.append(decimal: wordCount)
+            output.appendLineEnd()
+        }
     }
 
     package mutating func word(_ word: String) {
-        header(UInt8(ascii: "$"), word.utf8.count)
-        bytes.append(contentsOf: word.utf8)
-        endLine()
+        self.word(count: word.utf8.count) { $0.append(text: word) }
     }
 
     package mutating func word(_ word: [UInt8]) {
-        header(UInt8(ascii: "$"), word.count)
-        bytes.append(contentsOf: word)
-        endLine()
-    }
-
-    /// A word of two parts.
-    mutating func word(_ prefix: String, _ rest: [UInt8]) {
-        header(UInt8(ascii: "$"), prefix.utf8.count + rest.count)
-        bytes.append(contentsOf: prefix.utf8)
-        bytes += rest
-        endLine()
+        self.word(count: word.count) { $0.append(copying: word.span) }
     }
 
     /// - Parameter number: not negative.
     package mutating func word(decimal number: Int) {
-        header(UInt8(ascii: "$"), ASCII.decimalLength(number))
-        bytes.append(decimal: number)
-        endLine()
+        word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
+    }
+
+    /// A transaction's id.
+    mutating func word(_ id: TransactionID) {
+        word(count: TransactionID.textLength) { id.append(to: &$0) }
+    }
+
+    /// A currency's three letters.
+    mutating func word(_ currency: CurrencyCode) {
+        word(count: CurrencyCode.length) { currency.append(to: &$0) }
     }
 
     /// A timestamp.
     mutating func word(_ time: UnixTime) {
-        header(UInt8(ascii: "$"), UnixTime.timestampLength)
-        time.append(to: &bytes)
-        endLine()
+        word(count: UnixTime.timestampLength) { time.append(to: &$0) }
+    }
+
+    /// - Parameters:
+    ///   - count: how many bytes the word has.
+    ///   - write: appends them.
+    mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        bytes.append(addingCapacity: count + RedisCommand.framingBytesMax) { output in
+            output.append(UInt8(ascii: "$"))
+            output.append(decimal: count)
+            output.appendLineEnd()
+            let end = output.count + count
+            write(&output)
+            precondition(output.count == end, "a word is as long as was said before")
+            output.appendLineEnd()
+        }
     }
 
     /// Adds a whole command.
@@ -77,14 +94,6 @@ package struct RedisCommand: Sendable {
         for word in words { self.word(word) }
     }
 
-    private mutating func header(_ kind: UInt8, _ count: Int) {
-        bytes.append(kind)
-        bytes.append(decimal: count)
-        endLine()
-    }
-
-    private mutating func endLine() {
-        bytes.append(UInt8(ascii: "\r"))
-        bytes.append(UInt8(ascii: "\n"))
-    }
+    /// A kind, a number and two ends of lines.
+    private static let framingBytesMax = 1 + 20 + 4
 }

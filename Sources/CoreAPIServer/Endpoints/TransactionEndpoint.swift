@@ -48,18 +48,28 @@ struct TransactionEndpoint {
     }
 
     private func accepted(_ transaction: AcceptedTransaction) -> Response {
-        var json = JSONWriter(capacity: 96)
-        json.raw("{\"amount\":")
-        json.integer(transaction.amount.minorUnits)
-        json.raw(",\"currency\":\"")
-        json.raw(transaction.currency.alphabetic)
-        json.raw("\",\"user_id\":")
-        json.integer(transaction.userID)
-        json.raw("}")
+        let parts = TransactionEndpoint.acceptedParts
+        var body: [UInt8] = []
+        body.append(addingCapacity: TransactionEndpoint.acceptedBytesMax) { json in
+            json.append(copying: parts.amount.span)
+            json.append(decimal: transaction.amount.minorUnits)
+            json.append(copying: parts.currency.span)
+            transaction.currency.append(to: &json)
+            json.append(copying: parts.user.span)
+            json.append(decimal: transaction.userID)
+            json.append(UInt8(ascii: "}"))
+        }
         return Response(
-            status: .ok, contentType: .json, body: json.bytes, transactionID: transaction.id,
+            status: .ok, contentType: .json, body: body, transactionID: transaction.id,
             isReplayed: transaction.isReplayed)
     }
+
+    private static let acceptedParts = (
+        amount: Array("{\"amount\":".utf8), currency: Array(",\"currency\":\"".utf8),
+        user: Array("\",\"user_id\":".utf8)
+    )
+    /// The parts have 36 bytes with the last brace, the currency 3, the two numbers up to 19 each.
+    private static let acceptedBytesMax = 80
 
     private func idempotencyKey(
         _ head: RequestHead, _ bytes: Span<UInt8>

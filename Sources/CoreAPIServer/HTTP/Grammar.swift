@@ -103,7 +103,9 @@ enum Grammar {
         guard let first = range.first else { return false }
         var hostEnd = first
         if bytes[first] == UInt8(ascii: "[") {
-            guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else { return false }
+            guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else {
+                return false
+            }
             for index in (first + 1)..<bracket where !isAddressByte(bytes[index]) { return false }
             guard bracket > first + 1 else { return false }
             hostEnd = bracket + 1

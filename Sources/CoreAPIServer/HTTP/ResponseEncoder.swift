@@ -5,8 +5,14 @@ struct ResponseEncoder {
     /// `100 Continue` (RFC 9110 §15.2.1).
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    private var dateSecond: Int64 = -1
-    private var date: [UInt8] = []
+    private static let contentLength = Array("\r\nContent-Length: ".utf8)
+    private static let transactionID = Array("\r\nTransaction-Id: ".utf8)
+    private static let headEnd = Array("\r\n\r\n".utf8)
+
+    /// What answers begin with, as long as status and second are the same.
+    private var start: [UInt8] = []
+    private var startSecond: Int64 = -1
+    private var startStatus = HTTPStatus.ok
 
     /// How the connection goes on, for the `Connection` field (RFC 9112 §9.6).
     enum Persistence {
@@ -26,18 +32,11 @@ struct ResponseEncoder {
         _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
         omitsBody: Bool, _ persistence: Persistence, now: UnixTime
     ) {
-        if now.wholeSeconds != dateSecond {
-            dateSecond = now.wholeSeconds
-            date = HTTPDate.text(now)
+        if now.wholeSeconds != startSecond || response.status != startStatus {
+            makeStart(response.status, now)
         }
         output.reserveCapacity(output.count + 512 + response.body.count)
-        output.add("HTTP/1.1 ")
-        output.add(response.status.rawValue)
-        output.add(" ")
-        output.add(response.status.reason)
-        output.add("\r\nDate: ")
-        output += date
-        output.add("\r\nX-Request-Id: ")
+        output += start
         id.append(to: &output, input)
         addFields(of: response, to: &output)
         switch persistence {
@@ -45,23 +44,33 @@ struct ResponseEncoder {
         case .keepAlive: output.add("\r\nConnection: keep-alive")
         case .close: output.add("\r\nConnection: close")
         }
-        output.add("\r\n\r\n")
+        output += ResponseEncoder.headEnd
         if !omitsBody { output += response.body }
     }
 
+    private mutating func makeStart(_ status: HTTPStatus, _ now: UnixTime) {
+        startSecond = now.wholeSeconds
+        startStatus = status
+        start.removeAll(keepingCapacity: true)
+        start.add("HTTP/1.1 ")
+        start.add(status.rawValue)
+        start.add(" ")
+        start.add(status.reason)
+        start.add("\r\nDate: ")
+        start += HTTPDate.text(now)
+        start.add("\r\nX-Request-Id: ")
+    }
+
     private func addFields(of response: Response, to output: inout [UInt8]) {
-        if let contentType = response.contentType {
-            output.add("\r\nContent-Type: ")
-            output.add(contentType.rawValue)
-        }
+        if let contentType = response.contentType { output += contentType.field }
         // RFC 9110 §8.6: no length with 204.
         if response.status != .noContent {
-            output.add("\r\nContent-Length: ")
+            output += ResponseEncoder.contentLength
             output.add(response.body.count)
         }
         if let id = response.transactionID {
-            output.add("\r\nTransaction-Id: ")
-            output += id.utf8
+            output += ResponseEncoder.transactionID
+            output.append(addingCapacity: TransactionID.textLength) { id.append(to: &$0) }
         }
         if response.isReplayed { output.add("\r\nIdempotent-Replayed: true") }
         if let allow = response.allow {
@@ -77,6 +86,25 @@ struct ResponseEncoder {
             output.add(authenticate)
         }
     }
+}
+
+extension Response.ContentType {
+    /// The field that names it, made once for each.
+    fileprivate var field: [UInt8] {
+        switch self {
+        case .json: Self.jsonField
+        case .problem: Self.problemField
+        case .health: Self.healthField
+        }
+    }
+
+    private static func field(_ type: Response.ContentType) -> [UInt8] {
+        Array("\r\nContent-Type: \(type.rawValue)".utf8)
+    }
+
+    private static let jsonField = field(.json)
+    private static let problemField = field(.problem)
+    private static let healthField = field(.health)
 }
 
 extension [UInt8] {

@@ -34,7 +34,7 @@ extension RedisSimulation {
         let record = TransactionRecord(transaction, payment.key)
         let command =
             schedule.isJob
-            ? RQJob(transaction, queue: "default").command(record)
+            ? RQJob(transaction, queue: RQJob.Queue("default")).command(record)
             : StreamEntry(transaction).command(key: "transactions", record)
         return base(transaction, record, command)
     }

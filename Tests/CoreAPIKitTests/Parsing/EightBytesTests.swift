@@ -1,0 +1,120 @@
+import Testing
+
+@testable import CoreAPIKit
+
+@Suite struct EightBytesTests {
+    // Spans do not pass through #expect.
+    private func find(_ byte: UInt8, _ range: Range<Int>, _ bytes: [UInt8]) -> Int? {
+        ASCII.find(byte, range, of: bytes.span)
+    }
+
+    private func equal(_ word: [UInt8], _ range: Range<Int>, _ bytes: [UInt8]) -> Bool {
+        ASCII.equal(word.span, range, of: bytes.span)
+    }
+
+    private func short(_ range: Range<Int>, _ bytes: [UInt8]) -> ShortText? {
+        ShortText(range, of: bytes.span)
+    }
+
+    /// The position of the first mark, as callers find it.
+    private func first(_ marks: UInt64) -> Int? {
+        marks == 0 ? nil : EightBytes.countBefore(marks)
+    }
+
+    @Test func `the first mark is the first byte for which the rule holds`() {
+        var generator = SystemRandomNumberGenerator()
+        for round in 0..<20_000 {
+            // Few different bytes, so that rules hold for some and not for others.
+            let span = UInt64(round % 16 + 1) * 16
+            let bytes = (0..<8).map { _ in UInt8(generator.next(upperBound: span) % 256) }
+            let byte = bytes[Int(generator.next(upperBound: UInt64(8)))]
+            let eight = EightBytes(bytes)
+            #expect(first(eight.marks(of: byte)) == bytes.firstIndex(of: byte), "\(bytes)")
+            #expect(first(eight.marks(of: 0x7F)) == bytes.firstIndex(of: 0x7F), "\(bytes)")
+            #expect(
+                first(eight.marks(below: 0x20)) == bytes.firstIndex { $0 < 0x20 }, "\(bytes)")
+            #expect(
+                first(eight.marksBeyondASCII) == bytes.firstIndex { $0 >= 0x80 }, "\(bytes)")
+            let lower = bytes.map(ASCII.lowercased)
+            #expect(eight.lowercased == EightBytes(lower), "\(bytes)")
+        }
+    }
+
+    @Test func `every byte is made lower case, and found, at every position`() {
+        for byte in UInt8.min...UInt8.max {
+            for position in 0..<8 {
+                var bytes = [UInt8](repeating: UInt8(ascii: "_"), count: 8)
+                bytes[position] = byte
+                let eight = EightBytes(bytes)
+                let lower = bytes.map(ASCII.lowercased)
+                #expect(eight.lowercased == EightBytes(lower))
+                #expect(first(eight.marks(of: byte)) == bytes.firstIndex(of: byte))
+            }
+        }
+    }
+
+    @Test func `a short text is equal to itself alone, wherever it stands`() throws {
+        let text = Array("abcdefghijklmnopqrstuvwxyz".utf8)
+        for length in 0...24 {
+            let wanted = ShortText(String(decoding: text[..<length], as: UTF8.self))
+            let word = Array(text[..<length])
+            for before in 0...9 {
+                for after in 0...9 {
+                    let buffer =
+                        [UInt8](repeating: 0xFF, count: before) + text[..<length]
+                        + [UInt8](repeating: 0xFF, count: after)
+                    let range = before..<(before + length)
+                    #expect(short(range, buffer) == wanted)
+                    #expect(equal(word, range, buffer))
+                    for wrong in range {
+                        var other = buffer
+                        other[wrong] ^= 0x20
+                        #expect(short(range, other) != wanted)
+                        #expect(short(range, other)?.lowercased == wanted)
+                        #expect(!equal(word, range, other))
+                    }
+                }
+            }
+        }
+        #expect(short(0..<25, text) == nil)
+        // Zeros are bytes like others.
+        #expect(short(0..<2, [97, 0, 0]) != short(0..<1, [97, 0, 0]))
+    }
+
+    @Test func `a byte is found at its first position in the range`() {
+        for length in 0...20 {
+            for position in 0..<length {
+                var bytes = [UInt8](repeating: 0, count: length)
+                bytes[position] = 1
+                #expect(find(1, 0..<length, bytes) == position)
+                #expect(find(1, 0..<position, bytes) == nil)
+                #expect(find(1, (position + 1)..<length, bytes) == nil)
+                #expect(
+                    find(0, position..<length, bytes)
+                        == (position + 1 < length ? position + 1 : nil))
+            }
+        }
+    }
+
+    @Test func `a number in decimal has the length that was said before`() {
+        var numbers = [0, 1, 9, Int.max - 1, Int.max]
+        for power in 1...18 {
+            let number = (0..<power).reduce(1) { product, _ in product * 10 }
+            numbers += [number - 1, number, number + 1]
+        }
+        for number in numbers {
+            var text: [UInt8] = []
+            text.append(decimal: number)
+            #expect(text == Array(String(number).utf8))
+            #expect(ASCII.decimalLength(number) == text.count)
+            text = []
+            text.append(decimal: number, width: 6)
+            let zeros = String(repeating: "0", count: max(0, 6 - String(number).count))
+            #expect(text == Array((zeros + String(number)).utf8))
+        }
+    }
+}
+
+extension EightBytes {
+    fileprivate init(_ bytes: [UInt8]) { self.init(bytes.span, at: 0) }
+}
