@@ -10,7 +10,7 @@ struct TransactionEndpoint {
     mutating func use(_ verifier: HMACTokenVerifier) { intake.verifier = verifier }
 
     /// What is wrong with the head alone, before the body is looked at.
-    func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+    static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
         guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }
         return Problem(
             code: .unsupportedMediaType, detail: "the Content-Type must be application/json"
@@ -85,7 +85,7 @@ struct TransactionEndpoint {
     }
 
     /// `application/json`, with parameters or without (RFC 9110 §8.3.1).
-    private func isJSON(_ contentType: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+    private static func isJSON(_ contentType: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         let end = ASCII.find(UInt8(ascii: ";"), contentType, of: bytes) ?? contentType.upperBound
         let type = Grammar.trimmed(contentType.lowerBound..<end, bytes)
         return Grammar.equalsIgnoringCase("application/json", type, bytes)

@@ -107,7 +107,7 @@ final class Worker: @unchecked Sendable {
     /// What can be answered without the body.
     func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
         let route = Route(head, bytes)
-        return route == .transaction ? transactions.refusal(head, bytes) : route.response
+        return route == .transaction ? TransactionEndpoint.refusal(head, bytes) : route.response
     }
 
     /// The answer to a request. What is needed of its bytes is taken before the first wait.
@@ -126,11 +126,14 @@ final class Worker: @unchecked Sendable {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
             return Worker.overloaded
         }
-        if let refusal = transactions.refusal(head, input.span) { return refusal }
+        if let refusal = TransactionEndpoint.refusal(head, input.span) { return refusal }
         requestsInFlight += 1
         defer { requestsInFlight -= 1 }
+        // Read once: a variable of an object costs more than one's own.
+        let transactions = transactions
         do {
-            return await transactions.enqueue(try check(head, input, body))
+            return await transactions.enqueue(
+                try Worker.check(head, input, body, by: transactions))
         } catch {
             return error.response
         }
@@ -141,8 +144,9 @@ final class Worker: @unchecked Sendable {
         detail: "too many transactions wait for the queue: nothing was enqueued, try again later"
     ).response
 
-    private func check(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
+    private static func check(
+        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
+        by transactions: TransactionEndpoint
     ) throws(Problem) -> CheckedTransaction {
         switch body {
         case .inPlace(let range):
