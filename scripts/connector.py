@@ -35,7 +35,9 @@ def connect() -> Redis:
         "ssl_certfile": os.environ.get("REDIS_TLS_CERT_FILE"),
         "ssl_keyfile": os.environ.get("REDIS_TLS_KEY_FILE"),
     }
-    return Redis.from_url(url, **{name: path for name, path in files.items() if path})
+    given = {name: path for name, path in files.items() if path}
+    # A worker waits for jobs for minutes: since redis-py 8 a socket gives up after five seconds.
+    return Redis.from_url(url, socket_timeout=None, **given)
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ final class Program: @unchecked Sendable {
             .appending(path: "core-api-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [path] + arguments
+        // A thread of libdispatch, which may be the one that starts it, has its signals blocked.
+        process.arguments = ["--default-signal", path] + arguments
         var all = environment
         for name in Program.inherited { all[name] = ProcessInfo.processInfo.environment[name] }
         process.environment = all
