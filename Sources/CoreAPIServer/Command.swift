@@ -60,6 +60,12 @@ enum Command: Equatable {
           JWT_ISSUER                 the issuer that tokens must name (none)
           JWT_LEEWAY_SECONDS         how far clocks may differ (0)
           JWT_MAX_LIFETIME_SECONDS   how far in the future exp may lie (no bound)
+          HEALTH_QUEUE_DEPTH_WARN    /health warns if more transactions wait (0: never)
+          HEALTH_QUEUE_AGE_WARN_SECONDS
+                                     /health warns if one has waited for longer (300; 0: never)
+          HEALTH_WORKERS_MIN         /health warns if there are fewer workers, 0 to 100 (1)
+          HEALTH_WORKER_SILENCE_SECONDS
+                                     a worker that was not heard of for longer is none (480)
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
 

@@ -29,6 +29,7 @@ struct Configuration {
     /// Callers' connections, over all loops together.
     let connectionsMax: Int
     let tokenPolicy: TokenPolicy
+    let health: HealthThresholds
     let logLevel: Logger.Level
     /// Of a line for each request; nil for none.
     let accessLogLevel: Logger.Level?
@@ -76,6 +77,7 @@ struct Configuration {
                 "JWT_LEEWAY_SECONDS", in: 0...Configuration.secondsMax) ?? 0,
             lifetimeSecondsMax: try values.integer(
                 "JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax))
+        health = try values.health()
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info

@@ -85,6 +85,25 @@ struct EnvironmentReader {
         return .replicas(count)
     }
 
+    /// From where on `/health` warns; 0 stands for no bound.
+    func health() throws(ConfigurationError) -> HealthThresholds {
+        var thresholds = HealthThresholds()
+        let any = 0...Configuration.secondsMax
+        if let depth = try integer("HEALTH_QUEUE_DEPTH_WARN", in: any) {
+            thresholds.depthMax = depth == 0 ? nil : depth
+        }
+        if let age = try integer("HEALTH_QUEUE_AGE_WARN_SECONDS", in: any) {
+            thresholds.ageSecondsMax = age == 0 ? nil : age
+        }
+        thresholds.workersMin =
+            try integer("HEALTH_WORKERS_MIN", in: 0...QueueStatus.workersMax)
+            ?? thresholds.workersMin
+        thresholds.silenceSecondsMax =
+            try integer("HEALTH_WORKER_SILENCE_SECONDS", in: 1...Configuration.secondsMax)
+            ?? thresholds.silenceSecondsMax
+        return thresholds
+    }
+
     /// How many connections callers may have: what is given, if the limit of open files holds it;
     /// otherwise what it holds.
     func connections(

@@ -39,7 +39,9 @@ struct Server {
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
                     transactions: TransactionEndpoint(intake: intake),
-                    health: HealthEndpoint(monitor: backend.monitor), logger: logger,
+                    health: HealthEndpoint(
+                        monitor: backend.monitor, thresholds: configuration.health),
+                    logger: logger,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel))
                 try worker.listen(socket, isShared: sockets.areShared)
                 workers.append(worker)
@@ -122,14 +124,17 @@ struct Server {
     ) -> (queue: any TransactionQueue, monitor: RedisMonitor?) {
         let make: (RedisConnection) -> any TransactionQueue
         let script: RedisScript
+        let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: return (memory, nil)
         case .rq(let name):
             script = RQTransactionQueue.script
             make = { RQTransactionQueue(connection: $0, name: name) }
+            kind = .rq(name: name)
         case .stream(let key):
             script = StreamTransactionQueue.script
             make = { StreamTransactionQueue(connection: $0, key: key) }
+            kind = .stream(key: key)
         }
         let limits = RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds)
         // The script is loaded for a probe too: its reply is the sign that Redis lets us in.
@@ -144,7 +149,10 @@ struct Server {
         let connection = connect(configuration.durability)
         // A barrier lets nothing pass while Redis waits: a probe would wait with it.
         let probed = configuration.durability == nil ? connection : connect(nil)
-        return (make(connection), RedisMonitor(connection: probed, loop: loop))
+        let probe = QueueProbe(
+            connection: probed, kind: kind,
+            silenceSecondsMax: configuration.health.silenceSecondsMax)
+        return (make(connection), RedisMonitor(connection: probed, queue: probe, loop: loop))
     }
 }
 

@@ -123,7 +123,8 @@ import Testing
 
     @Test func `health says nothing of output while it passes`() async throws {
         try await RedisServer.with { redis in
-            try await APIServer.with(["REDIS_URL": redis.url]) { server in
+            let environment = ["REDIS_URL": redis.url, "HEALTH_WORKERS_MIN": "0"]
+            try await APIServer.with(environment) { server in
                 try await eventually("health passes") { try server.get("/health").status == 200 }
                 let answer = try server.get("/health")
                 #expect(answer.body.hasSuffix("\"status\": \"pass\"}"))

@@ -34,7 +34,8 @@ import Testing
 
     @Test func `with Redis, health tells its response time`() async throws {
         try await RedisServer.with { redis in
-            try await APIServer.with(["REDIS_URL": redis.url]) { server in
+            let environment = ["REDIS_URL": redis.url, "HEALTH_WORKERS_MIN": "0"]
+            try await APIServer.with(environment) { server in
                 try await eventually("health passes") { try server.get("/health").status == 200 }
                 let (status, check) = try health(try server.get("/health"))
                 #expect(status == "pass")
@@ -226,6 +227,8 @@ import Testing
             "THREADS", "JWT_AUDIENCE",
             "JWT_ISSUER", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "LOG_LEVEL",
             "LOG_FORMAT", "ENQUEUE_TIMEOUT", "DURABILITY", "MAX_CONNECTIONS",
+            "HEALTH_QUEUE_DEPTH_WARN", "HEALTH_QUEUE_AGE_WARN_SECONDS", "HEALTH_WORKERS_MIN",
+            "HEALTH_WORKER_SILENCE_SECONDS",
         ] {
             #expect(
                 help.output.contains("\n  \(variable) ")

@@ -25,6 +25,36 @@ public struct UnixTime: Hashable, Comparable, Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// Reads RFC 3339 in UTC: with a `Z`, with up to nine digits of fraction or none, from 1970 to
+    /// 2261.
+    init?(timestamp text: Span<UInt8>) {
+        let separators = [4: "-", 7: "-", 10: "T", 13: ":", 16: ":"]
+        guard text.count >= 20, text[text.count - 1] == UInt8(ascii: "Z"),
+            separators.allSatisfy({ ASCII.equal($1, $0..<($0 + 1), of: text) }),
+            let year = Digits.integer(0..<4, of: text), 1_970...2_261 ~= year,
+            let month = Digits.integer(5..<7, of: text),
+            let day = Digits.integer(8..<10, of: text),
+            let days = CivilDate.daysSince1970(year: year, month: month, day: day),
+            let hour = Digits.integer(11..<13, of: text), hour < 24,
+            let minute = Digits.integer(14..<16, of: text), minute < 60,
+            let second = Digits.integer(17..<19, of: text), second < 60,
+            let fraction = UnixTime.fraction(19..<(text.count - 1), of: text)
+        else { return nil }
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
+        nanoseconds = Int64(seconds) * 1_000_000_000 + Int64(fraction)
+    }
+
+    /// Nanoseconds, of a point and digits, or of nothing.
+    private static func fraction(_ range: Range<Int>, of text: Span<UInt8>) -> Int? {
+        if range.isEmpty { return 0 }
+        let digits = range.dropFirst()
+        guard text[range.lowerBound] == UInt8(ascii: "."), 1...9 ~= digits.count,
+            var value = Digits.integer(digits, of: text)
+        else { return nil }
+        for _ in digits.count..<9 { value *= 10 }
+        return value
+    }
+
     /// How many bytes the timestamp has.
     static let timestampLength = 27
 
@@ -70,5 +100,16 @@ package struct CivilDate: Equatable {
         day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
         month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    }
+
+    /// The inverse; nil if there is no such day from 1970 on.
+    static func daysSince1970(year: Int, month: Int, day: Int) -> Int? {
+        guard year >= 1_970, 1...12 ~= month, 1...31 ~= day else { return nil }
+        let yearFromMarch = month <= 2 ? year - 1 : year
+        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+        let leapDays = yearFromMarch / 4 - yearFromMarch / 100 + yearFromMarch / 400
+        let days = yearFromMarch * 365 + leapDays + dayOfYear - 719_468
+        // A day that the month does not have has become one of the next.
+        return CivilDate(daysSince1970: days).day == day ? days : nil
     }
 }

@@ -13,20 +13,26 @@ struct HealthEndpoint {
 
     /// Nil where there is no Redis.
     private let monitor: RedisMonitor?
+    private let thresholds: HealthThresholds
 
-    init(monitor: RedisMonitor?) { self.monitor = monitor }
+    init(monitor: RedisMonitor?, thresholds: HealthThresholds = HealthThresholds()) {
+        self.monitor = monitor
+        self.thresholds = thresholds
+    }
 
     /// - Parameter acceptsHealthJSON: whether the caller asks for the media type of the draft.
     func response(
         _ probe: Probe, drains: Bool, acceptsHealthJSON: Bool
     ) async -> Response {
-        var check: RedisMonitor.Check?
-        if probe != .live { check = await monitor?.check() }
-        var status = check?.status ?? .pass
+        let checks = await checks(probe)
+        var status = HealthCheck.Status.worst(of: checks.map(\.status))
         if probe == .ready, drains { status = .fail }
         var json = JSONWriter()
         json.raw("{\"checks\": {")
-        if let check { write(check, to: &json) }
+        for (index, check) in checks.enumerated() {
+            if index > 0 { json.raw(",") }
+            check.write(to: &json)
+        }
         json.raw("}, \"status\": ")
         json.text(status.rawValue)
         json.raw("}")
@@ -36,44 +42,14 @@ struct HealthEndpoint {
             retryAfterSeconds: status == .fail ? 1 : nil)
     }
 
-    /// The words of the draft, §3.1.
-    enum Status: String { case pass, warn, fail }
-
-    private func write(_ check: RedisMonitor.Check, to json: inout JSONWriter) {
-        json.raw("\"redis:responseTime\": [{\"componentType\":\"datastore\"")
-        switch check.result {
-        case .success(let microseconds):
-            json.raw(",\"observedValue\":")
-            json.integer(microseconds / 1000)
-            json.raw(".")
-            json.integer(microseconds % 1000, width: 3)
-            json.raw(",\"observedUnit\":\"ms\",\"status\":\"pass\"")
-        case .failure(let failure):
-            json.raw(",\"status\":\"fail\",\"output\":")
-            json.text(failure.rawValue)
-        }
-        json.raw(",\"time\":")
-        json.text(check.time.timestamp)
-        json.raw("}]")
-        if let durability = check.durability { write(durability, check.time, to: &json) }
-    }
-
-    private func write(
-        _ durability: RedisMonitor.Durability, _ time: UnixTime, to json: inout JSONWriter
-    ) {
-        json.raw(",\"redis:durability\": [{\"componentType\":\"datastore\",\"observedValue\":")
-        switch durability {
-        case .memoryOnly:
-            json.text("memory")
-            json.raw(",\"status\":\"warn\",\"output\":")
-            json.text("Redis has neither an append-only file nor a replica: a 200 may be lost")
-        case .kept(let appendOnlyFile, let replicas):
-            json.text((appendOnlyFile ? "append-only file, " : "") + "replicas: \(replicas)")
-            json.raw(",\"status\":\"pass\"")
-        }
-        json.raw(",\"time\":")
-        json.text(time.timestamp)
-        json.raw("}]")
+    private func checks(_ probe: Probe) async -> [HealthCheck] {
+        guard let monitor, probe != .live else { return [] }
+        guard probe == .health else { return HealthCheck.checks(of: await monitor.check()) }
+        // Both at once, so that both together take a second at most.
+        async let queue = monitor.queueCheck()
+        let redis = HealthCheck.checks(of: await monitor.check())
+        guard let queue = await queue else { return redis }
+        return redis + HealthCheck.checks(of: queue, thresholds)
     }
 
     /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), at whatever quality.

@@ -1,0 +1,31 @@
+/// How a queue in Redis is doing. What Redis does not tell, for want of a right, of a version or of
+/// a list short enough, is nil.
+///
+/// For a stream with several consumer groups each figure is that of the group that is worst off.
+package struct QueueStatus: Equatable, Sendable {
+    /// How many transactions wait: for rq, to be taken by a worker; for a stream, to be
+    /// acknowledged by a group, or all of its entries where there is no group.
+    package var depth: Int?
+    /// For how long the oldest of them has waited; 0 if there is none.
+    package var oldestAgeSeconds: Int?
+    package var workers: Workers?
+    /// The queue's key holds another type, so that Redis refuses every transaction.
+    package var isWrongType = false
+
+    package init() {}
+
+    /// Who takes transactions out: workers of rq, consumers of a stream's group.
+    package struct Workers: Equatable, Sendable {
+        /// How many were heard of lately: of rq's, among `workersMax` at most, chosen by chance.
+        package let alive: Int
+        package let registered: Int
+
+        package init(alive: Int, registered: Int) {
+            self.alive = alive
+            self.registered = registered
+        }
+    }
+
+    /// How many workers of rq are looked at.
+    package static let workersMax = 100
+}

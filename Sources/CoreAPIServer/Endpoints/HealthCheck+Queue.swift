@@ -1,0 +1,72 @@
+internal import CoreAPIKit
+
+extension HealthCheck {
+    /// What there is to say of the queue: what Redis did not tell is left out.
+    static func checks(
+        of check: RedisMonitor.QueueCheck, _ thresholds: HealthThresholds
+    ) -> [HealthCheck] {
+        let status = check.status
+        var checks: [HealthCheck] = []
+        if status.isWrongType {
+            checks.append(
+                HealthCheck(
+                    name: "queue:depth", componentType: "datastore", status: .warn,
+                    output: "the queue's key holds another type: transactions are refused",
+                    time: check.time))
+        }
+        if let depth = status.depth {
+            checks.append(.depth(depth, thresholds.depthMax, check.time))
+        }
+        if let age = status.oldestAgeSeconds {
+            checks.append(.age(age, thresholds.ageSecondsMax, check.time))
+        }
+        if let workers = status.workers {
+            checks.append(.workers(workers, thresholds, check.time))
+        }
+        return checks
+    }
+
+    private static func depth(_ depth: Int, _ max: Int?, _ time: UnixTime) -> HealthCheck {
+        var check = HealthCheck(
+            name: "queue:depth", componentType: "datastore", observed: .number(depth),
+            unit: "transactions", time: time)
+        if let max, depth > max {
+            check.status = .warn
+            check.output = "more than \(max) transactions wait"
+        }
+        return check
+    }
+
+    private static func age(_ seconds: Int, _ max: Int?, _ time: UnixTime) -> HealthCheck {
+        var check = HealthCheck(
+            name: "queue:age", componentType: "datastore", observed: .number(seconds), unit: "s",
+            time: time)
+        if let max, seconds > max {
+            check.status = .warn
+            check.output = "the oldest transaction has waited for more than \(max) s"
+        }
+        return check
+    }
+
+    private static func workers(
+        _ workers: QueueStatus.Workers, _ thresholds: HealthThresholds, _ time: UnixTime
+    ) -> HealthCheck {
+        var check = HealthCheck(
+            name: "workers:count", componentType: "component", observed: .number(workers.alive),
+            unit: "workers", time: time)
+        guard workers.alive < thresholds.workersMin else { return check }
+        check.status = .warn
+        var output =
+            workers.alive == 0
+            ? "nobody takes transactions out of the queue"
+            : "fewer than \(thresholds.workersMin) workers"
+        if workers.registered > workers.alive {
+            output += "; registered: \(workers.registered)"
+        }
+        if workers.registered > QueueStatus.workersMax {
+            output += ", of which \(QueueStatus.workersMax) were looked at"
+        }
+        check.output = output
+        return check
+    }
+}
