@@ -22,6 +22,11 @@ while read -r library; do
     esac
 done <<< "$needed"
 
+# Some functions of texts, such as firstRange(of:), bring 1.4 MB of regular expressions along.
+if grep -q '_RegexParser' "$binary"; then
+    fail "$binary has an engine of regular expressions: use place(of:) instead of ranges of texts"
+fi
+
 # Started with an environment of its own, it answers, and ends in order.
 log=$(mktemp)
 server=

@@ -80,7 +80,7 @@ struct RedisConfiguration {
     /// As much of a URL as cannot be a password, however it is mistyped: nothing behind the scheme
     /// if there is an `@` or a `%`, no parameters, and nothing but digits behind a colon.
     private static func shown(_ url: String) -> String {
-        let scheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
+        let scheme = url.place(of: "://")?.upperBound ?? url.startIndex
         guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
             return url[..<scheme] + "…"
         }

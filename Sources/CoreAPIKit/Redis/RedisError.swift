@@ -104,9 +104,9 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         self.message = message
         // Before Redis 7, an error within a script comes as
         // "ERR Error running script (…): @user_script: 1: -READONLY …".
-        let inner = message.ranges(of: ": -").last.map { message[$0.upperBound...] }
-        let word = (inner ?? message[...]).prefix { $0 != " " }
-        kind = Kind(rawValue: String(word)) ?? .other
+        var inner = message[...]
+        while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
+        kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
     }
 
     /// Whether it passes by itself: the command was not executed, and is sent again over another
