@@ -114,7 +114,7 @@ bench-gates: release
 # Optimised as the library is. The tests' access to what is not public costs no call that counts.
 bench-library:
 	@scripts/setup.sh build bench
-	BENCH=1 swift build --scratch-path .build-bench -c release --product bench-library \
+	BENCH_LIBRARY=1 swift build --scratch-path .build-bench -c release --product bench-library \
 		-Xswiftc -enable-testing
 	python3 Benchmarks/library.py $(BENCH)
 

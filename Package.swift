@@ -84,8 +84,8 @@ let package = Package(
 
 // `make fuzz` and `make bench-library` build another package of the same sources: the server's
 // parts as a library, and the program that fuzzes or measures them (docs/reliability.md,
-// docs/performance.md). A build without FUZZ and BENCH is not changed.
-if Context.environment["FUZZ"] != nil || Context.environment["BENCH"] != nil {
+// docs/performance.md). A build without FUZZ and BENCH_LIBRARY is not changed.
+if Context.environment["FUZZ"] != nil || Context.environment["BENCH_LIBRARY"] != nil {
     package.products = []
     package.targets = package.targets.filter { $0.type == .system || $0.name == "CoreAPIKit" }
     package.targets.append(
@@ -100,7 +100,7 @@ if Context.environment["FUZZ"] != nil || Context.environment["BENCH"] != nil {
             resources: description,
             swiftSettings: strict))
 }
-if Context.environment["BENCH"] != nil {
+if Context.environment["BENCH_LIBRARY"] != nil {
     package.targets += [
         .target(name: "CBareMAC", dependencies: ["COpenSSL"], path: "Benchmarks/library/CBareMAC"),
         .executableTarget(
