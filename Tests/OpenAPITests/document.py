@@ -25,7 +25,8 @@ class Document:
         """Method, path and definition of each operation."""
         for path, item in self._root["paths"].items():
             for method, operation in item.items():
-                yield method.upper(), path, operation
+                if method != "parameters":
+                    yield method.upper(), path, operation
 
     def exchanges(self) -> set[tuple[str, str, int]]:
         """Method, path and status of each answer that is documented by its own status."""
