@@ -82,6 +82,13 @@ let package = Package(
     ]
 )
 
+// `make docs` alone needs the plugin that builds the documentation: who embeds the Kit does not get
+// it.
+if Context.environment["DOCS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}
+
 // `make fuzz` and `make bench-library` build another package of the same sources: the server's
 // parts as a library, and the program that fuzzes or measures them (docs/reliability.md,
 // docs/performance.md). A build without FUZZ and BENCH_LIBRARY is not changed.

@@ -127,7 +127,8 @@ def main() -> int:
     longest: list = []
     paths = [ROOT / "Package.swift"]
     for folder in ("Sources", "Tests", "Benchmarks", "Fuzz", "docs/examples"):
-        paths += sorted((ROOT / folder).rglob("*.swift"))
+        found = sorted((ROOT / folder).rglob("*.swift"))
+        paths += [path for path in found if ".build" not in path.parts]
     for path in paths:
         check(path, violations, lengths, longest)
     for listed in UNSAFE_FILES:

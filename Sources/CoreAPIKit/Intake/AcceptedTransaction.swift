@@ -2,7 +2,9 @@
 public struct AcceptedTransaction: Hashable, Sendable, Identifiable {
     /// The transaction's id; of a replay, that of the first.
     public let id: TransactionID
+    /// What is to be charged.
     public let amount: Amount
+    /// In which currency.
     public let currency: CurrencyCode
     /// The user of the verified token.
     public let userID: Int

@@ -3,6 +3,7 @@ public struct Amount: Hashable, Comparable, Sendable {
     /// 1 to 2^53-1: what every JSON reader represents exactly (RFC 8259 §6).
     public static let bounds = 1...9_007_199_254_740_991
 
+    /// How many of the currency's minor unit.
     public let minorUnits: Int
 
     /// Nil if the amount is out of `bounds`.
@@ -11,6 +12,7 @@ public struct Amount: Hashable, Comparable, Sendable {
         self.minorUnits = minorUnits
     }
 
+    /// Whether the left amount is less, as a number: currencies are not looked at.
     public static func < (left: Amount, right: Amount) -> Bool {
         left.minorUnits < right.minorUnits
     }

@@ -28,6 +28,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// The English name: `US Dollar`.
     public var name: String { entry.name }
 
+    /// The same as `alphabetic`.
     public var description: String { alphabetic }
 
     /// Appends the three letters.

@@ -19,6 +19,12 @@ public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads the value of an `Idempotency-Key` field: a String of structured fields (RFC 8941
     /// §3.3.3), `"key"`, in which `\"` and `\\` are escaped, or the key bare. Nil if it is neither.
+    public init?(fieldValue value: String) {
+        let bytes = Array(value.utf8)
+        self.init(field: bytes.indices, bytes.span)
+    }
+
+    /// Reads the field's value out of the bytes of a request.
     package init?(field: Range<Int>, _ bytes: Span<UInt8>) {
         guard let first = field.first, bytes[first] == IdempotencyKey.quote else {
             self.init(bytes: field.map { bytes[$0] })

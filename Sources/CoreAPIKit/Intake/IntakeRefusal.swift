@@ -7,12 +7,15 @@ public enum IntakeRefusal: Error, Hashable, Sendable {
     case malformedJSON(JSONError)
     /// The body and the `Authorization` field name different tokens (RFC 6750 §2: one method only).
     case tokensDiffer
+    /// There is neither a member `token` nor a bearer token.
     case tokenMissing
+    /// The token is not believed.
     case token(TokenError)
     /// The token is valid, its `enabled` claim is false.
     case userDisabled
     /// Every field that is missing, given twice, of the wrong type, or out of bounds.
     case invalid([FieldProblem])
+    /// The queue did not confirm the transaction.
     case queue(QueueError)
 }
 
@@ -23,6 +26,7 @@ public struct FieldProblem: Hashable, Sendable {
     /// What would be right.
     public let detail: String
 
+    /// A problem of one's own, for tests of what is made of them.
     public init(pointer: String, detail: String) {
         self.pointer = pointer
         self.detail = detail

@@ -12,7 +12,10 @@ public struct TransactionIntake: Sendable {
     private let queue: any TransactionQueue
     private let clock: @Sendable () -> UnixTime
 
-    /// - Parameter clock: tells the time by which tokens are judged and transactions are stamped.
+    /// - Parameters:
+    ///   - verifier: judges tokens.
+    ///   - queue: takes what has passed the checks.
+    ///   - clock: tells the time by which tokens are judged and transactions are stamped.
     public init(
         verifier: any TokenVerifier, queue: any TransactionQueue,
         clock: @escaping @Sendable () -> UnixTime = UnixTime.now
@@ -27,8 +30,8 @@ public struct TransactionIntake: Sendable {
     /// - Parameters:
     ///   - amount: in the currency's minor unit, 1 to 2^53-1.
     ///   - currency: an active ISO 4217 code that has a minor unit.
-    ///   - token: a compact JWT, up to `CompactToken.bytesMax` bytes.
-    ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
+    ///   - token: a compact JWT, up to ``CompactToken/bytesMax`` bytes.
+    ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
     public func accept(
         amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil,
@@ -46,9 +49,10 @@ public struct TransactionIntake: Sendable {
     /// transaction; returns once the queue has confirmed it.
     ///
     /// - Parameters:
+    ///   - body: the bytes of one JSON text (RFC 8259).
     ///   - bearerToken: the token of an `Authorization: Bearer` field (RFC 6750 §2.1), if there is
     ///     one; then the body need not have it.
-    ///   - idempotencyKey: makes a retry safe, even with another token: see `TransactionQueue`.
+    ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
     public func accept(
         json body: [UInt8], bearerToken: String? = nil, idempotencyKey: IdempotencyKey? = nil,

@@ -1,12 +1,15 @@
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 public struct UnixTime: Hashable, Comparable, Sendable {
+    /// How many nanoseconds have passed since 1970.
     public let nanoseconds: Int64
 
+    /// - Parameter nanoseconds: since 1970; up to the year 2262.
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     /// - Parameter seconds: from 1970 on; up to the year 2262.
     public init(seconds: Int64) { self.nanoseconds = seconds * 1_000_000_000 }
 
+    /// Whether the left time is the earlier one.
     public static func < (left: UnixTime, right: UnixTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }

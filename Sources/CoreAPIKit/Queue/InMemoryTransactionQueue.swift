@@ -50,6 +50,7 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         self.metrics = QueueMetrics(metrics, queue: "memory")
     }
 
+    /// Returns at once, or throws ``QueueError/full`` at the capacity: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {

@@ -37,6 +37,7 @@ public final class RQTransactionQueue: TransactionQueue {
         metrics = QueueMetrics(connection.metrics, queue: "rq:\(name)")
     }
 
+    /// Returns once Redis has the job: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {

@@ -37,6 +37,7 @@ public final class StreamTransactionQueue: TransactionQueue {
         metrics = QueueMetrics(connection.metrics, queue: "stream:\(key)")
     }
 
+    /// Returns once Redis has the entry: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {

@@ -4,10 +4,12 @@ public protocol TransactionQueue: Sendable {
     ///
     /// Callable from any executor. Transactions enqueued one after another keep their order.
     ///
-    /// - Parameter idempotencyKey: with it, the first transaction of this user and key is enqueued;
-    ///   a later one of the same amount and currency is answered by the first's id, and one of
-    ///   another amount or currency is refused (`QueueError.idempotencyKeyReused`). Check and
-    ///   enqueueing are one step, whoever else uses the queue.
+    /// - Parameters:
+    ///   - transaction: has passed every check.
+    ///   - idempotencyKey: with it, the first transaction of this user and key is enqueued; a later
+    ///     one of the same amount and currency is answered by the first's id, and one of another
+    ///     amount or currency is refused (``QueueError/idempotencyKeyReused``). Check and
+    ///     enqueueing are one step, whoever else uses the queue.
     func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome

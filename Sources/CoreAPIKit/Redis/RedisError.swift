@@ -58,6 +58,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case noPermission = "NOPERM"
         /// A password is needed.
         case noAuthentication = "NOAUTH"
+        /// User and password do not belong together.
         case wrongPassword = "WRONGPASS"
         /// Redis is at `maxmemory`.
         case outOfMemory = "OOM"
@@ -75,9 +76,13 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case busy = "BUSY"
         /// The key holds another type.
         case wrongType = "WRONGTYPE"
+        /// A cluster moves the keys.
         case tryAgain = "TRYAGAIN"
+        /// A cluster does not serve all its keys.
         case clusterDown = "CLUSTERDOWN"
+        /// In a cluster, another server has the key.
         case moved = "MOVED"
+        /// The script has not been loaded, or was flushed.
         case scriptUnknown = "NOSCRIPT"
         /// The wait of a blocked command was ended, as when a master becomes a replica.
         case unblocked = "UNBLOCKED"
@@ -96,6 +101,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         }
     }
 
+    /// What kind of error it is.
     public let kind: Kind
     /// The whole text of the reply, its first word included.
     public let message: String
@@ -122,5 +128,6 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         "ERR WAITAOF cannot be used with replica",
     ]
 
+    /// The same as `message`.
     public var description: String { message }
 }

@@ -8,9 +8,11 @@
 /// password and path may hold any character, percent-encoded (RFC 3986 §2.1). Its text as a
 /// `description` leaves the password out, so that it can be logged.
 public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
+    /// Where it listens.
     public let endpoint: RedisEndpoint
     /// The user of Redis's access list; nil for the default user.
     public let user: String?
+    /// Decoded; nil for none.
     public let password: String?
     /// The number of the database, from 0.
     public let database: Int
@@ -20,6 +22,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Redis has 16 databases unless told otherwise, and at most this many.
     public static let databaseMax = Int(Int32.max)
 
+    /// Reads the text of a URL; throws what is wrong with it.
     public init(_ text: String) throws(RedisURLError) {
         let parts = try RedisURLParts(text)
         let address = parts.authority
@@ -73,14 +76,21 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
 /// What is wrong with a Redis URL; the raw value says what would be right, without the URL, which
 /// may hold a password.
 public enum RedisURLError: String, Error, Sendable {
+    /// No other scheme is understood.
     case scheme = "it must begin with redis://, rediss:// or unix://"
+    /// It stands before the port.
     case host = "its host must be a name, an IPv4 address, or an IPv6 address in brackets"
+    /// It follows the host's colon.
     case port = "its port must be a number from 1 to 65535"
+    /// It is the URL's path, or the parameter `db`.
     case database = "its database must be a number, such as /0, or ?db=0 for a socket"
+    /// RFC 3986 §2.1.
     case percentEncoding = "its user, password and path must be percent-encoded UTF-8"
+    /// The kernel's bound is that of `sun_path`.
     case socketPath = """
         behind unix:// the socket's path must follow, with a / before it, of at most 107 bytes
         """
+    /// Those of redis-py that concern the login.
     case parameter = """
         of parameters it may have db, username and password, and nothing may be given twice
         """

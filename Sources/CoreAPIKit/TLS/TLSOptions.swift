@@ -10,6 +10,7 @@ public struct TLSOptions: Hashable, Sendable {
         /// The private key, without a passphrase.
         public var keyFile: String
 
+        /// The paths of both files, which are read when a queue is opened.
         public init(file: String, keyFile: String) {
             self.file = file
             self.keyFile = keyFile
@@ -18,8 +19,10 @@ public struct TLSOptions: Hashable, Sendable {
 
     /// The certificates of the authorities that are trusted; nil for those of the system.
     public var authorityFile: String?
+    /// What is shown to a server that asks for a certificate; nil for none.
     public var clientCertificate: ClientCertificate?
 
+    /// Options; what is left out is as the system has it.
     public init(authorityFile: String? = nil, clientCertificate: ClientCertificate? = nil) {
         self.authorityFile = authorityFile
         self.clientCertificate = clientCertificate
@@ -28,8 +31,11 @@ public struct TLSOptions: Hashable, Sendable {
 
 /// Why TLS cannot be had with these options.
 public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The authorities' certificates cannot be had of this file.
     case authorityFile(String, reason: String)
+    /// The client's certificate cannot be had of this file.
     case certificateFile(String, reason: String)
+    /// The client's key cannot be had of this file, or belongs to another certificate.
     case keyFile(String, reason: String)
     /// The URL does not begin with `rediss://`, so they would be of no use.
     case notUsed

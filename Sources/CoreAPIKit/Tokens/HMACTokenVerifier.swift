@@ -15,14 +15,18 @@ public struct HMACTokenVerifier: TokenVerifier {
     private let older: [HMACSHA256]
     private let policy: TokenPolicy
 
-    /// - Parameter secret: the bytes shared with the Auth API; they need not be text.
+    /// - Parameters:
+    ///   - secret: the bytes shared with the Auth API; they need not be text.
+    ///   - policy: what a token must say besides.
     public init(secret: [UInt8], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         try self.init(secrets: [secret], policy: policy)
     }
 
     /// A verifier that believes a token that is signed with any of the secrets.
     ///
-    /// - Parameter secrets: the newest first, which is tried first; 1 to `secretsMax`.
+    /// - Parameters:
+    ///   - secrets: the newest first, which is tried first; 1 to ``secretsMax``.
+    ///   - policy: what a token must say besides.
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
         guard secrets.count <= HMACTokenVerifier.secretsMax else { throw .tooMany }
@@ -32,11 +36,14 @@ public struct HMACTokenVerifier: TokenVerifier {
         self.policy = policy
     }
 
-    /// - Parameter secret: text, whose UTF-8 is shared with the Auth API.
+    /// - Parameters:
+    ///   - secret: text, whose UTF-8 is shared with the Auth API.
+    ///   - policy: what a token must say besides.
     public init(secret: String, policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         try self.init(secret: Array(secret.utf8), policy: policy)
     }
 
+    /// The claims of a token that is signed, in time and as the policy asks.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
         if !JOSEHeader.isUsual(parts.header, of: token) {
@@ -90,6 +97,6 @@ public enum SecretError: Error, Hashable, Sendable {
     case empty
     /// Without a secret nothing could be believed.
     case missing
-    /// More than `HMACTokenVerifier.secretsMax`.
+    /// More than ``HMACTokenVerifier/secretsMax``.
     case tooMany
 }

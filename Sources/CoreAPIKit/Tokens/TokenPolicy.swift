@@ -10,6 +10,7 @@ public struct TokenPolicy: Hashable, Sendable {
     /// How many seconds in the future `exp` may lie at most.
     public var lifetimeSecondsMax: Int?
 
+    /// A policy; what is left out is not asked for. The leeway is not negative.
     public init(
         audience: String? = nil, issuer: String? = nil, leewaySeconds: Int = 0,
         lifetimeSecondsMax: Int? = nil

@@ -6,7 +6,9 @@ import Testing
 @Suite struct IdempotencyKeyTests {
     private func key(_ field: String) -> String? {
         let bytes = Array("Idempotency-Key: \(field)".utf8)
-        return IdempotencyKey(field: 17..<bytes.count, bytes.span)?.description
+        let key = IdempotencyKey(field: 17..<bytes.count, bytes.span)?.description
+        #expect(IdempotencyKey(fieldValue: field)?.description == key)
+        return key
     }
 
     @Test(arguments: [
