@@ -8,6 +8,8 @@
 #   check           every gate, then every test
 #   gates           the gates alone: format, style, figures, the binary
 #   openapi         whether the server and docs/openapi.json agree
+#   docs            the documentation of CoreAPIKit, in .run/docs
+#   hummingbird     build, test and run the example of a service that embeds CoreAPIKit
 #   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
 #   test-faults     kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
 #   fuzz            fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
@@ -21,8 +23,9 @@
 #   format          rewrite the Swift sources as .swift-format says
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
-.PHONY: help run connector build release test check gates openapi simulate test-faults fuzz sanitize \
-	bench bench-gates bench-hotspots bench-library format clean install uninstall
+.PHONY: help run connector build release test check gates openapi docs hummingbird simulate \
+	test-faults fuzz sanitize bench bench-gates bench-hotspots bench-library format clean install \
+	uninstall
 .DEFAULT_GOAL := help
 
 PREFIX ?= /usr/local
@@ -99,6 +102,12 @@ gates: release
 openapi: build
 	@scripts/setup.sh openapi
 	.run/schemathesis/bin/python Tests/OpenAPITests/openapi.py
+
+docs:
+	@scripts/docs.sh
+
+hummingbird: build
+	@scripts/hummingbird.sh
 
 fuzz:
 	@scripts/fuzz.sh

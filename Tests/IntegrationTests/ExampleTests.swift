@@ -69,9 +69,46 @@ import Testing
         }
     }
 
-    @Test func `docs/embedding.md shows the example as it is compiled`() throws {
-        let example = try document("docs/examples/embedder/main.swift")
-        #expect(try document("docs/embedding.md").contains("```swift\n\(example)```"))
+    /// The sources of the examples, by their paths.
+    private func examples() throws -> [String: String] {
+        let folder = Program.root.appending(path: "docs/examples")
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+        return try paths.reduce(into: [:]) { examples, path in
+            guard path.hasSuffix(".swift"), !path.hasSuffix("Package.swift"),
+                !path.contains(".build/")
+            else { return }
+            examples[path] = try document("docs/examples/\(path)")
+        }
+    }
+
+    @Test func `docs/embedding.md shows the examples as they are compiled`() throws {
+        let text = try document("docs/embedding.md")
+        let examples = try examples()
+        #expect(examples.count == 5)
+        for (path, example) in examples {
+            #expect(text.contains("```swift\n\(example)```"), "\(path)")
+        }
+    }
+
+    @Test func `the articles of the Kit show what the examples have, line by line`() throws {
+        func lines(_ text: some StringProtocol) -> String {
+            text.split(separator: "\n").map { $0.trimmingPrefix { $0 == " " } }
+                .joined(separator: "\n")
+        }
+        let examples = try examples().values.map(lines)
+        let folder = "Sources/CoreAPIKit/CoreAPIKit.docc"
+        var count = 0
+        for path in try FileManager.default.contentsOfDirectory(
+            atPath: Program.root.appending(path: folder).path)
+        {
+            let parts = try document("\(folder)/\(path)").components(separatedBy: "```swift\n")
+            for part in parts.dropFirst() {
+                let code = lines(part.components(separatedBy: "```")[0])
+                #expect(examples.contains { $0.contains(code) }, "\(path): \(code)")
+                count += 1
+            }
+        }
+        #expect(count >= 3)
     }
 
     @Test func `docs/problems.md has a section for every problem`() throws {
