@@ -25,6 +25,7 @@ UNSAFE_FILES = {
     "CoreAPIKit/IO/SocketChannel.swift",
     "CoreAPIKit/IO/Suspension.swift",
     "CoreAPIKit/IO/SystemCall.swift",
+    "CoreAPIKit/IO/SystemRandom.swift",
     "CoreAPIKit/IO/Thread.swift",
     "CoreAPIKit/IO/UnixTime+System.swift",
     "CoreAPIKit/Redis/RedisReplyReader.swift",

@@ -11,6 +11,7 @@ public struct TransactionIntake: Sendable {
 
     private let queue: any TransactionQueue
     private let clock: @Sendable () -> UnixTime
+    private let identities = TransactionIDSource()
 
     /// - Parameters:
     ///   - verifier: judges tokens.
@@ -125,7 +126,7 @@ public struct TransactionIntake: Sendable {
         _ traceParent: TraceParent?, at now: UnixTime
     ) -> Transaction {
         Transaction(
-            id: .random(), amount: fields.amount, currency: fields.currency,
+            id: identities.next(), amount: fields.amount, currency: fields.currency,
             userID: claims.userID, createdAt: now, traceParent: traceParent)
     }
 }
