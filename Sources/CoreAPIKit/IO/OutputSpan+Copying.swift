@@ -4,8 +4,9 @@ extension OutputSpan<UInt8> {
         precondition(bytes.count <= freeCapacity, "there is room for what is appended")
         unsafe bytes.withUnsafeBufferPointer { source in
             unsafe withUnsafeMutableBufferPointer { buffer, count in
-                let free = unsafe UnsafeMutableBufferPointer(rebasing: buffer[count...])
-                _ = unsafe free.update(fromContentsOf: source)
+                guard let start = buffer.baseAddress, let first = source.baseAddress
+                else { return }
+                unsafe (start + count).initialize(from: first, count: source.count)
                 count += source.count
             }
         }

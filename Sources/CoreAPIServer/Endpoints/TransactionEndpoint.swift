@@ -1,13 +1,19 @@
 internal import CoreAPIKit
 
 /// `POST /transaction`: the media type, the token's place, the intake, the answer.
-struct TransactionEndpoint {
-    private var intake: TransactionIntake
+///
+/// A class, since a request looks at it several times, and a copy of it would be five references.
+final class TransactionEndpoint: Sendable {
+    private let intake: TransactionIntake
 
     init(intake: TransactionIntake) { self.intake = intake }
 
-    /// Judges tokens by another verifier from now on.
-    mutating func use(_ verifier: HMACTokenVerifier) { intake.verifier = verifier }
+    /// The same, but for the verifier that judges tokens.
+    func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
+        var intake = intake
+        intake.verifier = verifier
+        return TransactionEndpoint(intake: intake)
+    }
 
     /// What is wrong with the head alone, before the body is looked at.
     static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {

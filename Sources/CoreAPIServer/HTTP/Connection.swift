@@ -5,12 +5,22 @@ internal import CoreAPIKit
 final class Connection: @unchecked Sendable {
     private let channel: SocketChannel
     private let worker: Worker
-    private var machine: ConnectionStateMachine
-    private var output: [UInt8] = []
-    /// How many reads have brought bytes, and how many requests were answered, without a wait for
-    /// the caller between them.
-    private var readsInARow = 0
-    private var requestsInARow = 0
+    private let isTooMany: Bool
+    private var drains = false
+
+    /// What the task alone touches. It lives in the task, where no access to it is checked while
+    /// it runs, as accesses to a class would be.
+    private struct Conversation {
+        var machine: ConnectionStateMachine
+        /// The answer that is being sent, and how much of it the kernel has taken.
+        var output: [UInt8] = []
+        var written = 0
+        /// How many reads have brought bytes, and how many requests were answered, without a wait
+        /// for the caller between them.
+        var readsInARow = 0
+        var requestsInARow = 0
+        var isDraining = false
+    }
 
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
@@ -21,8 +31,7 @@ final class Connection: @unchecked Sendable {
     init(_ channel: SocketChannel, worker: Worker, isTooMany: Bool) {
         self.channel = channel
         self.worker = worker
-        machine = ConnectionStateMachine(
-            limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now)
+        self.isTooMany = isTooMany
     }
 
     /// Serves requests until either side ends the connection.
@@ -34,122 +43,165 @@ final class Connection: @unchecked Sendable {
 
     /// The server ends: nothing new is begun, what has begun is finished.
     func drain() {
-        machine.drain(now: worker.loop.now)
+        drains = true
         channel.interrupt()
     }
 
     private func serveRequests() async throws(ConnectionEnd) {
-        var action = machine.next(now: worker.loop.now)
+        var conversation = Conversation(
+            machine: ConnectionStateMachine(
+                limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now))
+        var action = next(&conversation)
         while true {
             switch action {
             case .read(let deadline):
-                if let urgent = try await read(before: deadline) {
-                    action = urgent
-                    continue
+                if try read(&conversation) {
+                    if conversation.readsInARow > Connection.readsInARowMax {
+                        await letOthersRun(&conversation)
+                    }
+                } else {
+                    let wakeup = await channel.waitUntilReadable(before: deadline)
+                    if wakeup == .timedOut {
+                        action = conversation.machine.deadlinePassed(now: worker.loop.now)
+                        continue
+                    }
                 }
-            case .decideOnExpectation(let head):
-                try await decideOnExpectation(head)
-            case .respond(let head, let body):
+            case .decideOnExpectation:
+                try await decideOnExpectation(&conversation)
+            case .respond(let body):
                 let began = worker.loop.now
-                let response = await worker.response(to: head, machine.input, body)
-                try await send(response, to: head, since: began)
-                requestsInARow += 1
-                if requestsInARow >= Connection.requestsInARowMax { await letOthersRun() }
+                let (head, input) = (conversation.machine.head, conversation.machine.input)
+                let response = await worker.response(to: head, input, body)
+                begin(response, to: head, input, &conversation, since: began)
+                if try !write(&conversation) { try await writeRest(&conversation) }
+                conversation.machine.responded(now: worker.loop.now)
+                conversation.requestsInARow += 1
+                if conversation.requestsInARow >= Connection.requestsInARowMax {
+                    await letOthersRun(&conversation)
+                }
             case .refuse(let refusal):
                 let response = Problem(refusal, worker.limits).response
-                try await send(response, to: nil, since: worker.loop.now)
+                begin(
+                    response, to: nil, conversation.machine.input, &conversation,
+                    since: worker.loop.now)
+                if try !write(&conversation) { try await writeRest(&conversation) }
+                conversation.machine.responded(now: worker.loop.now)
             case .linger:
                 channel.shutdownWriting()
             case .close:
                 return
             }
-            action = machine.next(now: worker.loop.now)
+            action = next(&conversation)
         }
+    }
+
+    private func next(_ conversation: inout Conversation) -> ConnectionStateMachine.Action {
+        beginDraining(&conversation)
+        return conversation.machine.next(now: worker.loop.now)
+    }
+
+    /// Tells the machine of a `drain` that has come during a wait.
+    private func beginDraining(_ conversation: inout Conversation) {
+        guard drains, !conversation.isDraining else { return }
+        conversation.isDraining = true
+        conversation.machine.drain(now: worker.loop.now)
+    }
+
+    private func letOthersRun(_ conversation: inout Conversation) async {
+        (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
+        await Task.yield()
     }
 
     // MARK: - Reading
 
-    /// Reads what there is, or waits for it. Returns what a missed deadline asks for.
-    private func read(
-        before deadline: MonotonicTime
-    ) async throws(ConnectionEnd) -> ConnectionStateMachine.Action? {
-        switch try readNow() {
+    /// Reads what there is. False if there is nothing yet, and the connection is to wait.
+    private func read(_ conversation: inout Conversation) throws(ConnectionEnd) -> Bool {
+        let result: SocketChannel.ReadResult
+        do { result = try channel.read(into: &conversation.machine.input) } catch { throw .broken }
+        switch result {
         case .bytes(let count):
-            machine.received(count, now: worker.loop.now)
-            readsInARow += 1
-            if readsInARow > Connection.readsInARowMax { await letOthersRun() }
-        case .endOfStream: machine.inputEnded()
+            conversation.machine.received(count, now: worker.loop.now)
+            conversation.readsInARow += 1
+        case .endOfStream: conversation.machine.inputEnded()
         case .nothingYet:
-            (readsInARow, requestsInARow) = (0, 0)
-            machine.idles()
-            let wakeup = await channel.waitUntilReadable(before: deadline)
-            if wakeup == .timedOut { return machine.deadlinePassed(now: worker.loop.now) }
+            (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
+            conversation.machine.idles()
+            return false
         }
-        return nil
-    }
-
-    private func letOthersRun() async {
-        (readsInARow, requestsInARow) = (0, 0)
-        await Task.yield()
-    }
-
-    private func readNow() throws(ConnectionEnd) -> SocketChannel.ReadResult {
-        do { return try channel.read(into: &machine.input) } catch { throw .broken }
+        return true
     }
 
     /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
-    private func decideOnExpectation(_ head: RequestHead) async throws(ConnectionEnd) {
-        if let refusal = worker.refusal(head, machine.input.span) {
-            machine.expectationRejected()
-            try await send(refusal, to: head, since: worker.loop.now)
+    private func decideOnExpectation(
+        _ conversation: inout Conversation
+    ) async throws(ConnectionEnd) {
+        let (head, input) = (conversation.machine.head, conversation.machine.input)
+        if let refusal = worker.refusal(head, input.span) {
+            conversation.machine.expectationRejected()
+            begin(refusal, to: head, input, &conversation, since: worker.loop.now)
+            if try !write(&conversation) { try await writeRest(&conversation) }
+            conversation.machine.responded(now: worker.loop.now)
         } else {
-            output += ResponseEncoder.continue
-            try await writeOutput()
+            conversation.output += ResponseEncoder.continue
+            if try !write(&conversation) { try await writeRest(&conversation) }
         }
     }
 
     // MARK: - Writing
 
+    /// Makes an answer.
+    ///
     /// - Parameters:
     ///   - head: the request that is answered; nil where there was none.
     ///   - began: when the request was complete.
-    private func send(
-        _ response: Response, to head: RequestHead?, since began: MonotonicTime
-    ) async throws(ConnectionEnd) {
-        machine.answerBegun()
+    private func begin(
+        _ response: Response, to head: RequestHead?, _ input: [UInt8],
+        _ conversation: inout Conversation, since began: MonotonicTime
+    ) {
+        beginDraining(&conversation)
+        conversation.machine.answerBegun()
         let persistence: ResponseEncoder.Persistence =
-            if machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
+            if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
                 .keepAlive
             } else { .implied }
         let id = worker.name(head)
         worker.encode(
-            response, id, machine.input.span, to: &output, omitsBody: machine.answersHead,
-            persistence)
-        worker.answered(response, to: head, machine.input.span, id, since: began)
-        try await writeOutput()
-        machine.responded(now: worker.loop.now)
+            response, id, input.span, to: &conversation.output,
+            omitsBody: conversation.machine.answersHead, persistence)
+        worker.answered(response, to: head, input.span, id, since: began)
+    }
+
+    /// Sends what the kernel takes at once. False if it is not all of the output.
+    private func write(_ conversation: inout Conversation) throws(ConnectionEnd) -> Bool {
+        do {
+            conversation.written += try channel.write(
+                conversation.output, from: conversation.written)
+        } catch {
+            throw .broken
+        }
+        guard conversation.written == conversation.output.count else { return false }
+        conversation.written = 0
+        conversation.output.removeAll(
+            keepingCapacity: conversation.output.capacity <= worker.limits.keptBytesMax)
+        return true
     }
 
     /// Writes until the caller has taken all of it: each part within its time, and the whole.
-    private func writeOutput() async throws(ConnectionEnd) {
+    private func writeRest(_ conversation: inout Conversation) async throws(ConnectionEnd) {
         let end = worker.loop.now.advanced(byMilliseconds: worker.limits.answerTimeoutMilliseconds)
-        var position = 0
-        while position < output.count {
-            let count: Int
-            do { count = try channel.write(output, from: position) } catch { throw .broken }
-            position += count
-            guard position < output.count else { break }
-            if count == 0 {
-                let deadline = worker.loop.now.advanced(
-                    byMilliseconds: worker.limits.writeTimeoutMilliseconds)
-                guard worker.loop.now < end,
-                    await channel.waitUntilWritable(before: min(deadline, end)) == .ready
-                else {
-                    throw .stalled
-                }
+        var before = conversation.written
+        while try !write(&conversation) {
+            let hasProgressed = conversation.written > before
+            before = conversation.written
+            if hasProgressed { continue }
+            let deadline = worker.loop.now.advanced(
+                byMilliseconds: worker.limits.writeTimeoutMilliseconds)
+            guard worker.loop.now < end,
+                await channel.waitUntilWritable(before: min(deadline, end)) == .ready
+            else {
+                throw .stalled
             }
         }
-        output.removeAll(keepingCapacity: output.capacity <= worker.limits.keptBytesMax)
     }
 }
 

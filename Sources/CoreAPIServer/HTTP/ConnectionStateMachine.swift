@@ -11,9 +11,9 @@ struct ConnectionStateMachine {
         /// Reads a head. Can transition to: readingBody, responding, refusing, closed.
         case readingHead
         /// Reads a body of known length. Can transition to: responding, refusing, closed.
-        case readingBody(RequestHead, length: Int)
+        case readingBody(length: Int)
         /// Reads a body in chunks. Can transition to: responding, refusing, closed.
-        case readingChunks(RequestHead, ChunkedBodyDecoder)
+        indirect case readingChunks(ChunkedBodyDecoder)
         /// A request is being answered. Can transition to: readingHead, lingering, closed.
         case responding(end: Int)
         /// A refusal is being answered. Can transition to: lingering.
@@ -29,9 +29,9 @@ struct ConnectionStateMachine {
         case read(until: MonotonicTime)
         /// The caller holds its body back: send `100 Continue`, or call `expectationRejected`,
         /// answer the request and call `responded`.
-        case decideOnExpectation(RequestHead)
-        /// Answer the request, and call `responded`.
-        case respond(RequestHead, Body)
+        case decideOnExpectation
+        /// Answer the request, whose head is `head`, and call `responded`.
+        case respond(Body)
         /// Answer with the refusal, and call `responded`.
         case refuse(HTTPRefusal)
         /// Shut down writing; then go on with `next`.
@@ -73,6 +73,9 @@ struct ConnectionStateMachine {
     /// Whether the answer that is being made is the connection's last.
     private(set) var closesAfterResponse = false
 
+    /// The request that is read or answered.
+    var head: RequestHead { parser.head }
+
     /// Whether the request that is answered asks for no body, be it refused or not (RFC 9110
     /// §9.3.2).
     var answersHead: Bool { parser.isHead }
@@ -85,22 +88,22 @@ struct ConnectionStateMachine {
         switch state {
         case .tooMany: return refuse(.tooManyConnections)
         case .readingHead: return nextForHead(now)
-        case .readingBody(let head, let length):
-            let end = head.byteCount + length
-            if input.count < end { return nextForBody(head) }
-            return respond(head, .inPlace(head.byteCount..<end), end)
-        case .readingChunks(let head, var decoder):
+        case .readingBody(let length):
+            let end = parser.head.byteCount + length
+            if input.count < end { return nextForBody() }
+            return respond(.inPlace(parser.head.byteCount..<end), end)
+        case .readingChunks(var decoder):
             // Not held twice, so that the body grows in place.
             state = .closed
             do {
                 if try decoder.decode(input.span) {
-                    return respond(head, .decoded(decoder.body), decoder.position)
+                    return respond(.decoded(decoder.body), decoder.position)
                 }
             } catch {
                 return refuse(error)
             }
-            state = .readingChunks(head, decoder)
-            return nextForBody(head)
+            state = .readingChunks(decoder)
+            return nextForBody()
         case .responding, .refusing:
             preconditionFailure("the answer comes before the next request")
         case .lingering(let bytesLeft):
@@ -118,7 +121,7 @@ struct ConnectionStateMachine {
         if !input.isEmpty {
             let bytes = input
             do {
-                if let head = try parser.parse(bytes.span) { return begin(head, now) }
+                if try parser.parse(bytes.span) { return begin(now) }
             } catch {
                 return refuse(error)
             }
@@ -127,33 +130,33 @@ struct ConnectionStateMachine {
         return .read(until: deadline)
     }
 
-    private mutating func begin(_ head: RequestHead, _ now: MonotonicTime) -> Action {
-        closesAfterResponse = drains || !head.keepsAlive
-        decidedOnExpectation = !head.expectsContinue
+    private mutating func begin(_ now: MonotonicTime) -> Action {
+        closesAfterResponse = drains || !parser.head.keepsAlive
+        decidedOnExpectation = !parser.head.expectsContinue
         deadline = now.advanced(byMilliseconds: limits.bodyTimeoutMilliseconds)
-        switch head.framing {
-        case .length(let length): state = .readingBody(head, length: length)
+        switch parser.head.framing {
+        case .length(let length): state = .readingBody(length: length)
         case .chunked:
-            let decoder = ChunkedBodyDecoder(from: head.byteCount, limits: limits)
-            state = .readingChunks(head, decoder)
+            state = .readingChunks(
+                ChunkedBodyDecoder(from: parser.head.byteCount, limits: limits))
         }
         return next(now: now)
     }
 
     /// The body is not complete.
-    private mutating func nextForBody(_ head: RequestHead) -> Action {
+    private mutating func nextForBody() -> Action {
         if hasEnded { return refuse(.malformed(.endedEarly)) }
         // RFC 9110 §10.1.1: the 100 may be left out if some of the body is here already.
-        if !decidedOnExpectation, input.count == head.byteCount {
+        if !decidedOnExpectation, input.count == parser.head.byteCount {
             decidedOnExpectation = true
-            return .decideOnExpectation(head)
+            return .decideOnExpectation
         }
         return .read(until: deadline)
     }
 
-    private mutating func respond(_ head: RequestHead, _ body: Body, _ end: Int) -> Action {
+    private mutating func respond(_ body: Body, _ end: Int) -> Action {
         state = .responding(end: end)
-        return .respond(head, body)
+        return .respond(body)
     }
 
     private mutating func refuse(_ refusal: HTTPRefusal) -> Action {
@@ -217,7 +220,7 @@ struct ConnectionStateMachine {
             preconditionFailure("an answer belongs to a request")
         }
         input.removeFirst(end)
-        parser = RequestParser(limits: limits)
+        parser.reset()
         state = .readingHead
         let timeout =
             input.isEmpty ? limits.idleTimeoutMilliseconds : limits.headTimeoutMilliseconds

@@ -7,7 +7,8 @@ internal import CoreAPIKit
 /// not depend on how the bytes were split.
 struct RequestParser {
     private let limits: HTTPLimits
-    private var head = RequestHead()
+    /// What was read so far; all of it once `parse` has said so.
+    private(set) var head = RequestHead()
     private var fields = FramingFields()
     /// Where the line begins that has not been judged.
     private var lineStart = 0
@@ -22,8 +23,16 @@ struct RequestParser {
     /// Whether the request line has come and says HEAD, whatever is wrong with the rest.
     var isHead: Bool { sawRequestLine && head.method == .head }
 
-    /// The head once it is complete; nil if bytes are missing.
-    mutating func parse(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> RequestHead? {
+    /// Begins to read another request.
+    mutating func reset() {
+        head = RequestHead()
+        fields = FramingFields()
+        (lineStart, searched, fieldCount) = (0, 0, 0)
+        (sawRequestLine, sawEmptyLine) = (false, false)
+    }
+
+    /// True once the head is complete; false if bytes are missing.
+    mutating func parse(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
         while let line = try nextLine(bytes) {
             if !sawRequestLine {
                 // RFC 9112 §2.2: one empty line before the request line is ignored.
@@ -36,12 +45,12 @@ struct RequestParser {
             } else if line.isEmpty {
                 head.byteCount = lineStart
                 try fields.finish(&head, limits)
-                return head
+                return true
             } else {
                 try parseField(line, bytes)
             }
         }
-        return nil
+        return false
     }
 
     /// The next complete line, without its end.

@@ -52,7 +52,7 @@ final class Worker: @unchecked Sendable {
 
     /// Judges the tokens of the requests to come by another verifier. From any thread.
     func use(_ verifier: HMACTokenVerifier) {
-        loop.submit { [self] in transactions.use(verifier) }
+        loop.submit { [self] in transactions = transactions.with(verifier) }
     }
 
     /// Listens no more, lets what has begun finish, and then calls `drained`. From any thread.

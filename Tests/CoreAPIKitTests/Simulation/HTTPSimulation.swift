@@ -111,8 +111,8 @@ struct HTTPSimulation {
             var urgent: ConnectionStateMachine.Action?
             switch action {
             case .read(let until): urgent = read(until)
-            case .decideOnExpectation(let head): decide(head)
-            case .respond(let head, let body): answer(describe(head, body))
+            case .decideOnExpectation: decide(machine.head)
+            case .respond(let body): answer(describe(machine.head, body))
             case .refuse(let refusal): answer("refuse \(refusal)")
             case .linger:
                 lines.append("linger")
