@@ -206,12 +206,14 @@ internal import Synchronization
 
     /// Runs the jobs that there are; those that they add have their turn after the sockets.
     private func runJobs() {
+        guard !jobs.isEmpty else { return }
         swap(&running, &jobs)
         for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
         running.removeAll(keepingCapacity: true)
     }
 
     private func flushAll() {
+        guard !flushing.isEmpty else { return }
         // A handler may ask again while it flushes.
         var index = 0
         while index < flushing.count {

@@ -45,14 +45,21 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
 
     /// Appends the text's 36 bytes.
     package func append(to text: inout OutputSpan<UInt8>) {
-        text.append(hexadecimal: high &>> 32, digits: 8)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: high &>> 16, digits: 4)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: high, digits: 4)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: low &>> 48, digits: 4)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: low, digits: 12)
+        let words = (
+            ASCII.hexadecimalDigits(high &>> 32), ASCII.hexadecimalDigits(high),
+            ASCII.hexadecimalDigits(low &>> 32), ASCII.hexadecimalDigits(low)
+        )
+        var digits = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
+        for index in 0..<8 {
+            digits[index] = words.0[index]
+            digits[28 &+ index] = words.3[index]
+        }
+        for index in 0..<4 {
+            digits[9 &+ index] = words.1[index]
+            digits[14 &+ index] = words.1[4 &+ index]
+            digits[19 &+ index] = words.2[index]
+            digits[24 &+ index] = words.2[4 &+ index]
+        }
+        text.append(copying: digits.span)
     }
 }

@@ -54,17 +54,6 @@ extension OutputSpan<UInt8> {
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
         if digits > 8 { append(hexadecimal: number &>> 32, digits: digits &- 8) }
-        // One digit in each byte of a word, and then all of them made characters at once.
-        var spread = number & 0xFFFF_FFFF
-        spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF
-        spread = (spread &<< 8 | spread) & 0x00FF_00FF_00FF_00FF
-        spread = (spread &<< 4 | spread) & 0x0F0F_0F0F_0F0F_0F0F
-        let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
-        let afterDigits = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
-        let characters = spread &+ 0x3030_3030_3030_3030 &+ letters &* afterDigits
-        let inOrder = InlineArray<8, UInt8> { index in
-            UInt8(truncatingIfNeeded: characters &>> UInt64(56 &- 8 &* index))
-        }
-        append(copying: inOrder.span.extracting(last: digits))
+        append(copying: ASCII.hexadecimalDigits(number).span.extracting(last: digits))
     }
 }

@@ -4,9 +4,15 @@ package enum Base64URL {
     /// white space are), an impossible length, or a last digit whose unused bits are not zero: one
     /// value has one spelling (RFC 4648 §3.5).
     package static func decode(_ range: Range<Int>, of bytes: Span<UInt8>) -> [UInt8]? {
-        var decoded = [UInt8](repeating: 0, count: decodedLength(range.count))
-        var span = decoded.mutableSpan
-        return decode(range, of: bytes, into: &span) ? decoded : nil
+        var decoded: [UInt8] = []
+        var isEncoded = false
+        let length = decodedLength(range.count)
+        decoded.append(addingCapacity: length) { place in
+            place.append(repeating: 0, count: length)
+            var span = place.mutableSpan
+            isEncoded = decode(range, of: bytes, into: &span)
+        }
+        return isEncoded ? decoded : nil
     }
 
     /// How many bytes so many digits are.

@@ -98,9 +98,8 @@ package final class RedisConnection: Sendable {
         return handler.isReady
     }
 
-    /// Sends the commands and returns the last reply, once all have one. If one of the replies is
-    /// an error, the first error is thrown. When the connection breaks they are sent again, so they
-    /// must be such that twice has the effect of once.
+    /// Sends the command and returns its reply; an error of Redis is thrown. When the connection
+    /// breaks it is sent again, so it must be such that twice has the effect of once.
     package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
         let result = await Suspension.value { waiter in
             if loop.isCurrent {

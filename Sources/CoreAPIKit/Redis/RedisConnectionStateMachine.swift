@@ -173,8 +173,7 @@ package struct RedisConnectionStateMachine<Waiter> {
     }
 
     private mutating func receivedForCommand(_ reply: RedisReply) -> ReplyAction {
-        switch pipeline.received(reply, waitsForBarrier: barrier != nil) {
-        case .incomplete: return .none
+        switch pipeline.received(reply, barrier: barrier) {
         case .unexpected: return .fail(.protocolViolation)
         case .refused(let error): return .fail(.server(error))
         case .answered(let resolution):

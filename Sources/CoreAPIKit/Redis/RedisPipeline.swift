@@ -5,19 +5,15 @@ internal import DequeModule
 struct RedisPipeline<Waiter> {
     typealias Resolution = RedisConnectionStateMachine<Waiter>.Resolution
 
+    /// A command, or a barrier, with one reply. It holds no references but the waiter's, since it
+    /// is copied as often as it is looked at.
     private struct Entry {
         /// Nil for a barrier, and once the waiter has been told that its time is over.
         var waiter: Waiter?
         let deadline: MonotonicTime
-        let replyCount: Int
-        /// For a barrier: what its reply must say.
-        let barrier: RedisBarrier?
+        let isBarrier: Bool
         /// Where its bytes are in `bytes`, counted from `base`.
         var range: Range<Int>
-        var repliesMissing: Int
-        var firstError: RedisServerError?
-        /// The last reply, once all are there and a barrier is to confirm them.
-        var answer: RedisReply?
         /// Redis has answered that it does not execute it now.
         var isRefused = false
         /// Was wholly sent over a connection that broke before Redis answered.
@@ -33,8 +29,8 @@ struct RedisPipeline<Waiter> {
     }
 
     private var entries: Deque<Entry> = []
-    /// How many at the head have their replies and wait for a barrier.
-    private var answeredCount = 0
+    /// The replies of those at the head that wait for a barrier.
+    private var answers: Deque<RedisReply> = []
     /// How many at the end are followed by no barrier yet.
     private var unguardedCount = 0
     /// Whether a barrier has been sent, and not answered.
@@ -59,7 +55,7 @@ struct RedisPipeline<Waiter> {
     // MARK: - Commands
 
     mutating func append(_ command: RedisCommand, _ waiter: Waiter, deadline: MonotonicTime) {
-        append(command, waiter, deadline, barrier: nil)
+        append(command, waiter, deadline, isBarrier: false)
         unguardedCount += 1
     }
 
@@ -68,22 +64,21 @@ struct RedisPipeline<Waiter> {
     /// that come meanwhile are confirmed together by the next one.
     mutating func appendBarrier(_ barrier: RedisBarrier) {
         guard !awaitsBarrier, unguardedCount > 0, let last = entries.last else { return }
-        append(barrier.command, nil, last.deadline, barrier: barrier)
+        append(barrier.command, nil, last.deadline, isBarrier: true)
         unguardedCount = 0
         awaitsBarrier = true
     }
 
     private mutating func append(
         _ command: RedisCommand, _ waiter: Waiter?, _ deadline: MonotonicTime,
-        barrier: RedisBarrier?
+        isBarrier: Bool
     ) {
-        precondition(command.replyCount > 0, "a command has a reply")
+        precondition(command.replyCount == 1, "a reply belongs to a command")
         let start = end
         bytes += command.bytes
         entries.append(
             Entry(
-                waiter: waiter, deadline: deadline, replyCount: command.replyCount,
-                barrier: barrier, range: start..<end, repliesMissing: command.replyCount))
+                waiter: waiter, deadline: deadline, isBarrier: isBarrier, range: start..<end))
     }
 
     /// Hands the kernel what it has not got: see `RedisConnectionStateMachine.flush`.
@@ -100,67 +95,57 @@ struct RedisPipeline<Waiter> {
     // MARK: - Replies
 
     enum Answer {
-        /// More replies belong to the command.
-        case incomplete
         /// Nobody has asked.
         case unexpected
         /// Redis does not execute the command now, but may do so later.
         case refused(RedisServerError)
-        /// A command has its replies: its waiter, unless it was told before, or a barrier confirms.
+        /// A command has its reply: its waiter, unless it was told before, or a barrier confirms.
         case answered(Resolution?)
         /// A barrier was answered: the waiters of the commands before it.
         case confirmed([Resolution])
     }
 
-    /// The next reply, which belongs to the oldest command that misses one.
-    mutating func received(_ reply: RedisReply, waitsForBarrier: Bool) -> Answer {
+    /// The next reply, which belongs to the oldest command without one.
+    ///
+    /// - Parameter barrier: what confirms commands besides their replies, if anything does.
+    mutating func received(_ reply: RedisReply, barrier: RedisBarrier?) -> Answer {
         // A reply to nothing, or to a command that has not left yet, is none of Redis's.
-        guard answeredCount < entries.count, entries[answeredCount].range.upperBound <= sent else {
+        guard answers.count < entries.count, entries[answers.count].range.upperBound <= sent else {
             return .unexpected
         }
-        if case .error(let error) = reply, entries[answeredCount].firstError == nil {
-            entries[answeredCount].firstError = error
-        }
-        entries[answeredCount].repliesMissing -= 1
-        guard entries[answeredCount].repliesMissing == 0 else { return .incomplete }
-        if let error = entries[answeredCount].firstError, error.isPassing {
-            entries[answeredCount].isRefused = true
+        if case .error(let error) = reply, error.isPassing {
+            entries[answers.count].isRefused = true
             return .refused(error)
         }
-        if let barrier = entries[answeredCount].barrier {
+        guard let barrier else {
+            let entry = removeFirst()
+            return .answered(entry.resolution(RedisPipeline.result(entry, reply)))
+        }
+        if entries[answers.count].isBarrier {
             return .confirmed(confirm(isReached: barrier.isReached(by: reply)))
         }
-        if waitsForBarrier {
-            entries[answeredCount].answer = reply
-            answeredCount += 1
-            return .answered(nil)
-        }
-        let entry = removeFirst()
-        return .answered(entry.resolution(RedisPipeline.result(entry, reply)))
+        answers.append(reply)
+        return .answered(nil)
     }
 
     private static func result(
         _ entry: Entry, _ reply: RedisReply
     ) -> Result<RedisReply, RedisFailure> {
-        if let error = entry.firstError { return .failure(entry.failure(.server(error))) }
+        if case .error(let error) = reply { return .failure(entry.failure(.server(error))) }
         return .success(reply)
     }
 
     /// Ends the wait of all that have their replies.
     private mutating func confirm(isReached: Bool) -> [Resolution] {
         var resolutions: [Resolution] = []
-        for _ in 0..<answeredCount {
+        while let answer = answers.popFirst() {
             let entry = removeFirst()
-            guard let answer = entry.answer else {
-                preconditionFailure("what waits for a barrier has an answer")
-            }
             var result = RedisPipeline.result(entry, answer)
             if !isReached, case .success = result {
                 result = .failure(.mayBeExecuted(.durabilityNotReached))
             }
             if let resolution = entry.resolution(result) { resolutions.append(resolution) }
         }
-        answeredCount = 0
         awaitsBarrier = false
         _ = removeFirst()
         return resolutions
@@ -190,13 +175,12 @@ struct RedisPipeline<Waiter> {
             let start = keptBytes.count
             keptBytes += bytes[(entry.range.lowerBound - base)..<(entry.range.upperBound - base)]
             entry.range = start..<keptBytes.count
-            entry.repliesMissing = entry.replyCount
-            (entry.firstError, entry.answer, entry.isRefused) = (nil, nil, false)
+            entry.isRefused = false
             kept.append(entry)
         }
         (entries, bytes) = (kept, keptBytes)
-        (base, sent, answeredCount, unguardedCount) = (0, 0, 0, kept.count)
-        awaitsBarrier = false
+        (base, sent, unguardedCount, awaitsBarrier) = (0, 0, kept.count, false)
+        answers = []
     }
 
     /// Ends every wait.
@@ -209,7 +193,12 @@ struct RedisPipeline<Waiter> {
     // MARK: - Deadlines
 
     /// When the next wait is over; all commands have the same time, so they end in their order.
-    var deadline: MonotonicTime { entries.first { $0.waiter != nil }?.deadline ?? .never }
+    var deadline: MonotonicTime {
+        for index in entries.indices where entries[index].waiter != nil {
+            return entries[index].deadline
+        }
+        return .never
+    }
 
     /// Without a connection: gives up the commands whose time is over.
     mutating func expire(before now: MonotonicTime, _ error: RedisError) -> [Resolution] {

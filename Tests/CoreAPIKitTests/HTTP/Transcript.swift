@@ -35,8 +35,8 @@ struct Transcript {
             switch machine.next(now: now) {
             case .read: return true
             case .decideOnExpectation: break
-            case .respond(let head, let body):
-                lines.append(describe(head, body))
+            case .respond(let body):
+                lines.append(describe(machine.head, body))
                 machine.responded(now: now)
             case .refuse(let refusal):
                 lines.append("refuse \(refusal)")

@@ -53,18 +53,6 @@ import Testing
         }
     }
 
-    @Test func `half of a command's replies do not count after the connection broke`() throws {
-        var machine = try ready()
-        _ = submit(1, &machine, replies: 2)
-        _ = try send(&machine)
-        #expect(reply(.error(RedisServerError(message: "OOM x")), &machine) == "none")
-        _ = machine.lost(.connectionLost, now: start, jitter: 0)
-        reconnect(&machine, at: after(50))
-        #expect(try send(&machine) == echo(1) + echo(1))
-        #expect(reply(ok, &machine) == "none")
-        #expect(reply(ok, &machine) == "1 done")
-    }
-
     @Test func `an error after a connection that broke tells nothing of the first attempt`() throws
     {
         var machine = try ready()

@@ -28,16 +28,16 @@ extension RedisTranscript {
         return machine
     }
 
-    func command(_ number: Int, replies: Int = 1) -> RedisCommand {
+    func command(_ number: Int) -> RedisCommand {
         var command = RedisCommand()
-        for _ in 0..<replies { command.add("ECHO", "\(number)") }
+        command.add("ECHO", "\(number)")
         return command
     }
 
     func submit(
-        _ number: Int, _ machine: inout Machine, replies: Int = 1, at now: MonotonicTime? = nil
+        _ number: Int, _ machine: inout Machine, at now: MonotonicTime? = nil
     ) -> String {
-        switch machine.submitted(command(number, replies: replies), number, now: now ?? start) {
+        switch machine.submitted(command(number), number, now: now ?? start) {
         case .flush: "flush"
         case .wait: "wait"
         case .reject(let failure): "reject \(failure)"
