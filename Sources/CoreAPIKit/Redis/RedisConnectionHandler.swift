@@ -17,6 +17,8 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private let tlsContext: TLSContext?
     /// Between the socket and Redis, for `rediss://`.
     private var tls: TLSSession?
+    /// Asked before `tls`, which may change: reading that costs a check of exclusive access.
+    private var hasTLS: Bool { tlsContext != nil }
     private var isShakingHands = false
     /// The addresses that this attempt has not tried.
     private var addresses: ArraySlice<SocketAddress> = []
@@ -243,15 +245,18 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
 
     private func read(hasEnded: Bool) throws(SystemError) {
         while socket != nil, !isConnecting {
-            let (reader, tls) = (reader, tls)
-            let received = try socket?.read(on: loop) { bytes in
-                if let tls { tls.receive(bytes) } else { reader.feed(bytes) }
-            }
-            guard let count = received ?? nil else { return }
+            guard let count = try hasTLS ? readTLS() : readReplies() else { return }
             if count == 0 { return lost(.connectionLost) }
-            if let tls { try takeTLS(tls) } else { takeReplies(from: reader) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
         }
+    }
+
+    /// How many bytes came; 0 at the end of the stream.
+    private func readReplies() throws(SystemError) -> Int? {
+        let reader = reader
+        guard let count = try socket?.read(on: loop, { reader.feed($0) }) ?? nil else { return nil }
+        if count > 0 { takeReplies(from: reader) }
+        return count
     }
 
     private func takeReplies(from reader: RedisReplyReader) {
@@ -261,10 +266,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
                 case .none: break
                 case .flush: becameReady()
                 case .resolve(let resolution):
-                    log.answered()
+                    if log.isOutage { log.answered() }
                     resolution.waiter.resume(returning: resolution.result)
                 case .resolveAll(let resolutions):
-                    log.answered()
+                    if log.isOutage { log.answered() }
                     resolve(resolutions)
                     requestFlush()
                 case .fail(let error): return lost(error)
@@ -287,7 +292,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         asksForFlush = false
         guard socket != nil else { return }
         do {
-            if let tls {
+            if hasTLS, let tls {
                 try send(over: tls)
             } else {
                 try machine.flush { bytes, position throws(SystemError) in
@@ -301,6 +306,15 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     // MARK: - TLS
+
+    /// As `readReplies`.
+    private func readTLS() throws(SystemError) -> Int? {
+        guard let tls, let count = try socket?.read(on: loop, { tls.receive($0) }) ?? nil else {
+            return nil
+        }
+        if count > 0 { try takeTLS(tls) }
+        return count
+    }
 
     /// Goes on with what has come over TLS: the handshake, then the replies.
     private func takeTLS(_ tls: TLSSession) throws(SystemError) {

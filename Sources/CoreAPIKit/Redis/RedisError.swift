@@ -2,8 +2,9 @@
 public enum RedisError: Error, Hashable, Sendable {
     /// The URL is none that this package understands.
     case urlInvalid(RedisURLError)
-    /// A file for TLS cannot be used.
-    case tlsInvalid(TLSOptionsError)
+    /// A file for TLS cannot be used. Indirect, since its texts would make each reply larger that
+    /// is handed on, and may be an error.
+    indirect case tlsInvalid(TLSOptionsError)
     /// No connection could be made.
     case connectFailed(SystemError)
     /// The server is there, but there is no TLS with it.

@@ -6,6 +6,8 @@ struct RedisOutageLog {
     private let url: RedisURL
     /// The error that was told last; nil while there is none.
     private var told: RedisError?
+    /// Whether Redis was away when this was told last.
+    private(set) var isOutage = false
 
     init(_ url: RedisURL, _ logger: Logger) {
         self.url = url
@@ -24,13 +26,14 @@ struct RedisOutageLog {
 
     /// Redis works: an outage during which it let us in and refused is over.
     mutating func answered() {
-        if told != nil { tellConnected() }
+        if isOutage { tellConnected() }
     }
 
     /// A connection has ended, or was none.
     mutating func lost(_ error: RedisError) {
         guard told != error else { return }
         told = error
+        isOutage = true
         var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
         switch (error, url.endpoint) {
         case (.loginUnanswered, .tcp): metadata["hint"] = "it may want TLS: rediss://"
@@ -43,5 +46,6 @@ struct RedisOutageLog {
     private mutating func tellConnected() {
         logger.info("connected to Redis", metadata: ["redis": "\(url)"])
         told = nil
+        isOutage = false
     }
 }
