@@ -20,7 +20,13 @@ import harness
 
 REQUESTS = harness.TOKEN_COUNT
 THRESHOLDS = harness.HERE / "thresholds.json"
-QUEUES = ("memory", "stream:transactions", "rq:default")
+# What is measured: a queue, and what else the server is told.
+CASES = {
+    "memory": ("memory", {}),
+    "stream:transactions": ("stream:transactions", {}),
+    "stream:transactions, with metrics": ("stream:transactions", {"METRICS_PORT": "0"}),
+    "rq:default": ("rq:default", {}),
+}
 # How much more instructions may be: less than a mistake costs, more than another libc's memcpy.
 SLACK = 0.04
 # valgrind is some fifty times slower than the machine.
@@ -59,19 +65,19 @@ def serve(
         raise RuntimeError(f"the server ended with {process.returncode}: see {log}")
 
 
-def callgrind(count: int, queue: str, redis_url: str) -> pathlib.Path:
+def callgrind(count: int, queue: str, redis_url: str, **more: str) -> pathlib.Path:
     out = harness.OUTPUT / f"callgrind.{count}"
     wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    serve(wrapper, count, f"callgrind-{count}", queue, redis_url)
+    serve(wrapper, count, f"callgrind-{count}", queue, redis_url, **more)
     return out
 
 
-def instructions(count: int, queue: str, redis_url: str) -> int:
-    text = callgrind(count, queue, redis_url).read_text(errors="replace")
+def instructions(count: int, queue: str, redis_url: str, **more: str) -> int:
+    text = callgrind(count, queue, redis_url, **more).read_text(errors="replace")
     return int(re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE).group(1))
 
 
-def allocations(count: int, queue: str, redis_url: str) -> int:
+def allocations(count: int, queue: str, redis_url: str, **more: str) -> int:
     shim = harness.OUTPUT / "count-allocations.so"
     subprocess.run(
         ["gcc", "-O2", "-Wall", "-shared", "-fPIC", "-o", shim,
@@ -79,13 +85,13 @@ def allocations(count: int, queue: str, redis_url: str) -> int:
     out = harness.OUTPUT / f"allocations.{count}"
     serve(
         [], count, f"allocations-{count}", queue, redis_url,
-        LD_PRELOAD=str(shim), ALLOCATIONS_FILE=str(out))
+        LD_PRELOAD=str(shim), ALLOCATIONS_FILE=str(out), **more)
     return int(out.read_text())
 
 
-def per_transaction(measure, queue: str, redis_url: str) -> float:
+def per_transaction(measure, queue: str, redis_url: str, more: dict) -> float:
     """The measure's difference of twice as many requests, for one of them."""
-    first, second = (measure(count, queue, redis_url) for count in (REQUESTS, 2 * REQUESTS))
+    first, second = (measure(count, queue, redis_url, **more) for count in (REQUESTS, 2 * REQUESTS))
     return (second - first) / REQUESTS
 
 
@@ -103,15 +109,15 @@ def swift_version() -> str:
 
 
 def figures() -> dict:
-    """Instructions and allocations of each queue, for one transaction."""
+    """Instructions and allocations of each case, for one transaction."""
     result: dict = {}
-    for queue in QUEUES:
+    for case, (queue, more) in CASES.items():
         with contextlib.ExitStack() as stack:
             redis_url = redis_for(queue, stack)
-            result[queue] = {
-                "instructions": round(per_transaction(instructions, queue, redis_url)),
+            result[case] = {
+                "instructions": round(per_transaction(instructions, queue, redis_url, more)),
                 # A hundredth is a table that grew.
-                "allocations": round(per_transaction(allocations, queue, redis_url), 1),
+                "allocations": round(per_transaction(allocations, queue, redis_url, more), 1),
             }
     return result
 
@@ -119,16 +125,16 @@ def figures() -> dict:
 def judged(found: dict, thresholds: dict) -> bool:
     """Prints a line for each figure; whether all are within their thresholds."""
     is_good = True
-    for queue, of_queue in found.items():
-        for name, value in of_queue.items():
-            threshold = thresholds[queue][name]
+    for case, of_case in found.items():
+        for name, value in of_case.items():
+            threshold = thresholds[case][name]
             slack = SLACK if name == "instructions" else 0
             verdict = ""
             if value > threshold * (1 + slack):
                 verdict, is_good = " TOO MANY", False
             elif value < threshold * (1 - slack):
                 verdict = " fewer: lower the threshold by `gates.py --update`"
-            print(f"gates: {queue}: {value:,} {name} for one transaction, "
+            print(f"gates: {case}: {value:,} {name} for one transaction, "
                   f"threshold {threshold:,} + {slack:.0%}{verdict}")
     return is_good
 

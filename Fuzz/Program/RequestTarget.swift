@@ -159,7 +159,7 @@ struct RequestTrace {
             if checks { RequestChecks(head, before, limits).check(byteCount: byteCount, content) }
         }
         events.append(.request(head, content: content, byteCount: byteCount))
-        _ = Route(head, before.span)
+        _ = Route(head, before.span, on: .callers)
     }
 
     private mutating func missDeadline() {

@@ -34,7 +34,7 @@ struct AccessLog {
         metadata["status"] = "\(response.status.rawValue)"
         metadata["duration_ms"] = "\(AccessLog.milliseconds(since: began))"
         metadata["method"] = "\(head?.method.rawValue ?? "-")"
-        metadata["route"] = "\(head.map { Route.name($0, input) } ?? "-")"
+        metadata["route"] = "\(Resource(head, input).name)"
         if let transaction = response.transactionID {
             metadata["transaction_id"] = "\(transaction)"
         }

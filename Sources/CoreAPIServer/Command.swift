@@ -44,6 +44,8 @@ enum Command: Equatable {
                                      them are believed; read again when it changes and on SIGHUP
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
+          METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
+          METRICS_HOST               address to serve it on (HTTP_HOST)
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
                                      or unix:///path/to/socket (redis://127.0.0.1:6379/0)
           REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL

@@ -18,6 +18,8 @@ struct Configuration {
     let host: String
     /// 0 picks a free port.
     let port: UInt16
+    /// Where metrics are served; nil if none are recorded.
+    let metrics: MetricsAddress?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
     let queue: Queue
@@ -60,6 +62,7 @@ struct Configuration {
         secrets = try SecretsConfiguration(values)
         host = try values.text("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
+        metrics = try values.metrics(publicHost: host, publicPort: port)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE") ?? .rq(name: "default")
         threads =
@@ -70,7 +73,10 @@ struct Configuration {
             try values.integer(
                 "ENQUEUE_TIMEOUT", in: 1...Configuration.enqueueTimeoutSecondsMax) ?? 5
         connectionsMax = try values.connections(
-            "MAX_CONNECTIONS", OpenFiles(limit: openFilesMax, threads: threads))
+            "MAX_CONNECTIONS",
+            OpenFiles(
+                limit: openFilesMax, threads: threads,
+                hasMetricsPort: metrics?.isPublic == false))
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
             leewaySeconds: try values.integer(

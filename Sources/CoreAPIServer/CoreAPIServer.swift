@@ -53,8 +53,8 @@ enum CoreAPIServer {
             let server = try Server(configuration, inherited: inherited, logger: logger)
             try server.run(host: inherited == nil ? configuration.host : "inherited")
         } catch {
-            if error.isOfConfiguration { fail(.configuration, reason(error, configuration)) }
-            logger.critical("cannot start", metadata: ["reason": "\(reason(error, configuration))"])
+            if error.isOfConfiguration { fail(.configuration, reason(error)) }
+            logger.critical("cannot start", metadata: ["reason": "\(reason(error))"])
             Process.exit(.failure)
         }
         Process.exit(.ok)
@@ -100,14 +100,13 @@ enum CoreAPIServer {
         }
     }
 
-    private static func reason(_ error: StartError, _ configuration: Configuration) -> String {
+    private static func reason(_ error: StartError) -> String {
         switch error {
         case .secret(let error): "JWT_SECRET cannot be used: \(error)"
-        case .host(let reason): "HTTP_HOST \"\(configuration.host)\": \(reason)"
+        case .host(let reason): reason
         case .inheritedSocket:
             "LISTEN_FDS: the file descriptor that was given is not a listening TCP socket"
-        case .system(let error):
-            "HTTP_HOST \(configuration.host), HTTP_PORT \(configuration.port): \(error)"
+        case .system(let error, let wanted): "\(wanted): \(error)"
         }
     }
 

@@ -104,6 +104,28 @@ struct EnvironmentReader {
         return thresholds
     }
 
+    /// Where metrics are served: nil for nowhere, as long as nobody asks for them.
+    func metrics(
+        publicHost: String, publicPort: UInt16
+    ) throws(ConfigurationError) -> MetricsAddress? {
+        let given = try text("METRICS_HOST")
+        guard let number = try integer("METRICS_PORT", in: 0...65_535) else {
+            guard let given else { return nil }
+            throw ConfigurationError(
+                variable: "METRICS_HOST", value: given,
+                expectation: "give METRICS_PORT too: without it there are no metrics")
+        }
+        let host = given ?? publicHost
+        let isPublic = number != 0 && number == publicPort
+        guard !isPublic || host == publicHost else {
+            throw ConfigurationError(
+                variable: "METRICS_HOST", value: host,
+                expectation: "METRICS_PORT is HTTP_PORT: give the same host as HTTP_HOST, none, "
+                    + "or another port")
+        }
+        return MetricsAddress(host: host, port: UInt16(number), isPublic: isPublic)
+    }
+
     /// How many connections callers may have: what is given, if the limit of open files holds it;
     /// otherwise what it holds.
     func connections(

@@ -8,18 +8,20 @@ struct ListeningSockets {
         case inherited(Int32)
     }
 
+    private let place: ListeningAddress
     private var source: Source
 
     /// How many connections may wait to be accepted; the kernel has a bound of its own.
-    private static let backlog: Int32 = 4_096
+    static let backlog: Int32 = 4_096
 
-    /// - Parameter inherited: the descriptor of the socket that the process was given: it decides,
-    ///   whatever is configured.
-    init(_ configuration: Configuration, inherited: Int32?) throws(StartError) {
+    /// - Parameters:
+    ///   - place: where to listen.
+    ///   - inherited: the descriptor of the socket that the process was given: it decides, whatever
+    ///     is configured.
+    init(_ place: ListeningAddress, inherited: Int32?) throws(StartError) {
+        self.place = place
         source =
-            if let inherited { .inherited(inherited) } else {
-                .ours(try ListeningSockets.address(configuration))
-            }
+            if let inherited { .inherited(inherited) } else { .ours(try place.resolved()) }
     }
 
     /// Whether others accept from the same socket, now or after this process.
@@ -44,32 +46,8 @@ struct ListeningSockets {
                 return socket
             }
         } catch {
-            throw .system(error)
+            throw .system(error, "\(place)")
         }
         throw .inheritedSocket
-    }
-
-    /// The address to listen on, after a look whether somebody else does: sockets that share a port
-    /// would share its connections with another server of the same user, in silence.
-    private static func address(_ configuration: Configuration) throws(StartError) -> SocketAddress
-    {
-        let addresses: [SocketAddress]
-        do {
-            addresses = try SocketAddress.resolve(
-                host: configuration.host, port: configuration.port, numericOnly: false,
-                passive: true)
-        } catch {
-            throw .host(error.reason)
-        }
-        // A name such as localhost has addresses of both families, and callers try IPv4.
-        guard let address = addresses.first(where: \.isIPv4) ?? addresses.first else {
-            throw .host("no address")
-        }
-        do {
-            _ = try Socket.bound(to: address, sharesPort: false)
-        } catch {
-            throw .system(error)
-        }
-        return address
     }
 }

@@ -4,6 +4,8 @@ struct OpenFiles {
     /// The process's limit, as `RLIMIT_NOFILE` has it.
     let limit: Int
     let threads: Int
+    /// Whether the metrics have a port of their own.
+    var hasMetricsPort = false
 
     /// For what the process has besides its loops: the standard streams, and what it inherited.
     static let reservedForProcess = 16
@@ -12,9 +14,16 @@ struct OpenFiles {
     static let reservedForLoop = 10
     /// The bound on callers' connections where nobody gives one: their buffers are memory too.
     static let connectionsDefaultMax = 65_536
+    /// Connections at the metrics' own port: a scraper or two, and probes. A caller takes none of
+    /// these.
+    static let metricsConnectionsMax = 16
+    static let metricsRefusedMax = 2
     /// The soft limit is not raised above this: the kernel's own bound (`fs.nr_open`) is the same
     /// on most systems.
     static let limitMax = 1_048_576
+
+    /// The listener, one that is closed at once, and the connections.
+    private static let reservedForMetrics = 2 + metricsConnectionsMax + metricsRefusedMax
 
     /// How many connections beyond the bound may be told so at the same time.
     static func refusedMax(connectionsMax: Int) -> Int { min(max(1, connectionsMax / 8), 256) }
@@ -32,5 +41,6 @@ struct OpenFiles {
 
     private var reserved: Int {
         OpenFiles.reservedForProcess + OpenFiles.reservedForLoop * threads
+            + (hasMetricsPort ? OpenFiles.reservedForMetrics : 0)
     }
 }

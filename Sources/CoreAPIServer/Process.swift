@@ -1,8 +1,8 @@
 internal import CoreAPIKit
 internal import Glibc
 
-/// What this program asks of its process: environment, standard streams, signals, exit. Beside
-/// `ServiceManager` the only part of the server that calls the C library.
+/// What this program asks of its process: environment, standard streams, signals, exit. With its
+/// extensions, and beside `ServiceManager`, the only part of the server that calls the C library.
 enum Process {
     /// Exit statuses, as <sysexits.h> names them.
     enum Status: Int32 {

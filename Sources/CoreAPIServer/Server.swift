@@ -1,4 +1,5 @@
 internal import CoreAPIKit
+internal import CoreMetrics
 internal import Logging
 internal import Synchronization
 
@@ -8,6 +9,8 @@ struct Server {
     let port: UInt16
 
     private let workers: [Worker]
+    /// Where metrics are served; nil where they are not, or where callers are.
+    private let metrics: (worker: Worker, address: MetricsAddress)?
     private let secrets: SecretsConfiguration
     private let tokenPolicy: TokenPolicy
     private let logger: Logger
@@ -22,22 +25,30 @@ struct Server {
         limits.check()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
-        let memory = InMemoryTransactionQueue(capacity: Configuration.memoryQueueCapacity)
-        var sockets = try ListeningSockets(configuration, inherited: inherited)
+        let place = ListeningAddress(
+            prefix: "HTTP", host: configuration.host, port: configuration.port)
+        var sockets = try ListeningSockets(place, inherited: inherited)
         var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
+        let registry = Server.registry(configuration, count, limits)
+        let memory = InMemoryTransactionQueue(
+            capacity: Configuration.memoryQueueCapacity, metrics: Server.factory(registry, 0))
         var workers: [Worker] = []
-        for _ in 0..<configuration.threads {
+        for index in 0..<configuration.threads {
             let socket = try sockets.next()
             do {
                 port = try socket.address().port
-                let loop = try EventLoop()
-                let backend = Server.backend(configuration, memory, loop, logger)
+                let recorder = registry?.loops[index]
+                let loop = try EventLoop(turnEnded: recorder?.turns.record)
+                let backend = Server.backend(
+                    configuration, memory, loop, Server.factory(registry, index), logger)
                 let intake = TransactionIntake(verifier: verifier, queue: backend.queue)
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
+                    site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
+                    metrics: registry.map { HTTPMetrics($0, $0.loops[index].shard) },
                     transactions: TransactionEndpoint(intake: intake),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
@@ -46,10 +57,11 @@ struct Server {
                 try worker.listen(socket, isShared: sockets.areShared)
                 workers.append(worker)
             } catch {
-                throw .system(error)
+                throw .system(error, "\(place)")
             }
         }
         self.workers = workers
+        metrics = try Server.metricsListener(configuration, beside: workers[0])
         secrets = configuration.secrets
         tokenPolicy = configuration.tokenPolicy
         self.logger = logger
@@ -59,9 +71,16 @@ struct Server {
     /// Runs until the process is told to end, and then lets what is in flight finish.
     func run(host: String) throws(StartError) {
         for worker in workers {
-            do { try Thread.start { worker.loop.run() } } catch { throw .system(error) }
+            do { try Thread.start { worker.loop.run() } } catch {
+                throw .system(error, "a thread for each event loop")
+            }
         }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+        if let address = metrics?.address {
+            logger.info(
+                "listening for scrapes of metrics",
+                metadata: ["host": "\(address.host)", "port": "\(address.port)"])
+        }
         tell(.ready)
         SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
             inUse: secrets.secrets)
@@ -91,6 +110,8 @@ struct Server {
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
         let remaining = Remaining(workers.count)
+        // Scrapes and probes are answered to the end, which they can watch.
+        metrics?.worker.announceEnd()
         for worker in workers { worker.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // `SIGHUP` has no meaning any more.
@@ -120,7 +141,7 @@ struct Server {
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
-        _ logger: Logger
+        _ metrics: any MetricsFactory, _ logger: Logger
     ) -> (queue: any TransactionQueue, monitor: RedisMonitor?) {
         let make: (RedisConnection) -> any TransactionQueue
         let script: RedisScript
@@ -143,7 +164,7 @@ struct Server {
                 url: configuration.redis.url, on: loop,
                 options: RedisConnection.Options(
                     limits: limits, scripts: [script], barrier: barrier,
-                    tls: configuration.redis.tls),
+                    tls: configuration.redis.tls, metrics: metrics),
                 logger: logger)
         }
         let connection = connect(configuration.durability)
@@ -154,16 +175,59 @@ struct Server {
             silenceSecondsMax: configuration.health.silenceSecondsMax)
         return (make(connection), RedisMonitor(connection: probed, queue: probe, loop: loop))
     }
+
+    // MARK: - Metrics
+
+    private static func registry(
+        _ configuration: Configuration, _ count: ConnectionCount, _ limits: HTTPLimits
+    ) -> MetricsRegistry? {
+        guard configuration.metrics != nil else { return nil }
+        return MetricsRegistry(
+            loops: configuration.threads, connections: count,
+            inFlightMax: limits.requestsInFlightMax)
+    }
+
+    /// What a loop's queue and connection record to.
+    private static func factory(
+        _ registry: MetricsRegistry?, _ index: Int
+    ) -> any MetricsFactory {
+        registry.map { $0.loops[index].shard } ?? NOOPMetricsHandler.instance
+    }
+
+    /// Listens on the metrics' own port, if they have one: with a bound of its own on connections,
+    /// so that callers at theirs do not keep scrapers out.
+    private static func metricsListener(
+        _ configuration: Configuration, beside worker: Worker
+    ) throws(StartError) -> (worker: Worker, address: MetricsAddress)? {
+        guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
+        let place = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
+        let address = try place.resolved()
+        do {
+            let metrics = Worker(
+                beside: worker, site: .operators,
+                count: ConnectionCount(
+                    servedMax: OpenFiles.metricsConnectionsMax,
+                    refusedMax: OpenFiles.metricsRefusedMax))
+            let socket = try Socket.listening(
+                on: address, sharesPort: false, backlog: ListeningSockets.backlog)
+            let port = try socket.address().port
+            try metrics.listen(socket)
+            return (metrics, MetricsAddress(host: wanted.host, port: port, isPublic: false))
+        } catch {
+            throw .system(error, "\(place)")
+        }
+    }
 }
 
 /// Why a server cannot start.
 enum StartError: Error {
     case secret(SecretError)
-    /// The name to listen on has no address; with the resolver's reason.
+    /// The name to listen on has no address; with its variable and the resolver's reason.
     case host(String)
     /// The descriptor that was given is not that of a listening TCP socket.
     case inheritedSocket
-    case system(SystemError)
+    /// With what was to be had.
+    case system(SystemError, String)
 
     /// Whether it will be so again at the next start.
     var isOfConfiguration: Bool {

@@ -22,10 +22,8 @@ internal import Synchronization
     private var isStopped = false
     /// The time at the beginning of this turn.
     package private(set) var now = MonotonicTime.now()
-    /// Is told at the end of each turn how long it ran, in nanoseconds: how late whatever came
-    /// meanwhile is looked at. To be set before the loop runs.
-    package var turnEnded: ((Int64) -> Void)?
 
+    private let turnEnded: TurnEnded?
     /// What other threads have for this one; nil once the loop has ended.
     private let inbox = Mutex<[Work]?>([])
     /// The `pthread_t` of the thread that runs the loop; 0 before it does.
@@ -49,7 +47,12 @@ internal import Synchronization
         case action(@Sendable () -> Void)
     }
 
-    package init() throws(SystemError) {
+    /// Is told at the end of each turn how long it ran, in nanoseconds: so late is looked at what
+    /// came meanwhile.
+    package typealias TurnEnded = @Sendable (_ nanoseconds: Int64, _ now: MonotonicTime) -> Void
+
+    package init(turnEnded: TurnEnded? = nil) throws(SystemError) {
+        self.turnEnded = turnEnded
         let pollNumber = try SystemCall.run("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
         let wakeUpNumber = try SystemCall.run("eventfd") {
             eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
@@ -190,7 +193,7 @@ internal import Synchronization
     private func endTurn() {
         let began = now
         now = .now()
-        turnEnded?(now.nanoseconds(since: began))
+        turnEnded?(now.nanoseconds(since: began), now)
     }
 
     /// Takes nothing more, and runs what was taken before.

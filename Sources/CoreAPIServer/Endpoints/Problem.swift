@@ -58,7 +58,7 @@ struct Problem: Error {
         if !fields.isEmpty { Problem.write(fields, to: &json) }
         json.raw("}")
         var response = Response(
-            status: code.status, contentType: .problem, body: json.bytes)
+            status: code.status, contentType: .problem, body: json.bytes, code: code)
         if code.status == .unauthorized { response.authenticate = authenticate }
         if code.status == .serviceUnavailable { response.retryAfterSeconds = 1 }
         return response

@@ -6,74 +6,58 @@ enum Route: Equatable {
     case health(HealthEndpoint.Probe)
     /// The description of this interface, docs/openapi.json.
     case description
-    /// What the methods of the resource are; `nil`: those of the server (`OPTIONS *`).
+    case metrics
+    /// What the methods of the resource are, or those of the server (`OPTIONS *`).
     case options(allow: String)
-    case notFound
+    case notFound(Site)
     case methodNotAllowed(allow: String)
 
     private static let transactionMethods = "POST, OPTIONS"
     private static let readingMethods = "GET, HEAD, OPTIONS"
 
-    init(_ head: RequestHead, _ bytes: Span<UInt8>) {
-        guard case .path(let path) = head.target else {
-            self = .options(allow: "GET, HEAD, POST, OPTIONS")
+    /// - Parameter site: what the listener has that the request came to.
+    init(_ head: RequestHead, _ bytes: Span<UInt8>, on site: Site) {
+        let resource = Resource(head, bytes)
+        guard site.has(resource) else {
+            self = .notFound(site)
             return
         }
-        if ASCII.equal("/transaction", path, of: bytes) {
-            self =
+        self =
+            switch resource {
+            case .transaction:
                 switch head.method {
                 case .post: .transaction
                 case .options: .options(allow: Route.transactionMethods)
                 default: .methodNotAllowed(allow: Route.transactionMethods)
                 }
-        } else if let probe = Route.probe(path, bytes) {
-            self =
-                switch head.method {
-                case .get, .head: .health(probe)
-                case .options: .options(allow: Route.readingMethods)
-                default: .methodNotAllowed(allow: Route.readingMethods)
-                }
-        } else if ASCII.equal("/openapi.json", path, of: bytes) {
-            self =
-                switch head.method {
-                case .get, .head: .description
-                case .options: .options(allow: Route.readingMethods)
-                default: .methodNotAllowed(allow: Route.readingMethods)
-                }
-        } else {
-            self = .notFound
+            case .health: Route.reading(.health(.health), head.method)
+            case .live: Route.reading(.health(.live), head.method)
+            case .ready: Route.reading(.health(.ready), head.method)
+            case .description: Route.reading(.description, head.method)
+            case .metrics: Route.reading(.metrics, head.method)
+            case .server: .options(allow: site.methods)
+            case .other, .unread: .notFound(site)
+            }
+    }
+
+    /// The route of what can only be read.
+    private static func reading(_ route: Route, _ method: HTTPMethod) -> Route {
+        switch method {
+        case .get, .head: route
+        case .options: .options(allow: readingMethods)
+        default: .methodNotAllowed(allow: readingMethods)
         }
-    }
-
-    /// What the request is about, as logs name it: never a caller's own words.
-    static func name(_ head: RequestHead, _ bytes: Span<UInt8>) -> String {
-        guard case .path(let path) = head.target else { return "*" }
-        let names = [
-            "/transaction", "/health", "/health/live", "/health/ready", "/openapi.json",
-        ]
-        return names.first { ASCII.equal($0, path, of: bytes) } ?? "other"
-    }
-
-    private static func probe(_ path: Range<Int>, _ bytes: Span<UInt8>) -> HealthEndpoint.Probe? {
-        if ASCII.equal("/health", path, of: bytes) { return .health }
-        if ASCII.equal("/health/live", path, of: bytes) { return .live }
-        if ASCII.equal("/health/ready", path, of: bytes) { return .ready }
-        return nil
     }
 
     /// The answer where nothing else is to be done; nil for the routes of an endpoint.
     var response: Response? {
         switch self {
-        case .transaction, .health: return nil
+        case .transaction, .health, .metrics: return nil
         case .description:
             return Response(status: .ok, contentType: .json, body: PackageResources.openapi_json)
         case .options(let allow): return Response(status: .noContent, allow: allow)
-        case .notFound:
-            return Problem(
-                code: .notFound,
-                detail: "there are /transaction, /health, /health/live, /health/ready "
-                    + "and /openapi.json"
-            ).response
+        case .notFound(let site):
+            return Problem(code: .notFound, detail: site.description).response
         case .methodNotAllowed(let allow):
             var response = Problem(
                 code: .methodNotAllowed, detail: "the methods here are \(allow)"

@@ -7,7 +7,7 @@ internal import Synchronization
 /// (docs/decisions/0010-connection-bound.md).
 final class ConnectionCount: Sendable {
     /// What becomes of a connection.
-    enum Admission {
+    enum Admission: String, CaseIterable {
         case served
         /// One too many: it is answered with a refusal, and closed.
         case refused

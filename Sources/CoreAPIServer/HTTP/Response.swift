@@ -5,6 +5,8 @@ struct Response {
     var status: HTTPStatus
     var contentType: ContentType?
     var body: [UInt8] = []
+    /// What a refusal is called; nil for what is none.
+    var code: Problem.Code?
     /// `Transaction-Id`.
     var transactionID: TransactionID?
     /// The transaction of which it is not known whether it is enqueued: for the log alone, since a
@@ -23,6 +25,8 @@ struct Response {
         case json = "application/json"
         case problem = "application/problem+json"
         case health = "application/health+json"
+        case metricsText = "text/plain; version=0.0.4; charset=utf-8"
+        case openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8"
     }
 }
 

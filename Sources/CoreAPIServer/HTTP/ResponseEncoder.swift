@@ -89,12 +89,13 @@ struct ResponseEncoder {
 }
 
 extension Response.ContentType {
-    /// The field that names it, made once for each.
+    /// The field that names it, made once for each that callers get.
     fileprivate var field: [UInt8] {
         switch self {
         case .json: Self.jsonField
         case .problem: Self.problemField
         case .health: Self.healthField
+        case .metricsText, .openMetrics: Self.field(self)
         }
     }
 

@@ -12,6 +12,8 @@ final class Worker: @unchecked Sendable {
     private var transactions: TransactionEndpoint
     private let health: HealthEndpoint
     private let count: ConnectionCount
+    private let site: Site
+    private let metrics: HTTPMetrics?
     private let logger: Logger
     private let accessLog: AccessLog
     private var requestNumber = RequestNumber()
@@ -19,26 +21,44 @@ final class Worker: @unchecked Sendable {
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Transactions that wait for the queue.
-    private var requestsInFlight = 0
+    private var requestsInFlight = 0 {
+        didSet { metrics?.transactionsInFlight(requestsInFlight) }
+    }
+    /// Whether the server ends, this worker or others.
+    private var isEnding = false
     private var drained: (@Sendable () -> Void)?
     /// Before this, nobody is told again that there is too much to do.
     private var nextWarning = MonotonicTime(nanoseconds: 0)
 
     private static let warningPauseMilliseconds = 10_000
 
-    /// - Parameter count: of the connections of all workers.
+    /// - Parameters:
+    ///   - count: of the connections of all workers of the site.
+    ///   - metrics: what the loop records; nil for nothing.
     init(
-        loop: EventLoop, limits: HTTPLimits, count: ConnectionCount,
+        loop: EventLoop, limits: HTTPLimits, count: ConnectionCount, site: Site = .callers,
+        metrics: HTTPMetrics? = nil,
         transactions: TransactionEndpoint,
         health: HealthEndpoint, logger: Logger, accessLog: AccessLog
     ) {
+        precondition(site == .callers || metrics != nil, "what is served of metrics is recorded")
         self.loop = loop
         self.limits = limits
         self.count = count
+        self.site = site
+        self.metrics = metrics
         self.transactions = transactions
         self.health = health
         self.logger = logger
         self.accessLog = accessLog
+    }
+
+    /// A worker for another site, on the loop of one that there is.
+    convenience init(beside other: Worker, site: Site, count: ConnectionCount) {
+        self.init(
+            loop: other.loop, limits: other.limits, count: count, site: site,
+            metrics: other.metrics, transactions: other.transactions, health: other.health,
+            logger: other.logger, accessLog: other.accessLog)
     }
 
     /// Begins to accept; to be called before the loop runs.
@@ -59,6 +79,7 @@ final class Worker: @unchecked Sendable {
     func drain(_ drained: @escaping @Sendable () -> Void) {
         loop.submit { [self] in
             self.drained = drained
+            isEnding = true
             listener?.close()
             listener = nil
             for connection in connections.values { connection.drain() }
@@ -66,10 +87,16 @@ final class Worker: @unchecked Sendable {
         }
     }
 
+    /// Says from now on that the server ends, and goes on. From any thread.
+    func announceEnd() {
+        loop.submit { [self] in isEnding = true }
+    }
+
     // MARK: - Connections
 
     private func begin(_ socket: consuming Socket) {
         let admission = count.admit()
+        if site != .operators { metrics?.admitted(admission) }
         if admission != .served { warn(of: "connections", max: count.servedMax) }
         if admission == .dropped { return }
         let channel: SocketChannel
@@ -106,7 +133,7 @@ final class Worker: @unchecked Sendable {
 
     /// What can be answered without the body.
     func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
-        let route = Route(head, bytes)
+        let route = Route(head, bytes, on: site)
         return route == .transaction ? TransactionEndpoint.refusal(head, bytes) : route.response
     }
 
@@ -115,12 +142,16 @@ final class Worker: @unchecked Sendable {
     @inline(never) func response(
         to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
     ) async -> Response {
-        let route = Route(head, input.span)
+        let route = Route(head, input.span, on: site)
         if let response = route.response { return response }
         if case .health(let probe) = route {
             return await health.response(
-                probe, drains: drained != nil,
+                probe, drains: isEnding,
                 acceptsHealthJSON: HealthEndpoint.acceptsHealthJSON(head, input.span))
+        }
+        if route == .metrics, let metrics {
+            let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
+            return await metrics.response(accept: accept)
         }
         guard requestsInFlight < limits.requestsInFlightMax else {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
@@ -170,11 +201,14 @@ final class Worker: @unchecked Sendable {
             response, id, input, to: &output, omitsBody: omitsBody, persistence, now: .now())
     }
 
-    /// - Parameter began: when the request was complete.
+    /// - Parameters:
+    ///   - head: nil if the request has none that could be read.
+    ///   - began: when the request was complete.
     func answered(
         _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
         since began: MonotonicTime
     ) {
+        metrics?.answered(response, to: head, input, since: began)
         accessLog.answered(response, to: head, input, id, since: began)
     }
 }

@@ -51,6 +51,29 @@ import Testing
         #expect(configuration.logFormat == .json)
     }
 
+    @Test func `metrics are served where METRICS_PORT says, by default on HTTP_HOST`() throws {
+        #expect(try configuration([:]).metrics == nil)
+        let host = ["HTTP_HOST": "::1", "METRICS_PORT": "9100"]
+        #expect(
+            try configuration(host).metrics
+                == MetricsAddress(host: "::1", port: 9_100, isPublic: false))
+        #expect(
+            try configuration(host.merging(["METRICS_HOST": "127.0.0.1"]) { $1 }).metrics
+                == MetricsAddress(host: "127.0.0.1", port: 9_100, isPublic: false))
+        // Two free ports are not one.
+        #expect(
+            try configuration(["HTTP_PORT": "0", "METRICS_PORT": "0"]).metrics?.isPublic == false)
+        let same = ["HTTP_PORT": "80", "METRICS_PORT": "80"]
+        #expect(try configuration(same).metrics?.isPublic == true)
+        #expect(throws: ConfigurationError.self) {
+            try configuration(same.merging(["METRICS_HOST": "127.0.0.1"]) { $1 })
+        }
+        // A port of their own needs files of its own.
+        #expect(
+            try configuration(["METRICS_PORT": "9100"], openFilesMax: 200).connectionsMax
+                < configuration([:], openFilesMax: 200).connectionsMax)
+    }
+
     @Test func `a secret is required, is bytes, and is never shown`() throws {
         for missing in [[UInt8]?.none, []] {
             do {
@@ -71,7 +94,8 @@ import Testing
 
     @Test(arguments: [
         ("HTTP_PORT", "65536"), ("HTTP_PORT", "-1"), ("HTTP_PORT", "80 "), ("HTTP_PORT", "http"),
-        ("HTTP_PORT", "+80"),
+        ("HTTP_PORT", "+80"), ("METRICS_PORT", "65536"), ("METRICS_PORT", "on"),
+        ("METRICS_HOST", "127.0.0.1"),
         ("REDIS_URL", "127.0.0.1:6379"), ("REDIS_URL", "http://a"), ("REDIS_URL", "redis://a:0"),
         ("REDIS_URL", "redis://a/x"),
         ("QUEUE", "rq:default "), ("QUEUE", "rq: default"), ("QUEUE", "stream: "),

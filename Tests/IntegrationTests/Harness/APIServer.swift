@@ -36,7 +36,7 @@ final class APIServer: @unchecked Sendable {
         var port: UInt16?
         do {
             try await eventually("the server listens") {
-                port = APIServer.port(in: program.errors)
+                port = APIServer.port(in: program.errors, after: "listening")
                 return port != nil || !program.isRunning
             }
         } catch {
@@ -46,8 +46,19 @@ final class APIServer: @unchecked Sendable {
         self.port = try #require(port)
     }
 
-    private static func port(in log: String) -> UInt16? {
-        for line in log.split(separator: "\n") where line.contains("\"message\":\"listening\"") {
+    /// The port that the metrics have to themselves.
+    func metricsPort() async throws -> UInt16 {
+        var port: UInt16?
+        try await eventually("the metrics' port is listened on") {
+            port = APIServer.port(in: program.errors, after: "listening for scrapes of metrics")
+            return port != nil
+        }
+        return try #require(port)
+    }
+
+    private static func port(in log: String, after message: String) -> UInt16? {
+        for line in log.split(separator: "\n")
+        where line.contains("\"message\":\"\(message)\"") {
             let entry = try? JSONSerialization.jsonObject(with: Data(line.utf8))
             return ((entry as? [String: Any])?["port"] as? String).flatMap { UInt16($0) }
         }

@@ -1,0 +1,52 @@
+internal import CoreMetrics
+internal import Synchronization
+
+/// How long things took, counted by bounds from 0.1 ms to 10 s.
+final class HistogramCell: TimerHandler {
+    /// What was counted so far.
+    struct Counts {
+        /// How many took as long as each bound at most, and longer than the one before; the last is
+        /// of those that took longer than every bound.
+        var ofBuckets = [UInt64](repeating: 0, count: HistogramCell.boundsNanoseconds.count + 1)
+        /// All of them together; it begins anew after 584 years of waiting.
+        var nanoseconds: UInt64 = 0
+
+        static func += (left: inout Counts, right: Counts) {
+            for (index, count) in right.ofBuckets.enumerated() { left.ofBuckets[index] &+= count }
+            left.nanoseconds &+= right.nanoseconds
+        }
+    }
+
+    static let boundsNanoseconds: [UInt64] = [
+        100_000, 250_000, 500_000,
+        1_000_000, 2_500_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000,
+        100_000_000, 250_000_000, 500_000_000,
+        1_000_000_000, 2_500_000_000, 5_000_000_000, 10_000_000_000,
+    ]
+
+    private let buckets: InlineArray<17, Atomic<UInt64>>
+    private let sum = Atomic<UInt64>(0)
+    private let bounds = HistogramCell.boundsNanoseconds
+
+    init() {
+        buckets = InlineArray { _ in Atomic(0) }
+        precondition(buckets.count == bounds.count + 1, "a bucket for each bound, and one more")
+    }
+
+    func recordNanoseconds(_ duration: Int64) {
+        let duration = UInt64(max(0, duration))
+        var index = 0
+        while index < bounds.count, duration > bounds[index] { index += 1 }
+        buckets[index].wrappingAdd(1, ordering: .relaxed)
+        sum.wrappingAdd(duration, ordering: .relaxed)
+    }
+
+    var counts: Counts {
+        var counts = Counts()
+        for index in 0..<buckets.count {
+            counts.ofBuckets[index] = buckets[index].load(ordering: .relaxed)
+        }
+        counts.nanoseconds = sum.load(ordering: .relaxed)
+        return counts
+    }
+}

@@ -1,0 +1,80 @@
+internal import CoreAPIKit
+
+/// All that the server records, and what it looks up when it is asked.
+struct MetricsRegistry: Sendable {
+    /// What one event loop records.
+    struct Loop: Sendable {
+        let shard = MetricsShard()
+        let turns: LoopMetrics
+
+        init() { turns = LoopMetrics(shard) }
+    }
+
+    /// One for each event loop.
+    let loops: [Loop]
+
+    private let connections: ConnectionCount
+    private let inFlightMax: Int
+    private let process = ProcessMonitor()
+    private let start = UnixTime.now()
+
+    /// - Parameter inFlightMax: of each loop.
+    init(loops count: Int, connections: ConnectionCount, inFlightMax: Int) {
+        loops = (0..<count).map { _ in Loop() }
+        self.connections = connections
+        self.inFlightMax = inFlightMax
+    }
+
+    /// All metrics as text, with the numbers of this moment.
+    func text(_ format: MetricsFormat) async -> [UInt8] {
+        var values = recorded()
+        for (series, value) in looked(up: await process.usage()) { values[series] = value }
+        var families: [String: [(labels: [MetricSeries.Label], value: MetricValue)]] = [:]
+        for (series, value) in values {
+            families[series.name, default: []].append((series.labels, value))
+        }
+        var text = MetricsText(format)
+        for family in MetricCatalogue.all.sorted(by: { $0.name < $1.name }) {
+            guard let series = families[family.name] else { continue }
+            text.add(
+                family,
+                series.sorted {
+                    $0.labels.lexicographicallyPrecedes($1.labels) { $0.value < $1.value }
+                })
+        }
+        text.end()
+        return text.bytes
+    }
+
+    private func recorded() -> [MetricSeries: MetricValue] {
+        var values: [MetricSeries: MetricValue] = [:]
+        for loop in loops { loop.shard.add(to: &values) }
+        return values.filter { MetricCatalogue.description($0.key.name, $0.key.kind) != nil }
+    }
+
+    private func looked(up usage: ProcessUsage?) -> [(MetricSeries, MetricValue)] {
+        var values: [(MetricSeries, MetricValue)] = []
+        func add(
+            _ metric: MetricDescription, _ value: Double, _ labels: [(String, String)] = []
+        ) {
+            values.append((MetricSeries(metric.name, metric.kind, labels), .number(value)))
+        }
+        let now = MonotonicTime.now()
+        let longest = loops.map { $0.turns.longest(now: now) }.max() ?? 0
+        add(MetricCatalogue.turnLongest, Double(longest) / 1e9)
+        add(MetricCatalogue.loops, Double(loops.count))
+        add(MetricCatalogue.connections, Double(connections.servedNow))
+        add(MetricCatalogue.connectionsMax, Double(connections.servedMax))
+        add(MetricCatalogue.inFlightMax, Double(inFlightMax * loops.count))
+        add(MetricCatalogue.buildInfo, 1, [("version", Command.versionNumber)])
+        add(MetricCatalogue.processStart, Double(start.nanoseconds) / 1e9)
+        if let usage {
+            add(MetricCatalogue.processCPU, Double(usage.cpuNanoseconds) / 1e9)
+            add(MetricCatalogue.processMemory, Double(usage.residentMemoryBytes))
+            add(MetricCatalogue.processVirtualMemory, Double(usage.virtualMemoryBytes))
+            add(MetricCatalogue.processOpenFiles, Double(usage.openFiles))
+            add(MetricCatalogue.processOpenFilesMax, Double(usage.openFilesMax))
+        }
+        return values
+    }
+}

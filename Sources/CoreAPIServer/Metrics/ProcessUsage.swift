@@ -1,0 +1,8 @@
+/// What the process uses of its machine.
+struct ProcessUsage: Sendable {
+    let cpuNanoseconds: UInt64
+    let residentMemoryBytes: UInt64
+    let virtualMemoryBytes: UInt64
+    let openFiles: UInt64
+    let openFilesMax: UInt64
+}

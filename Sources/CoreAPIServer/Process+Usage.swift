@@ -1,0 +1,55 @@
+internal import Glibc
+
+extension Process {
+    /// What this process uses now. It reads `/proc`, and may take long where there are many open
+    /// files.
+    static func usage() -> ProcessUsage {
+        let pages = numbers(in: "/proc/self/statm")
+        let pageBytes = UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return ProcessUsage(
+            cpuNanoseconds: cpuNanoseconds(),
+            residentMemoryBytes: pages.count > 1 ? pages[1] * pageBytes : 0,
+            virtualMemoryBytes: pages.count > 0 ? pages[0] * pageBytes : 0,
+            openFiles: openFiles(), openFilesMax: UInt64(limit.rlim_cur))
+    }
+
+    private static func cpuNanoseconds() -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// Since Linux 6.2 the folder's size is the number (proc_pid_fd(5)); before, each is counted.
+    private static func openFiles() -> UInt64 {
+        var status = stat()
+        if unsafe stat("/proc/self/fd", &status) == 0, status.st_size > 0 {
+            return UInt64(status.st_size)
+        }
+        return countOpenFiles()
+    }
+
+    /// Counts them one by one.
+    static func countOpenFiles() -> UInt64 {
+        guard let folder = unsafe opendir("/proc/self/fd") else { return 0 }
+        defer { unsafe closedir(folder) }
+        var count: UInt64 = 0
+        while unsafe readdir(folder) != nil { count += 1 }
+        // The two that every folder has, and the folder that is open for this.
+        return count > 3 ? count - 3 : 0
+    }
+
+    /// The numbers that a small file begins with, apart by spaces.
+    private static func numbers(in path: String) -> [UInt64] {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = unsafe bytes.withUnsafeMutableBytes {
+            unsafe read(file, $0.baseAddress, $0.count)
+        }
+        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        return text.split { $0 == " " || $0 == "\n" }.map { UInt64($0) ?? 0 }
+    }
+}

@@ -1,0 +1,45 @@
+import Testing
+
+/// The metrics of a server at one moment.
+struct Scrape {
+    /// By name with labels, as they stand in the text.
+    let values: [String: Double]
+    let answer: Answer
+
+    /// - Parameter accept: the value of the field; nil for none.
+    init(port: UInt16, accept: String? = nil) throws {
+        let client = try RawClient(port: port)
+        try self.init(client, accept: accept)
+    }
+
+    init(_ client: RawClient, accept: String? = nil) throws {
+        let field = accept.map { "Accept: \($0)\r\n" } ?? ""
+        try client.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\(field)\r\n")
+        answer = try client.readAnswer()
+        #expect(answer.status == 200)
+        var values: [String: Double] = [:]
+        for line in answer.body.split(separator: "\n") where !line.hasPrefix("#") {
+            let space = try #require(line.lastIndex(of: " "))
+            let value = try #require(Double(line[line.index(after: space)...]))
+            #expect(values.updateValue(value, forKey: String(line[..<space])) == nil)
+        }
+        self.values = values
+    }
+
+    subscript(_ series: String) -> Double? { values[series] }
+
+    /// The names of all families: what `# TYPE` says.
+    var families: Set<String> {
+        Set(
+            answer.body.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
+                .compactMap { $0.split(separator: " ").dropFirst(2).first.map(String.init) })
+    }
+
+    func requests(_ route: String, _ method: String, _ status: Int) -> Double? {
+        self[
+            "core_api_http_requests_total{route=\"\(route)\",method=\"\(method)\","
+                + "status=\"\(status)\"}"]
+    }
+
+    func refusals(_ code: String) -> Double? { self["core_api_refusals_total{code=\"\(code)\"}"] }
+}

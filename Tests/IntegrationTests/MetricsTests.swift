@@ -1,0 +1,300 @@
+import Foundation
+import Testing
+
+/// `GET /metrics` of the real server.
+@Suite(.timeLimit(.minutes(10))) struct MetricsTests {
+    @Test func `what was sent is counted, by route, method, status and code`() async throws {
+        try await RedisServer.with { redis in
+            let environment = [
+                "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0", "THREADS": "2",
+            ]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                for _ in 0..<20 { #expect(try server.post(APIServer.body()).status == 200) }
+                let keyed = "Idempotency-Key: k\r\n"
+                for _ in 0..<3 { _ = try server.post(APIServer.body(), fields: keyed) }
+                #expect(try server.post(APIServer.body(amount: 7), fields: keyed).status == 422)
+                #expect(try server.post(APIServer.body(amount: 0)).status == 422)
+                #expect(try server.post(APIServer.body(token: "x")).status == 401)
+                #expect(try server.get("/health").status == 200)
+                #expect(try server.get("/health/live").status == 200)
+                #expect(try server.get("/secret-of-a-caller").status == 404)
+                let deletion = "DELETE /transaction HTTP/1.1\r\nHost: a\r\n\r\n"
+                #expect(try server.exchange(deletion).status == 405)
+                #expect(try server.exchange("nonsense\r\n\r\n").status == 400)
+                #expect(try server.exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").status == 204)
+
+                let scrape = try Scrape(port: port)
+                #expect(scrape.requests("/transaction", "POST", 200) == 23)
+                #expect(scrape.requests("/transaction", "POST", 422) == 2)
+                #expect(scrape.requests("/transaction", "POST", 401) == 1)
+                #expect(scrape.requests("/transaction", "POST", 503) == 0)
+                #expect(scrape.requests("/transaction", "DELETE", 405) == 1)
+                #expect(scrape.requests("/health", "GET", 200) == 1)
+                #expect(scrape.requests("/health/live", "GET", 200) == 1)
+                #expect(scrape.requests("other", "GET", 404) == 1)
+                #expect(scrape.requests("*", "OPTIONS", 204) == 1)
+                #expect(scrape.requests("-", "-", 400) == 1)
+                for (code, count) in [
+                    ("idempotency_key_reused", 1), ("invalid_transaction", 1),
+                    ("token_malformed", 1), ("not_found", 1), ("method_not_allowed", 1),
+                    ("malformed_request", 1), ("queue_unavailable", 0),
+                ] { #expect(scrape.refusals(code) == Double(count), "\(code)") }
+                expectQueue(scrape)
+                #expect(!scrape.answer.body.contains("secret-of-a-caller"))
+            }
+        }
+    }
+
+    private func expectQueue(_ scrape: Scrape) {
+        let duration = "core_api_http_request_duration_seconds"
+        #expect(scrape["\(duration)_count{route=\"/transaction\"}"] == 27)
+        #expect(scrape["\(duration)_bucket{route=\"/transaction\",le=\"+Inf\"}"] == 27)
+        #expect((scrape["\(duration)_sum{route=\"/transaction\"}"] ?? 0) > 0)
+        let enqueues = "core_api_queue_enqueues_total"
+        #expect(scrape["\(enqueues){queue=\"stream:t\",result=\"enqueued\"}"] == 21)
+        #expect(scrape["\(enqueues){queue=\"stream:t\",result=\"replayed\"}"] == 2)
+        #expect(
+            scrape["core_api_queue_enqueue_duration_seconds_count{queue=\"stream:t\"}"] == 24)
+        #expect(
+            scrape[
+                "core_api_queue_enqueue_failures_total{queue=\"stream:t\","
+                    + "outcome=\"not_enqueued\",reason=\"idempotency_key_reused\"}"] == 1)
+        #expect(scrape["core_api_transactions_in_flight"] == 0)
+        #expect(scrape["core_api_transactions_in_flight_max"] == 16_384)
+        #expect(scrape["core_api_http_connections_opened_total{admission=\"served\"}"] == 32)
+        #expect(scrape["core_api_loops"] == 2)
+        #expect((scrape["core_api_loop_turn_duration_seconds_count"] ?? 0) > 0)
+        #expect((scrape["core_api_loop_turn_longest_seconds"] ?? 0) > 0)
+        #expect(scrape["core_api_build_info{version=\"0.1.0\"}"] == 1)
+    }
+
+    // MARK: - Where
+
+    @Test func `without METRICS_PORT there are no metrics, and with it not on the public port`()
+        async throws
+    {
+        try await APIServer.with(["QUEUE": "memory"]) { server in
+            let answer = try server.get("/metrics")
+            #expect(answer.status == 404)
+            #expect(!server.program.errors.contains("metrics"))
+        }
+        try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in
+            let answer = try server.get("/metrics")
+            #expect(answer.status == 404)
+            #expect(!answer.body.contains("/metrics,"))
+            let port = try await server.metricsPort()
+            let client = try RawClient(port: port)
+            try client.send(APIServer.post(APIServer.body()))
+            #expect(try client.readAnswer().status == 404)
+            for (method, status) in [("HEAD", 200), ("OPTIONS", 204), ("DELETE", 405)] {
+                let client = try RawClient(port: port)
+                try client.send(
+                    "\(method) /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                let text = try client.readToEnd()
+                let answer = try #require(Answer(text, hasBody: method == "DELETE"))
+                #expect(answer.status == status)
+                if method == "HEAD" { #expect(answer.rest.isEmpty) }
+            }
+        }
+    }
+
+    @Test func `METRICS_PORT may be HTTP_PORT: then callers find the metrics too`() async throws {
+        let port = try RedisServer.freePort()
+        let environment = ["QUEUE": "memory", "HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)"]
+        try await APIServer.with(environment) { server in
+            #expect(try server.post(APIServer.body()).status == 200)
+            let scrape = try Scrape(port: server.port)
+            #expect(scrape.requests("/transaction", "POST", 200) == 1)
+        }
+    }
+
+    @Test func `a port or host for metrics that cannot be had ends the server with the reason`()
+        async throws
+    {
+        try await APIServer.with(["QUEUE": "memory"]) { other in
+            let cases = [
+                (["METRICS_PORT": "\(other.port)"], Int32(1), "METRICS_PORT \(other.port)"),
+                (["METRICS_PORT": "0", "METRICS_HOST": "nowhere.invalid"], 78, "METRICS_HOST"),
+                (["METRICS_HOST": "127.0.0.1"], 78, "give METRICS_PORT"),
+            ]
+            for (environment, status, words) in cases {
+                let all = ["JWT_SECRET": "x", "HTTP_PORT": "0", "QUEUE": "memory"]
+                    .merging(environment) { $1 }
+                let result = try await Program.run(Program.built("core-api"), environment: all)
+                #expect(result.status == status)
+                #expect(result.errors.contains(words), "\(result.errors)")
+            }
+        }
+    }
+
+    // MARK: - When
+
+    @Test func `callers at MAX_CONNECTIONS do not lock the scraper out`() async throws {
+        let environment = ["QUEUE": "memory", "METRICS_PORT": "0", "MAX_CONNECTIONS": "2"]
+        try await APIServer.with(environment) { server in
+            let port = try await server.metricsPort()
+            var held: [RawClient] = []
+            for _ in 0..<2 {
+                let client = try RawClient(port: server.port)
+                try client.send("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try client.readAnswer().status == 200)
+                held.append(client)
+            }
+            let refused = try RawClient(port: server.port)
+            #expect(try refused.readAnswer().status == 503)
+            let scrape = try Scrape(port: port)
+            #expect(scrape["core_api_http_connections"] == 2)
+            #expect(scrape["core_api_http_connections_max"] == 2)
+            #expect(scrape["core_api_http_connections_opened_total{admission=\"refused\"}"] == 1)
+            #expect(scrape.refusals("overloaded") == 1)
+        }
+    }
+
+    @Test func `the metrics' port has a bound of its own, and keeps it`() async throws {
+        try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in
+            let port = try await server.metricsPort()
+            var held: [RawClient] = []
+            for _ in 0..<16 {
+                held.append(try RawClient(port: port))
+                _ = try Scrape(held[held.count - 1])
+            }
+            #expect(try RawClient(port: port).readAnswer().status == 503)
+            _ = try Scrape(held[0])
+            #expect(try server.post(APIServer.body()).status == 200)
+        }
+    }
+
+    @Test func `while the server ends, scrapes go on, and readiness fails on both ports`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let environment = [
+                "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0",
+                "ENQUEUE_TIMEOUT": "30",
+            ]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                try await eventually("Redis is there") {
+                    try server.get("/health/ready").status == 200
+                }
+                redis.pause()
+                defer { redis.goOn() }
+                let client = try RawClient(port: server.port)
+                try client.send(APIServer.post(APIServer.body()))
+                try await eventually("it is in flight") {
+                    try Scrape(port: port)["core_api_transactions_in_flight"] == 1
+                }
+                server.program.signal(SIGTERM)
+                try await eventually("it ends") {
+                    server.program.errors.contains("ending: what is in flight is finished")
+                }
+                let scraper = try RawClient(port: port)
+                #expect(try Scrape(scraper)["core_api_transactions_in_flight"] == 1)
+                for (path, status) in [("ready", 503), ("live", 200)] {
+                    try scraper.send("GET /health/\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                    #expect(try scraper.readAnswer().status == status)
+                }
+                redis.goOn()
+                #expect(try client.readAnswer().status == 200)
+                // The scraper's connection is still there, and keeps nobody from ending.
+                #expect(try await server.program.status() == 0)
+            }
+        }
+    }
+
+    @Test func `an outage of Redis is seen while it lasts, and counted afterwards`() async throws {
+        try await RedisServer.with { redis in
+            let environment = [
+                "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0", "THREADS": "2",
+            ]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                func ready() throws -> Double? {
+                    try Scrape(port: port)["core_api_redis_connections_ready"]
+                }
+                try await eventually("both loops are connected") { try ready() == 2 }
+                redis.kill()
+                try await eventually("none is") { try ready() == 0 }
+                #expect(try Scrape(port: port)["core_api_redis_connections"] == 2)
+                try await redis.start()
+                try await eventually("both are again") { try ready() == 2 }
+                let scrape = try Scrape(port: port)
+                #expect(scrape["core_api_redis_reconnects_total"] == 2)
+                let failures = "core_api_redis_connection_failures_total"
+                #expect(scrape["\(failures){reason=\"connection_lost\"}"] == 2)
+            }
+        }
+    }
+
+    // MARK: - How
+
+    @Test func `Accept chooses the format, and tools read both without complaint`() async throws {
+        try await RedisServer.with { redis in
+            let environment = ["REDIS_URL": redis.url, "METRICS_PORT": "0", "THREADS": "2"]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                #expect(try server.post(APIServer.body()).status == 200)
+                #expect(try server.post(APIServer.body(amount: 0)).status == 422)
+                let text = try Scrape(port: port)
+                #expect(
+                    text.answer.fields["content-type"]
+                        == "text/plain; version=0.0.4; charset=utf-8")
+                // What Prometheus 2 asks for.
+                let open = try Scrape(
+                    port: port,
+                    accept: "application/openmetrics-text;version=1.0.0,"
+                        + "application/openmetrics-text;version=0.0.1;q=0.75,"
+                        + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+                #expect(
+                    open.answer.fields["content-type"]
+                        == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+                #expect(open.answer.body.hasSuffix("\n# EOF\n"))
+                #expect(Set(open.values.keys).isSuperset(of: text.values.keys))
+
+                let url = "http://127.0.0.1:\(port)/metrics"
+                let checked = try await Program.run(
+                    "bash",
+                    ["-c", "set -o pipefail; curl -sSf \(url) | promtool check metrics 2>&1"])
+                #expect(checked.status == 0, "\(checked)")
+                #expect(checked.output == "")
+                let python = Program.root.appending(path: ".run/prometheus/bin/python").path
+                let read = try await Program.run(
+                    "bash",
+                    [
+                        "-c",
+                        "set -o pipefail; curl -sSf -H 'Accept: application/openmetrics-text' "
+                            + "\(url) | \(python) -c '\(MetricsTests.strictReader)'",
+                    ])
+                #expect(read.status == 0, "\(read.errors)")
+                #expect(Set(read.output.split(separator: " ").map(String.init)) == open.families)
+            }
+        }
+    }
+
+    /// Python that prints the names of all families, or fails where a rule of OpenMetrics is
+    /// broken.
+    private static let strictReader = """
+        import sys
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
+        print(*[family.name for family in read(sys.stdin.read())], end="")
+        """
+
+    @Test func `the process's own figures are the kernel's`() async throws {
+        try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in
+            let port = try await server.metricsPort()
+            let client = try RawClient(port: port)
+            let scrape = try Scrape(client)
+            let files = try FileManager.default.contentsOfDirectory(
+                atPath: "/proc/\(server.program.identifier)/fd")
+            #expect(scrape["process_open_fds"] == Double(files.count))
+            #expect((scrape["process_max_fds"] ?? 0) > Double(files.count))
+            #expect((scrape["process_cpu_seconds_total"] ?? 0) > 0)
+            let memory = scrape["process_resident_memory_bytes"] ?? 0
+            #expect(memory > 1_000_000)
+            #expect((scrape["process_virtual_memory_bytes"] ?? 0) > memory)
+            let age = Date.now.timeIntervalSince1970 - (scrape["process_start_time_seconds"] ?? 0)
+            #expect((0..<600).contains(age))
+        }
+    }
+}
