@@ -160,6 +160,7 @@ struct RequestTrace {
         }
         events.append(.request(head, content: content, byteCount: byteCount))
         _ = Route(head, before.span, on: .callers)
+        _ = MetricsFormat(accept: head.accept.map { String(decoding: before[$0], as: UTF8.self) })
     }
 
     private mutating func missDeadline() {

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import CoreAPIServer
+
 /// `GET /metrics` of the real server.
 @Suite(.timeLimit(.minutes(10))) struct MetricsTests {
     @Test func `what was sent is counted, by route, method, status and code`() async throws {
@@ -223,6 +225,12 @@ import Testing
                 #expect(scrape["core_api_redis_reconnects_total"] == 2)
                 let failures = "core_api_redis_connection_failures_total"
                 #expect(scrape["\(failures){reason=\"connection_lost\"}"] == 2)
+                // With a transaction that the queue refuses, every metric that there is.
+                for amount in [1, 2] {
+                    let body = APIServer.body(amount: amount)
+                    _ = try server.post(body, fields: "Idempotency-Key: k\r\n")
+                }
+                #expect(try Scrape(port: port).families == Set(MetricCatalogue.all.map(\.name)))
             }
         }
     }
