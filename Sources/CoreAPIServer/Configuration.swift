@@ -11,6 +11,15 @@ struct Configuration {
         case stream(key: String)
         /// Nowhere: for trials.
         case memory
+
+        /// As the variable has it.
+        var name: String {
+            switch self {
+            case .rq(let name): "rq:\(name)"
+            case .stream(let key): "stream:\(key)"
+            case .memory: "memory"
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }

@@ -48,7 +48,9 @@ struct Server {
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
                     site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
-                    metrics: registry.map { HTTPMetrics($0, $0.loops[index].shard) },
+                    metrics: registry.map {
+                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                    },
                     transactions: TransactionEndpoint(intake: intake),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
@@ -183,7 +185,7 @@ struct Server {
     ) -> MetricsRegistry? {
         guard configuration.metrics != nil else { return nil }
         return MetricsRegistry(
-            loops: configuration.threads, connections: count,
+            loops: configuration.threads, queue: configuration.queue.name, connections: count,
             inFlightMax: limits.requestsInFlightMax)
     }
 

@@ -208,7 +208,7 @@ import Testing
     @Test func `an outage of Redis is seen while it lasts, and counted afterwards`() async throws {
         try await RedisServer.with { redis in
             let environment = [
-                "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0", "THREADS": "2",
+                "REDIS_URL": redis.url, "QUEUE": "rq:t", "METRICS_PORT": "0", "THREADS": "2",
             ]
             try await APIServer.with(environment) { server in
                 let port = try await server.metricsPort()
@@ -230,7 +230,41 @@ import Testing
                     let body = APIServer.body(amount: amount)
                     _ = try server.post(body, fields: "Idempotency-Key: k\r\n")
                 }
-                #expect(try Scrape(port: port).families == Set(MetricCatalogue.all.map(\.name)))
+                let all = Set(MetricCatalogue.all.map(\.name))
+                try await eventually("all are there") { try Scrape(port: port).families == all }
+            }
+        }
+    }
+
+    @Test func `what waits in the queue and who takes it is told as /health tells it`() async throws
+    {
+        try await RedisServer.with { redis in
+            let environment = ["REDIS_URL": redis.url, "QUEUE": "rq:p", "METRICS_PORT": "0"]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                func queue(_ name: String) throws -> Double? {
+                    try Scrape(port: port)["core_api_queue_\(name){queue=\"rq:p\"}"]
+                }
+                try await eventually("Redis is there") {
+                    try server.get("/health/ready").status == 200
+                }
+                for _ in 0..<3 { #expect(try server.post(APIServer.body()).status == 200) }
+                try await eventually("three wait for nobody") {
+                    try queue("depth") == 3 && queue("workers_alive") == 0
+                }
+                try await eventually("they get older") { try queue("oldest_age_seconds") ?? 0 > 0 }
+                let python = Program.root.appending(path: ".run/rq-newest/bin/python").path
+                let connector = Program.root.appending(path: "scripts/connector.py").path
+                let worker = try Program(
+                    python, [connector, "--queue", "p"], environment: ["REDIS_URL": redis.url])
+                try await eventually("somebody takes them") {
+                    try queue("depth") == 0 && queue("workers_alive") == 1
+                        && queue("workers_registered") == 1 && queue("oldest_age_seconds") == 0
+                }
+                worker.signal(SIGTERM)
+                redis.kill()
+                // What is not known is not told.
+                try await eventually("it is gone") { try queue("depth") == nil }
             }
         }
     }

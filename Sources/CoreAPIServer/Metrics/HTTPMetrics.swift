@@ -10,6 +10,7 @@ final class HTTPMetrics {
 
     private let registry: MetricsRegistry
     private let shard: MetricsShard
+    private let monitor: RedisMonitor?
     private let refusals: [Problem.Code: CounterCell]
     private let connections: [ConnectionCount.Admission: CounterCell]
     private let inFlight: GaugeCell
@@ -19,10 +20,13 @@ final class HTTPMetrics {
     private let durations: [HistogramCell]
     private var requests: [[Requests]]
 
-    /// - Parameter shard: that of the loop.
-    init(_ registry: MetricsRegistry, _ shard: MetricsShard) {
+    /// - Parameters:
+    ///   - shard: that of the loop.
+    ///   - monitor: that of the loop; nil where there is no Redis.
+    init(_ registry: MetricsRegistry, _ shard: MetricsShard, _ monitor: RedisMonitor?) {
         self.registry = registry
         self.shard = shard
+        self.monitor = monitor
         refusals = Dictionary(
             uniqueKeysWithValues: Problem.Code.allCases.map {
                 ($0, shard.counter(MetricCatalogue.refusals.name, [("code", $0.rawValue)]))
@@ -50,8 +54,10 @@ final class HTTPMetrics {
     /// - Parameter accept: the field's value; nil if there is none.
     func response(accept: String?) async -> Response {
         let format = MetricsFormat(accept: accept)
+        let queue = await monitor?.queueCheck()?.status
         return Response(
-            status: .ok, contentType: format.contentType, body: await registry.text(format))
+            status: .ok, contentType: format.contentType,
+            body: await registry.text(format, queue: queue))
     }
 
     func admitted(_ admission: ConnectionCount.Admission) { connections[admission]?.increment() }

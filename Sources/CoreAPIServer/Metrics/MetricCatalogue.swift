@@ -39,6 +39,21 @@ enum MetricCatalogue {
     static let enqueueDuration = MetricDescription(
         QueueMetrics.durationLabel, .histogram,
         "How long the queue took to answer, confirmation or not.")
+    // MARK: - What the server asks Redis: left out where Redis does not tell
+
+    static let queueDepth = MetricDescription(
+        "core_api_queue_depth", .gauge, "Transactions that wait in the queue.")
+    static let queueAge = MetricDescription(
+        "core_api_queue_oldest_age_seconds", .gauge, "How long the oldest of them has waited.")
+    static let queueWorkers = MetricDescription(
+        "core_api_queue_workers_alive", .gauge,
+        "Workers or consumers of the queue that were heard of lately.")
+    static let queueWorkersRegistered = MetricDescription(
+        "core_api_queue_workers_registered", .gauge,
+        "Workers or consumers of the queue that Redis knows.")
+
+    // MARK: - Connections to Redis
+
     static let redisConnections = MetricDescription(
         RedisConnectionMetrics.connectionsLabel, .gauge,
         "Connections to Redis that are kept, be it there or not.")
@@ -76,7 +91,8 @@ enum MetricCatalogue {
 
     static let all = [
         requests, requestDuration, refusals, connectionsAccepted, connections, connectionsMax,
-        inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, redisConnections,
+        inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, queueDepth, queueAge,
+        queueWorkers, queueWorkersRegistered, redisConnections,
         redisConnectionsReady, redisReconnects, redisFailures, turnDuration, turnLongest, loops,
         buildInfo, processCPU, processMemory, processVirtualMemory, processOpenFiles,
         processOpenFilesMax, processStart,

@@ -13,21 +13,28 @@ struct MetricsRegistry: Sendable {
     /// One for each event loop.
     let loops: [Loop]
 
+    private let queue: String
     private let connections: ConnectionCount
     private let inFlightMax: Int
     private let process = ProcessMonitor()
     private let start = UnixTime.now()
 
-    /// - Parameter inFlightMax: of each loop.
-    init(loops count: Int, connections: ConnectionCount, inFlightMax: Int) {
+    /// - Parameters:
+    ///   - queue: its name, as `QUEUE` has it.
+    ///   - inFlightMax: of each loop.
+    init(loops count: Int, queue: String, connections: ConnectionCount, inFlightMax: Int) {
+        self.queue = queue
         loops = (0..<count).map { _ in Loop() }
         self.connections = connections
         self.inFlightMax = inFlightMax
     }
 
     /// All metrics as text, with the numbers of this moment.
-    func text(_ format: MetricsFormat) async -> [UInt8] {
+    ///
+    /// - Parameter queue: what Redis tells of it; nil if it tells nothing.
+    func text(_ format: MetricsFormat, queue status: QueueStatus?) async -> [UInt8] {
         var values = recorded()
+        for (series, value) in told(status) { values[series] = value }
         for (series, value) in looked(up: await process.usage()) { values[series] = value }
         var families: [String: [(labels: [MetricSeries.Label], value: MetricValue)]] = [:]
         for (series, value) in values {
@@ -50,6 +57,22 @@ struct MetricsRegistry: Sendable {
         var values: [MetricSeries: MetricValue] = [:]
         for loop in loops { loop.shard.add(to: &values) }
         return values.filter { MetricCatalogue.description($0.key.name, $0.key.kind) != nil }
+    }
+
+    private func told(_ status: QueueStatus?) -> [(MetricSeries, MetricValue)] {
+        [
+            (MetricCatalogue.queueDepth, status?.depth),
+            (MetricCatalogue.queueAge, status?.oldestAgeSeconds),
+            (MetricCatalogue.queueWorkers, status?.workers?.alive),
+            (MetricCatalogue.queueWorkersRegistered, status?.workers?.registered),
+        ].compactMap { metric, value in
+            value.map {
+                (
+                    MetricSeries(metric.name, metric.kind, [("queue", queue)]),
+                    .number(Double($0))
+                )
+            }
+        }
     }
 
     private func looked(up usage: ProcessUsage?) -> [(MetricSeries, MetricValue)] {
