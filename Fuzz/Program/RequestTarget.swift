@@ -116,14 +116,15 @@ struct RequestTrace {
     private mutating func perform(_ action: ConnectionStateMachine.Action) -> Bool {
         switch action {
         case .read: break
-        case .decideOnExpectation(let head):
+        case .decideOnExpectation:
             // Whether it is asked depends on how the bytes arrive: it may be left out.
-            demand(head.expectsContinue, "a caller is told to continue that does not wait")
+            demand(
+                machine.head.expectsContinue, "a caller is told to continue that does not wait")
             if chance(oneIn: 2) {
                 machine.expectationRejected()
                 machine.responded(now: now)
             }
-        case .respond(let head, let body): respond(head, body)
+        case .respond(let body): respond(machine.head, body)
         case .refuse(let refusal):
             machine.answerBegun()
             demand(machine.closesAfterResponse, "a refusal is not the last answer")
