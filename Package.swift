@@ -55,11 +55,16 @@ let package = Package(
             ],
             resources: description,
             swiftSettings: strict),
-        // The example of docs/embedding.md, so that it is known to compile and run.
+        // The examples of docs/embedding.md, so that they are known to compile and run.
         .executableTarget(
             name: "embedder-example",
             dependencies: ["CoreAPIKit"],
             path: "docs/examples/embedder",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "connector-example",
+            dependencies: ["CoreAPIKit"],
+            path: "docs/examples/connector",
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIKitTests",
@@ -72,7 +77,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CoreAPIKit", "CoreAPIServer", "embedder-example",
+                "CoreAPIKit", "CoreAPIServer", "connector-example", "embedder-example",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),

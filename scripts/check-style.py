@@ -20,6 +20,7 @@ UNSAFE_FILES = {
     "CoreAPIKit/IO/EventLoop.swift",
     "CoreAPIKit/IO/MonotonicTime.swift",
     "CoreAPIKit/IO/OutputSpan+Copying.swift",
+    "CoreAPIKit/IO/ProcessName.swift",
     "CoreAPIKit/IO/Socket.swift",
     "CoreAPIKit/IO/SocketAddress.swift",
     "CoreAPIKit/IO/SocketChannel.swift",

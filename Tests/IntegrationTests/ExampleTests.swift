@@ -84,7 +84,7 @@ import Testing
     @Test func `docs/embedding.md shows the examples as they are compiled`() throws {
         let text = try document("docs/embedding.md")
         let examples = try examples()
-        #expect(examples.count == 5)
+        #expect(examples.count == 6)
         for (path, example) in examples {
             #expect(text.contains("```swift\n\(example)```"), "\(path)")
         }

@@ -79,13 +79,15 @@ extension QueueProbe {
         guard count <= QueueProbe.consumersMax,
             case .array(let consumers)? = await ask("XINFO", "CONSUMERS", key, group)
         else { return nil }
-        let alive = consumers.count { consumer in
-            guard case .integer(let idle)? = QueueProbe.fields(consumer)["idle"] else {
-                return false
-            }
+        let workers = consumers.map(QueueProbe.fields).filter { consumer in
+            // Whoever that is, nobody runs it.
+            consumer["name"] != .bulk(Array(ConsumerCommands.retryName.utf8))
+        }
+        let alive = workers.count { consumer in
+            guard case .integer(let idle)? = consumer["idle"] else { return false }
             return idle / 1_000 <= silenceSecondsMax
         }
-        return QueueStatus.Workers(alive: alive, registered: consumers.count)
+        return QueueStatus.Workers(alive: alive, registered: workers.count)
     }
 
     // MARK: - Replies

@@ -87,6 +87,10 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case scriptUnknown = "NOSCRIPT"
         /// The wait of a blocked command was ended, as when a master becomes a replica.
         case unblocked = "UNBLOCKED"
+        /// A stream's consumer group that is not there.
+        case noGroup = "NOGROUP"
+        /// A consumer group that is there already.
+        case groupExists = "BUSYGROUP"
         /// Any other.
         case other = "ERR"
 
@@ -96,7 +100,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
                 .scriptUnknown, .unblocked:
                 true
             case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
-                .wrongType, .moved, .other:
+                .wrongType, .moved, .noGroup, .groupExists, .other:
                 false
             }
         }

@@ -85,6 +85,15 @@ final class RedisServer: @unchecked Sendable {
                 "+xadd",
             ]
         ),
+        (
+            "stream-consumer",
+            [
+                "~transactions", "~transactions:*", "+evalsha", "+script|load", "+time",
+                "+xgroup|create", "+xgroup|createconsumer", "+xgroup|delconsumer", "+xreadgroup",
+                "+xack", "+xclaim", "+xpending", "+xinfo|groups", "+xinfo|consumers", "+xrange",
+                "+xadd", "+xdel", "+xtrim", "+zadd", "+zrem", "+zscore", "+zrangebyscore",
+            ]
+        ),
     ]
 
     /// What it needs besides, for all of `/health`.

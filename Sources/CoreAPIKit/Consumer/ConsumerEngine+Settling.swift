@@ -1,0 +1,97 @@
+internal import CoreMetrics
+internal import Logging
+
+/// How a delivery ends.
+extension ConsumerEngine {
+    /// Tells Redis that the delivery is processed; tries for as long as the delivery is surely
+    /// nobody else's.
+    func acknowledge(
+        _ serial: Machine.Serial, _ entry: Machine.Entry
+    ) async throws(ConsumerError) {
+        let deadline = MonotonicTime.now().advanced(
+            byMilliseconds: options.visibilityTimeout.wholeMilliseconds)
+        var attempt = 0
+        while isHeld(serial) {
+            let failure: RedisError
+            do {
+                _ = try await connection.execute(commands.acknowledge(entry.name.id))
+                metrics?.acknowledged.increment()
+                return settle(serial)
+            } catch { failure = error.reason }
+            guard !failure.isLastingForConsumer, MonotonicTime.now() < deadline,
+                !Task.isCancelled
+            else { throw ConsumerError(failure) }
+            let pause = RedisLimits().pauseMilliseconds(
+                attempt: attempt, jitter: .random(in: 0...1))
+            attempt += 1
+            try? await Task.sleep(for: .milliseconds(pause))
+        }
+    }
+
+    /// Gives the delivery back, to come again after a pause; after its last attempt it goes to the
+    /// dead-letter stream. If Redis is away, it comes again when it has not been heard of for long
+    /// enough.
+    ///
+    /// - Parameter pause: nil for the one that the options say.
+    func retry(
+        _ serial: Machine.Serial, _ entry: Machine.Entry, after pause: Duration?, reason: String
+    ) async {
+        // What another consumer may have got is its own.
+        if isKept(serial) {
+            if entry.name.attempt >= options.attemptsMax {
+                await bury(entry.name, reason: reason)
+            } else {
+                let milliseconds =
+                    pause.map { min($0, ConsumerEngine.pauseMax).wholeMilliseconds }
+                    ?? options.retryPauseMilliseconds(
+                        afterAttempt: entry.name.attempt, jitter: .random(in: 0...1))
+                _ = try? await connection.execute(
+                    commands.retry(entry.name, pauseMilliseconds: milliseconds))
+                metrics?.retried.increment()
+            }
+        }
+        settle(serial)
+    }
+
+    /// The longest pause that a handler may ask for.
+    private static let pauseMax = Duration.seconds(365 * 86_400)
+
+    /// Moves the delivery to the dead-letter stream.
+    func reject(_ serial: Machine.Serial, _ entry: Machine.Entry, reason: String) async {
+        if isKept(serial) {
+            await bury(entry.name, reason: reason)
+        }
+        settle(serial)
+    }
+
+    /// The handler has let go of the delivery: if it is not settled, the attempt has failed.
+    func letGo(_ serial: Machine.Serial, _ entry: Machine.Entry) {
+        guard isHeld(serial) else { return }
+        Task {
+            await retry(serial, entry, after: nil, reason: "let go without an acknowledgement")
+        }
+    }
+
+    /// Moves an entry to the dead-letter stream.
+    func bury(_ delivery: DeliveryName, reason: String) async {
+        do {
+            _ = try await connection.execute(commands.bury(delivery, reason: reason))
+            buried(delivery, reason: reason)
+        } catch {
+            logger.warning(
+                "no dead letter could be written",
+                metadata: ["entry": "\(delivery.id)", "reason": "\(error.reason)"])
+        }
+    }
+
+    /// An entry has gone to the dead-letter stream.
+    func buried(_ delivery: DeliveryName, reason: String) {
+        metrics?.dead.increment()
+        logger.warning(
+            "dead letter",
+            metadata: [
+                "entry": "\(delivery.id)", "attempts": "\(delivery.attempt)", "reason": "\(reason)",
+                "to": "\(commands.deadLetterKey)",
+            ])
+    }
+}

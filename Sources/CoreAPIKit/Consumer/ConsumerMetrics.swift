@@ -1,0 +1,33 @@
+internal import CoreMetrics
+
+/// What a consumer records of itself.
+struct ConsumerMetrics: Sendable {
+    /// Transactions that handlers were given: `attempt` is `first` or `again`.
+    static let deliveriesLabel = "core_api_consumer_deliveries_total"
+    /// What came of them: `result` is `acknowledged`, `retried` or `dead`. Dead are entries that
+    /// no handler has seen, too.
+    static let settledLabel = "core_api_consumer_settled_total"
+
+    let first: Counter
+    let again: Counter
+    let acknowledged: Counter
+    let retried: Counter
+    let dead: Counter
+
+    /// Nil if nothing is recorded.
+    init?(_ factory: any MetricsFactory, key: String, group: String) {
+        if factory is NOOPMetricsHandler { return nil }
+        func counter(_ label: String, _ name: String, _ value: String) -> Counter {
+            Counter(
+                label: label, dimensions: [("stream", key), ("group", group), (name, value)],
+                factory: factory)
+        }
+        first = counter(ConsumerMetrics.deliveriesLabel, "attempt", "first")
+        again = counter(ConsumerMetrics.deliveriesLabel, "attempt", "again")
+        acknowledged = counter(ConsumerMetrics.settledLabel, "result", "acknowledged")
+        retried = counter(ConsumerMetrics.settledLabel, "result", "retried")
+        dead = counter(ConsumerMetrics.settledLabel, "result", "dead")
+    }
+
+    func delivered(attempt: Int) { (attempt == 1 ? first : again).increment() }
+}

@@ -1,0 +1,172 @@
+import Testing
+
+@testable import CoreAPIKit
+
+/// The machine of a consumer, whose waiters are numbers here.
+@Suite struct ConsumerStateMachineTests {
+    private typealias Machine = ConsumerStateMachine<Int>
+
+    private func machine(prefetch: Int = 4) -> Machine {
+        Machine(prefetch: prefetch, handlingMilliseconds: 1_000)
+    }
+
+    private func at(_ milliseconds: Int) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 1).advanced(byMilliseconds: milliseconds)
+    }
+
+    private func entries(_ ids: String...) throws -> [Machine.Entry] {
+        let (amount, currency) = try (#require(Amount(1)), #require(CurrencyCode("EUR")))
+        return ids.map { id in
+            Machine.Entry(
+                name: DeliveryName(id: id, attempt: 1),
+                transaction: Transaction(
+                    id: TransactionID(high: 1, low: 2), amount: amount, currency: currency,
+                    userID: 1, createdAt: UnixTime(seconds: 1)))
+        }
+    }
+
+    /// The serial number and the entry's id that a request gets at once.
+    private func deliver(
+        _ machine: inout Machine, _ waiter: Int = 0, now: MonotonicTime
+    ) -> (serial: Int, id: String)? {
+        guard case .deliver(let serial, let entry) = machine.requested(waiter, now: now) else {
+            return nil
+        }
+        return (serial, entry.name.id)
+    }
+
+    /// Each of the waiters asks, and is to wait.
+    private func wait(_ machine: inout Machine, _ waiters: Int...) {
+        for waiter in waiters {
+            guard case .wait = machine.requested(waiter, now: at(0)) else {
+                Issue.record("\(waiter) does not wait")
+                continue
+            }
+        }
+    }
+
+    private func keep(_ machine: inout Machine, _ milliseconds: Int) -> [String] {
+        machine.keep(now: at(milliseconds)).values.map(\.id).sorted()
+    }
+
+    @Test func `entries go to those who wait, in the order of both`() throws {
+        var machine = machine()
+        wait(&machine, 1, 2)
+        let handovers = machine.received(try entries("a", "b", "c"), now: at(0))
+        #expect(handovers.map(\.waiter) == [1, 2])
+        #expect(handovers.map(\.entry.name.id) == ["a", "b"])
+        #expect(deliver(&machine, now: at(0))?.id == "c")
+        wait(&machine, 3)
+    }
+
+    @Test func `no more is fetched than may be held, and half of that together`() throws {
+        var machine = machine(prefetch: 4)
+        #expect(machine.room == 4)
+        _ = machine.received(try entries("a", "b", "c"), now: at(0))
+        // One more would come alone.
+        #expect(machine.room == 0)
+        let first = try #require(deliver(&machine, now: at(0)))
+        #expect(machine.room == 0, "taken is not settled")
+        machine.settled(first.serial)
+        #expect(machine.room == 2)
+        machine.settled(first.serial)
+        #expect(machine.room == 2, "twice is once")
+        _ = machine.received(try entries("d", "e"), now: at(0))
+        #expect(machine.room == 0)
+        _ = machine.received(try entries("f"), now: at(0))
+        #expect(machine.room == 0, "more has come than there was room for")
+    }
+
+    @Test func `one is fetched at once when nobody has anything to take`() throws {
+        var machine = machine(prefetch: 4)
+        wait(&machine, 1, 2, 3)
+        _ = machine.received(try entries("a", "b", "c"), now: at(0))
+        #expect(machine.room == 1)
+    }
+
+    @Test func `what is held is kept, until it is settled or was held for too long`() throws {
+        var machine = machine()
+        _ = machine.received(try entries("a", "b"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(600)))
+        #expect(keep(&machine, 999) == ["a", "b"])
+        // b is in the buffer since 0, a with a handler since 600.
+        #expect(keep(&machine, 1_000) == ["a"])
+        #expect(deliver(&machine, now: at(1_000)) == nil, "b is dropped")
+        #expect(keep(&machine, 1_600).isEmpty)
+        #expect(machine.isHeld(first.serial), "the handler may still acknowledge")
+        #expect(!machine.isKept(first.serial), "and do nothing else")
+        machine.settled(first.serial)
+        #expect(!machine.isHeld(first.serial))
+    }
+
+    @Test func `what another consumer has got is not delivered, nor kept`() throws {
+        var machine = machine()
+        _ = machine.received(try entries("a", "b"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(0)))
+        let kept = machine.keep(now: at(1))
+        let lost = machine.lost(kept.keys)
+        #expect(lost == 2)
+        let again = machine.lost(kept.keys)
+        #expect(again == 1, "b is not there any more")
+        #expect(deliver(&machine, now: at(2)) == nil)
+        #expect(machine.isHeld(first.serial) && !machine.isKept(first.serial))
+    }
+
+    @Test func `an entry that comes again is another delivery`() throws {
+        var machine = machine()
+        _ = machine.received(try entries("a"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(0)))
+        _ = machine.keep(now: at(1_000))
+        _ = machine.received(try entries("a"), now: at(1_001))
+        let second = try #require(deliver(&machine, now: at(1_001)))
+        #expect(first.id == second.id && first.serial != second.serial)
+        machine.settled(first.serial)
+        #expect(machine.isKept(second.serial))
+        #expect(keep(&machine, 1_002) == ["a"])
+    }
+
+    @Test func `a consumer that stops delivers nothing, gives back, and ends when all is settled`()
+        throws
+    {
+        var machine = machine()
+        _ = machine.received(try entries("a", "b"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(0)))
+        machine.stopped()
+        machine.stopped()
+        #expect(machine.room == 0 && !machine.isRunning)
+        wait(&machine, 1)
+        // The reply to the last command is given back too.
+        let handovers = machine.received(try entries("c"), now: at(0))
+        #expect(handovers.isEmpty)
+        let givenBack = machine.takeBuffer().map(\.name.id)
+        #expect(givenBack == ["b", "c"])
+        let told = machine.ended(nil)
+        #expect(told == [1])
+        #expect(!machine.isFinished)
+        #expect(keep(&machine, 1) == ["a"], "handlers go on")
+        machine.settled(first.serial)
+        #expect(machine.isFinished)
+        guard case .end(nil) = machine.requested(2, now: at(0)) else {
+            Issue.record("not the end")
+            return
+        }
+    }
+
+    @Test func `a failure is told to everybody, and drops what nobody has taken`() throws {
+        var machine = machine()
+        wait(&machine, 1, 2)
+        let told = machine.ended(.refused(.closed))
+        #expect(told == [1, 2])
+        guard case .end(.refused(.closed)?) = machine.requested(3, now: at(0)) else {
+            Issue.record("not the failure")
+            return
+        }
+        #expect(machine.isFinished)
+        // A stop that comes late changes nothing.
+        machine.stopped()
+        guard case .end(.refused(.closed)?) = machine.requested(4, now: at(0)) else {
+            Issue.record("not the failure")
+            return
+        }
+    }
+}

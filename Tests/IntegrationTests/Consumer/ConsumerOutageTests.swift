@@ -1,0 +1,193 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import CoreAPIKit
+
+/// A Redis that goes away, comes back, forgets, or refuses.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ConsumerOutageTests {
+    private typealias Harness = ConsumerHarness
+
+    @Test func `a consumer goes on when Redis was away, for a short time or a long one`()
+        async throws
+    {
+        try await RedisServer.with(Harness.keepsEverything) { redis in
+            let consumer = try await Harness.consumer(redis, Harness.hasty)
+            for awaySeconds in [0, 7] {
+                let transactions = try await Harness.enqueue(10, to: redis)
+                let held = try await consumer.take()
+                redis.kill()
+                // Longer than a command waits.
+                try await Task.sleep(for: .seconds(awaySeconds))
+                try await redis.start()
+                do { try await held.ack() } catch { await held.retry() }
+                let more = try await Harness.enqueue(10, to: redis)
+                let missing = transactions.filter { $0 != held.transaction } + more
+                try await consumer.process(missing)
+                try await eventually("nothing is pending") {
+                    // What came again was processed, or is the one that could not be acknowledged.
+                    while try await Harness.pending(redis) > 0 {
+                        try await consumer.take().ack()
+                    }
+                    return true
+                }
+            }
+        }
+    }
+
+    @Test func `a stream that is lost is begun anew, and so is its group`() async throws {
+        try await RedisServer.with { redis in
+            let consumer = try await Harness.consumer(redis)
+            for command in [["FLUSHALL"], ["DEL", "s"], ["XGROUP", "DESTROY", "s", "psp"]] {
+                let before = try await Harness.enqueue(2, to: redis)
+                let held = try await consumer.take()
+                #expect(before.contains(held.transaction))
+                _ = try await redis.command(command)
+                try await held.ack()
+                try await consumer.process(try await Harness.enqueue(2, to: redis))
+            }
+        }
+    }
+
+    @Test func `scripts that Redis has forgotten are loaded again`() async throws {
+        try await RedisServer.with { redis in
+            let consumer = try await Harness.consumer(redis)
+            _ = try await redis.command("SCRIPT", "FLUSH")
+            try await consumer.process(try await Harness.enqueue(2, to: redis))
+        }
+    }
+
+    @Test func `a full memory is waited for`() async throws {
+        try await RedisServer.with { redis in
+            let consumer = try await Harness.consumer(redis, Harness.hasty)
+            let transactions = try await Harness.enqueue(1, to: redis)
+            let held = try await consumer.take()
+            _ = try await redis.command("CONFIG", "SET", "maxmemory", "1")
+            // A dead letter cannot be written now, so it comes again.
+            await held.reject(because: "no")
+            _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
+            try await consumer.process(transactions)
+            #expect(try await Harness.deadLetters(redis).isEmpty)
+        }
+    }
+
+    @Test func `what waiting does not mend is said at once`() async throws {
+        try await RedisServer.with(["--requirepass", "secret"]) { redis in
+            await #expect(throws: ConsumerError.refused(.urlInvalid(.scheme))) {
+                try await TransactionConsumer(url: "http://x", key: "s", group: "g")
+            }
+            let port = try RedisServer.freePort()
+            do throws(ConsumerError) {
+                _ = try await TransactionConsumer(
+                    url: "redis://127.0.0.1:\(port)", key: "s", group: "g")
+                Issue.record("connected")
+            } catch {
+                guard case .unavailable(.connectFailed) = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+            }
+            try await expectRefusal(.noAuthentication) {
+                _ = try await TransactionConsumer(url: redis.url, key: "s", group: "g")
+            }
+            let url = "redis://:secret@127.0.0.1:\(redis.port)"
+            _ = try await redis.command("SET", "s", "text", url: url)
+            try await expectRefusal(.wrongType) {
+                _ = try await TransactionConsumer(url: url, key: "s", group: "g")
+            }
+        }
+    }
+
+    @Test(arguments: RedisServer.Kind.allCases)
+    func `a consumer needs no more rights than docs say, and each of them`(
+        kind: RedisServer.Kind
+    ) async throws {
+        try await RedisServer.with(kind: kind) { redis in
+            let (user, rights) = try #require(
+                RedisServer.accessRights.first { $0.0 == "stream-consumer" })
+            let commands = rights.filter { $0.hasPrefix("+") }
+            let setUser = { (missing: String?) in
+                _ = try await redis.command(
+                    ["ACL", "SETUSER", user, "reset", "on", ">pw"]
+                        + rights.filter { $0 != missing })
+            }
+            let url = "redis://\(user):pw@127.0.0.1:\(redis.port)"
+            try await setUser(nil)
+            try await work(redis, url)
+            for missing in commands {
+                try await setUser(missing)
+                await #expect(throws: (any Error).self, "\(missing)") {
+                    try await work(redis, url)
+                }
+            }
+        }
+    }
+
+    /// Does everything that a consumer can do, as often as it is possible at once.
+    private func work(_ redis: RedisServer, _ url: String) async throws {
+        _ = try await redis.command("FLUSHALL")
+        try await Harness.enqueue(3, to: redis, key: "transactions")
+        let connection = try await RedisConnection(
+            opening: RedisURL(url),
+            options: RedisConnection.Options(scripts: ConsumerScripts.all),
+            logger: Logger(label: "test"))
+        defer { connection.close() }
+        let commands = ConsumerCommands(key: "transactions", group: "psp", consumer: "me")
+        _ = try await connection.execute(commands.createGroup)
+        _ = try await connection.execute(commands.join)
+        let read = try await connection.execute(commands.read(count: 3, blockMilliseconds: 1))
+        let names = try ReceivedEntry.list(read: read).map(\.name)
+        try #require(names.count == 3)
+        _ = try await connection.execute(commands.extend(names))
+        _ = try await connection.execute(commands.acknowledge(names[0].id))
+        _ = try await connection.execute(commands.retry(names[1], pauseMilliseconds: 0))
+        // One whose time has been deleted, and one that is due.
+        _ = try await connection.execute(commands.retry(names[2], pauseMilliseconds: 0))
+        _ = try await redis.command("ZREM", "transactions:psp:retry", names[2].id)
+        let claimed = try await connection.execute(
+            commands.claim(room: 3, attemptsMax: 3, visibilityMilliseconds: 60_000, scans: true))
+        let again = try ClaimedEntries(reply: claimed).entries.map(\.name)
+        try #require(again == names[1...].map { DeliveryName(id: $0.id, attempt: 2) })
+        _ = try await connection.execute(
+            commands.bury(again[0], reason: "no"))
+        _ = try await connection.execute(commands.acknowledge(names[2].id))
+        _ = try await connection.execute(commands.tidy())
+        _ = try await connection.execute(commands.leave)
+    }
+
+    @Test func `a key that becomes another type ends the sequence, for everybody who waits`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let consumer = try await Harness.consumer(redis)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<2 {
+                    group.addTask {
+                        try await expectRefusal(.wrongType) { for try await _ in consumer {} }
+                    }
+                }
+                // Between the two another command may see that there is no key, and make the group.
+                _ = try await redis.command("SET", "s", "text")
+                try await group.waitForAll()
+            }
+            try await expectRefusal(.wrongType) { for try await _ in consumer {} }
+        }
+    }
+}
+
+/// The body is refused by Redis with an error of this kind.
+private func expectRefusal(
+    _ kind: RedisServerError.Kind, sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: () async throws -> Void
+) async throws {
+    do {
+        try await body()
+        Issue.record("not refused", sourceLocation: sourceLocation)
+    } catch let error as ConsumerError {
+        switch error {
+        case .refused(.server(let reply)), .refused(.refused(let reply)):
+            #expect(reply.kind == kind, sourceLocation: sourceLocation)
+        default: Issue.record("\(error)", sourceLocation: sourceLocation)
+        }
+    }
+}
