@@ -12,7 +12,10 @@ import Testing
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
             let transactions = try await Harness.enqueue(3, to: redis)
-            let consumer = try await Harness.consumer(redis, Harness.options(attemptsMax: 4))
+            // Long enough that a slow machine does not take the consumer for dead.
+            var options = Harness.options(attemptsMax: 4)
+            options.visibilityTimeout = .seconds(600)
+            let consumer = try await Harness.consumer(redis, options)
             var attempts: [Transaction: Int] = [:]
             for try await delivery in consumer {
                 attempts[delivery.transaction, default: 0] += 1
