@@ -10,7 +10,7 @@ final class Connection: @unchecked Sendable {
 
     /// What the task alone touches. It lives in the task, where no access to it is checked while
     /// it runs, as accesses to a class would be.
-    private struct Conversation {
+    private struct Conversation: ~Copyable {
         var machine: ConnectionStateMachine
         /// The answer that is being sent, and how much of it the kernel has taken.
         var output: [UInt8] = []
@@ -48,9 +48,7 @@ final class Connection: @unchecked Sendable {
     }
 
     private func serveRequests() async throws(ConnectionEnd) {
-        var conversation = Conversation(
-            machine: ConnectionStateMachine(
-                limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now))
+        var conversation = makeConversation()
         var action = next(&conversation)
         while true {
             switch action {
@@ -62,7 +60,7 @@ final class Connection: @unchecked Sendable {
                 } else {
                     let wakeup = await channel.waitUntilReadable(before: deadline)
                     if wakeup == .timedOut {
-                        action = conversation.machine.deadlinePassed(now: worker.loop.now)
+                        action = deadlinePassed(&conversation)
                         continue
                     }
                 }
@@ -70,22 +68,18 @@ final class Connection: @unchecked Sendable {
                 try await decideOnExpectation(&conversation)
             case .respond(let body):
                 let began = worker.loop.now
-                let (head, input) = (conversation.machine.head, conversation.machine.input)
-                let response = await worker.response(to: head, input, body)
-                begin(response, to: head, input, &conversation, since: began)
+                let response = await worker.response(to: job(body, conversation))
+                begin(response, &conversation, since: began)
                 if try !write(&conversation) { try await writeRest(&conversation) }
-                conversation.machine.responded(now: worker.loop.now)
+                responded(&conversation)
                 conversation.requestsInARow += 1
                 if conversation.requestsInARow >= Connection.requestsInARowMax {
                     await letOthersRun(&conversation)
                 }
             case .refuse(let refusal):
-                let response = Problem(refusal, worker.limits).response
-                begin(
-                    response, to: nil, conversation.machine.input, &conversation,
-                    since: worker.loop.now)
+                beginRefusal(refusal, &conversation)
                 if try !write(&conversation) { try await writeRest(&conversation) }
-                conversation.machine.responded(now: worker.loop.now)
+                responded(&conversation)
             case .linger:
                 channel.shutdownWriting()
             case .close:
@@ -95,9 +89,30 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    private func next(_ conversation: inout Conversation) -> ConnectionStateMachine.Action {
+    // What follows is not inlined into the task's function: its variables would be kept by each
+    // connection for as long as it waits.
+
+    @inline(never) private func makeConversation() -> Conversation {
+        Conversation(
+            machine: ConnectionStateMachine(
+                limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now))
+    }
+
+    @inline(never) private func next(_ conversation: inout Conversation)
+        -> ConnectionStateMachine.Action
+    {
         beginDraining(&conversation)
         return conversation.machine.next(now: worker.loop.now)
+    }
+
+    @inline(never) private func deadlinePassed(
+        _ conversation: inout Conversation
+    ) -> ConnectionStateMachine.Action {
+        conversation.machine.deadlinePassed(now: worker.loop.now)
+    }
+
+    @inline(never) private func responded(_ conversation: inout Conversation) {
+        conversation.machine.responded(now: worker.loop.now)
     }
 
     /// Tells the machine of a `drain` that has come during a wait.
@@ -115,7 +130,9 @@ final class Connection: @unchecked Sendable {
     // MARK: - Reading
 
     /// Reads what there is. False if there is nothing yet, and the connection is to wait.
-    private func read(_ conversation: inout Conversation) throws(ConnectionEnd) -> Bool {
+    @inline(never) private func read(_ conversation: inout Conversation) throws(ConnectionEnd)
+        -> Bool
+    {
         let result: SocketChannel.ReadResult
         do { result = try channel.read(into: &conversation.machine.input) } catch { throw .broken }
         switch result {
@@ -132,32 +149,56 @@ final class Connection: @unchecked Sendable {
     }
 
     /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
-    private func decideOnExpectation(
+    @inline(never) private func decideOnExpectation(
         _ conversation: inout Conversation
     ) async throws(ConnectionEnd) {
-        let (head, input) = (conversation.machine.head, conversation.machine.input)
-        if let refusal = worker.refusal(head, input.span) {
+        if let refusal = refusal(conversation) {
             conversation.machine.expectationRejected()
-            begin(refusal, to: head, input, &conversation, since: worker.loop.now)
+            begin(refusal, &conversation, since: worker.loop.now)
             if try !write(&conversation) { try await writeRest(&conversation) }
-            conversation.machine.responded(now: worker.loop.now)
+            responded(&conversation)
         } else {
             conversation.output += ResponseEncoder.continue
             if try !write(&conversation) { try await writeRest(&conversation) }
         }
     }
 
+    @inline(never) private func refusal(_ conversation: borrowing Conversation) -> Response? {
+        worker.refusal(conversation.machine.head, conversation.machine.input.span)
+    }
+
+    /// What is to be done for a request that is complete.
+    @inline(never) private func job(
+        _ body: ConnectionStateMachine.Body, _ conversation: borrowing Conversation
+    ) -> Worker.Job {
+        worker.job(for: conversation.machine.head, conversation.machine.input, body)
+    }
+
     // MARK: - Writing
 
-    /// Makes an answer.
+    /// Makes the answer to the machine's request.
     ///
-    /// - Parameters:
-    ///   - head: the request that is answered; nil where there was none.
-    ///   - began: when the request was complete.
-    private func begin(
-        _ response: Response, to head: RequestHead?, _ input: [UInt8],
-        _ conversation: inout Conversation, since began: MonotonicTime
+    /// - Parameter began: when the request was complete.
+    @inline(never) private func begin(
+        _ response: Response, _ conversation: inout Conversation, since began: MonotonicTime
     ) {
+        begin(response, to: conversation.machine.head, &conversation, since: began)
+    }
+
+    /// Makes the answer to what is no request that could be read.
+    @inline(never) private func beginRefusal(
+        _ refusal: HTTPRefusal, _ conversation: inout Conversation
+    ) {
+        begin(
+            Problem(refusal, worker.limits).response, to: nil, &conversation,
+            since: worker.loop.now)
+    }
+
+    private func begin(
+        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation,
+        since began: MonotonicTime
+    ) {
+        let input = conversation.machine.input
         beginDraining(&conversation)
         conversation.machine.answerBegun()
         let persistence: ResponseEncoder.Persistence =
@@ -172,7 +213,9 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Sends what the kernel takes at once. False if it is not all of the output.
-    private func write(_ conversation: inout Conversation) throws(ConnectionEnd) -> Bool {
+    @inline(never) private func write(_ conversation: inout Conversation) throws(ConnectionEnd)
+        -> Bool
+    {
         do {
             conversation.written += try channel.write(
                 conversation.output, from: conversation.written)
@@ -187,7 +230,9 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Writes until the caller has taken all of it: each part within its time, and the whole.
-    private func writeRest(_ conversation: inout Conversation) async throws(ConnectionEnd) {
+    @inline(never) private func writeRest(_ conversation: inout Conversation)
+        async throws(ConnectionEnd)
+    {
         let end = worker.loop.now.advanced(byMilliseconds: worker.limits.answerTimeoutMilliseconds)
         var before = conversation.written
         while try !write(&conversation) {

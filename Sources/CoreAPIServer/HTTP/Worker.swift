@@ -137,36 +137,56 @@ final class Worker: @unchecked Sendable {
         return route == .transaction ? TransactionEndpoint.refusal(head, bytes) : route.response
     }
 
-    /// The answer to a request. What is needed of its bytes is taken before the first wait.
-    // Not inlined: see `ConnectionStateMachine.next`.
-    @inline(never) func response(
-        to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
-    ) async -> Response {
+    /// What is to be done for a request, for which its bytes are not needed any more.
+    enum Job {
+        case answered(Response)
+        case health(HealthEndpoint.Probe, acceptsHealthJSON: Bool)
+        case metrics(HTTPMetrics, accept: String?)
+        case transaction(CheckedTransaction)
+    }
+
+    /// All of the answer to a request that needs no wait.
+    func job(
+        for head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
+    ) -> Job {
         let route = Route(head, input.span, on: site)
-        if let response = route.response { return response }
+        if let response = route.response { return .answered(response) }
         if case .health(let probe) = route {
-            return await health.response(
-                probe, drains: isEnding,
+            return .health(
+                probe,
                 acceptsHealthJSON: HealthEndpoint.acceptsHealthJSON(head, input.span))
         }
         if route == .metrics, let metrics {
             let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
-            return await metrics.response(accept: accept)
+            return .metrics(metrics, accept: accept)
         }
         guard requestsInFlight < limits.requestsInFlightMax else {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
-            return Worker.overloaded
+            return .answered(Worker.overloaded)
         }
-        if let refusal = TransactionEndpoint.refusal(head, input.span) { return refusal }
-        requestsInFlight += 1
-        defer { requestsInFlight -= 1 }
-        // Read once: a variable of an object costs more than one's own.
-        let transactions = transactions
+        if let refusal = TransactionEndpoint.refusal(head, input.span) {
+            return .answered(refusal)
+        }
         do {
-            return await transactions.enqueue(
-                try Worker.check(head, input, body, by: transactions))
+            return .transaction(try Worker.check(head, input, body, by: transactions))
         } catch {
-            return error.response
+            return .answered(error.response)
+        }
+    }
+
+    /// The answer, once all that it waits for is done.
+    @inline(never) func response(to job: Job) async -> Response {
+        switch job {
+        case .answered(let response): return response
+        case .health(let probe, let acceptsHealthJSON):
+            return await health.response(
+                probe, drains: isEnding, acceptsHealthJSON: acceptsHealthJSON)
+        case .metrics(let metrics, let accept):
+            return await metrics.response(accept: accept)
+        case .transaction(let checked):
+            requestsInFlight += 1
+            defer { requestsInFlight -= 1 }
+            return await transactions.enqueue(checked)
         }
     }
 
