@@ -120,7 +120,9 @@ import Testing
                     let answer = try server.post(APIServer.body())
                     #expect(answer.status == 200)
                     #expect(try await replica.command("XLEN", "transactions") == .integer(1))
-                    #expect(try server.get("/health").status == 200)
+                    try await eventually("health passes") {
+                        try server.get("/health").status == 200
+                    }
                     #expect(!server.program.errors.contains("ss:w"))
                 }
             }
