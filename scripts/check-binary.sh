@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 binary=${1:-dist/core-api}
-bytes_max=10500000
+bytes_max=10000000
 
 fail() { echo "binary: $*" >&2; exit 1; }
 

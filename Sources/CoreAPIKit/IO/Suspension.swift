@@ -6,7 +6,8 @@
     private let continuation: UnsafeContinuation<Value, Never>
 
     /// Suspends the task until somebody resumes it.
-    package static func value(_ body: (Suspension<Value>) -> Void) async -> Value {
+    @inline(__always) package static func value(_ body: (Suspension<Value>) -> Void) async -> Value
+    {
         unsafe await withUnsafeContinuation { continuation in
             unsafe body(Suspension(continuation: continuation))
         }

@@ -44,7 +44,10 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Appends the text's 36 bytes.
-    package func append(to text: inout OutputSpan<UInt8>) {
+    package func append(to text: inout OutputSpan<UInt8>) { text.append(copying: self.text.span) }
+
+    /// The text's 36 bytes, for those who need them more than once.
+    var text: InlineArray<36, UInt8> {
         let words = (
             ASCII.hexadecimalDigits(high &>> 32), ASCII.hexadecimalDigits(high),
             ASCII.hexadecimalDigits(low &>> 32), ASCII.hexadecimalDigits(low)
@@ -60,6 +63,6 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
             digits[19 &+ index] = words.2[index]
             digits[24 &+ index] = words.2[4 &+ index]
         }
-        text.append(copying: digits.span)
+        return digits
     }
 }

@@ -77,7 +77,9 @@ public struct UnixTime: Hashable, Comparable, Sendable {
         text.append(UInt8(ascii: ":"))
         text.append(decimal: second % 60, width: 2)
         text.append(UInt8(ascii: "."))
-        text.append(decimal: Int(nanoseconds % 1_000_000_000 / 1_000), width: 6)
+        let microseconds = Int(nanoseconds % 1_000_000_000 / 1_000)
+        text.append(decimal: microseconds / 10_000, width: 2)
+        text.append(decimal: microseconds % 10_000, width: 4)
         text.append(UInt8(ascii: "Z"))
     }
 }

@@ -12,30 +12,49 @@ package enum ASCII {
         _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
         guard range.count == word.count else { return false }
-        var index = 0
-        while index &+ 8 <= word.count {
-            guard
-                EightBytes(word, at: index) == EightBytes(bytes, at: range.lowerBound &+ index)
-            else { return false }
-            index &+= 8
+        return allMatch(word, bytes.extracting(range)) { $0 == $1 }
+    }
+
+    /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
+    package static func equalIgnoringCase(
+        _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Bool {
+        guard range.count == word.count else { return false }
+        return allMatch(word, bytes.extracting(range)) { $0 == $1.lowercased }
+    }
+
+    /// Whether two texts of the same length match, eight bytes after eight. The last eight may
+    /// have been looked at before, in part; fewer than eight have zeros behind them.
+    @inline(__always) private static func allMatch(
+        _ left: Span<UInt8>, _ right: Span<UInt8>, _ match: (EightBytes, EightBytes) -> Bool
+    ) -> Bool {
+        let count = left.count
+        guard count >= 8, right.count == count else {
+            return match(EightBytes(0..<count, of: left), EightBytes(0..<count, of: right))
         }
-        return EightBytes(index..<word.count, of: word)
-            == EightBytes((range.lowerBound &+ index)..<range.upperBound, of: bytes)
+        var (leftRest, rightRest) = (left, right)
+        while leftRest.count > 8, rightRest.count > 8 {
+            guard match(EightBytes(first: leftRest), EightBytes(first: rightRest)) else {
+                return false
+            }
+            leftRest = leftRest.extracting(droppingFirst: 8)
+            rightRest = rightRest.extracting(droppingFirst: 8)
+        }
+        return match(EightBytes(left, at: count &- 8), EightBytes(right, at: count &- 8))
     }
 
     /// The first position of the byte in the range.
     package static func find(
         _ byte: UInt8, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Int? {
-        var index = range.lowerBound
-        while index &+ 8 <= range.upperBound {
-            let marks = EightBytes(bytes, at: index).marks(of: byte)
-            if marks != 0 { return index &+ EightBytes.countBefore(marks) }
-            index &+= 8
+        var rest = bytes.extracting(range)
+        while rest.count >= 8 {
+            let marks = EightBytes(first: rest).marks(of: byte)
+            if marks != 0 { return range.upperBound &- rest.count &+ EightBytes.countBefore(marks) }
+            rest = rest.extracting(droppingFirst: 8)
         }
-        while index < range.upperBound {
-            if bytes[index] == byte { return index }
-            index &+= 1
+        for index in rest.indices where rest[index] == byte {
+            return range.upperBound &- rest.count &+ index
         }
         return nil
     }

@@ -27,7 +27,17 @@ extension OutputSpan<UInt8> {
     package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "a decimal number here has no sign")
         if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
-        if number < 100, width <= 2 { return append(twoDigits: UInt8(number)) }
+        if number < 100, width <= 2, number >= 10 || width == 2 {
+            return append(twoDigits: number)
+        }
+        if number < 1_000, width == 1 {
+            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 100))
+            return append(twoDigits: number % 100)
+        }
+        if number < 10_000, width == 4 {
+            append(twoDigits: number / 100)
+            return append(twoDigits: number % 100)
+        }
         var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
         var start = digits.count
         var rest = UInt64(number)
@@ -40,9 +50,9 @@ extension OutputSpan<UInt8> {
     }
 
     /// - Parameter number: less than 100.
-    private mutating func append(twoDigits number: UInt8) {
-        append(UInt8(ascii: "0") + number / 10)
-        append(UInt8(ascii: "0") + number % 10)
+    private mutating func append(twoDigits number: Int) {
+        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10))
+        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
     /// CR and LF, the end of a line in HTTP and in the protocol of Redis.

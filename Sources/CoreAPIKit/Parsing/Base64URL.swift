@@ -28,21 +28,22 @@ package enum Base64URL {
         let wholeEnd = range.upperBound - remainder
         // Every digit's value, or 0xFF, in one: an invalid byte shows in the upper bits.
         var seen: UInt8 = 0
-        var (index, end) = (range.lowerBound, 0)
-        while index < wholeEnd {
-            let four = bytes.extracting(index..<(index &+ 4))
+        var whole = bytes.extracting(range.lowerBound..<wholeEnd)
+        var end = 0
+        while whole.count >= 4 {
             let digits = (
-                values[Int(four[0])], values[Int(four[1])], values[Int(four[2])],
-                values[Int(four[3])]
+                values[Int(whole[0])], values[Int(whole[1])], values[Int(whole[2])],
+                values[Int(whole[3])]
             )
+            whole = whole.extracting(droppingFirst: 4)
             seen |= digits.0 | digits.1 | digits.2 | digits.3
             decoded[end] = digits.0 &<< 2 | digits.1 &>> 4
             decoded[end &+ 1] = digits.1 &<< 4 | digits.2 &>> 2
             decoded[end &+ 2] = digits.2 &<< 6 | digits.3
-            index &+= 4
             end &+= 3
         }
         if remainder >= 2 {
+            let index = wholeEnd
             let digits = (values[Int(bytes[index])], values[Int(bytes[index + 1])])
             let last = remainder == 3 ? values[Int(bytes[index + 2])] : 0
             seen |= digits.0 | digits.1 | last

@@ -17,6 +17,14 @@ package struct EightBytes: Equatable {
         self.word = word
     }
 
+    /// The first bytes of those that are left, which must be there. If that has just been looked
+    /// at, as the condition of a loop, it is not looked at again.
+    @inlinable @inline(__always) package init(first bytes: Span<UInt8>) {
+        var word: UInt64 = 0
+        for index in 0..<8 { word |= UInt64(bytes[index]) &<< UInt64(8 &* index) }
+        self.word = word
+    }
+
     /// A word of at most eight bytes, with zeros behind it.
     @inlinable package init(_ range: Range<Int>, of bytes: Span<UInt8>) {
         let count = range.count

@@ -254,18 +254,19 @@ package struct JSONReader {
 
     /// Passes over the ASCII characters of a string that stand for themselves.
     private mutating func skipPlain(_ bytes: Span<UInt8>) {
-        var index = position
-        while index &+ 8 <= bytes.count {
-            let eight = EightBytes(bytes, at: index)
+        var rest = bytes.extracting(droppingFirst: position)
+        while rest.count >= 8 {
+            let eight = EightBytes(first: rest)
             let marks =
                 eight.marks(below: 0x20) | eight.marks(of: UInt8(ascii: "\""))
                 | eight.marks(of: UInt8(ascii: "\\")) | eight.marksBeyondASCII
             if marks != 0 {
-                position = index &+ EightBytes.countBefore(marks)
+                position = bytes.count &- rest.count &+ EightBytes.countBefore(marks)
                 return
             }
-            index &+= 8
+            rest = rest.extracting(droppingFirst: 8)
         }
+        var index = bytes.count &- rest.count
         while index < bytes.count {
             let byte = bytes[index]
             guard 0x20..<0x80 ~= byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\")

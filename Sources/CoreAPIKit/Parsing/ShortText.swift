@@ -15,6 +15,10 @@ package struct ShortText: Equatable {
         guard count <= ShortText.bytesMax else { return nil }
         let (start, end) = (range.lowerBound, range.upperBound)
         first = EightBytes(start..<min(end, start &+ 8), of: bytes)
+        guard count > 8 else {
+            (second, third) = (EightBytes(word: 0), EightBytes(word: 0))
+            return
+        }
         second = EightBytes(min(end, start &+ 8)..<min(end, start &+ 16), of: bytes)
         third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
     }

@@ -70,13 +70,13 @@ struct RQJob {
         record.addKey(to: &command)
         command.word(count: RQJob.keyStart.count + TransactionID.textLength) { word in
             word.append(copying: RQJob.keyStart.span)
-            transaction.id.append(to: &word)
+            word.append(copying: record.id.span)
         }
         command.word(queue.key)
         command.word(RQJob.queues)
         record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)
-        command.word(transaction.id)
+        command.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
         command.word(count: pickleLength) { appendPickle(to: &$0) }
         command.word(transaction.createdAt)
         addDescription(to: &command)

@@ -43,7 +43,7 @@ struct StreamEntry {
         command.word(key)
         record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)
-        command.word(transaction.id)
+        command.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
         command.word(decimal: transaction.amount.minorUnits)
         command.word(transaction.currency)
         command.word(decimal: transaction.userID)

@@ -13,10 +13,13 @@
 struct TransactionRecord {
     private let transaction: Transaction
     private let idempotencyKey: IdempotencyKey?
+    /// The transaction's id as text, which the record and its job have several times.
+    let id: InlineArray<36, UInt8>
 
     init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
         self.transaction = transaction
         self.idempotencyKey = idempotencyKey
+        id = transaction.id.text
     }
 
     /// What every script begins with: it writes the record, KEYS[1] with the text ARGV[1] for
@@ -60,7 +63,7 @@ struct TransactionRecord {
             word.append(text: idempotencyKey.description)
         } else {
             word.append(copying: TransactionRecord.ownStart.span)
-            transaction.id.append(to: &word)
+            word.append(copying: id.span)
         }
     }
 
@@ -85,7 +88,7 @@ struct TransactionRecord {
     }
 
     private func appendText(to word: inout OutputSpan<UInt8>) {
-        transaction.id.append(to: &word)
+        word.append(copying: id.span)
         word.append(UInt8(ascii: " "))
         word.append(decimal: transaction.amount.minorUnits)
         word.append(UInt8(ascii: " "))

@@ -58,11 +58,6 @@ package struct RedisCommand: Sendable {
         word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
     }
 
-    /// A transaction's id.
-    mutating func word(_ id: TransactionID) {
-        word(count: TransactionID.textLength) { id.append(to: &$0) }
-    }
-
     /// A currency's three letters.
     mutating func word(_ currency: CurrencyCode) {
         word(count: CurrencyCode.length) { currency.append(to: &$0) }

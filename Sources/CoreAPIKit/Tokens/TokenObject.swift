@@ -33,7 +33,12 @@ enum TokenObject {
         /// False if the name was there before, or there are too many.
         mutating func insert(_ name: JSONText, _ bytes: Span<UInt8>) -> Bool {
             guard count < TokenObject.membersMax else { return false }
-            for index in 0..<count where Names.equal(names[index], name, bytes) { return false }
+            for index in 0..<count {
+                let other = names[index]
+                guard other.hasEscapes || name.hasEscapes || other.range.count == name.range.count
+                else { continue }
+                if Names.equal(other, name, bytes) { return false }
+            }
             names[count] = name
             count += 1
             return true

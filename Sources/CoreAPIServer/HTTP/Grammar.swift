@@ -62,17 +62,7 @@ enum Grammar {
     static func equalsIgnoringCase(
         _ word: String, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
-        let word = word.utf8.span
-        guard range.count == word.count else { return false }
-        var index = 0
-        while index < word.count {
-            let end = min(word.count, index &+ 8)
-            let found = EightBytes(
-                (range.lowerBound &+ index)..<(range.lowerBound &+ end), of: bytes)
-            guard found.lowercased == EightBytes(index..<end, of: word) else { return false }
-            index = end
-        }
-        return true
+        ASCII.equalIgnoringCase(word.utf8.span, range, of: bytes)
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
