@@ -153,12 +153,13 @@ internal import COpenSSL
     private func collect() {
         let pending = unsafe BIO_ctrl_pending(outgoing)
         guard pending > 0 else { return }
-        let start = ciphertext.count
-        ciphertext.append(contentsOf: repeatElement(0, count: pending))
-        let count = unsafe ciphertext.withUnsafeMutableBytes { buffer in
-            unsafe BIO_read(outgoing, buffer.baseAddress?.advanced(by: start), Int32(pending))
+        ciphertext.append(addingCapacity: pending) { output in
+            unsafe output.withUnsafeMutableBufferPointer { buffer, count in
+                let taken = unsafe BIO_read(outgoing, buffer.baseAddress, Int32(pending))
+                precondition(Int(taken) == pending, "what is pending can be read")
+                count = pending
+            }
         }
-        precondition(Int(count) == pending, "what is pending can be read")
     }
 }
 
