@@ -55,9 +55,7 @@ struct AccessLog {
     private static func milliseconds(since began: MonotonicTime) -> String {
         let microseconds = Int(MonotonicTime.now().nanoseconds(since: began) / 1_000)
         var text: [UInt8] = []
-        text.append(decimal: microseconds / 1_000)
-        text.append(UInt8(ascii: "."))
-        text.append(decimal: microseconds % 1_000, width: 3)
+        text.append(thousandths: microseconds)
         return String(decoding: text, as: UTF8.self)
     }
 }

@@ -9,14 +9,17 @@ struct EnvironmentReader {
     /// UTF-8 without control characters.
     func text(_ variable: String) throws(ConfigurationError) -> String? {
         guard let bytes = bytes(variable) else { return nil }
-        guard let text = String(validating: bytes, as: UTF8.self),
-            !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
-        else {
+        guard let text = EnvironmentReader.text(bytes) else {
             throw ConfigurationError(
                 variable: variable, value: nil,
                 expectation: "give UTF-8 text without control characters")
         }
         return text
+    }
+
+    /// The bytes as text; nil if they are not UTF-8, or have control characters.
+    static func text(_ bytes: [UInt8]) -> String? {
+        bytes.contains { $0 < 0x20 || $0 == 0x7F } ? nil : String(validating: bytes, as: UTF8.self)
     }
 
     func integer(

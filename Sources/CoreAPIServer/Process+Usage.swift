@@ -42,14 +42,8 @@ extension Process {
 
     /// The numbers that a small file begins with, apart by spaces.
     private static func numbers(in path: String) -> [UInt64] {
-        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return [] }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let count = unsafe bytes.withUnsafeMutableBytes {
-            unsafe read(file, $0.baseAddress, $0.count)
-        }
-        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        let bytes = (try? readFile(path, bytesMax: 256)) ?? []
+        let text = String(decoding: bytes, as: UTF8.self)
         return text.split { $0 == " " || $0 == "\n" }.map { UInt64($0) ?? 0 }
     }
 }

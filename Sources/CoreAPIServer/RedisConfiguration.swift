@@ -64,9 +64,7 @@ struct RedisConfiguration {
         while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
             bytes.removeLast()
         }
-        guard let text = String(validating: bytes, as: UTF8.self),
-            !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
-        else {
+        guard let text = EnvironmentReader.text(bytes) else {
             throw wrongFile(path, "give a file that holds the URL and nothing else, on one line")
         }
         return text

@@ -89,8 +89,7 @@ final class ConsumerEngine: Sendable {
             waiter.resume(returning: .success(delivery(serial, entry)))
             wakeFetcher()
         case .wait: wakeFetcher()
-        case .end(nil): waiter.resume(returning: .success(nil))
-        case .end(let error?): waiter.resume(returning: .failure(error))
+        case .end(let error): waiter.resume(returning: ConsumerEngine.end(error))
         }
     }
 
@@ -133,14 +132,13 @@ final class ConsumerEngine: Sendable {
         }
         if error == nil { await giveBack() }
         let waiters = state.withLock { $0.machine.ended(error) }
-        for waiter in waiters {
-            if let error {
-                waiter.resume(returning: .failure(error))
-            } else {
-                waiter.resume(returning: .success(nil))
-            }
-        }
+        for waiter in waiters { waiter.resume(returning: ConsumerEngine.end(error)) }
         wakeKeeperAtTheEnd()
+    }
+
+    /// What a waiter is told at the end.
+    private static func end(_ error: ConsumerError?) -> Result<Delivery?, ConsumerError> {
+        if let error { .failure(error) } else { .success(nil) }
     }
 
     /// Waits for room. False if nothing more is to be fetched.

@@ -43,12 +43,11 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
         tls: TLSOptions = TLSOptions(), metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws(ConsumerError) {
         precondition(!key.isEmpty && !group.isEmpty, "a stream and a group have names")
-        let parsed: RedisURL
-        do { parsed = try RedisURL(url) } catch { throw .refused(.urlInvalid(error)) }
-        let context: TLSContext?
-        do { context = try TLSContext.of(parsed, tls) } catch { throw .refused(.tlsInvalid(error)) }
+        let target: (url: RedisURL, tls: TLSContext?)
+        do { target = try RedisConnection.target(url, tls) } catch { throw .refused(error) }
         engine = try await ConsumerEngine(
-            url: parsed, key: key, group: group, options: options, tls: context, metrics: metrics)
+            url: target.url, key: key, group: group, options: options, tls: target.tls,
+            metrics: metrics)
     }
 
     deinit { engine.stop() }

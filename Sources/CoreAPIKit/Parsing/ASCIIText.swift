@@ -11,6 +11,15 @@ extension [UInt8] {
         }
     }
 
+    /// Appends a number of thousandths in decimal, with three digits of fraction.
+    ///
+    /// - Parameter number: not negative.
+    package mutating func append(thousandths number: Int) {
+        append(decimal: number / 1_000)
+        append(UInt8(ascii: "."))
+        append(decimal: number % 1_000, width: 3)
+    }
+
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
         append(addingCapacity: digits) { $0.append(hexadecimal: number, digits: digits) }

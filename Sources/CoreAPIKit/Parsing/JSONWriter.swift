@@ -15,10 +15,8 @@ package struct JSONWriter {
     /// - Parameter value: not negative.
     package mutating func integer(_ value: Int) { bytes.append(decimal: value) }
 
-    /// - Parameter width: how many digits there are at least.
-    package mutating func integer(_ value: Int, width: Int) {
-        bytes.append(decimal: value, width: width)
-    }
+    /// - Parameter value: of which three digits are a fraction; not negative.
+    package mutating func thousandths(_ value: Int) { bytes.append(thousandths: value) }
 
     /// Appends a string in quotation marks, escaped where RFC 8259 §7 asks for it.
     package mutating func text(_ text: String) {

@@ -32,8 +32,7 @@ package struct QueueProbe: Sendable {
 
     func reply(to words: [String]) async throws(RedisFailure) -> RedisReply {
         var command = RedisCommand(capacity: 128)
-        command.begin(wordCount: words.count)
-        for word in words { command.word(word) }
+        command.add(words)
         return try await connection.execute(command)
     }
 

@@ -8,9 +8,7 @@ struct StreamID: Equatable {
     private static let millisecondsMax = Int(Int64.max / 1_000_000)
 
     init?(_ bytes: Span<UInt8>) {
-        var dash = 0
-        while dash < bytes.count, bytes[dash] != UInt8(ascii: "-") { dash += 1 }
-        guard dash < bytes.count,
+        guard let dash = ASCII.find(UInt8(ascii: "-"), bytes.indices, of: bytes),
             let milliseconds = Digits.integer(0..<dash, of: bytes),
             milliseconds <= StreamID.millisecondsMax,
             let sequence = Digits.integer((dash + 1)..<bytes.count, of: bytes)

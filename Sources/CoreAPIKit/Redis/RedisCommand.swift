@@ -84,7 +84,9 @@ package struct RedisCommand: Sendable {
     }
 
     /// Adds a whole command.
-    package mutating func add(_ words: String...) {
+    package mutating func add(_ words: String...) { add(words) }
+
+    package mutating func add(_ words: [String]) {
         begin(wordCount: words.count)
         for word in words { self.word(word) }
     }

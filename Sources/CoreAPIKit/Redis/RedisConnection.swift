@@ -121,13 +121,21 @@ extension RedisConnection {
         opening url: String, _ script: RedisScript, _ options: TLSOptions,
         _ metrics: any MetricsFactory
     ) async throws(RedisError) {
-        let parsed: RedisURL
-        do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
-        let tls: TLSContext?
-        do { tls = try TLSContext.of(parsed, options) } catch { throw .tlsInvalid(error) }
+        let (parsed, tls) = try RedisConnection.target(url, options)
         try await self.init(
             opening: parsed, options: Options(scripts: [script], tls: tls, metrics: metrics),
             logger: Logger(label: "core-api.redis"))
+    }
+
+    /// What an embedder's URL and certificates stand for.
+    static func target(
+        _ url: String, _ options: TLSOptions
+    ) throws(RedisError) -> (url: RedisURL, tls: TLSContext?) {
+        let parsed: RedisURL
+        do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
+        do { return (parsed, try TLSContext.of(parsed, options)) } catch {
+            throw .tlsInvalid(error)
+        }
     }
 
     /// Sends the command of a queue, whose script answers 1, or the record that it found.

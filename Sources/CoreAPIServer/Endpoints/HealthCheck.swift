@@ -55,10 +55,7 @@ struct HealthCheck {
     private func write(_ observed: Observed, to json: inout JSONWriter) {
         switch observed {
         case .number(let number): json.integer(number)
-        case .thousandths(let number):
-            json.integer(number / 1_000)
-            json.raw(".")
-            json.integer(number % 1_000, width: 3)
+        case .thousandths(let number): json.thousandths(number)
         case .text(let text): json.text(text)
         }
     }

@@ -69,7 +69,7 @@ final class RedisMonitor: Sendable {
             case .notExecuted, .mayBeExecuted: return failed(.notConnected)
             }
         }
-        let microseconds = Int((MonotonicTime.now().nanoseconds - start.nanoseconds) / 1_000)
+        let microseconds = Int(MonotonicTime.now().nanoseconds(since: start) / 1_000)
         return Check(
             result: .success(microseconds), durability: await durability(connection), time: .now())
     }

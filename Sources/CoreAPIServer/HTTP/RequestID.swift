@@ -34,7 +34,9 @@ enum RequestID: Equatable {
     func append(to output: inout [UInt8], _ input: Span<UInt8>) {
         switch self {
         case .given(let range):
-            for index in range { output.append(input[index]) }
+            output.append(addingCapacity: range.count) {
+                $0.append(copying: input.extracting(range))
+            }
         case .made(let number):
             output.append(hexadecimal: number.worker, digits: 16)
             output.append(hexadecimal: number.count, digits: 16)
