@@ -23,11 +23,14 @@ import Testing
         ]
     }
 
-    private func waitForReplica(_ replica: RedisServer) async throws {
-        try await eventually("the replica has caught up") {
-            try await replica.texts("INFO", "replication").joined()
-                .contains("master_link_status:up")
-        }
+    /// What a server says that does not start.
+    private func refusal(_ environment: [String: String]) async throws -> String {
+        var environment = environment
+        environment["JWT_SECRET"] = APIServer.secret
+        let refused = try await Program.run(
+            Program.built("core-api"), [], environment: environment)
+        #expect(refused.status == 78)
+        return refused.errors
     }
 
     @Test(arguments: ["rq:default", "stream:transactions"])
@@ -57,17 +60,12 @@ import Testing
         queue: String
     ) async throws {
         try await RedisServer.with { redis in
-            let replica = ["--replicaof", "127.0.0.1", "\(redis.port)"]
-            try await RedisServer.with(replica) { replica in
-                try await waitForReplica(replica)
+            try await redis.withReplica { _ in
                 var variables = try await environment(redis, queue)
                 variables["DURABILITY"] = "replica:1"
-                variables["JWT_SECRET"] = APIServer.secret
-                let refused = try await Program.run(
-                    Program.built("core-api"), [], environment: variables)
-                #expect(refused.status == 78)
-                #expect(refused.errors.contains("NOPERM"), "\(refused.errors)")
-                #expect(refused.errors.contains("wait"), "\(refused.errors)")
+                let refusal = try await refusal(variables)
+                #expect(refusal.contains("NOPERM"), "\(refusal)")
+                #expect(refusal.contains("wait"), "\(refusal)")
                 _ = try await environment(redis, queue, with: ["+wait"])
                 try await APIServer.with(variables) { server in try expectAccepted(server) }
             }
@@ -79,11 +77,8 @@ import Testing
         try await RedisServer.with(["--appendfsync", "always"], kind: .valkey) { redis in
             var variables = try await environment(redis, queue)
             variables["DURABILITY"] = "aof"
-            variables["JWT_SECRET"] = APIServer.secret
-            let refused = try await Program.run(
-                Program.built("core-api"), [], environment: variables)
-            #expect(refused.status == 78)
-            #expect(refused.errors.contains("waitaof"), "\(refused.errors)")
+            let refusal = try await refusal(variables)
+            #expect(refusal.contains("waitaof"), "\(refusal)")
             _ = try await environment(redis, queue, with: ["+waitaof"])
             try await APIServer.with(variables) { server in try expectAccepted(server) }
         }

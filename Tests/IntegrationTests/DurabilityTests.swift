@@ -10,14 +10,7 @@ import Testing
         _ body: (_ master: RedisServer, _ replica: RedisServer) async throws -> Void
     ) async throws {
         try await RedisServer.with(kind: kind) { master in
-            let arguments = ["--replicaof", "127.0.0.1", "\(master.port)"]
-            try await RedisServer.with(arguments, kind: kind) { replica in
-                try await eventually("the replica has caught up") {
-                    try await replica.texts("INFO", "replication").joined()
-                        .contains("master_link_status:up")
-                }
-                try await body(master, replica)
-            }
+            try await master.withReplica(kind: kind) { try await body(master, $0) }
         }
     }
 

@@ -253,10 +253,7 @@ import Testing
                     try queue("depth") == 3 && queue("workers_alive") == 0
                 }
                 try await eventually("they get older") { try queue("oldest_age_seconds") ?? 0 > 0 }
-                let python = Program.root.appending(path: ".run/rq-newest/bin/python").path
-                let connector = Program.root.appending(path: "scripts/connector.py").path
-                let worker = try Program(
-                    python, [connector, "--queue", "p"], environment: ["REDIS_URL": redis.url])
+                let worker = try RQWorker.start("rq-newest", on: redis, queue: "p")
                 try await eventually("somebody takes them") {
                     try queue("depth") == 0 && queue("workers_alive") == 1
                         && queue("workers_registered") == 1 && queue("oldest_age_seconds") == 0

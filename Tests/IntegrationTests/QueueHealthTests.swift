@@ -23,13 +23,10 @@ import Testing
     // MARK: - python-rq
 
     private func worker(_ version: String, _ redis: RedisServer) throws -> Program {
-        let python = Program.root.appending(path: ".run/\(version)/bin/python").path
-        let connector = Program.root.appending(path: "scripts/connector.py").path
-        return try Program(
-            python, [connector, "--queue", "payments"], environment: ["REDIS_URL": redis.url])
+        try RQWorker.start(version, on: redis, queue: "payments")
     }
 
-    @Test(arguments: ["rq-1.10.0", "rq-newest"])
+    @Test(arguments: RQWorker.versions)
     func `rq's workers are counted while they run, and nobody is a warning`(version: String)
         async throws
     {
@@ -58,7 +55,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["rq-1.10.0", "rq-newest"])
+    @Test(arguments: RQWorker.versions)
     func `a worker that was killed counts until it should have been heard of`(version: String)
         async throws
     {

@@ -70,10 +70,7 @@ import Testing
                 let answer = try server.post(APIServer.body(amount: 321))
                 #expect(answer.status == 200)
             }
-            let result = try await Program.run(
-                Program.root.appending(path: ".run/rq-1.10.0/bin/python").path,
-                [Program.root.appending(path: "scripts/connector.py").path, "--burst"],
-                environment: environment, withinSeconds: 300)
+            let result = try await RQWorker.run("rq-1.10.0", environment: environment)
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.output.contains("processed: user_id=1 amount=321"), "\(result.errors)")
         }

@@ -110,12 +110,7 @@ import Testing
                 environment: environment.merging(["JWT_SECRET": APIServer.secret]) { $1 })
             #expect(refused.status == 78)
             #expect(refused.errors.contains("it has 0 replicas"), "\(refused.errors)")
-            let replica = ["--replicaof", "127.0.0.1", "\(redis.port)"]
-            try await RedisServer.with(replica) { replica in
-                try await eventually("the replica has caught up") {
-                    try await replica.texts("INFO", "replication").joined()
-                        .contains("master_link_status:up")
-                }
+            try await redis.withReplica { replica in
                 try await APIServer.with(environment) { server in
                     let answer = try server.post(APIServer.body())
                     #expect(answer.status == 200)
@@ -138,10 +133,7 @@ import Testing
                 let answer = try server.post(APIServer.body(amount: 123))
                 #expect(answer.status == 200)
             }
-            let result = try await Program.run(
-                Program.root.appending(path: ".run/rq-1.10.0/bin/python").path,
-                [Program.root.appending(path: "scripts/connector.py").path, "--burst"],
-                environment: environment, withinSeconds: 300)
+            let result = try await RQWorker.run("rq-1.10.0", environment: environment)
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.output.contains("processed: user_id=1 amount=123"), "\(result.errors)")
             #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(0))

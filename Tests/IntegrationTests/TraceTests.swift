@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["rq-1.10.0", "rq-newest"])
+    @Test(arguments: RQWorker.versions)
     func `a trace reaches the function that python-rq runs`(version: String) async throws {
         try await RedisServer.with { redis in
             try await APIServer.with(["REDIS_URL": redis.url]) { server in
@@ -56,10 +56,8 @@ import Testing
                 #expect(
                     try server.post(APIServer.body(amount: 2), fields: "traceparent: 00-1\r\n")
                         .status == 200, "what is none is ignored")
-                let result = try await Program.run(
-                    Program.root.appending(path: ".run/\(version)/bin/python").path,
-                    [Program.root.appending(path: "scripts/connector.py").path, "--burst"],
-                    environment: ["REDIS_URL": redis.url], withinSeconds: 300)
+                let result = try await RQWorker.run(
+                    version, environment: ["REDIS_URL": redis.url])
                 let lines = result.output.split(separator: "\n").filter {
                     $0.hasPrefix("processed")
                 }

@@ -8,19 +8,7 @@ import Testing
         1, 255, 256, 65_535, 65_536, 2_147_483_647, 2_147_483_648, 9_007_199_254_740_991,
     ]
 
-    private func work(
-        _ version: String, on redis: RedisServer, queue: String
-    ) async throws -> (status: Int32, output: String, errors: String) {
-        let python = Program.root.appending(path: ".run/\(version)/bin/python").path
-        let connector = Program.root.appending(path: "scripts/connector.py").path
-        try #require(
-            FileManager.default.fileExists(atPath: python), "`make test` makes .run/\(version)")
-        return try await Program.run(
-            python, [connector, "--burst", "--queue", queue], environment: ["REDIS_URL": redis.url],
-            withinSeconds: 300)
-    }
-
-    @Test(arguments: ["rq-1.10.0", "rq-newest"])
+    @Test(arguments: RQWorker.versions)
     func `a worker processes what was posted, with integers and text`(version: String) async throws
     {
         try await RedisServer.with { redis in
@@ -40,7 +28,8 @@ import Testing
                         "processed: user_id=\(user) amount=\(amount) currency='USD' (job \(id))"
                     )
                 }
-                let result = try await work(version, on: redis, queue: "payments")
+                let result = try await RQWorker.run(
+                    version, queue: "payments", environment: ["REDIS_URL": redis.url])
                 #expect(result.status == 0, "\(result.errors)")
                 let lines = result.output.split(separator: "\n").map(String.init)
                 #expect(lines.filter { $0.hasPrefix("processed") } == expected, "\(result.errors)")
@@ -76,10 +65,10 @@ import Testing
                 print(job.get_status(), job.created_at.isoformat(), job.enqueued_at.isoformat())
                 print(job.description)
                 """
-            for version in ["rq-1.10.0", "rq-newest"] {
-                let python = Program.root.appending(path: ".run/\(version)/bin/python").path
+            for version in RQWorker.versions {
                 let result = try await Program.run(
-                    python, ["-c", script, transaction.id.description, redis.url])
+                    try RQWorker.python(version),
+                    ["-c", script, transaction.id.description, redis.url])
                 #expect(result.status == 0, "\(result.errors)")
                 let lines = result.output.split(separator: "\n").map(String.init)
                 try #require(lines.count == 3)

@@ -25,6 +25,22 @@ final class RedisServer: @unchecked Sendable {
         try await body(server)
     }
 
+    /// Runs the body with a replica of this server that has caught up, and ends it.
+    ///
+    /// - Parameter kind: of the replica: this server's own.
+    func withReplica(
+        kind: Kind = .redis, _ body: (RedisServer) async throws -> Void
+    ) async throws {
+        let arguments = ["--replicaof", "127.0.0.1", "\(port)"]
+        try await RedisServer.with(arguments, kind: kind) { replica in
+            try await eventually("the replica has caught up") {
+                try await replica.texts("INFO", "replication").joined()
+                    .contains("master_link_status:up")
+            }
+            try await body(replica)
+        }
+    }
+
     private init(_ arguments: [String], program path: String) throws {
         port = try RedisServer.freePort()
         self.arguments = arguments
@@ -113,8 +129,7 @@ final class RedisServer: @unchecked Sendable {
         )
         defer { connection.close() }
         var command = RedisCommand()
-        command.begin(wordCount: words.count)
-        for word in words { command.word(word) }
+        command.add(words)
         return try await connection.execute(command)
     }
 
