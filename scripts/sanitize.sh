@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test under a sanitizer: `thread` or `address`. A test that fails is an error, and so is
 # what the sanitizer finds twice: the thread sanitizer has rare false alarms, since it does not see
-# all of Synchronization.Mutex (thread-sanitizer.supp).
+# all of Synchronization.Mutex (thread-sanitizer.supp). The address sanitizer ends the process whose
+# memory is at fault, so with it a finding is mostly a test that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,9 +15,18 @@ run_tests() {
     # Consumers of a stream have to be heard of in time, or others take what they hold: they run
     # apart, so that the rest does not keep them from it.
     local consumers='Consumer|Connector|DeadLetter|Trimming'
-    "${test[@]}" --skip "$consumers" || exit 1
-    "${test[@]}" --filter "$consumers" || exit 1
-    ! find "$reports" -name 'report*' | grep -q .
+    "${test[@]}" --skip "$consumers" && "${test[@]}" --filter "$consumers" || {
+        show_reports
+        echo "sanitize: a test failed under the $sanitizer sanitizer" >&2
+        exit 1
+    }
+    ! show_reports
+}
+
+# True if there are any.
+show_reports() {
+    find "$reports" -name 'report*' -exec cat {} + >&2
+    find "$reports" -name 'report*' | grep -q .
 }
 
 scripts/setup.sh build test
@@ -26,13 +36,11 @@ for sanitizer in "$@"; do
     # A finding counts by its report, not by the status of a program that a test has started.
     export TSAN_OPTIONS="exitcode=0 suppressions=$PWD/scripts/thread-sanitizer.supp log_path=$reports/report"
     # Memory that lives as long as the process is no finding.
-    export ASAN_OPTIONS="detect_leaks=0 log_path=$reports/report"
+    export ASAN_OPTIONS="detect_leaks=0 suppressions=$PWD/scripts/address-sanitizer.supp log_path=$reports/report"
     swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
     if ! run_tests; then
-        cat "$reports"/report* >&2
         echo "sanitize: found something, so once more" >&2
         if ! run_tests; then
-            cat "$reports"/report* >&2
             echo "sanitize: the $sanitizer sanitizer has found something" >&2
             exit 1
         fi
