@@ -157,6 +157,8 @@ import Testing
         try await RedisServer.with { redis in
             let environment = [
                 "REDIS_URL": redis.url, "QUEUE": "stream:s", "ENQUEUE_TIMEOUT": "30",
+                // One loop: when one connection is told of the end, all are.
+                "THREADS": "1",
             ]
             try await APIServer.with(environment) { server in
                 #expect(try server.post(APIServer.body()).status == 200)
