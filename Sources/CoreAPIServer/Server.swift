@@ -44,14 +44,14 @@ struct Server {
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
                     configuration, memory, loop, Server.factory(registry, index), logger)
-                let intake = TransactionIntake(verifier: verifier, queue: backend.queue)
+                let checks = TransactionChecks(verifier: verifier)
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
                     site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
                     },
-                    transactions: TransactionEndpoint(intake: intake),
+                    transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
                     logger: logger,
@@ -144,8 +144,8 @@ struct Server {
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
         _ metrics: any MetricsFactory, _ logger: Logger
-    ) -> (queue: any TransactionQueue, monitor: RedisMonitor?) {
-        let make: (RedisConnection) -> any TransactionQueue
+    ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
+        let make: (RedisConnection) -> any CallbackTransactionQueue
         let script: RedisScript
         let kind: QueueProbe.Kind
         switch configuration.queue {

@@ -15,6 +15,9 @@ package protocol EventHandler: AnyObject {
     /// The turn of the loop ends, and the handler asked by `EventLoop.requestFlush` to be told:
     /// what was gathered during the turn can leave in one write.
     func flush()
+
+    /// The turn has come that the handler asked for by `EventLoop.requestTurn`.
+    func proceed()
 }
 
 extension EventHandler {
@@ -24,6 +27,10 @@ extension EventHandler {
 
     package func flush() {
         preconditionFailure("this handler has asked for no flush")
+    }
+
+    package func proceed() {
+        preconditionFailure("this handler has asked for no turn")
     }
 }
 

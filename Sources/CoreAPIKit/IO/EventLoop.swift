@@ -15,6 +15,9 @@ internal import Synchronization
     private var handlers: [(any EventHandler)?] = []
     private var timedHandlers: [any EventHandler] = []
     private var flushing: [any EventHandler] = []
+    /// Who has asked for a turn; two lists take turns, as with the jobs.
+    private var waiting: [any EventHandler] = []
+    private var called: [any EventHandler] = []
     private var jobs: [UnownedJob] = []
     /// The jobs of the turn that runs: two lists take turns, so that neither is allocated anew.
     private var running: [UnownedJob] = []
@@ -154,6 +157,12 @@ internal import Synchronization
         flushing.append(handler)
     }
 
+    /// Calls the handler's `proceed` in the next turn, when others have had theirs.
+    package func requestTurn(_ handler: any EventHandler) {
+        assertCurrent()
+        waiting.append(handler)
+    }
+
     /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call.
     /// Returns how many came, 0 at the end of the stream; nil if there is nothing yet.
     func read(
@@ -181,6 +190,7 @@ internal import Synchronization
         now = .now()
         while !isStopped {
             runJobs()
+            callWaiting()
             flushAll()
             endTurn()
             unsafe handle(&events)
@@ -203,7 +213,10 @@ internal import Synchronization
             return inbox ?? []
         }
         perform(last)
-        while !jobs.isEmpty { runJobs() }
+        while !jobs.isEmpty || !waiting.isEmpty {
+            runJobs()
+            callWaiting()
+        }
         flushAll()
     }
 
@@ -213,6 +226,14 @@ internal import Synchronization
         swap(&running, &jobs)
         for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
         running.removeAll(keepingCapacity: true)
+    }
+
+    /// As `runJobs`, of the handlers that have asked for a turn.
+    private func callWaiting() {
+        guard !waiting.isEmpty else { return }
+        swap(&called, &waiting)
+        for handler in called { handler.proceed() }
+        called.removeAll(keepingCapacity: true)
     }
 
     private func flushAll() {
@@ -255,7 +276,7 @@ internal import Synchronization
 
     private func wait(_ events: inout [epoll_event]) -> Int {
         let timeout: Int32 =
-            if !jobs.isEmpty { 0 } else if nextSweep == .never { -1 } else {
+            if !jobs.isEmpty || !waiting.isEmpty { 0 } else if nextSweep == .never { -1 } else {
                 Int32(clamping: nextSweep.milliseconds(since: now))
             }
         let count = unsafe events.withUnsafeMutableBufferPointer { events in

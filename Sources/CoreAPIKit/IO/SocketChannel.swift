@@ -1,17 +1,8 @@
-/// A connected socket for one task of its loop: it reads, writes, and waits with a deadline.
+/// A connected socket of a loop, and what the loop knows of it: whether it is worth while to ask
+/// the kernel to read or write. It belongs to the loop's thread.
 ///
-/// Sendable by discipline: it is used on its loop's thread alone. One task waits at a time. The
-/// channel is closed by `close`, not by letting go of it, since the loop knows it until then.
-package final class SocketChannel: EventHandler, @unchecked Sendable {
-    /// How a wait ended.
-    package enum Wakeup {
-        /// The socket may be ready: try again.
-        case ready
-        case timedOut
-        /// Somebody called `interrupt`.
-        case interrupted
-    }
-
+/// It is closed by `close`, not by letting go of it, since the loop knows its handler until then.
+package struct SocketChannel: ~Copyable {
     /// What a read brought.
     package enum ReadResult: Equatable {
         case bytes(Int)
@@ -21,29 +12,27 @@ package final class SocketChannel: EventHandler, @unchecked Sendable {
 
     private let loop: EventLoop
     private let socket: Socket
-    private var mayRead = true
-    private var mayWrite = true
+    /// Whether `read` may find something.
+    package private(set) var mayRead = true
+    /// Whether `write` may be taken.
+    package private(set) var mayWrite = true
     private var hasEnded = false
-    private var waiter: Suspension<Wakeup>?
-    private var waitsForRead = false
-    package private(set) var deadline = MonotonicTime.never
 
-    package init(_ socket: consuming Socket, on loop: EventLoop) throws(SystemError) {
+    package init(_ socket: consuming Socket, on loop: EventLoop) {
         self.socket = socket
         self.loop = loop
-        try loop.register(self, for: self.socket)
     }
 
-    /// Ends the connection. Nobody may be waiting.
-    package func close() {
-        precondition(waiter == nil, "a channel is closed by the task that uses it")
-        loop.unregister(socket)
+    /// Tells the handler, and it alone, when the socket is ready.
+    package func register(_ handler: any EventHandler) throws(SystemError) {
+        try loop.register(handler, for: socket)
     }
 
-    // MARK: - Reading and writing
+    /// Ends the connection.
+    package func close() { loop.unregister(socket) }
 
     /// Appends what has arrived to the buffer, at most 64 KiB in one call.
-    package func read(into buffer: inout [UInt8]) throws(SystemError) -> ReadResult {
+    package mutating func read(into buffer: inout [UInt8]) throws(SystemError) -> ReadResult {
         guard mayRead else { return .nothingYet }
         let count = try loop.read(socket) { bytes in
             unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
@@ -56,7 +45,9 @@ package final class SocketChannel: EventHandler, @unchecked Sendable {
     }
 
     /// Sends from the buffer's position on: how many bytes the kernel took, which may be none.
-    package func write(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int {
+    package mutating func write(
+        _ bytes: [UInt8], from position: Int
+    ) throws(SystemError) -> Int {
         guard mayWrite else { return 0 }
         guard let count = try socket.send(bytes, from: position) else {
             mayWrite = false
@@ -67,49 +58,13 @@ package final class SocketChannel: EventHandler, @unchecked Sendable {
 
     package func shutdownWriting() { socket.shutdownWriting() }
 
-    // MARK: - Waiting
-
-    /// Returns when `read` may find something.
-    package func waitUntilReadable(before deadline: MonotonicTime) async -> Wakeup {
-        mayRead ? .ready : await wait(before: deadline, forRead: true)
-    }
-
-    /// Returns when `write` may be taken.
-    package func waitUntilWritable(before deadline: MonotonicTime) async -> Wakeup {
-        mayWrite ? .ready : await wait(before: deadline, forRead: false)
-    }
-
-    /// Ends a wait for something to read, if there is one. The next read asks the kernel, whatever
-    /// the loop knows.
-    package func interrupt() {
-        mayRead = true
-        if waitsForRead { wake(.interrupted) }
-    }
-
-    private func wait(before deadline: MonotonicTime, forRead: Bool) async -> Wakeup {
-        precondition(waiter == nil, "one task waits at a time")
-        self.deadline = deadline
-        waitsForRead = forRead
-        loop.bringForward(deadline)
-        return await Suspension.value { waiter = $0 }
-    }
-
-    private func wake(_ wakeup: Wakeup) {
-        guard let suspended = waiter else { return }
-        waiter = nil
-        waitsForRead = false
-        deadline = .never
-        suspended.resume(returning: wakeup)
-    }
-
-    // MARK: - Events
-
-    package func ready(_ readiness: SocketReadiness) {
+    /// The handler was told that the socket is ready.
+    package mutating func update(_ readiness: SocketReadiness) {
         if readiness.contains(.ended) { hasEnded = true }
         if readiness.contains(.readable) { mayRead = true }
         if readiness.contains(.writable) { mayWrite = true }
-        if readiness.contains(waitsForRead ? .readable : .writable) { wake(.ready) }
     }
 
-    package func deadlineReached(now: MonotonicTime) { wake(.timedOut) }
+    /// Lets the next read ask the kernel, whatever the loop knows.
+    package mutating func readAgain() { mayRead = true }
 }

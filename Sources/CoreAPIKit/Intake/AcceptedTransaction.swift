@@ -12,7 +12,7 @@ public struct AcceptedTransaction: Hashable, Sendable, Identifiable {
     /// nothing.
     public let isReplayed: Bool
 
-    init(_ transaction: Transaction, _ outcome: EnqueueOutcome) {
+    package init(_ transaction: Transaction, _ outcome: EnqueueOutcome) {
         switch outcome {
         case .enqueued: (id, isReplayed) = (transaction.id, false)
         case .replayed(let first): (id, isReplayed) = (first, true)

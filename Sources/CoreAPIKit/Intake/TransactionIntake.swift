@@ -7,11 +7,13 @@
 public struct TransactionIntake: Sendable {
     /// Judges tokens from now on; another one may take its place at any time, as when a secret is
     /// replaced. What has been checked stays checked.
-    public var verifier: any TokenVerifier
+    public var verifier: any TokenVerifier {
+        get { checks.verifier }
+        set { checks.verifier = newValue }
+    }
 
+    private var checks: TransactionChecks
     private let queue: any TransactionQueue
-    private let clock: @Sendable () -> UnixTime
-    private let identities = TransactionIDSource()
 
     /// - Parameters:
     ///   - verifier: judges tokens.
@@ -21,9 +23,8 @@ public struct TransactionIntake: Sendable {
         verifier: any TokenVerifier, queue: any TransactionQueue,
         clock: @escaping @Sendable () -> UnixTime = UnixTime.now
     ) {
-        self.verifier = verifier
+        checks = TransactionChecks(verifier: verifier, clock: clock)
         self.queue = queue
-        self.clock = clock
     }
 
     /// Checks the values and enqueues the transaction; returns once the queue has confirmed it.
@@ -38,12 +39,10 @@ public struct TransactionIntake: Sendable {
         amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil,
         traceParent: TraceParent? = nil
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
-        let now = clock()
-        let claims = try verify(Array(token.utf8).span, at: now)
-        let fields = try TransactionRequest.fields(
-            TransactionRequest.amount(amount), TransactionRequest.currency(currency))
-        return try await enqueue(
-            transaction(fields, claims, traceParent, at: now), idempotencyKey)
+        try await enqueue(
+            checks.transaction(
+                amount: amount, currency: currency, token: token, traceParent: traceParent),
+            idempotencyKey)
     }
 
     /// Checks a JSON body with the members `amount`, `currency` and `token`, and enqueues the
@@ -61,22 +60,11 @@ public struct TransactionIntake: Sendable {
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let bearer = bearerToken.map { Array($0.utf8) }
         return try await enqueue(
-            check(json: body.span, bearerToken: bearer, traceParent: traceParent), idempotencyKey)
+            checks.transaction(json: body.span, bearerToken: bearer, traceParent: traceParent),
+            idempotencyKey)
     }
 
-    /// The checks alone: the transaction that is to be enqueued.
-    package func check(
-        json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?
-    ) throws(IntakeRefusal) -> Transaction {
-        let now = clock()
-        let request: TransactionRequest
-        do { request = try TransactionRequest(json: body) } catch { throw .malformedJSON(error) }
-        let claims = try verify(request, body, bearerToken, at: now)
-        return transaction(try request.fields(), claims, traceParent, at: now)
-    }
-
-    /// Returns once the queue has confirmed the transaction.
-    package func enqueue(
+    private func enqueue(
         _ transaction: Transaction, _ key: IdempotencyKey?
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         do {
@@ -85,48 +73,5 @@ public struct TransactionIntake: Sendable {
         } catch {
             throw .queue(error)
         }
-    }
-
-    // MARK: - Token
-
-    private func verify(
-        _ request: TransactionRequest, _ body: Span<UInt8>, _ bearerToken: [UInt8]?,
-        at now: UnixTime
-    ) throws(IntakeRefusal) -> TokenClaims {
-        switch request.token {
-        case .absent:
-            guard let bearerToken else { throw .tokenMissing }
-            return try verify(bearerToken.span, at: now)
-        case .otherType:
-            throw .token(.malformed(.notText))
-        case .repeated:
-            // Which of them should be believed? Nothing else of the body is told.
-            throw .invalid([FieldProblem(pointer: "/token", detail: "token is given twice")])
-        case .text(let text):
-            if bearerToken == nil, !text.hasEscapes {
-                return try verify(body.extracting(text.range), at: now)
-            }
-            let token = text.decoded(body)
-            guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
-            return try verify(token.span, at: now)
-        }
-    }
-
-    private func verify(
-        _ token: Span<UInt8>, at now: UnixTime
-    ) throws(IntakeRefusal) -> TokenClaims {
-        let claims: TokenClaims
-        do { claims = try verifier.verify(token, at: now) } catch { throw .token(error) }
-        guard claims.isEnabled else { throw .userDisabled }
-        return claims
-    }
-
-    private func transaction(
-        _ fields: (amount: Amount, currency: CurrencyCode), _ claims: TokenClaims,
-        _ traceParent: TraceParent?, at now: UnixTime
-    ) -> Transaction {
-        Transaction(
-            id: identities.next(), amount: fields.amount, currency: fields.currency,
-            userID: claims.userID, createdAt: now, traceParent: traceParent)
     }
 }

@@ -54,11 +54,20 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        guard let metrics else { return try add(transaction, idempotencyKey) }
+        try outcome(transaction, idempotencyKey).get()
+    }
+
+    private func outcome(
+        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?
+    ) -> Result<EnqueueOutcome, QueueError> {
+        func outcome() -> Result<EnqueueOutcome, QueueError> {
+            Result { () throws(QueueError) in try add(transaction, idempotencyKey) }
+        }
+        guard let metrics else { return outcome() }
         let start = MonotonicTime.now()
-        let result = Result { () throws(QueueError) in try add(transaction, idempotencyKey) }
+        let result = outcome()
         metrics.record(result, nanoseconds: MonotonicTime.now().nanoseconds(since: start))
-        return try result.get()
+        return result
     }
 
     private func add(
@@ -87,4 +96,10 @@ public final class InMemoryTransactionQueue: TransactionQueue {
 
     /// Removes and returns the oldest transaction; nil if there is none.
     public func take() -> Transaction? { contents.withLock { $0.waiting.popFirst() } }
+}
+
+extension InMemoryTransactionQueue: CallbackTransactionQueue {
+    package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
+        outcome(pending.transaction, pending.idempotencyKey)
+    }
 }

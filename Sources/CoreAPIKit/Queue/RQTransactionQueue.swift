@@ -42,10 +42,22 @@ public final class RQTransactionQueue: TransactionQueue {
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
-        let job = RQJob(transaction, queue: queue)
-        return try await connection.enqueue(job.command(record), record, metrics)
+        return try await connection.enqueue(command(transaction, record), record, metrics)
+    }
+
+    private func command(
+        _ transaction: Transaction, _ record: TransactionRecord
+    ) -> RedisCommand {
+        RQJob(transaction, queue: queue).command(record)
     }
 
     /// Ends the connection; what waits for its confirmation fails.
     public func close() { connection.close() }
+}
+
+extension RQTransactionQueue: CallbackTransactionQueue {
+    package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
+        let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+        return connection.enqueue(command(pending.transaction, record), pending, metrics)
+    }
 }

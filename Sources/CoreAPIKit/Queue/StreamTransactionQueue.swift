@@ -42,10 +42,22 @@ public final class StreamTransactionQueue: TransactionQueue {
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
-        let entry = StreamEntry(transaction)
-        return try await connection.enqueue(entry.command(key: key, record), record, metrics)
+        return try await connection.enqueue(command(transaction, record), record, metrics)
+    }
+
+    private func command(
+        _ transaction: Transaction, _ record: TransactionRecord
+    ) -> RedisCommand {
+        StreamEntry(transaction).command(key: key, record)
     }
 
     /// Ends the connection; what waits for its confirmation fails.
     public func close() { connection.close() }
+}
+
+extension StreamTransactionQueue: CallbackTransactionQueue {
+    package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
+        let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+        return connection.enqueue(command(pending.transaction, record), pending, metrics)
+    }
 }

@@ -101,17 +101,20 @@ package final class RedisConnection: Sendable {
     /// Sends the command and returns its reply; an error of Redis is thrown. When the connection
     /// breaks it is sent again, so it must be such that twice has the effect of once.
     package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
-        let result = await Suspension.value { waiter in
+        try await reply(to: command).get()
+    }
+
+    private func reply(to command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
+        await Suspension.value { waiter in
             if loop.isCurrent {
-                handler.submit(command, waiter)
+                handler.submit(command, for: waiter)
             } else {
                 let handler = handler
-                let isTaken = loop.submit { handler.submit(command, waiter) }
+                let isTaken = loop.submit { handler.submit(command, for: waiter) }
                 // The connection was closed, and its loop is gone.
                 if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
             }
         }
-        return try result.get()
     }
 }
 
@@ -142,39 +145,45 @@ extension RedisConnection {
     func enqueue(
         _ command: RedisCommand, _ record: TransactionRecord, _ metrics: QueueMetrics?
     ) async throws(QueueError) -> EnqueueOutcome {
-        guard let metrics else { return try await enqueue(command, record) }
-        let start = time
-        do {
-            let outcome = try await enqueue(command, record)
-            metrics.record(.success(outcome), nanoseconds: time.nanoseconds(since: start))
-            return outcome
-        } catch {
-            metrics.record(.failure(error), nanoseconds: time.nanoseconds(since: start))
-            throw error
-        }
+        let sent = time
+        return try await outcome(of: reply(to: command), record, metrics, since: sent).get()
+    }
+
+    /// As above, for a caller on the connection's loop.
+    func enqueue(
+        _ command: RedisCommand, _ pending: PendingTransaction, _ metrics: QueueMetrics?
+    ) -> Result<EnqueueOutcome, QueueError>? {
+        pending.wasSent(by: self, metrics, at: loop.now)
+        return handler.submit(command, .pending(pending)).map { pending.outcome(of: .failure($0)) }
     }
 
     /// On the loop its own time, which costs nothing.
     private var time: MonotonicTime { loop.isCurrent ? loop.now : .now() }
 
-    private func enqueue(
-        _ command: RedisCommand, _ record: TransactionRecord
-    ) async throws(QueueError) -> EnqueueOutcome {
-        let reply: RedisReply
-        do { reply = try await execute(command) } catch {
-            switch error {
-            case .notExecuted(let reason):
-                warn(of: reason)
-                throw .unavailable(reason)
-            case .mayBeExecuted(let reason):
-                warn(of: reason)
-                throw .outcomeUnknown(reason)
-            }
-        }
+    /// What the reply to a queue's command means.
+    func outcome(
+        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord,
+        _ metrics: QueueMetrics?, since sent: MonotonicTime
+    ) -> Result<EnqueueOutcome, QueueError> {
+        let outcome = Result { () throws(QueueError) in try self.outcome(of: reply, record()) }
+        metrics?.record(outcome, nanoseconds: time.nanoseconds(since: sent))
+        return outcome
+    }
+
+    private func outcome(
+        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord
+    ) throws(QueueError) -> EnqueueOutcome {
         switch reply {
-        case .integer: return .enqueued
-        case .bulk(let found): return try record.outcome(found: found)
-        case .status, .null, .array, .error: throw .outcomeUnknown(.protocolViolation)
+        case .success(.integer): return .enqueued
+        case .success(.bulk(let found)): return try record().outcome(found: found)
+        case .success(.status), .success(.null), .success(.array), .success(.error):
+            throw .outcomeUnknown(.protocolViolation)
+        case .failure(.notExecuted(let reason)):
+            warn(of: reason)
+            throw .unavailable(reason)
+        case .failure(.mayBeExecuted(let reason)):
+            warn(of: reason)
+            throw .outcomeUnknown(reason)
         }
     }
 

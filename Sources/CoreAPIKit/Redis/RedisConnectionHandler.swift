@@ -5,12 +5,13 @@ internal import Logging
 ///
 /// Commands gathered during one turn of the loop leave in one write at its end.
 final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
-    typealias Reply = Result<RedisReply, RedisFailure>
+    typealias Reply = RedisReplyWaiter.Reply
+    typealias Waiter = RedisReplyWaiter
 
     private let loop: EventLoop
     private let url: RedisURL
     private var log: RedisOutageLog
-    private var machine: RedisConnectionStateMachine<Suspension<Reply>>
+    private var machine: RedisConnectionStateMachine<Waiter>
     private var reader = RedisReplyReader()
     private var socket: Socket?
     private var isConnecting = false
@@ -55,12 +56,18 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         connect()
     }
 
-    func submit(_ command: RedisCommand, _ waiter: Suspension<Reply>) {
+    func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
+        if let failure = submit(command, .task(task)) { task.resume(returning: .failure(failure)) }
+    }
+
+    /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
+    func submit(_ command: RedisCommand, _ waiter: Waiter) -> RedisFailure? {
         switch machine.submitted(command, waiter, now: loop.now) {
         case .flush: requestFlush()
         case .wait: loop.bringForward(machine.deadline)
-        case .reject(let failure): waiter.resume(returning: .failure(failure))
+        case .reject(let failure): return failure
         }
+        return nil
     }
 
     /// Resumes the waiter once the connection is ready, or with the reason why the next attempt
@@ -221,7 +228,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     private func resolve(
-        _ resolutions: [RedisConnectionStateMachine<Suspension<Reply>>.Resolution]
+        _ resolutions: [RedisConnectionStateMachine<Waiter>.Resolution]
     ) {
         for resolution in resolutions {
             resolution.waiter.resume(returning: resolution.result)

@@ -1,18 +1,22 @@
 internal import CoreAPIKit
 
-/// `POST /transaction`: the media type, the token's place, the intake, the answer.
+/// `POST /transaction`: the media type, the token's place, the checks, the queue, the answer.
 ///
 /// A class, since a request looks at it several times, and a copy of it would be five references.
 final class TransactionEndpoint: Sendable {
-    private let intake: TransactionIntake
+    private let checks: TransactionChecks
+    private let queue: any CallbackTransactionQueue
 
-    init(intake: TransactionIntake) { self.intake = intake }
+    init(checks: TransactionChecks, queue: any CallbackTransactionQueue) {
+        self.checks = checks
+        self.queue = queue
+    }
 
     /// The same, but for the verifier that judges tokens.
     func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
-        var intake = intake
-        intake.verifier = verifier
-        return TransactionEndpoint(intake: intake)
+        var checks = checks
+        checks.verifier = verifier
+        return TransactionEndpoint(checks: checks, queue: queue)
     }
 
     /// What is wrong with the head alone, before the body is looked at.
@@ -23,32 +27,35 @@ final class TransactionEndpoint: Sendable {
         ).response
     }
 
-    /// The checks, which need the request's bytes, and then only those.
+    /// The checks, which need the request's bytes; what has passed them is held by `pending`.
     func check(
-        _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>
-    ) throws(Problem) -> CheckedTransaction {
+        _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>,
+        into pending: PendingTransaction
+    ) throws(Problem) {
         let transaction: Transaction
         do {
-            transaction = try intake.check(
+            transaction = try checks.transaction(
                 json: body, bearerToken: bearerToken(head, bytes),
                 traceParent: head.traceParent.flatMap { TraceParent(field: $0, bytes) })
         } catch {
             throw Problem(error)
         }
-        return CheckedTransaction(
-            transaction: transaction, idempotencyKey: try idempotencyKey(head, bytes))
+        pending.hold(transaction, try idempotencyKey(head, bytes))
     }
 
-    /// The queue, and the answer once it has confirmed.
-    func enqueue(_ checked: CheckedTransaction) async -> Response {
-        do {
-            return accepted(
-                try await intake.enqueue(checked.transaction, checked.idempotencyKey))
-        } catch {
-            var response = Problem(error).response
-            if case .queue(.outcomeUnknown) = error {
-                response.unresolvedID = checked.transaction.id
-            }
+    /// The answer, if the queue has it at once; nil if `pending` is told later.
+    func enqueue(_ pending: PendingTransaction) -> Response? {
+        queue.enqueue(pending).map { response(to: $0, of: pending.transaction) }
+    }
+
+    func response(
+        to outcome: PendingTransaction.Outcome, of transaction: Transaction
+    ) -> Response {
+        switch outcome {
+        case .success(let outcome): return accepted(AcceptedTransaction(transaction, outcome))
+        case .failure(let error):
+            var response = Problem(.queue(error)).response
+            if case .outcomeUnknown = error { response.unresolvedID = transaction.id }
             return response
         }
     }
@@ -105,10 +112,4 @@ final class TransactionEndpoint: Sendable {
         else { return nil }
         return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }
     }
-}
-
-/// A transaction that has passed the checks, with its caller's key for it.
-struct CheckedTransaction {
-    let transaction: Transaction
-    let idempotencyKey: IdempotencyKey?
 }

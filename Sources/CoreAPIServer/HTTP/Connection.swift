@@ -1,20 +1,35 @@
 internal import CoreAPIKit
 
-/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, as
-/// one task on its loop.
-final class Connection: @unchecked Sendable {
-    private let channel: SocketChannel
-    private let worker: Worker
-    private let isTooMany: Bool
-    private var drains = false
+/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, on
+/// its loop's thread.
+///
+/// It is no task: it goes on until there is something to wait for, and is called when that has come
+/// (docs/decisions/0017-connections-are-no-tasks.md).
+final class Connection: EventHandler, @unchecked Sendable {
+    let admission: ConnectionCount.Admission
 
-    /// What the task alone touches. It lives in the task, where no access to it is checked while
-    /// it runs, as accesses to a class would be.
+    private let worker: Worker
+    /// It is handed on from function to function: each access to a class's property that lasts over
+    /// a call is checked while it runs.
+    private var conversation: Conversation
+    private var wait = Wait.turn
+    private var drains = false
+    private(set) var deadline = MonotonicTime.never
+    /// Made for the first transaction.
+    private var pending: PendingTransaction?
+
     private struct Conversation: ~Copyable {
+        var channel: SocketChannel
         var machine: ConnectionStateMachine
-        /// The answer that is being sent, and how much of it the kernel has taken.
+        /// What is being sent, and how much of it the kernel has taken.
         var output: [UInt8] = []
         var written = 0
+        /// Whether that is the answer to a request, and no `100 Continue`.
+        var isAnswer = false
+        /// When the request that is answered was complete.
+        var requestedAt = MonotonicTime.never
+        /// Until when the caller must have taken the answer; never as long as it takes all at once.
+        var answerEnd = MonotonicTime.never
         /// How many reads have brought bytes, and how many requests were answered, without a wait
         /// for the caller between them.
         var readsInARow = 0
@@ -22,97 +37,140 @@ final class Connection: @unchecked Sendable {
         var isDraining = false
     }
 
+    /// What the connection waits for.
+    private enum Wait {
+        case readable(until: MonotonicTime)
+        case writable(until: MonotonicTime)
+        /// The answer to a request, which has a deadline of its own.
+        case answer
+        /// The next turn, since others are to have theirs.
+        case turn
+        /// Nothing: it ends.
+        case end
+    }
+
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
     /// Pipelined requests that are in the buffer already, of which a read may bring a thousand.
     private static let requestsInARowMax = 16
 
-    /// - Parameter isTooMany: whether it is only told that it is one too many.
-    init(_ channel: SocketChannel, worker: Worker, isTooMany: Bool) {
-        self.channel = channel
+    /// Begins in the loop's next turn.
+    init(
+        _ socket: consuming Socket, worker: Worker, _ admission: ConnectionCount.Admission
+    ) throws(SystemError) {
         self.worker = worker
-        self.isTooMany = isTooMany
+        self.admission = admission
+        conversation = Conversation(
+            channel: SocketChannel(socket, on: worker.loop),
+            machine: ConnectionStateMachine(
+                limits: worker.limits, isTooMany: admission == .refused, now: worker.loop.now))
+        try conversation.channel.register(self)
+        worker.loop.requestTurn(self)
     }
 
-    /// Serves requests until either side ends the connection.
-    func serve() async {
-        // A caller who is gone, or does not read, is nothing to report: the connection just ends.
-        try? await serveRequests()
-        channel.close()
+    // MARK: - What has come
+
+    func ready(_ readiness: SocketReadiness) {
+        conversation.channel.update(readiness)
+        switch wait {
+        case .readable where readiness.contains(.readable): proceed()
+        case .writable where readiness.contains(.writable): proceed()
+        default: break
+        }
+    }
+
+    func deadlineReached(now: MonotonicTime) {
+        deadline = .never
+        switch wait {
+        case .readable: goOn(conversation.machine.deadlinePassed(now: now))
+        // The caller does not read.
+        case .writable: goOn(.close)
+        case .answer, .turn, .end: break
+        }
+    }
+
+    func proceed() { goOn(nil) }
+
+    /// The answer to the request is there.
+    func answer(_ response: Response) {
+        begin(response, &conversation)
+        goOn(nil)
     }
 
     /// The server ends: nothing new is begun, what has begun is finished.
     func drain() {
         drains = true
-        channel.interrupt()
+        guard case .readable = wait else { return }
+        conversation.channel.readAgain()
+        proceed()
     }
 
-    private func serveRequests() async throws(ConnectionEnd) {
-        var conversation = makeConversation()
-        var action = next(&conversation)
-        while true {
-            switch action {
-            case .read(let deadline):
-                if try read(&conversation) {
-                    if conversation.readsInARow > Connection.readsInARowMax {
-                        await letOthersRun(&conversation)
-                    }
-                } else {
-                    let wakeup = await channel.waitUntilReadable(before: deadline)
-                    if wakeup == .timedOut {
-                        action = deadlinePassed(&conversation)
-                        continue
-                    }
-                }
-            case .decideOnExpectation:
-                try await decideOnExpectation(&conversation)
-            case .respond(let body):
-                let began = worker.loop.now
-                let response = await worker.response(to: job(body, conversation))
-                begin(response, &conversation, since: began)
-                if try !write(&conversation) { try await writeRest(&conversation) }
-                responded(&conversation)
-                conversation.requestsInARow += 1
-                if conversation.requestsInARow >= Connection.requestsInARowMax {
-                    await letOthersRun(&conversation)
-                }
-            case .refuse(let refusal):
-                beginRefusal(refusal, &conversation)
-                if try !write(&conversation) { try await writeRest(&conversation) }
-                responded(&conversation)
-            case .linger:
-                channel.shutdownWriting()
-            case .close:
-                return
-            }
-            action = next(&conversation)
+    /// Who is told when a transaction of this connection is enqueued, or is not.
+    func pendingTransaction() -> PendingTransaction {
+        if let pending { return pending }
+        let pending = PendingTransaction { [unowned self] outcome in
+            answer(worker.response(to: outcome, of: self.pendingTransaction().transaction))
+        }
+        self.pending = pending
+        return pending
+    }
+
+    /// - Parameter action: what is to be done; nil for what the machine says.
+    private func goOn(_ action: ConnectionStateMachine.Action?) {
+        // A caller who is gone is nothing to report: the connection just ends.
+        do { wait = try converse(&conversation, action) } catch { wait = .end }
+        deadline = .never
+        switch wait {
+        case .readable(let until), .writable(let until):
+            deadline = until
+            worker.loop.bringForward(until)
+        case .turn: worker.loop.requestTurn(self)
+        case .answer: break
+        case .end:
+            conversation.channel.close()
+            worker.ended(self)
         }
     }
 
-    // What follows is not inlined into the task's function: its variables would be kept by each
-    // connection for as long as it waits.
+    // MARK: - The conversation
 
-    @inline(never) private func makeConversation() -> Conversation {
-        Conversation(
-            machine: ConnectionStateMachine(
-                limits: worker.limits, isTooMany: isTooMany, now: worker.loop.now))
+    /// Does what the machine says until there is something to wait for.
+    private func converse(
+        _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?
+    ) throws(SystemError) -> Wait {
+        if case .close? = first { return .end }
+        var action = first
+        while true {
+            if let wait = try send(&conversation) { return wait }
+            switch action ?? next(&conversation) {
+            case .read(let deadline):
+                guard try read(&conversation) else { return .readable(until: deadline) }
+                if conversation.readsInARow > Connection.readsInARowMax {
+                    return turn(&conversation)
+                }
+            case .decideOnExpectation: decideOnExpectation(&conversation)
+            case .respond(let body):
+                conversation.requestedAt = worker.loop.now
+                let response = worker.response(
+                    to: conversation.machine.head, conversation.machine.input, body, for: self)
+                guard let response else { return .answer }
+                begin(response, &conversation)
+            case .refuse(let refusal):
+                conversation.requestedAt = worker.loop.now
+                begin(Problem(refusal, worker.limits).response, to: nil, &conversation)
+            case .linger: conversation.channel.shutdownWriting()
+            case .close: return .end
+            }
+            action = nil
+            if conversation.requestsInARow >= Connection.requestsInARowMax {
+                return turn(&conversation)
+            }
+        }
     }
 
-    @inline(never) private func next(_ conversation: inout Conversation)
-        -> ConnectionStateMachine.Action
-    {
+    private func next(_ conversation: inout Conversation) -> ConnectionStateMachine.Action {
         beginDraining(&conversation)
         return conversation.machine.next(now: worker.loop.now)
-    }
-
-    @inline(never) private func deadlinePassed(
-        _ conversation: inout Conversation
-    ) -> ConnectionStateMachine.Action {
-        conversation.machine.deadlinePassed(now: worker.loop.now)
-    }
-
-    @inline(never) private func responded(_ conversation: inout Conversation) {
-        conversation.machine.responded(now: worker.loop.now)
     }
 
     /// Tells the machine of a `drain` that has come during a wait.
@@ -122,20 +180,16 @@ final class Connection: @unchecked Sendable {
         conversation.machine.drain(now: worker.loop.now)
     }
 
-    private func letOthersRun(_ conversation: inout Conversation) async {
+    private func turn(_ conversation: inout Conversation) -> Wait {
         (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
-        await Task.yield()
+        return .turn
     }
 
     // MARK: - Reading
 
     /// Reads what there is. False if there is nothing yet, and the connection is to wait.
-    @inline(never) private func read(_ conversation: inout Conversation) throws(ConnectionEnd)
-        -> Bool
-    {
-        let result: SocketChannel.ReadResult
-        do { result = try channel.read(into: &conversation.machine.input) } catch { throw .broken }
-        switch result {
+    private func read(_ conversation: inout Conversation) throws(SystemError) -> Bool {
+        switch try conversation.channel.read(into: &conversation.machine.input) {
         case .bytes(let count):
             conversation.machine.received(count, now: worker.loop.now)
             conversation.readsInARow += 1
@@ -149,58 +203,32 @@ final class Connection: @unchecked Sendable {
     }
 
     /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
-    @inline(never) private func decideOnExpectation(
-        _ conversation: inout Conversation
-    ) async throws(ConnectionEnd) {
-        if let refusal = refusal(conversation) {
+    private func decideOnExpectation(_ conversation: inout Conversation) {
+        let (head, input) = (conversation.machine.head, conversation.machine.input)
+        if let refusal = worker.refusal(head, input.span) {
             conversation.machine.expectationRejected()
-            begin(refusal, &conversation, since: worker.loop.now)
-            if try !write(&conversation) { try await writeRest(&conversation) }
-            responded(&conversation)
+            conversation.requestedAt = worker.loop.now
+            begin(refusal, &conversation)
         } else {
             conversation.output += ResponseEncoder.continue
-            if try !write(&conversation) { try await writeRest(&conversation) }
         }
-    }
-
-    @inline(never) private func refusal(_ conversation: borrowing Conversation) -> Response? {
-        worker.refusal(conversation.machine.head, conversation.machine.input.span)
-    }
-
-    /// What is to be done for a request that is complete.
-    @inline(never) private func job(
-        _ body: ConnectionStateMachine.Body, _ conversation: borrowing Conversation
-    ) -> Worker.Job {
-        worker.job(for: conversation.machine.head, conversation.machine.input, body)
     }
 
     // MARK: - Writing
 
     /// Makes the answer to the machine's request.
-    ///
-    /// - Parameter began: when the request was complete.
-    @inline(never) private func begin(
-        _ response: Response, _ conversation: inout Conversation, since began: MonotonicTime
-    ) {
-        begin(response, to: conversation.machine.head, &conversation, since: began)
+    private func begin(_ response: Response, _ conversation: inout Conversation) {
+        begin(response, to: conversation.machine.head, &conversation)
     }
 
-    /// Makes the answer to what is no request that could be read.
-    @inline(never) private func beginRefusal(
-        _ refusal: HTTPRefusal, _ conversation: inout Conversation
-    ) {
-        begin(
-            Problem(refusal, worker.limits).response, to: nil, &conversation,
-            since: worker.loop.now)
-    }
-
+    /// - Parameter head: nil for what is no request that could be read.
     private func begin(
-        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation,
-        since began: MonotonicTime
+        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation
     ) {
         let input = conversation.machine.input
         beginDraining(&conversation)
         conversation.machine.answerBegun()
+        conversation.isAnswer = true
         let persistence: ResponseEncoder.Persistence =
             if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
                 .keepAlive
@@ -209,51 +237,39 @@ final class Connection: @unchecked Sendable {
         worker.encode(
             response, id, input.span, to: &conversation.output,
             omitsBody: conversation.machine.answersHead, persistence)
-        worker.answered(response, to: head, input.span, id, since: began)
+        worker.answered(response, to: head, input.span, id, since: conversation.requestedAt)
     }
 
-    /// Sends what the kernel takes at once. False if it is not all of the output.
-    @inline(never) private func write(_ conversation: inout Conversation) throws(ConnectionEnd)
-        -> Bool
-    {
-        do {
-            conversation.written += try channel.write(
+    /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.
+    ///
+    /// Each part is to be taken within its time, and the whole.
+    private func send(_ conversation: inout Conversation) throws(SystemError) -> Wait? {
+        while conversation.written < conversation.output.count {
+            let count = try conversation.channel.write(
                 conversation.output, from: conversation.written)
-        } catch {
-            throw .broken
+            conversation.written += count
+            if count > 0 { continue }
+            let (now, limits) = (worker.loop.now, worker.limits)
+            if conversation.answerEnd == .never {
+                conversation.answerEnd = now.advanced(
+                    byMilliseconds: limits.answerTimeoutMilliseconds)
+            }
+            guard now < conversation.answerEnd else { return .end }
+            let deadline = now.advanced(byMilliseconds: limits.writeTimeoutMilliseconds)
+            return .writable(until: min(deadline, conversation.answerEnd))
         }
-        guard conversation.written == conversation.output.count else { return false }
+        if conversation.written > 0 { sent(&conversation) }
+        return nil
+    }
+
+    private func sent(_ conversation: inout Conversation) {
         conversation.written = 0
+        conversation.answerEnd = .never
         conversation.output.removeAll(
             keepingCapacity: conversation.output.capacity <= worker.limits.keptBytesMax)
-        return true
+        guard conversation.isAnswer else { return }
+        conversation.isAnswer = false
+        conversation.requestsInARow += 1
+        conversation.machine.responded(now: worker.loop.now)
     }
-
-    /// Writes until the caller has taken all of it: each part within its time, and the whole.
-    @inline(never) private func writeRest(_ conversation: inout Conversation)
-        async throws(ConnectionEnd)
-    {
-        let end = worker.loop.now.advanced(byMilliseconds: worker.limits.answerTimeoutMilliseconds)
-        var before = conversation.written
-        while try !write(&conversation) {
-            let hasProgressed = conversation.written > before
-            before = conversation.written
-            if hasProgressed { continue }
-            let deadline = worker.loop.now.advanced(
-                byMilliseconds: worker.limits.writeTimeoutMilliseconds)
-            guard worker.loop.now < end,
-                await channel.waitUntilWritable(before: min(deadline, end)) == .ready
-            else {
-                throw .stalled
-            }
-        }
-    }
-}
-
-/// Why a connection ends without a last answer.
-private enum ConnectionEnd: Error {
-    /// The kernel reports an error: the caller is gone.
-    case broken
-    /// The caller does not read.
-    case stalled
 }

@@ -82,9 +82,7 @@ struct ConnectionStateMachine {
 
     // MARK: - What to do
 
-    // Not inlined: its variables would be kept by each connection's task, 14 KB of them, for as
-    // long as the connection waits.
-    @inline(never) mutating func next(now: MonotonicTime) -> Action {
+    mutating func next(now: MonotonicTime) -> Action {
         switch state {
         case .tooMany: return refuse(.tooManyConnections)
         case .readingHead: return nextForHead(now)

@@ -99,21 +99,20 @@ final class Worker: @unchecked Sendable {
         if site != .operators { metrics?.admitted(admission) }
         if admission != .served { warn(of: "connections", max: count.servedMax) }
         if admission == .dropped { return }
-        let channel: SocketChannel
-        do { channel = try SocketChannel(socket, on: loop) } catch {
+        do {
+            let connection = try Connection(socket, worker: self, admission)
+            connections[ObjectIdentifier(connection)] = connection
+            if drained != nil { connection.drain() }
+        } catch {
             logger.error("a connection cannot be watched", metadata: ["reason": "\(error)"])
             count.ended(admission)
-            return
         }
-        let connection = Connection(channel, worker: self, isTooMany: admission == .refused)
-        connections[ObjectIdentifier(connection)] = connection
-        if drained != nil { connection.drain() }
-        Task(executorPreference: loop) { [self] in
-            await connection.serve()
-            connections[ObjectIdentifier(connection)] = nil
-            count.ended(admission)
-            tellIfDrained()
-        }
+    }
+
+    func ended(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = nil
+        count.ended(connection.admission)
+        tellIfDrained()
     }
 
     /// Says which bound is reached, from time to time: at the bound it happens all the time.
@@ -137,76 +136,80 @@ final class Worker: @unchecked Sendable {
         return route == .transaction ? TransactionEndpoint.refusal(head, bytes) : route.response
     }
 
-    /// What is to be done for a request, for which its bytes are not needed any more.
-    enum Job {
-        case answered(Response)
-        case health(HealthEndpoint.Probe, acceptsHealthJSON: Bool)
-        case metrics(HTTPMetrics, accept: String?)
-        case transaction(CheckedTransaction)
+    /// The answer to a request; nil if it comes later, by the connection's `answer`.
+    func response(
+        to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
+        for connection: Connection
+    ) -> Response? {
+        let route = Route(head, input.span, on: site)
+        switch route {
+        case .transaction: return transact(head, input, body, for: connection)
+        case .health(let probe):
+            let acceptsHealthJSON = HealthEndpoint.acceptsHealthJSON(head, input.span)
+            answer(connection) { [self] in
+                await health.response(
+                    probe, drains: isEnding, acceptsHealthJSON: acceptsHealthJSON)
+            }
+            return nil
+        case .metrics:
+            let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
+            answer(connection) { [self] in
+                guard let metrics else { preconditionFailure("what is served is recorded") }
+                return await metrics.response(accept: accept)
+            }
+            return nil
+        case .description, .options, .notFound, .methodNotAllowed: return route.response
+        }
     }
 
-    /// All of the answer to a request that needs no wait.
-    func job(
-        for head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body
-    ) -> Job {
-        let route = Route(head, input.span, on: site)
-        if let response = route.response { return .answered(response) }
-        if case .health(let probe) = route {
-            return .health(
-                probe,
-                acceptsHealthJSON: HealthEndpoint.acceptsHealthJSON(head, input.span))
-        }
-        if route == .metrics, let metrics {
-            let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
-            return .metrics(metrics, accept: accept)
-        }
+    /// Answers once the response is there.
+    private func answer(
+        _ connection: Connection, _ response: @escaping @Sendable () async -> Response
+    ) {
+        Task(executorPreference: loop) { connection.answer(await response()) }
+    }
+
+    private func transact(
+        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
+        for connection: Connection
+    ) -> Response? {
         guard requestsInFlight < limits.requestsInFlightMax else {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
-            return .answered(Worker.overloaded)
+            return Worker.overloaded
         }
-        if let refusal = TransactionEndpoint.refusal(head, input.span) {
-            return .answered(refusal)
-        }
-        do {
-            return .transaction(try Worker.check(head, input, body, by: transactions))
-        } catch {
-            return .answered(error.response)
+        if let refusal = TransactionEndpoint.refusal(head, input.span) { return refusal }
+        let pending = connection.pendingTransaction()
+        do { try check(head, input, body, into: pending) } catch { return error.response }
+        if let response = transactions.enqueue(pending) { return response }
+        requestsInFlight += 1
+        return nil
+    }
+
+    private func check(
+        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
+        into pending: PendingTransaction
+    ) throws(Problem) {
+        switch body {
+        case .inPlace(let range):
+            let bytes = input.span
+            try transactions.check(head, bytes, body: bytes.extracting(range), into: pending)
+        case .decoded(let decoded):
+            try transactions.check(head, input.span, body: decoded.span, into: pending)
         }
     }
 
-    /// The answer, once all that it waits for is done.
-    @inline(never) func response(to job: Job) async -> Response {
-        switch job {
-        case .answered(let response): return response
-        case .health(let probe, let acceptsHealthJSON):
-            return await health.response(
-                probe, drains: isEnding, acceptsHealthJSON: acceptsHealthJSON)
-        case .metrics(let metrics, let accept):
-            return await metrics.response(accept: accept)
-        case .transaction(let checked):
-            requestsInFlight += 1
-            defer { requestsInFlight -= 1 }
-            return await transactions.enqueue(checked)
-        }
+    /// The answer to a transaction that has waited for the queue.
+    func response(
+        to outcome: PendingTransaction.Outcome, of transaction: Transaction
+    ) -> Response {
+        requestsInFlight -= 1
+        return transactions.response(to: outcome, of: transaction)
     }
 
     private static let overloaded = Problem(
         code: .overloaded,
         detail: "too many transactions wait for the queue: nothing was enqueued, try again later"
     ).response
-
-    private static func check(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        by transactions: TransactionEndpoint
-    ) throws(Problem) -> CheckedTransaction {
-        switch body {
-        case .inPlace(let range):
-            let bytes = input.span
-            return try transactions.check(head, bytes, body: bytes.extracting(range))
-        case .decoded(let decoded):
-            return try transactions.check(head, input.span, body: decoded.span)
-        }
-    }
 
     /// What the request is called; nil for one that could not be read.
     func name(_ head: RequestHead?) -> RequestID {

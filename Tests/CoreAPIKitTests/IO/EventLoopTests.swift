@@ -89,99 +89,183 @@ import Testing
         }
     }
 
-    /// A connected pair: a channel on the loop, and the other side, which does what it is told.
-    private func channels(on loop: EventLoop) async throws -> (SocketChannel, SocketChannel) {
+    // MARK: - Handlers
+
+    /// Writes what it has, and then no more; or reads to the end, one read in a turn.
+    private final class Peer: EventHandler, @unchecked Sendable {
+        private let loop: EventLoop
+        private var channel: SocketChannel
+        private var output: [UInt8]?
+        private var written = 0
+        private var received: [UInt8] = []
+        private var isClosed = false
+        private let ended: @Sendable ([UInt8]) -> Void
+        let deadline = MonotonicTime.never
+
+        /// - Parameter output: nil for the one that reads.
+        init(
+            _ socket: consuming Socket, on loop: EventLoop, writes output: [UInt8]?,
+            ended: @escaping @Sendable ([UInt8]) -> Void = { _ in }
+        ) throws {
+            self.loop = loop
+            self.output = output
+            self.ended = ended
+            channel = SocketChannel(socket, on: loop)
+            try channel.register(self)
+            loop.requestTurn(self)
+        }
+
+        func ready(_ readiness: SocketReadiness) {
+            channel.update(readiness)
+            loop.requestTurn(self)
+        }
+
+        func proceed() {
+            guard !isClosed else { return }
+            do { try output == nil ? read() : write() } catch { Issue.record(error) }
+        }
+
+        private func read() throws {
+            switch try channel.read(into: &received) {
+            case .bytes: loop.requestTurn(self)
+            case .nothingYet: break
+            case .endOfStream:
+                close()
+                ended(received)
+            }
+        }
+
+        private func write() throws {
+            guard let bytes = output else { return }
+            let count = written < bytes.count ? try channel.write(bytes, from: written) : 0
+            written += count
+            if written == bytes.count { channel.shutdownWriting() }
+            if count > 0 { loop.requestTurn(self) }
+        }
+
+        func deadlineReached(now: MonotonicTime) { Issue.record("it has no deadline") }
+
+        func close() {
+            isClosed = true
+            channel.close()
+        }
+    }
+
+    /// Connects two sockets, on the loop's thread.
+    private static func pair(
+        _ body: (consuming Socket, consuming Socket) throws -> Void
+    ) throws {
         let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
         let any = try #require(addresses.first)
         let listening = try Socket.listening(on: any, sharesPort: false, backlog: 16)
-        let address = any.with(port: try listening.address().port)
-        let client = try Socket.connecting(to: address)
+        let client = try Socket.connecting(to: any.with(port: try listening.address().port))
         var server: Socket?
         let deadline = MonotonicTime.now().advanced(byMilliseconds: 30_000)
-        while server == nil, MonotonicTime.now() < deadline {
-            server = try listening.accept()
-            await Task.yield()
-        }
+        while server == nil, MonotonicTime.now() < deadline { server = try listening.accept() }
         guard let server = server.take() else { throw SystemError(code: 0, call: "accept") }
-        return (try SocketChannel(server, on: loop), try SocketChannel(client, on: loop))
+        try body(server, client)
     }
 
-    private func soon(_ milliseconds: Int = 30_000) -> MonotonicTime {
-        .now().advanced(byMilliseconds: milliseconds)
-    }
-
-    @Test func `a channel reads what the other side writes, until its end`() async throws {
+    @Test(arguments: [0, 5, 8 * 1024 * 1024])
+    func `all that one side writes is read by the other, until its end`(count: Int) async throws {
+        let sent = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 251) }
         try await withLoop { loop in
-            let received = try await Task(executorPreference: loop) {
-                let (server, client) = try await channels(on: loop)
-                #expect(try client.write(Array("hello".utf8), from: 0) == 5)
-                var received: [UInt8] = []
-                while received.count < 5 {
-                    if try server.read(into: &received) == .nothingYet {
-                        #expect(await server.waitUntilReadable(before: soon()) == .ready)
-                    }
-                }
-                client.shutdownWriting()
-                while try server.read(into: &received) != .endOfStream {
-                    #expect(await server.waitUntilReadable(before: soon()) == .ready)
-                }
-                server.close()
-                client.close()
-                return received
-            }.value
-            #expect(received == Array("hello".utf8))
-        }
-    }
-
-    @Test func `a wait ends at its deadline, or when it is interrupted`() async throws {
-        try await withLoop { loop in
-            try await Task(executorPreference: loop) {
-                let (server, client) = try await channels(on: loop)
-                var bytes: [UInt8] = []
-                #expect(try server.read(into: &bytes) == .nothingYet)
-                #expect(await server.waitUntilReadable(before: soon(10)) == .timedOut)
-                loop.submit { server.interrupt() }
-                #expect(await server.waitUntilReadable(before: soon()) == .interrupted)
-                server.close()
-                client.close()
-            }.value
-        }
-    }
-
-    @Test func `a writer waits for a reader that is slow, and nothing is lost`() async throws {
-        try await withLoop { loop in
-            let total = 8 * 1024 * 1024
-            let received = try await Task(executorPreference: loop) {
-                let (server, client) = try await channels(on: loop)
-                let writing = Task(executorPreference: loop) {
-                    let bytes = (0..<total).map { UInt8(truncatingIfNeeded: $0 / 251) }
-                    var position = 0
-                    while position < total {
-                        let count = try client.write(bytes, from: position)
-                        position += count
-                        if count == 0 {
-                            #expect(await client.waitUntilWritable(before: soon()) == .ready)
+            let received: [UInt8] = await withCheckedContinuation { done in
+                loop.submit {
+                    do {
+                        try EventLoopTests.pair { server, client in
+                            let writer = try Peer(client, on: loop, writes: sent)
+                            _ = try Peer(server, on: loop, writes: nil) { received in
+                                writer.close()
+                                done.resume(returning: received)
+                            }
                         }
-                    }
-                    client.shutdownWriting()
-                }
-                var received: [UInt8] = []
-                while true {
-                    switch try server.read(into: &received) {
-                    case .bytes: await Task.yield()
-                    case .nothingYet:
-                        #expect(await server.waitUntilReadable(before: soon()) == .ready)
-                    case .endOfStream:
-                        try await writing.value
-                        server.close()
-                        client.close()
-                        return received
+                    } catch {
+                        Issue.record(error)
+                        done.resume(returning: [])
                     }
                 }
-            }.value
-            #expect(received.count == total)
-            #expect(
-                received.indices.allSatisfy { received[$0] == UInt8(truncatingIfNeeded: $0 / 251) })
+            }
+            #expect(received == sent)
+        }
+    }
+
+    /// Notes when it is called.
+    private final class Timed: EventHandler, @unchecked Sendable {
+        private let loop: EventLoop
+        private let called: @Sendable () -> Void
+        private(set) var deadline: MonotonicTime
+        private var callsLeft = 2
+
+        init(_ loop: EventLoop, _ called: @escaping @Sendable () -> Void) {
+            self.loop = loop
+            self.called = called
+            deadline = loop.now.advanced(byMilliseconds: 10)
+            loop.addTimed(self)
+            loop.bringForward(deadline)
+        }
+
+        func deadlineReached(now: MonotonicTime) {
+            #expect(now >= deadline)
+            // The deadline stays for once, so it is called again.
+            callsLeft -= 1
+            guard callsLeft == 0 else { return }
+            deadline = .never
+            loop.removeTimed(self)
+            called()
+        }
+    }
+
+    @Test func `a handler is called at its deadline, and again until it has another`() async throws
+    {
+        try await withLoop { loop in
+            await Suspension<Void>.value { done in
+                loop.submit { _ = Timed(loop) { done.resume(returning: ()) } }
+            }
+        }
+    }
+
+    /// Asks for turns, and writes its name down in each.
+    private final class Turns: EventHandler, @unchecked Sendable {
+        private let loop: EventLoop
+        private let name: String
+        private var turnsLeft: Int
+        private let took: (String, _ isLast: Bool) -> Void
+        let deadline = MonotonicTime.never
+
+        init(
+            _ name: String, _ turns: Int, on loop: EventLoop,
+            _ took: @escaping (String, Bool) -> Void
+        ) {
+            self.name = name
+            self.loop = loop
+            turnsLeft = turns
+            self.took = took
+            loop.requestTurn(self)
+        }
+
+        func proceed() {
+            turnsLeft -= 1
+            took(name, turnsLeft == 0)
+            if turnsLeft > 0 { loop.requestTurn(self) }
+        }
+
+        func deadlineReached(now: MonotonicTime) { Issue.record("it has no deadline") }
+    }
+
+    @Test func `those who ask for turns have them one after another`() async throws {
+        try await withLoop { loop in
+            let order = Mutex<[String]>([])
+            await Suspension<Void>.value { done in
+                loop.submit {
+                    _ = Turns("a", 3, on: loop) { name, _ in order.withLock { $0.append(name) } }
+                    _ = Turns("b", 4, on: loop) { name, isLast in
+                        order.withLock { $0.append(name) }
+                        if isLast { done.resume(returning: ()) }
+                    }
+                }
+            }
+            #expect(order.withLock { $0 } == ["a", "b", "a", "b", "a", "b", "b"])
         }
     }
 

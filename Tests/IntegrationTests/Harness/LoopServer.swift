@@ -35,7 +35,8 @@ final class LoopServer: Sendable {
         let worker = Worker(
             loop: loop, limits: limits, count: count,
             transactions: TransactionEndpoint(
-                intake: TransactionIntake(verifier: verifier, queue: queue)),
+                checks: TransactionChecks(verifier: verifier),
+                queue: TaskTransactionQueue(queue, loop)),
             health: HealthEndpoint(monitor: nil), logger: logger,
             accessLog: AccessLog(logger, level: nil))
         let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
@@ -57,5 +58,35 @@ final class LoopServer: Sendable {
             worker.drain { done.resume(returning: ()) }
         }
         loop.stop()
+    }
+}
+
+/// Lets a loop enqueue to any queue, by a task.
+private struct TaskTransactionQueue: CallbackTransactionQueue {
+    private let queue: any TransactionQueue
+    private let loop: EventLoop
+
+    init(_ queue: any TransactionQueue, _ loop: EventLoop) {
+        self.queue = queue
+        self.loop = loop
+    }
+
+    func enqueue(
+        _ transaction: Transaction, idempotencyKey: IdempotencyKey?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        try await queue.enqueue(transaction, idempotencyKey: idempotencyKey)
+    }
+
+    func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
+        Task(executorPreference: loop) { [self] in
+            do throws(QueueError) {
+                let outcome = try await enqueue(
+                    pending.transaction, idempotencyKey: pending.idempotencyKey)
+                pending.resume(returning: .success(outcome))
+            } catch {
+                pending.resume(returning: .failure(error))
+            }
+        }
+        return nil
     }
 }

@@ -1,0 +1,80 @@
+/// What a transaction must pass before it is enqueued: the token, the fields.
+package struct TransactionChecks: Sendable {
+    /// Judges tokens from now on; what has been checked stays checked.
+    package var verifier: any TokenVerifier
+
+    private let clock: @Sendable () -> UnixTime
+    private let identities = TransactionIDSource()
+
+    package init(
+        verifier: any TokenVerifier, clock: @escaping @Sendable () -> UnixTime = UnixTime.now
+    ) {
+        self.verifier = verifier
+        self.clock = clock
+    }
+
+    /// The transaction that is to be enqueued, of a JSON body: see `TransactionIntake.accept`.
+    package func transaction(
+        json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?
+    ) throws(IntakeRefusal) -> Transaction {
+        let now = clock()
+        let request: TransactionRequest
+        do { request = try TransactionRequest(json: body) } catch { throw .malformedJSON(error) }
+        let claims = try verify(request, body, bearerToken, at: now)
+        return transaction(try request.fields(), claims, traceParent, at: now)
+    }
+
+    /// As above, of values.
+    func transaction(
+        amount: Int, currency: String, token: String, traceParent: TraceParent?
+    ) throws(IntakeRefusal) -> Transaction {
+        let now = clock()
+        let claims = try verify(Array(token.utf8).span, at: now)
+        let fields = try TransactionRequest.fields(
+            TransactionRequest.amount(amount), TransactionRequest.currency(currency))
+        return transaction(fields, claims, traceParent, at: now)
+    }
+
+    // MARK: - Token
+
+    private func verify(
+        _ request: TransactionRequest, _ body: Span<UInt8>, _ bearerToken: [UInt8]?,
+        at now: UnixTime
+    ) throws(IntakeRefusal) -> TokenClaims {
+        switch request.token {
+        case .absent:
+            guard let bearerToken else { throw .tokenMissing }
+            return try verify(bearerToken.span, at: now)
+        case .otherType:
+            throw .token(.malformed(.notText))
+        case .repeated:
+            // Which of them should be believed? Nothing else of the body is told.
+            throw .invalid([FieldProblem(pointer: "/token", detail: "token is given twice")])
+        case .text(let text):
+            if bearerToken == nil, !text.hasEscapes {
+                return try verify(body.extracting(text.range), at: now)
+            }
+            let token = text.decoded(body)
+            guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
+            return try verify(token.span, at: now)
+        }
+    }
+
+    private func verify(
+        _ token: Span<UInt8>, at now: UnixTime
+    ) throws(IntakeRefusal) -> TokenClaims {
+        let claims: TokenClaims
+        do { claims = try verifier.verify(token, at: now) } catch { throw .token(error) }
+        guard claims.isEnabled else { throw .userDisabled }
+        return claims
+    }
+
+    private func transaction(
+        _ fields: (amount: Amount, currency: CurrencyCode), _ claims: TokenClaims,
+        _ traceParent: TraceParent?, at now: UnixTime
+    ) -> Transaction {
+        Transaction(
+            id: identities.next(), amount: fields.amount, currency: fields.currency,
+            userID: claims.userID, createdAt: now, traceParent: traceParent)
+    }
+}

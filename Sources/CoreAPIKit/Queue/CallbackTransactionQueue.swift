@@ -1,0 +1,60 @@
+/// A queue for callers on its own loop, who are told by a call instead of being resumed as a task:
+/// a task that waits costs more than most checks of a transaction
+/// (docs/decisions/0017-connections-are-no-tasks.md).
+package protocol CallbackTransactionQueue: TransactionQueue {
+    /// As `TransactionQueue.enqueue`, to be called on the loop's thread. Returns what is known at
+    /// once; nil if `pending` is told later, on the same thread and exactly once.
+    func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome?
+}
+
+/// A transaction that is being enqueued, and who is told of it.
+///
+/// It belongs to the caller's loop. A caller has one for all of its transactions, one after the
+/// other.
+package final class PendingTransaction: @unchecked Sendable {
+    package typealias Outcome = Result<EnqueueOutcome, QueueError>
+
+    private let confirmed: (Outcome) -> Void
+    private var current: (transaction: Transaction, key: IdempotencyKey?)?
+    /// Who has sent it to Redis.
+    private var sender: RedisConnection?
+    private var metrics: QueueMetrics?
+    private var sent = MonotonicTime.never
+
+    /// - Parameter confirmed: is called with what has become of the transaction, unless the queue
+    ///   knew at once.
+    package init(_ confirmed: @escaping (Outcome) -> Void) { self.confirmed = confirmed }
+
+    /// Takes the place of the transaction before it, which has its outcome.
+    package func hold(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
+        precondition(sender == nil, "one transaction is enqueued at a time")
+        current = (transaction, idempotencyKey)
+    }
+
+    package var transaction: Transaction { held.transaction }
+    package var idempotencyKey: IdempotencyKey? { held.key }
+
+    private var held: (transaction: Transaction, key: IdempotencyKey?) {
+        guard let current else { preconditionFailure("it is held before it is enqueued") }
+        return current
+    }
+
+    package func resume(returning outcome: Outcome) { confirmed(outcome) }
+
+    // MARK: - Redis
+
+    func wasSent(by sender: RedisConnection, _ metrics: QueueMetrics?, at time: MonotonicTime) {
+        (self.sender, self.metrics, sent) = (sender, metrics, time)
+    }
+
+    func resume(returning reply: Result<RedisReply, RedisFailure>) { confirmed(outcome(of: reply)) }
+
+    /// What the reply means, which ends the wait for it.
+    func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {
+        guard let sender = sender.take() else {
+            preconditionFailure("a reply belongs to what was sent")
+        }
+        return sender.outcome(
+            of: reply, TransactionRecord(transaction, idempotencyKey), metrics, since: sent)
+    }
+}
