@@ -24,6 +24,7 @@ UNSAFE_FILES = {
     "CoreAPIKit/IO/Socket.swift",
     "CoreAPIKit/IO/SocketAddress.swift",
     "CoreAPIKit/IO/SocketChannel.swift",
+    "CoreAPIKit/IO/StaticString+Bytes.swift",
     "CoreAPIKit/IO/Suspension.swift",
     "CoreAPIKit/IO/SystemCall.swift",
     "CoreAPIKit/IO/SystemRandom.swift",

@@ -53,7 +53,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     /// The trace's id: 32 hexadecimal digits in lower case.
     public var traceID: String {
         var text: [UInt8] = []
-        appendTraceID(to: &text)
+        text.append(addingCapacity: 32) { appendTraceID(to: &$0) }
         return String(decoding: text, as: UTF8.self)
     }
 
@@ -63,17 +63,18 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     /// The field's value in bytes.
     package var utf8: [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(TraceParent.length)
-        text.append(text: "00-")
-        appendTraceID(to: &text)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: parent, digits: 16)
-        text.append(UInt8(ascii: "-"))
-        text.append(hexadecimal: UInt64(flags), digits: 2)
+        text.append(addingCapacity: TraceParent.length) { text in
+            text.append("00-")
+            appendTraceID(to: &text)
+            text.append("-")
+            text.append(hexadecimal: parent, digits: 16)
+            text.append("-")
+            text.append(hexadecimal: UInt64(flags), digits: 2)
+        }
         return text
     }
 
-    private func appendTraceID(to text: inout [UInt8]) {
+    private func appendTraceID(to text: inout OutputSpan<UInt8>) {
         text.append(hexadecimal: traceHigh, digits: 16)
         text.append(hexadecimal: traceLow, digits: 16)
     }

@@ -21,10 +21,6 @@ struct TransactionRequest {
         case flaw(FieldFlaw)
     }
 
-    private static let amountName = ShortText("amount")
-    private static let currencyName = ShortText("currency")
-    private static let tokenName = ShortText("token")
-
     /// Reads the whole body; throws if it is not one JSON text (RFC 8259).
     init(json bytes: Span<UInt8>) throws(JSONError) {
         var reader = JSONReader()
@@ -40,13 +36,13 @@ struct TransactionRequest {
             isFirst = false
             let value = try reader.value(bytes, depth: 1)
             switch name.short(bytes) {
-            case Self.amountName:
+            case "amount"?:
                 amount = sawAmount ? .flaw(.repeated) : Self.amount(value, bytes)
                 sawAmount = true
-            case Self.currencyName:
+            case "currency"?:
                 currency = sawCurrency ? .flaw(.repeated) : Self.currency(value, bytes)
                 sawCurrency = true
-            case Self.tokenName:
+            case "token"?:
                 token = Self.token(value, after: token)
             default: break
             }

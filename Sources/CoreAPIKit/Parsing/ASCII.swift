@@ -11,36 +11,19 @@ package enum ASCII {
     package static func equal(
         _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
-        guard range.count == word.count else { return false }
-        return allMatch(word, bytes.extracting(range)) { $0 == $1 }
-    }
-
-    /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
-    package static func equalIgnoringCase(
-        _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
-    ) -> Bool {
-        guard range.count == word.count else { return false }
-        return allMatch(word, bytes.extracting(range)) { $0 == $1.lowercased }
-    }
-
-    /// Whether two texts of the same length match, eight bytes after eight. The last eight may
-    /// have been looked at before, in part; fewer than eight have zeros behind them.
-    @inline(__always) private static func allMatch(
-        _ left: Span<UInt8>, _ right: Span<UInt8>, _ match: (EightBytes, EightBytes) -> Bool
-    ) -> Bool {
-        let count = left.count
-        guard count >= 8, right.count == count else {
-            return match(EightBytes(0..<count, of: left), EightBytes(0..<count, of: right))
+        let count = word.count
+        guard range.count == count else { return false }
+        var (left, right) = (word, bytes.extracting(range))
+        guard count >= 8 else {
+            return EightBytes(0..<count, of: left) == EightBytes(0..<count, of: right)
         }
-        var (leftRest, rightRest) = (left, right)
-        while leftRest.count > 8, rightRest.count > 8 {
-            guard match(EightBytes(first: leftRest), EightBytes(first: rightRest)) else {
-                return false
-            }
-            leftRest = leftRest.extracting(droppingFirst: 8)
-            rightRest = rightRest.extracting(droppingFirst: 8)
+        while left.count > 8, right.count > 8 {
+            guard EightBytes(first: left) == EightBytes(first: right) else { return false }
+            left = left.extracting(droppingFirst: 8)
+            right = right.extracting(droppingFirst: 8)
         }
-        return match(EightBytes(left, at: count &- 8), EightBytes(right, at: count &- 8))
+        // The last eight, some of which may have been looked at before.
+        return EightBytes(word, at: count &- 8) == EightBytes(bytes, at: range.upperBound &- 8)
     }
 
     /// The first position of the byte in the range.

@@ -19,11 +19,6 @@ extension [UInt8] {
         append(UInt8(ascii: "."))
         append(decimal: number % 1_000, width: 3)
     }
-
-    /// Appends the lowest digits of a number in hexadecimal, in lower case.
-    package mutating func append(hexadecimal number: UInt64, digits: Int) {
-        append(addingCapacity: digits) { $0.append(hexadecimal: number, digits: digits) }
-    }
 }
 
 /// The same, where the room has been made before: the price of a byte is its store.
@@ -65,10 +60,7 @@ extension OutputSpan<UInt8> {
     }
 
     /// CR and LF, the end of a line in HTTP and in the protocol of Redis.
-    mutating func appendLineEnd() {
-        append(UInt8(ascii: "\r"))
-        append(UInt8(ascii: "\n"))
-    }
+    mutating func appendLineEnd() { append("\r\n") }
 
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {

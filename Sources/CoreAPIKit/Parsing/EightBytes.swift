@@ -9,6 +9,9 @@ package struct EightBytes: Equatable {
 
     @inlinable init(word: UInt64) { self.word = word }
 
+    @inlinable @inline(__always)
+    package static func == (left: EightBytes, right: EightBytes) -> Bool { left.word == right.word }
+
     /// The bytes from the position on; they must be there.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
         let eight = bytes.extracting(position..<(position &+ 8))
@@ -38,6 +41,15 @@ package struct EightBytes: Equatable {
         while index > range.lowerBound {
             index &-= 1
             word = word &<< 8 | UInt64(bytes[index])
+        }
+        self.word = word
+    }
+
+    /// Those of a literal from the position on, with zeros behind it.
+    @inlinable @inline(__always) init(_ literal: StaticString, from position: Int) {
+        var word: UInt64 = 0
+        for index in 0..<8 where position + index < literal.utf8CodeUnitCount {
+            word |= UInt64(literal.byte(at: position + index)) &<< UInt64(8 &* index)
         }
         self.word = word
     }

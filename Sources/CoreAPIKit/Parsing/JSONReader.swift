@@ -159,13 +159,13 @@ package struct JSONReader {
         switch bytes[position] {
         case UInt8(ascii: "\""): return .text(try text(bytes))
         case UInt8(ascii: "t"):
-            try literal("true", JSONReader.true, bytes)
+            try literal("true", bytes)
             return .bool(true)
         case UInt8(ascii: "f"):
-            try literal("false", JSONReader.false, bytes)
+            try literal("false", bytes)
             return .bool(false)
         case UInt8(ascii: "n"):
-            try literal("null", JSONReader.null, bytes)
+            try literal("null", bytes)
             return .null
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             return .number(try number(bytes))
@@ -173,20 +173,10 @@ package struct JSONReader {
         }
     }
 
-    private static let `true` = ShortText("true")
-    private static let `false` = ShortText("false")
-    private static let null = ShortText("null")
-
-    private mutating func literal(
-        _ word: String, _ short: ShortText, _ bytes: Span<UInt8>
-    ) throws(JSONError) {
-        let end = position + short.count
-        if end <= bytes.count, ShortText(position..<end, of: bytes) == short {
-            position = end
-            return
+    private mutating func literal(_ word: StaticString, _ bytes: Span<UInt8>) throws(JSONError) {
+        for index in 0..<word.utf8CodeUnitCount {
+            try expect(word.byte(at: index), bytes, orElse: .valueExpected)
         }
-        // The first byte that is another one is where the error is.
-        for byte in word.utf8 { try expect(byte, bytes, orElse: .valueExpected) }
     }
 
     /// `number = [ minus ] int [ frac ] [ exp ]` (RFC 8259 §6).

@@ -1,10 +1,11 @@
 /// A text of at most 24 bytes as numbers, so that it is compared with others at once: the names of
-/// fields and members, and other words of the grammars.
-package struct ShortText: Equatable {
+/// fields and members, and other words of the grammars. Literals are made of the same numbers when
+/// the program is compiled.
+package struct ShortText: Equatable, ExpressibleByStringLiteral {
     /// The longest text that is one.
     @usableFromInline static let bytesMax = 24
 
-    @usableFromInline let count: Int
+    package let count: Int
     @usableFromInline let first: EightBytes
     @usableFromInline let second: EightBytes
     @usableFromInline let third: EightBytes
@@ -23,15 +24,19 @@ package struct ShortText: Equatable {
         third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
     }
 
-    /// A constant.
-    ///
-    /// - Parameter text: at most 24 bytes.
-    package init(_ text: String) {
-        let bytes = Array(text.utf8)
-        guard let short = ShortText(0..<bytes.count, of: bytes.span) else {
-            preconditionFailure("a short text has at most 24 bytes")
-        }
-        self = short
+    /// A word of a grammar, of at most 24 bytes.
+    @inlinable @inline(__always) package init(stringLiteral word: StaticString) {
+        count = word.utf8CodeUnitCount
+        precondition(count <= ShortText.bytesMax, "a short text has at most 24 bytes")
+        first = EightBytes(word, from: 0)
+        second = EightBytes(word, from: 8)
+        third = EightBytes(word, from: 16)
+    }
+
+    @inlinable @inline(__always)
+    package static func == (left: ShortText, right: ShortText) -> Bool {
+        left.count == right.count && left.first == right.first && left.second == right.second
+            && left.third == right.third
     }
 
     @inlinable init(count: Int, first: EightBytes, second: EightBytes, third: EightBytes) {

@@ -68,12 +68,12 @@ struct RQJob {
     func command(_ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: RQJob.script)
         record.addKey(to: &command)
-        command.word(count: RQJob.keyStart.count + TransactionID.textLength) { word in
-            word.append(copying: RQJob.keyStart.span)
+        command.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
+            word.append(RQJob.keyStart)
             word.append(copying: record.id.span)
         }
         command.word(queue.key)
-        command.word(RQJob.queues)
+        command.word(literal: "rq:queues")
         record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)
         command.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
@@ -85,8 +85,7 @@ struct RQJob {
         return command
     }
 
-    private static let keyStart = Array("rq:job:".utf8)
-    private static let queues = Array("rq:queues".utf8)
+    private static var keyStart: StaticString { "rq:job:" }
 
     /// Adds the call as Python would write it, arguments sorted by name, as the next word.
     private func addDescription(to command: inout RedisCommand) {
@@ -102,7 +101,7 @@ struct RQJob {
             transaction.currency.append(to: &word)
             word.append(copying: parts.user.span)
             word.append(decimal: user)
-            word.append(UInt8(ascii: ")"))
+            word.append(")")
         }
     }
 

@@ -49,20 +49,20 @@ struct TransactionRecord {
 
     private var keyLength: Int {
         guard let idempotencyKey else {
-            return TransactionRecord.ownStart.count + TransactionID.textLength
+            return TransactionRecord.ownStart.utf8CodeUnitCount + TransactionID.textLength
         }
-        return TransactionRecord.keyedStart.count + ASCII.decimalLength(transaction.userID) + 1
-            + idempotencyKey.description.utf8.count
+        return TransactionRecord.keyedStart.utf8CodeUnitCount
+            + ASCII.decimalLength(transaction.userID) + 1 + idempotencyKey.description.utf8.count
     }
 
     private func appendKey(to word: inout OutputSpan<UInt8>) {
         if let idempotencyKey {
-            word.append(copying: TransactionRecord.keyedStart.span)
+            word.append(TransactionRecord.keyedStart)
             word.append(decimal: transaction.userID)
-            word.append(UInt8(ascii: ":"))
+            word.append(":")
             word.append(text: idempotencyKey.description)
         } else {
-            word.append(copying: TransactionRecord.ownStart.span)
+            word.append(TransactionRecord.ownStart)
             word.append(copying: id.span)
         }
     }
@@ -74,8 +74,8 @@ struct TransactionRecord {
         return key
     }
 
-    private static let keyedStart = Array("core-api:idempotency:".utf8)
-    private static let ownStart = Array("core-api:transaction:".utf8)
+    private static var keyedStart: StaticString { "core-api:idempotency:" }
+    private static var ownStart: StaticString { "core-api:transaction:" }
 
     /// Adds the record's text to the command, as its next word.
     func addText(to command: inout RedisCommand) {
@@ -89,9 +89,9 @@ struct TransactionRecord {
 
     private func appendText(to word: inout OutputSpan<UInt8>) {
         word.append(copying: id.span)
-        word.append(UInt8(ascii: " "))
+        word.append(" ")
         word.append(decimal: transaction.amount.minorUnits)
-        word.append(UInt8(ascii: " "))
+        word.append(" ")
         transaction.currency.append(to: &word)
     }
 

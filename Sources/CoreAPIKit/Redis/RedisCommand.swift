@@ -39,7 +39,7 @@ package struct RedisCommand: Sendable {
     package mutating func begin(wordCount: Int) {
         replyCount += 1
         bytes.append(addingCapacity: RedisCommand.framingBytesMax) { output in
-            output.append(UInt8(ascii: "*"))
+            output.append("*")
             output.append(decimal: wordCount)
             output.appendLineEnd()
         }
@@ -47,6 +47,10 @@ package struct RedisCommand: Sendable {
 
     package mutating func word(_ word: String) {
         self.word(count: word.utf8.count) { $0.append(text: word) }
+    }
+
+    mutating func word(literal: StaticString) {
+        word(count: literal.utf8CodeUnitCount) { $0.append(literal) }
     }
 
     package mutating func word(_ word: [UInt8]) {
@@ -73,7 +77,7 @@ package struct RedisCommand: Sendable {
     ///   - write: appends them.
     mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         bytes.append(addingCapacity: count + RedisCommand.framingBytesMax) { output in
-            output.append(UInt8(ascii: "$"))
+            output.append("$")
             output.append(decimal: count)
             output.appendLineEnd()
             let end = output.count + count

@@ -8,17 +8,6 @@ struct ClaimsSet {
     private var userID: JSONValue?
     private var enabled: JSONValue?
 
-    /// The names of the claims that are looked at.
-    private enum Name {
-        static let expiry = ShortText("exp")
-        static let notBefore = ShortText("nbf")
-        static let issuedAt = ShortText("iat")
-        static let audience = ShortText("aud")
-        static let issuer = ShortText("iss")
-        static let userID = ShortText("user_id")
-        static let enabled = ShortText("enabled")
-    }
-
     /// The claims that this service needs; throws if one of them, or of the registered ones, is not
     /// as it must be.
     static func claims(
@@ -40,13 +29,13 @@ struct ClaimsSet {
         var set = ClaimsSet()
         let isObject = TokenObject.read(bytes) { name, value in
             switch name.short(bytes) {
-            case Name.expiry: set.expiry = value
-            case Name.userID: set.userID = value
-            case Name.enabled: set.enabled = value
-            case Name.notBefore: set.notBefore = value
-            case Name.issuedAt: set.issuedAt = value
-            case Name.audience: set.audience = value
-            case Name.issuer: set.issuer = value
+            case "exp"?: set.expiry = value
+            case "user_id"?: set.userID = value
+            case "enabled"?: set.enabled = value
+            case "nbf"?: set.notBefore = value
+            case "iat"?: set.issuedAt = value
+            case "aud"?: set.audience = value
+            case "iss"?: set.issuer = value
             default: break
             }
         }

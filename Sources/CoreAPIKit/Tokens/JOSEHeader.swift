@@ -20,10 +20,10 @@ enum JOSEHeader {
         var (isCritical, isUnencoded) = (false, false)
         let isObject = TokenObject.read(bytes) { name, value in
             switch name.short(bytes) {
-            case Name.algorithm: algorithm = value
-            case Name.type: type = value
-            case Name.critical: isCritical = true
-            case Name.unencoded: isUnencoded = true
+            case "alg"?: algorithm = value
+            case "typ"?: type = value
+            case "crit"?: isCritical = true
+            case "b64"?: isUnencoded = true
             default: break
             }
         }
@@ -39,14 +39,6 @@ enum JOSEHeader {
         if let type {
             guard case .text(let type) = type, isJWT(type, bytes) else { throw .malformed(.type) }
         }
-    }
-
-    /// The names of the members that are looked at.
-    private enum Name {
-        static let algorithm = ShortText("alg")
-        static let type = ShortText("typ")
-        static let critical = ShortText("crit")
-        static let unencoded = ShortText("b64")
     }
 
     /// Media type names are compared without regard to case (RFC 7519 §5.1).

@@ -65,7 +65,7 @@ struct Problem: Error {
     }
 
     /// RFC 6750 §3.1: without a token no error is named.
-    private var authenticate: String {
+    private var authenticate: StaticString {
         code == .tokenMissing ? "Bearer" : "Bearer error=\"invalid_token\""
     }
 

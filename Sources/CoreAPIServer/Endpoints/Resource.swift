@@ -39,13 +39,18 @@ enum Resource: Int, CaseIterable {
             self = .server
             return
         }
-        self = Resource.withPaths.first { ASCII.equal($0.name, path, of: bytes) } ?? .other
+        self =
+            switch ShortText(path, of: bytes) {
+            case "/transaction"?: .transaction
+            case "/health"?: .health
+            case "/health/live"?: .live
+            case "/health/ready"?: .ready
+            case "/openapi.json"?: .description
+            case "/metrics"?: .metrics
+            default: .other
+            }
     }
 
     /// All but what could not be read, which comes last.
     static let readable = allCases.dropLast()
-
-    private static let withPaths: [Resource] = [
-        .transaction, .health, .live, .ready, .description, .metrics,
-    ]
 }

@@ -1,19 +1,19 @@
 internal import CoreAPIKit
 
 /// From a request's target and method to what is to be done.
-enum Route: Equatable {
+enum Route {
     case transaction
     case health(HealthEndpoint.Probe)
     /// The description of this interface, docs/openapi.json.
     case description
     case metrics
     /// What the methods of the resource are, or those of the server (`OPTIONS *`).
-    case options(allow: String)
+    case options(allow: StaticString)
     case notFound(Site)
-    case methodNotAllowed(allow: String)
+    case methodNotAllowed(allow: StaticString)
 
-    private static let transactionMethods = "POST, OPTIONS"
-    private static let readingMethods = "GET, HEAD, OPTIONS"
+    private static var transactionMethods: StaticString { "POST, OPTIONS" }
+    private static var readingMethods: StaticString { "GET, HEAD, OPTIONS" }
 
     /// - Parameter site: what the listener has that the request came to.
     init(_ head: RequestHead, _ bytes: Span<UInt8>, on site: Site) {

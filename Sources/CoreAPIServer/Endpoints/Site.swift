@@ -17,7 +17,9 @@ enum Site {
     }
 
     /// The methods of the server as a whole (RFC 9110 §9.3.7).
-    var methods: String { self == .operators ? "GET, HEAD, OPTIONS" : "GET, HEAD, POST, OPTIONS" }
+    var methods: StaticString {
+        self == .operators ? "GET, HEAD, OPTIONS" : "GET, HEAD, POST, OPTIONS"
+    }
 
     /// What a caller who asked for something else is told.
     var description: String {

@@ -60,9 +60,12 @@ enum Grammar {
 
     /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
     static func equalsIgnoringCase(
-        _ word: String, _ range: Range<Int>, _ bytes: Span<UInt8>
+        _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
-        ASCII.equalIgnoringCase(word.utf8.span, range, of: bytes)
+        guard range.count == word.count, let text = ShortText(range, of: bytes) else {
+            return false
+        }
+        return text.lowercased == word
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs

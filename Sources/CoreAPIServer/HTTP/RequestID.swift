@@ -28,15 +28,20 @@ enum RequestID: Equatable {
         }
     }
 
+    /// How many bytes the name has.
+    var length: Int {
+        switch self {
+        case .given(let range): range.count
+        case .made: 32
+        }
+    }
+
     /// Appends the name.
     ///
     /// - Parameter input: the bytes of the request.
-    func append(to output: inout [UInt8], _ input: Span<UInt8>) {
+    func append(to output: inout OutputSpan<UInt8>, _ input: Span<UInt8>) {
         switch self {
-        case .given(let range):
-            output.append(addingCapacity: range.count) {
-                $0.append(copying: input.extracting(range))
-            }
+        case .given(let range): output.append(copying: input.extracting(range))
         case .made(let number):
             output.append(hexadecimal: number.worker, digits: 16)
             output.append(hexadecimal: number.count, digits: 16)
@@ -45,7 +50,7 @@ enum RequestID: Equatable {
 
     func text(_ input: Span<UInt8>) -> String {
         var text: [UInt8] = []
-        append(to: &text, input)
+        text.append(addingCapacity: length) { append(to: &$0, input) }
         return String(decoding: text, as: UTF8.self)
     }
 }

@@ -15,18 +15,28 @@ struct Response {
     /// `Idempotent-Replayed: true`: an earlier request with the same key was answered by this.
     var isReplayed = false
     /// `Allow` (RFC 9110 §10.2.1).
-    var allow: String?
+    var allow: StaticString?
     /// `Retry-After`, in seconds (RFC 9110 §10.2.3).
     var retryAfterSeconds: Int?
     /// `WWW-Authenticate` (RFC 6750 §3).
-    var authenticate: String?
+    var authenticate: StaticString?
 
-    enum ContentType: String {
-        case json = "application/json"
-        case problem = "application/problem+json"
-        case health = "application/health+json"
-        case metricsText = "text/plain; version=0.0.4; charset=utf-8"
-        case openMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    enum ContentType {
+        case json
+        case problem
+        case health
+        case metricsText
+        case openMetrics
+
+        var name: StaticString {
+            switch self {
+            case .json: "application/json"
+            case .problem: "application/problem+json"
+            case .health: "application/health+json"
+            case .metricsText: "text/plain; version=0.0.4; charset=utf-8"
+            case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            }
+        }
     }
 }
 

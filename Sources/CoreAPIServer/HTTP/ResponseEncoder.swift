@@ -5,10 +5,6 @@ struct ResponseEncoder {
     /// `100 Continue` (RFC 9110 §15.2.1).
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    private static let contentLength = Array("\r\nContent-Length: ".utf8)
-    private static let transactionID = Array("\r\nTransaction-Id: ".utf8)
-    private static let headEnd = Array("\r\n\r\n".utf8)
-
     /// What answers begin with, as long as status and second are the same.
     private var start: [UInt8] = []
     private var startSecond: Int64 = -1
@@ -35,82 +31,70 @@ struct ResponseEncoder {
         if now.wholeSeconds != startSecond || response.status != startStatus {
             makeStart(response.status, now)
         }
-        output.reserveCapacity(output.count + 512 + response.body.count)
-        output += start
-        id.append(to: &output, input)
-        addFields(of: response, to: &output)
-        switch persistence {
-        case .implied: break
-        case .keepAlive: output.add("\r\nConnection: keep-alive")
-        case .close: output.add("\r\nConnection: close")
+        let bytesMax = start.count + id.length + response.encodedBytesMax
+        output.append(addingCapacity: bytesMax) { output in
+            output.append(copying: start.span)
+            id.append(to: &output, input)
+            response.appendFields(to: &output)
+            switch persistence {
+            case .implied: break
+            case .keepAlive: output.append("\r\nConnection: keep-alive")
+            case .close: output.append("\r\nConnection: close")
+            }
+            output.append("\r\n\r\n")
+            if !omitsBody { output.append(copying: response.body.span) }
         }
-        output += ResponseEncoder.headEnd
-        if !omitsBody { output += response.body }
     }
 
     private mutating func makeStart(_ status: HTTPStatus, _ now: UnixTime) {
         startSecond = now.wholeSeconds
         startStatus = status
         start.removeAll(keepingCapacity: true)
-        start.add("HTTP/1.1 ")
-        start.add(status.rawValue)
-        start.add(" ")
-        start.add(status.reason)
-        start.add("\r\nDate: ")
+        start.append(text: "HTTP/1.1 \(status.rawValue) \(status.reason)\r\nDate: ")
         start += HTTPDate.text(now)
-        start.add("\r\nX-Request-Id: ")
+        start.append(text: "\r\nX-Request-Id: ")
+    }
+}
+
+extension Response {
+    /// How long the answer is at most, but for what it begins with.
+    fileprivate var encodedBytesMax: Int {
+        Response.fixedBytesMax + (allow?.utf8CodeUnitCount ?? 0)
+            + (authenticate?.utf8CodeUnitCount ?? 0) + body.count
     }
 
-    private func addFields(of response: Response, to output: inout [UInt8]) {
-        if let contentType = response.contentType { output += contentType.field }
+    /// More than the names of all fields, and the values that are not counted, have together: 281.
+    private static var fixedBytesMax: Int { 320 }
+
+    /// Appends the fields that this answer has and others have not.
+    fileprivate func appendFields(to output: inout OutputSpan<UInt8>) {
+        if let contentType {
+            output.append("\r\nContent-Type: ")
+            output.append(contentType.name)
+        }
         // RFC 9110 §8.6: no length with 204.
-        if response.status != .noContent {
-            output += ResponseEncoder.contentLength
-            output.add(response.body.count)
+        if status != .noContent {
+            output.append("\r\nContent-Length: ")
+            output.append(decimal: body.count)
         }
-        if let id = response.transactionID {
-            output += ResponseEncoder.transactionID
-            output.append(addingCapacity: TransactionID.textLength) { id.append(to: &$0) }
+        if let transactionID {
+            output.append("\r\nTransaction-Id: ")
+            transactionID.append(to: &output)
         }
-        if response.isReplayed { output.add("\r\nIdempotent-Replayed: true") }
-        if let allow = response.allow {
-            output.add("\r\nAllow: ")
-            output.add(allow)
+        if isReplayed { output.append("\r\nIdempotent-Replayed: true") }
+        if let allow {
+            output.append("\r\nAllow: ")
+            output.append(allow)
         }
-        if let seconds = response.retryAfterSeconds {
-            output.add("\r\nRetry-After: ")
-            output.add(seconds)
+        if let retryAfterSeconds {
+            output.append("\r\nRetry-After: ")
+            output.append(decimal: retryAfterSeconds)
         }
-        if let authenticate = response.authenticate {
-            output.add("\r\nWWW-Authenticate: ")
-            output.add(authenticate)
-        }
-    }
-}
-
-extension Response.ContentType {
-    /// The field that names it, made once for each that callers get.
-    fileprivate var field: [UInt8] {
-        switch self {
-        case .json: Self.jsonField
-        case .problem: Self.problemField
-        case .health: Self.healthField
-        case .metricsText, .openMetrics: Self.field(self)
+        if let authenticate {
+            output.append("\r\nWWW-Authenticate: ")
+            output.append(authenticate)
         }
     }
-
-    private static func field(_ type: Response.ContentType) -> [UInt8] {
-        Array("\r\nContent-Type: \(type.rawValue)".utf8)
-    }
-
-    private static let jsonField = field(.json)
-    private static let problemField = field(.problem)
-    private static let healthField = field(.health)
-}
-
-extension [UInt8] {
-    fileprivate mutating func add(_ text: String) { append(text: text) }
-    fileprivate mutating func add(_ number: Int) { append(decimal: number) }
 }
 
 /// The date format of HTTP (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -125,20 +109,20 @@ enum HTTPDate {
         let second = Int(time.wholeSeconds % 86_400)
         let date = CivilDate(daysSince1970: days)
         var text: [UInt8] = []
-        text.add(HTTPDate.days[days % 7])
-        text.add(", ")
+        text.append(text: HTTPDate.days[days % 7])
+        text.append(text: ", ")
         text.append(decimal: date.day, width: 2)
-        text.add(" ")
-        text.add(months[date.month - 1])
-        text.add(" ")
+        text.append(text: " ")
+        text.append(text: months[date.month - 1])
+        text.append(text: " ")
         text.append(decimal: date.year, width: 4)
-        text.add(" ")
+        text.append(text: " ")
         text.append(decimal: second / 3_600, width: 2)
-        text.add(":")
+        text.append(text: ":")
         text.append(decimal: second / 60 % 60, width: 2)
-        text.add(":")
+        text.append(text: ":")
         text.append(decimal: second % 60, width: 2)
-        text.add(" GMT")
+        text.append(text: " GMT")
         return text
     }
 }

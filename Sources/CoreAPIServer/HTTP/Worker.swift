@@ -133,7 +133,8 @@ final class Worker: @unchecked Sendable {
     /// What can be answered without the body.
     func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
         let route = Route(head, bytes, on: site)
-        return route == .transaction ? TransactionEndpoint.refusal(head, bytes) : route.response
+        if case .transaction = route { return TransactionEndpoint.refusal(head, bytes) }
+        return route.response
     }
 
     /// The answer to a request; nil if it comes later, by the connection's `answer`.

@@ -32,6 +32,33 @@ import Testing
         #expect(text(response, omitsBody: true).hasSuffix("Content-Length: 2\r\n\r\n"))
     }
 
+    @Test func `every field at its longest has room`() {
+        let longest: StaticString =
+            "Bearer error=\"invalid_token\", error_description=\"longer than any\""
+        let response = Response(
+            status: .versionNotSupported, contentType: .openMetrics,
+            body: [UInt8](repeating: 0x20, count: 99_999),
+            transactionID: .random(), isReplayed: true, allow: "GET, HEAD, POST, OPTIONS",
+            retryAfterSeconds: .max,
+            authenticate: longest)
+        var encoder = ResponseEncoder()
+        var output: [UInt8] = []
+        let input = [UInt8](repeating: UInt8(ascii: "i"), count: RequestID.lengthMax)
+        encoder.append(
+            response, .given(0..<input.count), input.span, to: &output, omitsBody: false,
+            .keepAlive, now: UnixTime(seconds: 784_111_777))
+        let head = String(decoding: output.dropLast(99_999), as: UTF8.self)
+        for line in [
+            "HTTP/1.1 505 HTTP Version Not Supported", "Content-Length: 99999",
+            "X-Request-Id: \(String(decoding: input, as: UTF8.self))",
+            "Idempotent-Replayed: true", "Allow: GET, HEAD, POST, OPTIONS",
+            "Retry-After: \(Int.max)", "WWW-Authenticate: \(longest)", "Connection: keep-alive",
+        ] {
+            #expect(head.contains("\(line)\r\n"), "\(line)")
+        }
+        #expect(head.hasSuffix("\r\n\r\n"))
+    }
+
     @Test func `204 has no length (RFC 9110 §8.6)`() {
         let answer = text(Response(status: .noContent, allow: "GET"))
         #expect(!answer.contains("Content-Length"))

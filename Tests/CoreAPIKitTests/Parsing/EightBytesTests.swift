@@ -56,7 +56,7 @@ import Testing
     @Test func `a short text is equal to itself alone, wherever it stands`() throws {
         let text = Array("abcdefghijklmnopqrstuvwxyz".utf8)
         for length in 0...24 {
-            let wanted = ShortText(String(decoding: text[..<length], as: UTF8.self))
+            let wanted = short(0..<length, text)
             let word = Array(text[..<length])
             for before in 0...9 {
                 for after in 0...9 {
@@ -79,6 +79,25 @@ import Testing
         #expect(short(0..<25, text) == nil)
         // Zeros are bytes like others.
         #expect(short(0..<2, [97, 0, 0]) != short(0..<1, [97, 0, 0]))
+    }
+
+    @Test func `a literal is the short text of its bytes`() {
+        let literals: [(ShortText, String)] = [
+            ("", ""), ("a", "a"), ("user_id", "user_id"), ("12345678", "12345678"),
+            ("123456789", "123456789"), ("content-length", "content-length"),
+            ("1234567890123456", "1234567890123456"), ("12345678901234567", "12345678901234567"),
+            ("123456789012345678901234", "123456789012345678901234"),
+        ]
+        for (literal, text) in literals {
+            let bytes = Array("<\(text)>".utf8)
+            for (_, other) in literals {
+                let range = 1..<(other.utf8.count + 1)
+                guard range.upperBound < bytes.count else { continue }
+                #expect((short(range, bytes) == literal) == (range.count == text.utf8.count))
+            }
+            #expect(short(1..<(bytes.count - 1), bytes) == literal, "\(text)")
+            #expect(literal.count == text.utf8.count)
+        }
     }
 
     @Test func `a byte is found at its first position in the range`() {

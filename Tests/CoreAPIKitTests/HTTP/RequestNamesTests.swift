@@ -1,0 +1,35 @@
+import CoreAPIKit
+import Testing
+
+@testable import CoreAPIServer
+
+/// Methods and paths are read by one list and named by another.
+@Suite struct RequestNamesTests {
+    private func head(_ line: String) throws -> (head: RequestHead, bytes: [UInt8]) {
+        let bytes = Array("\(line) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        var parser = RequestParser(limits: HTTPLimits())
+        #expect(try parser.parse(bytes.span))
+        return (parser.head, bytes)
+    }
+
+    @Test(arguments: HTTPMethod.allCases.filter { $0 != .connect })
+    func `a method is read by the name that it has`(method: HTTPMethod) throws {
+        #expect(try head("\(method.rawValue) /health").head.method == method)
+        #expect(throws: HTTPRefusal.methodUnknown) { try head("\(method.rawValue)S /health") }
+        #expect(throws: HTTPRefusal.methodUnknown) {
+            try head("\(method.rawValue.lowercased()) /health")
+        }
+    }
+
+    @Test(arguments: Resource.allCases)
+    func `a resource is found by the path that it has`(resource: Resource) throws {
+        let expected: Resource = resource.name.hasPrefix("/") ? resource : .other
+        for (path, resource) in [
+            (resource.name, expected), ("\(resource.name)?a=/health", expected),
+            ("\(resource.name)/", .other), ("\(resource.name.uppercased())", .other),
+        ] where path.hasPrefix("/") {
+            let (head, bytes) = try head("GET \(path)")
+            #expect(Resource(head, bytes.span) == resource, "\(path)")
+        }
+    }
+}
