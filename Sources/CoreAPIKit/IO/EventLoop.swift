@@ -24,7 +24,10 @@ internal import Synchronization
     private var nextSweep = MonotonicTime.never
     private var isStopped = false
     /// The time at the beginning of this turn.
-    package private(set) var now = MonotonicTime.now()
+    package var now: MonotonicTime { time }
+    /// Private, so that the compiler sees every access: one that it does not see is checked while
+    /// it runs.
+    private var time = MonotonicTime.now()
 
     private let turnEnded: TurnEnded?
     /// What other threads have for this one; nil once the loop has ended.
@@ -187,7 +190,7 @@ internal import Synchronization
     package func run() {
         thread.store(pthread_self(), ordering: .relaxed)
         var events = unsafe [epoll_event](repeating: epoll_event(), count: EventLoop.eventsMax)
-        now = .now()
+        time = .now()
         while !isStopped {
             runJobs()
             callWaiting()
@@ -201,8 +204,8 @@ internal import Synchronization
 
     /// Reads the clock for the wait that follows.
     private func endTurn() {
-        let began = now
-        now = .now()
+        let began = time
+        time = .now()
         turnEnded?(now.nanoseconds(since: began), now)
     }
 
@@ -250,7 +253,7 @@ internal import Synchronization
     /// Waits for events, no longer than to the next deadline, and calls their handlers.
     private func handle(_ events: inout [epoll_event]) {
         let count = unsafe wait(&events)
-        now = .now()
+        time = .now()
         for index in 0..<count {
             let number = unsafe events[index].data.fd
             if number == wakeUp.number {

@@ -13,9 +13,9 @@ package struct SocketChannel: ~Copyable {
     private let loop: EventLoop
     private let socket: Socket
     /// Whether `read` may find something.
-    package private(set) var mayRead = true
+    private var mayRead = true
     /// Whether `write` may be taken.
-    package private(set) var mayWrite = true
+    private var mayWrite = true
     private var hasEnded = false
 
     package init(_ socket: consuming Socket, on loop: EventLoop) {

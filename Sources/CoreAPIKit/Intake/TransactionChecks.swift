@@ -1,7 +1,8 @@
 /// What a transaction must pass before it is enqueued: the token, the fields.
-package struct TransactionChecks: Sendable {
-    /// Judges tokens from now on; what has been checked stays checked.
-    package var verifier: any TokenVerifier
+///
+/// A class, since a copy for each transaction would be a copy of all that it refers to.
+package final class TransactionChecks: Sendable {
+    package let verifier: any TokenVerifier
 
     private let clock: @Sendable () -> UnixTime
     private let identities = TransactionIDSource()
@@ -11,6 +12,11 @@ package struct TransactionChecks: Sendable {
     ) {
         self.verifier = verifier
         self.clock = clock
+    }
+
+    /// The same, but for the verifier that judges tokens.
+    package func with(_ verifier: any TokenVerifier) -> TransactionChecks {
+        TransactionChecks(verifier: verifier, clock: clock)
     }
 
     /// The transaction that is to be enqueued, of a JSON body: see `TransactionIntake.accept`.

@@ -9,7 +9,7 @@ public struct TransactionIntake: Sendable {
     /// replaced. What has been checked stays checked.
     public var verifier: any TokenVerifier {
         get { checks.verifier }
-        set { checks.verifier = newValue }
+        set { checks = checks.with(newValue) }
     }
 
     private var checks: TransactionChecks

@@ -14,7 +14,7 @@ package protocol CallbackTransactionQueue: TransactionQueue {
 package final class PendingTransaction: @unchecked Sendable {
     package typealias Outcome = Result<EnqueueOutcome, QueueError>
 
-    private let confirmed: (Outcome) -> Void
+    private let confirmed: (PendingTransaction, Outcome) -> Void
     private var current: (transaction: Transaction, key: IdempotencyKey?)?
     /// Who has sent it to Redis.
     private var sender: RedisConnection?
@@ -23,7 +23,9 @@ package final class PendingTransaction: @unchecked Sendable {
 
     /// - Parameter confirmed: is called with what has become of the transaction, unless the queue
     ///   knew at once.
-    package init(_ confirmed: @escaping (Outcome) -> Void) { self.confirmed = confirmed }
+    package init(_ confirmed: @escaping (PendingTransaction, Outcome) -> Void) {
+        self.confirmed = confirmed
+    }
 
     /// Takes the place of the transaction before it, which has its outcome.
     package func hold(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
@@ -39,7 +41,7 @@ package final class PendingTransaction: @unchecked Sendable {
         return current
     }
 
-    package func resume(returning outcome: Outcome) { confirmed(outcome) }
+    package func resume(returning outcome: Outcome) { confirmed(self, outcome) }
 
     // MARK: - Redis
 
@@ -47,7 +49,9 @@ package final class PendingTransaction: @unchecked Sendable {
         (self.sender, self.metrics, sent) = (sender, metrics, time)
     }
 
-    func resume(returning reply: Result<RedisReply, RedisFailure>) { confirmed(outcome(of: reply)) }
+    func resume(returning reply: Result<RedisReply, RedisFailure>) {
+        confirmed(self, outcome(of: reply))
+    }
 
     /// What the reply means, which ends the wait for it.
     func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {

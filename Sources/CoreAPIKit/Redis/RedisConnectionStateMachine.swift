@@ -75,7 +75,7 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     /// A command that somebody wants to be executed.
     package mutating func submitted(
-        _ command: RedisCommand, _ waiter: Waiter, now: MonotonicTime
+        _ command: RedisCommand, _ waiter: consuming Waiter, now: MonotonicTime
     ) -> SubmitAction {
         if state == .closed { return .reject(.notExecuted(.closed)) }
         guard pipeline.count < limits.pendingMax,

@@ -19,8 +19,9 @@ struct RedisPipeline<Waiter> {
         /// Was wholly sent over a connection that broke before Redis answered.
         var mayBeExecuted = false
 
-        func resolution(_ result: Result<RedisReply, RedisFailure>) -> Resolution? {
-            waiter.map { Resolution(waiter: $0, result: result) }
+        consuming func resolution(_ result: Result<RedisReply, RedisFailure>) -> Resolution? {
+            guard let waiter else { return nil }
+            return Resolution(waiter: waiter, result: result)
         }
 
         func failure(_ error: RedisError) -> RedisFailure {
@@ -40,6 +41,8 @@ struct RedisPipeline<Waiter> {
     private var base = 0
     /// The position up to which the kernel has taken the bytes.
     private var sent = 0
+    /// The position up to which commands are answered.
+    private var answered = 0
 
     /// A buffer that grew beyond this is given back once everything is answered, and bytes that are
     /// answered are removed from its front when there are more of them than this.
@@ -48,13 +51,15 @@ struct RedisPipeline<Waiter> {
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
     /// Bytes that are held for commands without an answer.
-    var byteCount: Int { entries.isEmpty ? 0 : end - entries[0].range.lowerBound }
+    var byteCount: Int { end - answered }
 
     private var end: Int { base + bytes.count }
 
     // MARK: - Commands
 
-    mutating func append(_ command: RedisCommand, _ waiter: Waiter, deadline: MonotonicTime) {
+    mutating func append(
+        _ command: RedisCommand, _ waiter: consuming Waiter, deadline: MonotonicTime
+    ) {
         append(command, waiter, deadline, isBarrier: false)
         unguardedCount += 1
     }
@@ -70,7 +75,7 @@ struct RedisPipeline<Waiter> {
     }
 
     private mutating func append(
-        _ command: RedisCommand, _ waiter: Waiter?, _ deadline: MonotonicTime,
+        _ command: RedisCommand, _ waiter: consuming Waiter?, _ deadline: MonotonicTime,
         isBarrier: Bool
     ) {
         precondition(command.replyCount == 1, "a reply belongs to a command")
@@ -153,7 +158,7 @@ struct RedisPipeline<Waiter> {
 
     private mutating func removeFirst() -> Entry {
         let entry = entries.removeFirst()
-        let answered = entry.range.upperBound
+        answered = entry.range.upperBound
         if answered == end {
             base = end
             bytes.removeAll(keepingCapacity: bytes.capacity <= RedisPipeline.keptBytesMax)
@@ -179,7 +184,7 @@ struct RedisPipeline<Waiter> {
             kept.append(entry)
         }
         (entries, bytes) = (kept, keptBytes)
-        (base, sent, unguardedCount, awaitsBarrier) = (0, 0, kept.count, false)
+        (base, sent, answered, unguardedCount, awaitsBarrier) = (0, 0, 0, kept.count, false)
         answers = []
     }
 

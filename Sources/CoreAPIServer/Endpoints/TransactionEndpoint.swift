@@ -14,9 +14,7 @@ final class TransactionEndpoint: Sendable {
 
     /// The same, but for the verifier that judges tokens.
     func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
-        var checks = checks
-        checks.verifier = verifier
-        return TransactionEndpoint(checks: checks, queue: queue)
+        TransactionEndpoint(checks: checks.with(verifier), queue: queue)
     }
 
     /// What is wrong with the head alone, before the body is looked at.
@@ -61,27 +59,22 @@ final class TransactionEndpoint: Sendable {
     }
 
     private func accepted(_ transaction: AcceptedTransaction) -> Response {
-        let parts = TransactionEndpoint.acceptedParts
         var body: [UInt8] = []
         body.append(addingCapacity: TransactionEndpoint.acceptedBytesMax) { json in
-            json.append(copying: parts.amount.span)
+            json.append("{\"amount\":")
             json.append(decimal: transaction.amount.minorUnits)
-            json.append(copying: parts.currency.span)
+            json.append(",\"currency\":\"")
             transaction.currency.append(to: &json)
-            json.append(copying: parts.user.span)
+            json.append("\",\"user_id\":")
             json.append(decimal: transaction.userID)
-            json.append(UInt8(ascii: "}"))
+            json.append("}")
         }
         return Response(
             status: .ok, contentType: .json, body: body, transactionID: transaction.id,
             isReplayed: transaction.isReplayed)
     }
 
-    private static let acceptedParts = (
-        amount: Array("{\"amount\":".utf8), currency: Array(",\"currency\":\"".utf8),
-        user: Array("\",\"user_id\":".utf8)
-    )
-    /// The parts have 36 bytes with the last brace, the currency 3, the two numbers up to 19 each.
+    /// The names have 36 bytes with the last brace, the currency 3, the two numbers up to 19 each.
     private static let acceptedBytesMax = 80
 
     private func idempotencyKey(

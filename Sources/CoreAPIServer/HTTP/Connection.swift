@@ -21,6 +21,8 @@ final class Connection: EventHandler, @unchecked Sendable {
     private struct Conversation: ~Copyable {
         var channel: SocketChannel
         var machine: ConnectionStateMachine
+        /// The time of the turn in which it goes on.
+        var now = MonotonicTime.never
         /// What is being sent, and how much of it the kernel has taken.
         var output: [UInt8] = []
         var written = 0
@@ -108,11 +110,17 @@ final class Connection: EventHandler, @unchecked Sendable {
     /// Who is told when a transaction of this connection is enqueued, or is not.
     func pendingTransaction() -> PendingTransaction {
         if let pending { return pending }
-        let pending = PendingTransaction { [unowned self] outcome in
-            answer(worker.response(to: outcome, of: self.pendingTransaction().transaction))
+        let pending = PendingTransaction { [unowned self] pending, outcome in
+            confirmed(outcome, pending)
         }
         self.pending = pending
         return pending
+    }
+
+    private func confirmed(
+        _ outcome: PendingTransaction.Outcome, _ pending: PendingTransaction
+    ) {
+        answer(worker.response(to: outcome, of: pending.transaction))
     }
 
     /// - Parameter action: what is to be done; nil for what the machine says.
@@ -139,6 +147,7 @@ final class Connection: EventHandler, @unchecked Sendable {
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
+        conversation.now = worker.loop.now
         var action = first
         while true {
             if let wait = try send(&conversation) { return wait }
@@ -150,13 +159,13 @@ final class Connection: EventHandler, @unchecked Sendable {
                 }
             case .decideOnExpectation: decideOnExpectation(&conversation)
             case .respond(let body):
-                conversation.requestedAt = worker.loop.now
+                conversation.requestedAt = conversation.now
                 let response = worker.response(
                     to: conversation.machine.head, conversation.machine.input, body, for: self)
                 guard let response else { return .answer }
                 begin(response, &conversation)
             case .refuse(let refusal):
-                conversation.requestedAt = worker.loop.now
+                conversation.requestedAt = conversation.now
                 begin(Problem(refusal, worker.limits).response, to: nil, &conversation)
             case .linger: conversation.channel.shutdownWriting()
             case .close: return .end
@@ -170,7 +179,7 @@ final class Connection: EventHandler, @unchecked Sendable {
 
     private func next(_ conversation: inout Conversation) -> ConnectionStateMachine.Action {
         beginDraining(&conversation)
-        return conversation.machine.next(now: worker.loop.now)
+        return conversation.machine.next(now: conversation.now)
     }
 
     /// Tells the machine of a `drain` that has come during a wait.
@@ -191,7 +200,7 @@ final class Connection: EventHandler, @unchecked Sendable {
     private func read(_ conversation: inout Conversation) throws(SystemError) -> Bool {
         switch try conversation.channel.read(into: &conversation.machine.input) {
         case .bytes(let count):
-            conversation.machine.received(count, now: worker.loop.now)
+            conversation.machine.received(count, now: conversation.now)
             conversation.readsInARow += 1
         case .endOfStream: conversation.machine.inputEnded()
         case .nothingYet:
@@ -207,7 +216,7 @@ final class Connection: EventHandler, @unchecked Sendable {
         let (head, input) = (conversation.machine.head, conversation.machine.input)
         if let refusal = worker.refusal(head, input.span) {
             conversation.machine.expectationRejected()
-            conversation.requestedAt = worker.loop.now
+            conversation.requestedAt = conversation.now
             begin(refusal, &conversation)
         } else {
             conversation.output += ResponseEncoder.continue
@@ -249,7 +258,7 @@ final class Connection: EventHandler, @unchecked Sendable {
                 conversation.output, from: conversation.written)
             conversation.written += count
             if count > 0 { continue }
-            let (now, limits) = (worker.loop.now, worker.limits)
+            let (now, limits) = (conversation.now, worker.limits)
             if conversation.answerEnd == .never {
                 conversation.answerEnd = now.advanced(
                     byMilliseconds: limits.answerTimeoutMilliseconds)
@@ -270,6 +279,6 @@ final class Connection: EventHandler, @unchecked Sendable {
         guard conversation.isAnswer else { return }
         conversation.isAnswer = false
         conversation.requestsInARow += 1
-        conversation.machine.responded(now: worker.loop.now)
+        conversation.machine.responded(now: conversation.now)
     }
 }
