@@ -243,9 +243,10 @@ struct ConnectionStateMachine {
     /// caller has asked for one already.
     ///
     /// A connection that has brought nothing yet is given the time that a head may take, as if the
-    /// first byte had come just now. One that idles reads once more what may have come meanwhile,
-    /// and then lingers: to close it at once would reset it if a request comes just then, and take
-    /// away an answer that its caller has not read yet.
+    /// first byte had come just now. One that idles is listened to for a while, since a caller who
+    /// posts all the time learns of the end by the answer to its next request. Then it lingers: to
+    /// close it at once would reset it if a request comes just then, and take away an answer that
+    /// its caller has not read yet.
     mutating func drain(now: MonotonicTime) {
         drains = true
         if !hasBegunAnswer { closesAfterResponse = true }
@@ -254,7 +255,8 @@ struct ConnectionStateMachine {
 
     private mutating func endIdling(at now: MonotonicTime) {
         guard case .readingHead = state, input.isEmpty else { return }
-        let grace = isNew ? limits.headTimeoutMilliseconds : 0
+        let grace =
+            isNew ? limits.headTimeoutMilliseconds : limits.lastRequestTimeoutMilliseconds
         deadline = min(deadline, now.advanced(byMilliseconds: grace))
     }
 }

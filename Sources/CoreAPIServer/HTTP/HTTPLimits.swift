@@ -30,6 +30,8 @@ struct HTTPLimits: Sendable {
     /// From the first byte of an answer until the caller has taken it, however it takes it.
     var answerTimeoutMilliseconds = 30_000
     var lingerTimeoutMilliseconds = 2_000
+    /// Once the server ends: without a byte of one more request, which is answered as the last.
+    var lastRequestTimeoutMilliseconds = 1_000
 
     /// A buffer that grew beyond this is given back when the connection idles.
     var keptBytesMax = 4 * 1024
@@ -47,6 +49,7 @@ struct HTTPLimits: Sendable {
         for timeout in [
             headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
             writeTimeoutMilliseconds, answerTimeoutMilliseconds, lingerTimeoutMilliseconds,
+            lastRequestTimeoutMilliseconds,
         ] { precondition(timeout > 0, "every wait has a deadline") }
     }
 }

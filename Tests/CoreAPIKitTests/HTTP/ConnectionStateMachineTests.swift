@@ -169,19 +169,19 @@ import Testing
         #expect(word(machine.next(now: start)) == "close")
     }
 
-    @Test func `a server that ends lets go of what idles, after a last look and without a reset`() {
+    @Test func `a server that ends lets go of what idles, after a while and without a reset`() {
         var idle = machine(get)
         _ = idle.next(now: start)
         idle.responded(now: start)
         #expect(word(idle.next(now: start)) == "read until 75000")
         idle.drain(now: after(5))
-        #expect(word(idle.next(now: after(5))) == "read until 5")
-        #expect(word(idle.deadlinePassed(now: after(6))) == "linger")
-        #expect(word(idle.next(now: after(6))) == "read until 2006")
-        feed(get, &idle, after(7))
-        #expect(word(idle.next(now: after(7))) == "read until 2006", "it comes too late")
+        #expect(word(idle.next(now: after(5))) == "read until 1005")
+        #expect(word(idle.deadlinePassed(now: after(1_005))) == "linger")
+        #expect(word(idle.next(now: after(1_005))) == "read until 3005")
+        feed(get, &idle, after(1_006))
+        #expect(word(idle.next(now: after(1_006))) == "read until 3005", "it comes too late")
         idle.inputEnded()
-        #expect(word(idle.next(now: after(8))) == "close")
+        #expect(word(idle.next(now: after(1_007))) == "close")
     }
 
     @Test func `the first request of a new connection is waited for when the server ends`() {
@@ -203,19 +203,19 @@ import Testing
         #expect(word(nearlyIdle.next(now: after(74_000))) == "read until 75000")
     }
 
-    @Test func `what arrived before the server ends is answered, for the last time`() {
+    @Test func `a request that comes soon after the server's end is answered, for the last time`() {
         var found = machine(get)
         _ = found.next(now: start)
         found.responded(now: start)
         _ = found.next(now: start)
         found.drain(now: after(5))
-        #expect(word(found.next(now: after(5))) == "read until 5")
-        feed(get, &found, after(5))
-        #expect(word(found.next(now: after(5))) == "respond")
+        #expect(word(found.next(now: after(5))) == "read until 1005")
+        feed(get, &found, after(1_004))
+        #expect(word(found.next(now: after(1_004))) == "respond")
         found.answerBegun()
         #expect(found.closesAfterResponse)
-        found.responded(now: after(5))
-        #expect(word(found.next(now: after(5))) == "linger")
+        found.responded(now: after(1_004))
+        #expect(word(found.next(now: after(1_004))) == "linger")
 
         var begun = machine("GET / HTTP/1.1\r\nHost")
         _ = begun.next(now: start)
@@ -254,8 +254,8 @@ import Testing
         #expect(!single.closesAfterResponse)
         single.drain(now: start)
         single.responded(now: after(3))
-        #expect(word(single.next(now: after(3))) == "read until 3", "a last look")
-        #expect(word(single.deadlinePassed(now: after(3))) == "linger")
+        #expect(word(single.next(now: after(3))) == "read until 1003")
+        #expect(word(single.deadlinePassed(now: after(1_003))) == "linger")
     }
 
     @Test func `an idle connection gives back a buffer that has grown`() {
