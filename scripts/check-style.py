@@ -14,8 +14,8 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 LINE_COLUMNS_MAX = 100
 
-# The files that may say `unsafe`: the system's calls, the reply reader, TLS, the MAC, the process
-# and who manages it.
+# The files that may say `unsafe`: the system's calls, copies and literals, the reply reader, TLS,
+# the MAC, the process and who manages it.
 UNSAFE_FILES = {
     "CoreAPIKit/IO/EventLoop.swift",
     "CoreAPIKit/IO/MonotonicTime.swift",

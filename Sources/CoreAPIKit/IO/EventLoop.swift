@@ -197,7 +197,7 @@ internal import Synchronization
             flushAll()
             endTurn()
             unsafe handle(&events)
-            if now >= nextSweep { sweep() }
+            if time >= nextSweep { sweep() }
         }
         end()
     }
@@ -206,7 +206,7 @@ internal import Synchronization
     private func endTurn() {
         let began = time
         time = .now()
-        turnEnded?(now.nanoseconds(since: began), now)
+        turnEnded?(time.nanoseconds(since: began), time)
     }
 
     /// Takes nothing more, and runs what was taken before.
@@ -280,7 +280,7 @@ internal import Synchronization
     private func wait(_ events: inout [epoll_event]) -> Int {
         let timeout: Int32 =
             if !jobs.isEmpty || !waiting.isEmpty { 0 } else if nextSweep == .never { -1 } else {
-                Int32(clamping: nextSweep.milliseconds(since: now))
+                Int32(clamping: nextSweep.milliseconds(since: time))
             }
         let count = unsafe events.withUnsafeMutableBufferPointer { events in
             unsafe epoll_wait(poll.number, events.baseAddress, Int32(events.count), timeout)
@@ -318,11 +318,11 @@ internal import Synchronization
         let interval = max(
             EventLoop.sweepIntervalMillisecondsMin,
             handlers.count / EventLoop.descriptorsPerSweepMillisecond)
-        nextSweep = max(nextSweep, now.advanced(byMilliseconds: interval))
+        nextSweep = max(nextSweep, time.advanced(byMilliseconds: interval))
     }
 
     private func check(_ handler: any EventHandler) {
-        if handler.deadline <= now { handler.deadlineReached(now: now) }
+        if handler.deadline <= time { handler.deadlineReached(now: time) }
         bringForward(handler.deadline)
     }
 

@@ -45,7 +45,7 @@ package struct EightBytes: Equatable {
         self.word = word
     }
 
-    /// Those of a literal from the position on, with zeros behind it.
+    /// At most eight bytes of a literal, from the position on, with zeros behind them.
     @inlinable @inline(__always) init(_ literal: StaticString, from position: Int) {
         var word: UInt64 = 0
         for index in 0..<8 where position + index < literal.utf8CodeUnitCount {

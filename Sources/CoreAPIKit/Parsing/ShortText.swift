@@ -24,7 +24,7 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
         third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
     }
 
-    /// A word of a grammar, of at most 24 bytes.
+    /// A word of a grammar. A literal of more than 24 bytes traps when it is first used.
     @inlinable @inline(__always) package init(stringLiteral word: StaticString) {
         count = word.utf8CodeUnitCount
         precondition(count <= ShortText.bytesMax, "a short text has at most 24 bytes")

@@ -61,9 +61,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
-    func submit(
-        _ command: consuming RedisCommand, _ waiter: consuming Waiter
-    ) -> RedisFailure? {
+    func submit(_ command: RedisCommand, _ waiter: consuming Waiter) -> RedisFailure? {
         switch machine.submitted(command, waiter, now: loop.now) {
         case .flush: requestFlush()
         case .wait: loop.bringForward(machine.deadline)

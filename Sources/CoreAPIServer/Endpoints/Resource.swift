@@ -29,6 +29,8 @@ enum Resource: Int, CaseIterable {
         }
     }
 
+    /// The resource whose `name` the path is.
+    ///
     /// - Parameter head: nil if the request has none that could be read.
     init(_ head: RequestHead?, _ bytes: Span<UInt8>) {
         guard let head else {

@@ -111,14 +111,14 @@ final class Connection: EventHandler, @unchecked Sendable {
     func pendingTransaction() -> PendingTransaction {
         if let pending { return pending }
         let pending = PendingTransaction { [unowned self] pending, outcome in
-            confirmed(outcome, pending)
+            confirmed(pending, outcome)
         }
         self.pending = pending
         return pending
     }
 
     private func confirmed(
-        _ outcome: PendingTransaction.Outcome, _ pending: PendingTransaction
+        _ pending: PendingTransaction, _ outcome: PendingTransaction.Outcome
     ) {
         answer(worker.response(to: outcome, of: pending.transaction))
     }

@@ -41,6 +41,7 @@ enum RequestLine {
         return minor >= 1
     }
 
+    /// The method of this name: one that `HTTPMethod` has as its raw value.
     private static func known(_ method: Range<Int>, _ bytes: Span<UInt8>) -> HTTPMethod? {
         switch ShortText(method, of: bytes) {
         case "GET"?: .get

@@ -63,7 +63,7 @@ extension Response {
             + (authenticate?.utf8CodeUnitCount ?? 0) + body.count
     }
 
-    /// More than the names of all fields, and the values that are not counted, have together: 281.
+    /// More than the names of all fields, and the values that are not counted, have together: 283.
     private static var fixedBytesMax: Int { 320 }
 
     /// Appends the fields that this answer has and others have not.

@@ -21,13 +21,12 @@ import Testing
         }
     }
 
-    @Test(arguments: Resource.allCases)
+    @Test(arguments: Resource.allCases.filter { $0.name.hasPrefix("/") })
     func `a resource is found by the path that it has`(resource: Resource) throws {
-        let expected: Resource = resource.name.hasPrefix("/") ? resource : .other
         for (path, resource) in [
-            (resource.name, expected), ("\(resource.name)?a=/health", expected),
-            ("\(resource.name)/", .other), ("\(resource.name.uppercased())", .other),
-        ] where path.hasPrefix("/") {
+            (resource.name, resource), ("\(resource.name)?a=/health", resource),
+            ("\(resource.name)/", .other), (resource.name.uppercased(), .other),
+        ] {
             let (head, bytes) = try head("GET \(path)")
             #expect(Resource(head, bytes.span) == resource, "\(path)")
         }

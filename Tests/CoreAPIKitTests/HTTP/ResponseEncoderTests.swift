@@ -32,7 +32,7 @@ import Testing
         #expect(text(response, omitsBody: true).hasSuffix("Content-Length: 2\r\n\r\n"))
     }
 
-    @Test func `every field at its longest has room`() {
+    @Test func `all fields together have room`() {
         let longest: StaticString =
             "Bearer error=\"invalid_token\", error_description=\"longer than any\""
         let response = Response(
