@@ -52,9 +52,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
 
     /// The trace's id: 32 hexadecimal digits in lower case.
     public var traceID: String {
-        var text: [UInt8] = []
-        text.append(addingCapacity: 32) { appendTraceID(to: &$0) }
-        return String(decoding: text, as: UTF8.self)
+        String(decoding: [UInt8](capacity: 32) { appendTraceID(to: &$0) }, as: UTF8.self)
     }
 
     /// The field's value, in the form of version 00.
@@ -62,8 +60,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
 
     /// The field's value in bytes.
     package var utf8: [UInt8] {
-        var text: [UInt8] = []
-        text.append(addingCapacity: TraceParent.length) { text in
+        [UInt8](capacity: TraceParent.length) { text in
             text.append("00-")
             appendTraceID(to: &text)
             text.append("-")
@@ -71,7 +68,6 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
             text.append("-")
             text.append(hexadecimal: UInt64(flags), digits: 2)
         }
-        return text
     }
 
     private func appendTraceID(to text: inout OutputSpan<UInt8>) {

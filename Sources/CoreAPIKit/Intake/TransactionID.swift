@@ -38,9 +38,7 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
 
     /// The text's 36 bytes.
     package var utf8: [UInt8] {
-        var text: [UInt8] = []
-        text.append(addingCapacity: TransactionID.textLength) { append(to: &$0) }
-        return text
+        [UInt8](capacity: TransactionID.textLength) { append(to: &$0) }
     }
 
     /// Appends the text's 36 bytes.

@@ -23,9 +23,9 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// `2021-11-04T11:57:11.123456Z`: RFC 3339 in UTC, always with six digits of a second's
     /// fraction. It is the only form that python-rq's workers can read.
     public var timestamp: String {
-        var text: [UInt8] = []
-        text.append(addingCapacity: UnixTime.timestampLength) { append(to: &$0) }
-        return String(decoding: text, as: UTF8.self)
+        String(
+            decoding: [UInt8](capacity: UnixTime.timestampLength) { append(to: &$0) }, as: UTF8.self
+        )
     }
 
     /// Reads RFC 3339 in UTC: with a `Z`, with up to nine digits of fraction or none, from 1970 to

@@ -130,9 +130,7 @@ struct RQJob {
 
     /// `(function, None, (), {arguments})`, pickled.
     var pickle: [UInt8] {
-        var pickle: [UInt8] = []
-        pickle.append(addingCapacity: pickleLength) { appendPickle(to: &$0) }
-        return pickle
+        [UInt8](capacity: pickleLength) { appendPickle(to: &$0) }
     }
 
     private var pickleLength: Int {

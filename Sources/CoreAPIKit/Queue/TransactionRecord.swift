@@ -69,9 +69,7 @@ struct TransactionRecord {
 
     /// The record's key.
     var key: [UInt8] {
-        var key: [UInt8] = []
-        key.append(addingCapacity: keyLength) { appendKey(to: &$0) }
-        return key
+        [UInt8](capacity: keyLength) { appendKey(to: &$0) }
     }
 
     private static var keyedStart: StaticString { "core-api:idempotency:" }
@@ -97,9 +95,7 @@ struct TransactionRecord {
 
     /// The record's text.
     var text: [UInt8] {
-        var text: [UInt8] = []
-        text.append(addingCapacity: textLength) { appendText(to: &$0) }
-        return text
+        [UInt8](capacity: textLength) { appendText(to: &$0) }
     }
 
     /// What it means that this record was there already.

@@ -49,9 +49,7 @@ enum RequestID: Equatable {
     }
 
     func text(_ input: Span<UInt8>) -> String {
-        var text: [UInt8] = []
-        text.append(addingCapacity: length) { append(to: &$0, input) }
-        return String(decoding: text, as: UTF8.self)
+        String(decoding: [UInt8](capacity: length) { append(to: &$0, input) }, as: UTF8.self)
     }
 }
 
