@@ -101,8 +101,12 @@ struct Material {
 
     func parseHead(_ call: Int) -> Int {
         var parser = RequestParser(limits: HTTPLimits())
-        do { return try parser.parse(head.span)?.byteCount ?? 0 } catch {
+        do {
+            let isWhole = try parser.parse(head.span)
+            precondition(isWhole, "the head is whole")
+        } catch {
             preconditionFailure("\(error)")
         }
+        return parser.head.byteCount
     }
 }
