@@ -183,7 +183,8 @@ def report(given: argparse.Namespace, contestants: list, runs: dict, voids: list
     if given.plot and tabled is closed_loop_table:
         subtitle = f"{about['machine']['cpu']}, one core, {kind}, {given.rounds} rounds"
         rows = [
-            (labels[key], row["user_us"], row["system_us"], key.startswith("core-api"))
+            (labels[key], row["cpu_us"], row["user_us"], row["system_us"],
+             key.startswith("core-api"))
             for key, row in figures.items()]
         pathlib.Path(given.plot).write_text(plot.svg(rows, subtitle), encoding="utf-8")
     return 1 if voids else 0

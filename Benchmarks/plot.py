@@ -14,12 +14,12 @@ def text(x: float, y: float, content: str, more: str = "") -> str:
     return f'<text x="{x:.0f}" y="{y:.0f}" {more}>{html.escape(content)}</text>'
 
 
-def bar(y: float, label: str, user: float, system: float, scale: float, is_ours: bool) -> list:
+def bar(y: float, row: tuple, scale: float) -> list:
+    label, whole, user, system, is_ours = row
     colour = OURS if is_ours else OTHERS
-    whole = user + system
     # What would run out of the picture is cut, and its figure says so.
     width = min(whole * scale, BAR_WIDTH_MAX)
-    first = width * user / whole if whole else 0
+    first = width * user / (user + system) if user + system else 0
     rest = width - first
     figure = f"{whole:,.1f}" + (" (bar cut)" if whole * scale > 1.01 * BAR_WIDTH_MAX else "")
     return [
@@ -32,13 +32,14 @@ def bar(y: float, label: str, user: float, system: float, scale: float, is_ours:
 
 
 def svg(rows: list, subtitle: str) -> str:
-    """Rows of label, user µs, system µs and whether it is Core API's; the cheapest first.
+    """Rows of label, µs, of these the user's and the system's part, and whether it is Core API's;
+    the cheapest first. Each is a median of its own, so the parts need not add up to the whole.
 
     The scale ends at the second-dearest if the dearest is more than twice that, so that one dear
     server does not make the others invisible.
     """
-    rows = sorted(rows, key=lambda row: row[1] + row[2])
-    totals = [user + system for _, user, system, _ in rows]
+    rows = sorted(rows, key=lambda row: row[1])
+    totals = [row[1] for row in rows]
     scale = BAR_WIDTH_MAX / (
         totals[-1] if totals[-1] < 2 * totals[-2:][0] else totals[-2])
     width, height = LABEL_WIDTH + BAR_WIDTH_MAX + 130, TOP + ROW * len(rows) + 34
@@ -50,8 +51,8 @@ def svg(rows: list, subtitle: str) -> str:
              'font-size="15" font-weight="bold"'),
         text(12, 42, subtitle, 'fill="#555"'),
     ]
-    for index, (label, user, system, is_ours) in enumerate(rows):
-        parts += bar(TOP + ROW * index, label, user, system, scale, is_ours)
+    for index, row in enumerate(rows):
+        parts += bar(TOP + ROW * index, row, scale)
     parts += [
         text(LABEL_WIDTH, height - 12, "full colour: the program; pale: the kernel on its behalf",
              'fill="#555"'),
