@@ -2,7 +2,7 @@ internal import CoreAPIKit
 
 /// `POST /transaction`: the media type, the token's place, the checks, the queue, the answer.
 ///
-/// A class, since a request looks at it several times, and a copy counts each reference that it has.
+/// A class, since a request looks at it several times, and a copy counts each of its references.
 final class TransactionEndpoint: Sendable {
     private let checks: TransactionChecks
     private let queue: any CallbackTransactionQueue
