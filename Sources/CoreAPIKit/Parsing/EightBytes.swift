@@ -9,9 +9,6 @@ package struct EightBytes: Equatable {
 
     @inlinable init(word: UInt64) { self.word = word }
 
-    @inlinable @inline(__always)
-    package static func == (left: EightBytes, right: EightBytes) -> Bool { left.word == right.word }
-
     /// The bytes from the position on; they must be there.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
         let eight = bytes.extracting(position..<(position &+ 8))

@@ -33,10 +33,15 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
         third = EightBytes(word, from: 16)
     }
 
-    @inlinable @inline(__always)
-    package static func == (left: ShortText, right: ShortText) -> Bool {
-        left.count == right.count && left.first == right.first && left.second == right.second
-            && left.third == right.third
+    /// A word that is no literal: made once, for those that are compared with it.
+    ///
+    /// - Parameter text: at most 24 bytes.
+    package init(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard let short = ShortText(0..<bytes.count, of: bytes.span) else {
+            preconditionFailure("a short text has at most 24 bytes")
+        }
+        self = short
     }
 
     @inlinable init(count: Int, first: EightBytes, second: EightBytes, third: EightBytes) {

@@ -41,8 +41,6 @@ struct RedisPipeline<Waiter> {
     private var base = 0
     /// The position up to which the kernel has taken the bytes.
     private var sent = 0
-    /// The position up to which commands are answered.
-    private var answered = 0
 
     /// A buffer that grew beyond this is given back once everything is answered, and bytes that are
     /// answered are removed from its front when there are more of them than this.
@@ -51,7 +49,7 @@ struct RedisPipeline<Waiter> {
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
     /// Bytes that are held for commands without an answer.
-    var byteCount: Int { end - answered }
+    var byteCount: Int { entries.isEmpty ? 0 : end - entries[0].range.lowerBound }
 
     private var end: Int { base + bytes.count }
 
@@ -158,7 +156,7 @@ struct RedisPipeline<Waiter> {
 
     private mutating func removeFirst() -> Entry {
         let entry = entries.removeFirst()
-        answered = entry.range.upperBound
+        let answered = entry.range.upperBound
         if answered == end {
             base = end
             bytes.removeAll(keepingCapacity: bytes.capacity <= RedisPipeline.keptBytesMax)
@@ -184,7 +182,7 @@ struct RedisPipeline<Waiter> {
             kept.append(entry)
         }
         (entries, bytes) = (kept, keptBytes)
-        (base, sent, answered, unguardedCount, awaitsBarrier) = (0, 0, 0, kept.count, false)
+        (base, sent, unguardedCount, awaitsBarrier) = (0, 0, kept.count, false)
         answers = []
     }
 

@@ -41,18 +41,14 @@ enum Resource: Int, CaseIterable {
             self = .server
             return
         }
-        self =
-            switch ShortText(path, of: bytes) {
-            case "/transaction"?: .transaction
-            case "/health"?: .health
-            case "/health/live"?: .live
-            case "/health/ready"?: .ready
-            case "/openapi.json"?: .description
-            case "/metrics"?: .metrics
-            default: .other
-            }
+        let name = ShortText(path, of: bytes)
+        self = Resource.paths.first { $0.name == name }?.resource ?? .other
     }
 
     /// All but what could not be read, which comes last.
     static let readable = allCases.dropLast()
+
+    private static let paths = allCases.filter { $0.name.hasPrefix("/") }.map {
+        (name: ShortText($0.name), resource: $0)
+    }
 }

@@ -41,20 +41,13 @@ enum RequestLine {
         return minor >= 1
     }
 
-    /// The method of this name: one that `HTTPMethod` has as its raw value.
+    private static let methods = HTTPMethod.allCases.map {
+        (name: ShortText($0.rawValue), method: $0)
+    }
+
     private static func known(_ method: Range<Int>, _ bytes: Span<UInt8>) -> HTTPMethod? {
-        switch ShortText(method, of: bytes) {
-        case "GET"?: .get
-        case "POST"?: .post
-        case "HEAD"?: .head
-        case "OPTIONS"?: .options
-        case "PUT"?: .put
-        case "DELETE"?: .delete
-        case "PATCH"?: .patch
-        case "TRACE"?: .trace
-        case "CONNECT"?: .connect
-        default: nil
-        }
+        guard let name = ShortText(method, of: bytes) else { return nil }
+        return methods.first { $0.name == name }?.method
     }
 
     /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
