@@ -37,10 +37,31 @@ let package = Package(
         .systemLibrary(name: "CEpoll"),
         .systemLibrary(name: "CHiredis"),
         .systemLibrary(name: "COpenSSL"),
+        // The layers, from the bottom up: each may import those above it in this list, as its
+        // dependencies say, and an import of another does not compile.
+        .target(
+            name: "CoreAPIBase",
+            dependencies: [
+                "CEpoll", "COpenSSL", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CoreAPIRedis",
+            dependencies: [
+                "CHiredis", "COpenSSL", "CoreAPIBase",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CoreAPIHTTP",
+            dependencies: ["CoreAPIBase", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
         .target(
             name: "CoreAPIKit",
             dependencies: [
-                "CEpoll", "CHiredis", "COpenSSL",
+                "COpenSSL", "CoreAPIBase", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -49,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "CoreAPIServer",
             dependencies: [
-                "CoreAPIKit",
+                "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -1,4 +1,5 @@
 internal import CoreAPIKit
+internal import CoreAPIRedis
 internal import Logging
 
 /// The environment as typed values. Every value is checked before anything is started.

@@ -1,4 +1,6 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 internal import Logging
 
 /// Asks Redis before the server starts whether it can give the durability that is configured.

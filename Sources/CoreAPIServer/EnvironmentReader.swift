@@ -1,4 +1,6 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 /// Reads single variables of the environment as what they are to be.
 struct EnvironmentReader {

@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
 
 /// An address to listen on, as the environment has it.

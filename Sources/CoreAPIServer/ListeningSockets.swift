@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
 
 /// The sockets that the workers accept from, one for each: of our own, among which the kernel

@@ -1,4 +1,6 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 /// Where Redis is, and the certificates for it, as the environment gives them.
 struct RedisConfiguration {

@@ -1,4 +1,7 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
+internal import CoreAPIRedis
 internal import CoreMetrics
 internal import Logging
 internal import Synchronization

@@ -1,3 +1,5 @@
+internal import CoreAPIRedis
+
 /// The commands of one consumer of one group.
 struct ConsumerCommands: Sendable {
     /// To whom the entries belong that wait for their next attempt.

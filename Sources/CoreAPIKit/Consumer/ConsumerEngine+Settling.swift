@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
 internal import CoreMetrics
 internal import Logging
 
@@ -33,7 +35,7 @@ extension ConsumerEngine {
     /// enough.
     ///
     /// - Parameter pause: nil for the one that the options say.
-    func retry(
+    package func retry(
         _ serial: Machine.Serial, _ entry: Machine.Entry, after pause: Duration?, reason: String
     ) async {
         // What another consumer may have got is its own.

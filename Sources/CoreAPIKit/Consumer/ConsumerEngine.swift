@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
 internal import CoreMetrics
 internal import Logging
 internal import Synchronization

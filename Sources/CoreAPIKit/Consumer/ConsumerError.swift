@@ -1,3 +1,5 @@
+public import CoreAPIRedis
+
 /// Why a consumer has no success with Redis.
 public enum ConsumerError: Error, Hashable, Sendable {
     /// Redis could not be asked in time. It passes by itself: the same may be tried again.
@@ -36,7 +38,7 @@ extension RedisError {
 
 extension RedisFailure {
     /// Why there is no reply, whether or not the command was executed.
-    var reason: RedisError {
+    package var reason: RedisError {
         switch self {
         case .notExecuted(let reason), .mayBeExecuted(let reason): reason
         }

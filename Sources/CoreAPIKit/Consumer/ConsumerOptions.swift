@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// How a `TransactionConsumer` works.
 public struct ConsumerOptions: Sendable {
     /// The consumer's name within its group, as `XINFO CONSUMERS` shows it; not `retry`. By default
@@ -38,7 +40,7 @@ public struct ConsumerOptions: Sendable {
     }
 
     /// Traps where an option is out of its bounds.
-    func check() {
+    package func check() {
         precondition(!name.isEmpty, "a consumer has a name")
         precondition(name != ConsumerCommands.retryName, "the name \"retry\" is taken")
         precondition(1...1_000 ~= prefetch, "prefetch is 1 to 1,000")

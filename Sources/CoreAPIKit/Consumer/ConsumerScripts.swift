@@ -1,3 +1,5 @@
+internal import CoreAPIRedis
+
 /// What a consumer asks of Redis, each as one atomic step that may be executed twice with the
 /// effect of once.
 ///

@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import DequeModule
 
 /// What a consumer holds and who waits for it, without Redis, a clock or a wait: events in, actions

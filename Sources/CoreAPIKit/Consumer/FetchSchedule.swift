@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// When a consumer claims, how long it waits for new entries, and how long after a failure.
 struct FetchSchedule {
     /// How long Redis may hold an answer back: less than the time in which a connection must give

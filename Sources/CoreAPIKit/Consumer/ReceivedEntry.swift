@@ -1,3 +1,5 @@
+internal import CoreAPIRedis
+
 /// An entry of a stream as Redis delivers it to a consumer, before anybody looks at its fields.
 struct ReceivedEntry: Equatable {
     let name: DeliveryName

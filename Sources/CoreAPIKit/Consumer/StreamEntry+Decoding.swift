@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// The way back: a transaction out of an entry's fields. Fields of other names are passed over, so
 /// that producers can add some.
 extension StreamEntry {
@@ -26,7 +29,7 @@ extension StreamEntry {
     /// within `RedisReplyReader.replyBytesMax`.
     static let wordsMax = 64
     /// Bytes of those.
-    static let bytesMax = 4_096
+    package static let bytesMax = 4_096
 
     /// The transaction of an entry.
     ///

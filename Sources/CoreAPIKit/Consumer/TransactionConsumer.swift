@@ -1,3 +1,5 @@
+public import CoreAPIBase
+internal import CoreAPIRedis
 public import CoreMetrics
 
 /// The transactions of a Redis Stream, for a PSP connector: one member of a consumer group.

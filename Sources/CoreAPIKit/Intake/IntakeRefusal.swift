@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// Why a transaction was not accepted. Except for `queue(.outcomeUnknown)`, nothing was enqueued.
 ///
 /// The cases stand in the order of the checks, so a caller without a valid token learns nothing

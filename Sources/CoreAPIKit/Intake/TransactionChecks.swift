@@ -1,3 +1,5 @@
+package import CoreAPIBase
+
 /// What a transaction must pass before it is enqueued: the token, the fields.
 ///
 /// A class, since a copy for each transaction would be a copy of all that it refers to.
@@ -31,7 +33,7 @@ package final class TransactionChecks: Sendable {
     }
 
     /// As above, of values.
-    func transaction(
+    package func transaction(
         amount: Int, currency: String, token: String, traceParent: TraceParent?
     ) throws(IntakeRefusal) -> Transaction {
         let now = clock()

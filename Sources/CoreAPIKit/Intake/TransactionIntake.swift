@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// The way of a transaction into the platform: token, fields, queue. It knows nothing of HTTP.
 ///
 /// ```swift

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// What a JSON body asks for: each field read, but not yet judged, since the token comes first.
 ///
 /// Members other than `amount`, `currency` and `token` are ignored, whatever they hold.

@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+package import CoreAPIRedis
+
 /// A queue for callers on its own loop, who are told by a call instead of being resumed as a task:
 /// a task that waits costs more than most checks of a transaction
 /// (docs/decisions/0017-connections-are-no-tasks.md).
@@ -17,8 +20,7 @@ package final class PendingTransaction: @unchecked Sendable {
     private let confirmed: (PendingTransaction, Outcome) -> Void
     private var current: (transaction: Transaction, key: IdempotencyKey?)?
     /// Who has sent it to Redis.
-    private var sender: RedisConnection?
-    private var metrics: QueueMetrics?
+    private var sender: RedisQueue?
     private var sent = MonotonicTime.never
 
     /// - Parameter confirmed: is called with what has become of the transaction, unless the queue
@@ -45,20 +47,22 @@ package final class PendingTransaction: @unchecked Sendable {
 
     // MARK: - Redis
 
-    func wasSent(by sender: RedisConnection, _ metrics: QueueMetrics?, at time: MonotonicTime) {
-        (self.sender, self.metrics, sent) = (sender, metrics, time)
-    }
-
-    func resume(returning reply: Result<RedisReply, RedisFailure>) {
-        confirmed(self, outcome(of: reply))
+    func wasSent(by sender: RedisQueue, at time: MonotonicTime) {
+        (self.sender, sent) = (sender, time)
     }
 
     /// What the reply means, which ends the wait for it.
-    func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {
+    package func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {
         guard let sender = sender.take() else {
             preconditionFailure("a reply belongs to what was sent")
         }
         return sender.outcome(
-            of: reply, TransactionRecord(transaction, idempotencyKey), metrics, since: sent)
+            of: reply, TransactionRecord(transaction, idempotencyKey), since: sent)
+    }
+}
+
+extension PendingTransaction: RedisReplyReceiver {
+    package func received(_ reply: Result<RedisReply, RedisFailure>) {
+        confirmed(self, outcome(of: reply))
     }
 }

@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 public import CoreMetrics
 internal import DequeModule
 internal import Synchronization

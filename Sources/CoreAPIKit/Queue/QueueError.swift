@@ -1,3 +1,5 @@
+public import CoreAPIRedis
+
 /// Why a queue did not confirm a transaction.
 public enum QueueError: Error, Hashable, Sendable {
     /// A bounded queue holds as many as it may. Not enqueued.

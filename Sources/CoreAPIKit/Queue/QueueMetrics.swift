@@ -1,3 +1,4 @@
+internal import CoreAPIRedis
 package import CoreMetrics
 internal import Synchronization
 
@@ -40,7 +41,7 @@ package final class QueueMetrics: Sendable {
             label: QueueMetrics.durationLabel, dimensions: [("queue", queue)], factory: factory)
     }
 
-    func record(_ result: Result<EnqueueOutcome, QueueError>, nanoseconds: Int64) {
+    package func record(_ result: Result<EnqueueOutcome, QueueError>, nanoseconds: Int64) {
         duration.recordNanoseconds(nanoseconds)
         switch result {
         case .success(.enqueued): enqueued.increment()

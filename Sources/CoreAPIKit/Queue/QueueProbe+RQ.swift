@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// python-rq's queue: a list that workers take from on the left, each job a hash, and a set of the
 /// workers that have registered for the queue.
 ///

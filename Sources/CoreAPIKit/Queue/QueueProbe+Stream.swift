@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// A stream and its consumer groups (Redis 5; a group's `lag` since Redis 7).
 ///
 ///     XINFO STREAM     length, groups, the first entry

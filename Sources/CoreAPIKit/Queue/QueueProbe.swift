@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+package import CoreAPIRedis
+
 /// Asks Redis how a queue is doing, by commands that write nothing and whose replies are bounded.
 package struct QueueProbe: Sendable {
     /// Whose queue it is.
@@ -6,10 +9,10 @@ package struct QueueProbe: Sendable {
         case stream(key: String)
     }
 
-    let connection: RedisConnection
-    let kind: Kind
+    package let connection: RedisConnection
+    package let kind: Kind
     /// A worker that nobody has heard of for longer does not count.
-    let silenceSecondsMax: Int
+    package let silenceSecondsMax: Int
 
     package init(connection: RedisConnection, kind: Kind, silenceSecondsMax: Int) {
         self.connection = connection
@@ -26,18 +29,18 @@ package struct QueueProbe: Sendable {
     }
 
     /// The reply to a command; nil if there is none, or an error.
-    func ask(_ words: String...) async -> RedisReply? {
+    package func ask(_ words: String...) async -> RedisReply? {
         try? await reply(to: words)
     }
 
-    func reply(to words: [String]) async throws(RedisFailure) -> RedisReply {
+    package func reply(to words: [String]) async throws(RedisFailure) -> RedisReply {
         var command = RedisCommand(capacity: 128)
         command.add(words)
         return try await connection.execute(command)
     }
 
     /// What Redis itself said against a command, if it did.
-    static func refusal(_ failure: RedisFailure) -> RedisServerError? {
+    package static func refusal(_ failure: RedisFailure) -> RedisServerError? {
         guard case .notExecuted(.server(let error)) = failure else { return nil }
         return error
     }

@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// A transaction as a job of python-rq (1.10 and later): a hash with the job, and its id in a list.
 ///
 ///     SADD  rq:queues rq:queue:NAME

@@ -1,3 +1,5 @@
+public import CoreAPIBase
+public import CoreAPIRedis
 public import CoreMetrics
 
 /// A queue of python-rq: unmodified workers run each transaction as a job.
@@ -6,8 +8,7 @@ public final class RQTransactionQueue: TransactionQueue {
     public let name: String
 
     private let queue: RQJob.Queue
-    private let connection: RedisConnection
-    private let metrics: QueueMetrics?
+    private let redis: RedisQueue
 
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
@@ -31,10 +32,9 @@ public final class RQTransactionQueue: TransactionQueue {
     /// - Parameter connection: has loaded `script`.
     package init(connection: RedisConnection, name: String) {
         precondition(!name.isEmpty, "a queue has a name")
-        self.connection = connection
         self.name = name
         queue = RQJob.Queue(name)
-        metrics = QueueMetrics(connection.metrics, queue: "rq:\(name)")
+        redis = RedisQueue(connection, name: "rq:\(name)")
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.
@@ -42,7 +42,7 @@ public final class RQTransactionQueue: TransactionQueue {
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
-        return try await connection.enqueue(command(transaction, record), record, metrics)
+        return try await redis.enqueue(command(transaction, record), record)
     }
 
     private func command(
@@ -52,12 +52,12 @@ public final class RQTransactionQueue: TransactionQueue {
     }
 
     /// Ends the connection; what waits for its confirmation fails.
-    public func close() { connection.close() }
+    public func close() { redis.connection.close() }
 }
 
 extension RQTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-        return connection.enqueue(command(pending.transaction, record), pending, metrics)
+        return redis.enqueue(command(pending.transaction, record), pending)
     }
 }

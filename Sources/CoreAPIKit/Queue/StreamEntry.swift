@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// A transaction as an entry of a Redis Stream: five fields, or six, all text.
 ///
 ///     id          f47ac10b-58cc-4372-a567-0e02b2c3d479    lower-case UUID, the transaction's

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// The id of a stream's entry: the time at which Redis took it, and a number within that
 /// millisecond, `1526919030474-55`.
 struct StreamID: Equatable {

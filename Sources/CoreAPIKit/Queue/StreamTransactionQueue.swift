@@ -1,3 +1,5 @@
+public import CoreAPIBase
+public import CoreAPIRedis
 public import CoreMetrics
 
 /// A queue in a Redis Stream, for consumer groups in any language.
@@ -7,8 +9,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// The stream's key in Redis.
     public let key: String
 
-    private let connection: RedisConnection
-    private let metrics: QueueMetrics?
+    private let redis: RedisQueue
 
     /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
     ///
@@ -32,9 +33,8 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// - Parameter connection: has loaded `script`.
     package init(connection: RedisConnection, key: String) {
         precondition(!key.isEmpty, "a stream has a key")
-        self.connection = connection
         self.key = key
-        metrics = QueueMetrics(connection.metrics, queue: "stream:\(key)")
+        redis = RedisQueue(connection, name: "stream:\(key)")
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.
@@ -42,7 +42,7 @@ public final class StreamTransactionQueue: TransactionQueue {
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
         let record = TransactionRecord(transaction, idempotencyKey)
-        return try await connection.enqueue(command(transaction, record), record, metrics)
+        return try await redis.enqueue(command(transaction, record), record)
     }
 
     private func command(
@@ -52,12 +52,12 @@ public final class StreamTransactionQueue: TransactionQueue {
     }
 
     /// Ends the connection; what waits for its confirmation fails.
-    public func close() { connection.close() }
+    public func close() { redis.connection.close() }
 }
 
 extension StreamTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-        return connection.enqueue(command(pending.transaction, record), pending, metrics)
+        return redis.enqueue(command(pending.transaction, record), pending)
     }
 }

@@ -1,3 +1,6 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
 /// What Redis remembers of a transaction, so that a second attempt finds the first: the text
 /// `ID AMOUNT CURRENCY`, such as `f47ac10b-58cc-4372-a567-0e02b2c3d479 100 USD`.
 ///

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// The claims of a token whose signature has been verified (RFC 7519 §4).
 struct ClaimsSet {
     private var expiry: JSONValue?

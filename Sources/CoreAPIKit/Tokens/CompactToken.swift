@@ -1,11 +1,13 @@
+internal import CoreAPIBase
+
 /// The three parts of a JWS in compact serialization (RFC 7515 §7.1), as offsets into its bytes.
 public struct CompactToken: Sendable {
     /// The longest token that is looked at, in bytes.
     public static let bytesMax = 8 * 1024
 
-    let header: Range<Int>
+    package let header: Range<Int>
     let payload: Range<Int>
-    let signature: Range<Int>
+    package let signature: Range<Int>
     /// What the signature is over: header, dot and payload as they were received.
     let signingInput: Range<Int>
 

@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// A fake for the tests of those who embed the Kit: believes the tokens that it was given.
 public struct FixedTokenVerifier: TokenVerifier {
     private let claims: [String: TokenClaims]

@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// Verifies HS256 tokens: JWS in compact serialization (RFC 7515, RFC 7518 §3.2) with the claims of
 /// the Auth API, by the rules of RFC 7519 and of JWT's best current practices (RFC 8725).
 ///

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// The header of a signed token (RFC 7515 §4).
 enum JOSEHeader {
     /// Whether the encoded header is, byte for byte, one that nearly every issuer of HS256 tokens

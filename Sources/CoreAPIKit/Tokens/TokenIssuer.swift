@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// Issues tokens as the Auth API does: for tests, and for trials without an Auth API at hand.
 public struct TokenIssuer: Sendable {
     /// How long the Auth API's tokens are valid.

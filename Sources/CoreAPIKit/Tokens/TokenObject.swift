@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// The JSON object that is a token's header or payload.
 ///
 /// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe

@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// Tells who sent a token, or why it is not to be believed.
 public protocol TokenVerifier: Sendable {
     /// - Parameters:

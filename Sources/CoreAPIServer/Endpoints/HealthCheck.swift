@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
 
 /// One of the checks of `/health` (draft-inadarei-api-health-check-06, §4).

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// `GET /health` and its kin (draft-inadarei-api-health-check-06).

@@ -1,3 +1,4 @@
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 extension Problem {

@@ -1,4 +1,6 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 /// Tells how Redis and the queue in it are, within a second, without asking Redis more than once a
 /// second. It lives on its loop's thread.

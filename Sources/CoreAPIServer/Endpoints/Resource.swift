@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// What a request is about, as metrics and logs name it: never in a caller's own words.

@@ -1,3 +1,4 @@
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// From a request's target and method to what is to be done.

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// `POST /transaction`: the media type, the token's place, the checks, the queue, the answer.

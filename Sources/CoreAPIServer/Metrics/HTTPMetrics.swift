@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// What one event loop records of its callers. It is used on the loop's thread alone.

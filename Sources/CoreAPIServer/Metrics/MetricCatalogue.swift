@@ -1,4 +1,5 @@
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 /// Every metric that the server exposes. docs/operations.md says what to make of them.
 enum MetricCatalogue {

@@ -1,3 +1,5 @@
+internal import CoreAPIHTTP
+
 /// A text format of metrics, and how `Accept` chooses one.
 enum MetricsFormat {
     /// Prometheus's text format 0.0.4.

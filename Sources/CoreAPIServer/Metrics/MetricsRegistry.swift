@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
 internal import CoreAPIKit
 
 /// All that the server records, and what it looks up when it is asked.

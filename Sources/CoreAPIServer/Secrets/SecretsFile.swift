@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
 
 /// A file with the secrets that are shared with the Auth API: one on each line, the newest first.

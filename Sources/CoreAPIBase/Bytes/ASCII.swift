@@ -1,0 +1,86 @@
+/// Comparisons and classes of single bytes, as the grammars of HTTP and JSON use them.
+package enum ASCII {
+    /// Whether the bytes of the range are this word.
+    package static func equal(
+        _ word: String, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Bool {
+        equal(word.utf8.span, range, of: bytes)
+    }
+
+    /// Whether the bytes of the range are these.
+    package static func equal(
+        _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Bool {
+        let count = word.count
+        guard range.count == count else { return false }
+        var (left, right) = (word, bytes.extracting(range))
+        guard count >= 8 else {
+            return EightBytes(0..<count, of: left) == EightBytes(0..<count, of: right)
+        }
+        while left.count > 8, right.count > 8 {
+            guard EightBytes(first: left) == EightBytes(first: right) else { return false }
+            left = left.extracting(droppingFirst: 8)
+            right = right.extracting(droppingFirst: 8)
+        }
+        // The last eight, some of which may have been looked at before.
+        return EightBytes(word, at: count &- 8) == EightBytes(bytes, at: range.upperBound &- 8)
+    }
+
+    /// The first position of the byte in the range.
+    package static func find(
+        _ byte: UInt8, _ range: Range<Int>, of bytes: Span<UInt8>
+    ) -> Int? {
+        var rest = bytes.extracting(range)
+        while rest.count >= 8 {
+            let marks = EightBytes(first: rest).marks(of: byte)
+            if marks != 0 { return range.upperBound &- rest.count &+ EightBytes.countBefore(marks) }
+            rest = rest.extracting(droppingFirst: 8)
+        }
+        for index in rest.indices where rest[index] == byte {
+            return range.upperBound &- rest.count &+ index
+        }
+        return nil
+    }
+
+    /// The value of a hexadecimal digit of either case.
+    package static func hexadecimalValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// The lowest eight digits of a number in hexadecimal, in lower case.
+    @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> InlineArray<8, UInt8> {
+        // One digit in each byte of a word, and then all of them made characters at once.
+        var spread = number & 0xFFFF_FFFF
+        spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF
+        spread = (spread &<< 8 | spread) & 0x00FF_00FF_00FF_00FF
+        spread = (spread &<< 4 | spread) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
+        let afterDigits = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
+        let characters = spread &+ 0x3030_3030_3030_3030 &+ letters &* afterDigits
+        return InlineArray<8, UInt8> { index in
+            UInt8(truncatingIfNeeded: characters &>> UInt64(56 &- 8 &* index))
+        }
+    }
+
+    /// How many digits the number has in decimal.
+    ///
+    /// - Parameter number: not negative.
+    package static func decimalLength(_ number: Int) -> Int {
+        var (length, bound) = (1, 10)
+        while number >= bound, length < 19 {
+            length += 1
+            bound = length < 19 ? bound * 10 : .max
+        }
+        return length
+    }
+
+    /// The byte with `A` to `Z` made lower case.
+    @inlinable package static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}

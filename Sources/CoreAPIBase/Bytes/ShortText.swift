@@ -1,0 +1,57 @@
+/// A text of at most 24 bytes as numbers, so that it is compared with others at once: the names of
+/// fields and members, and other words of the grammars. Literals are made of the same numbers when
+/// the program is compiled.
+package struct ShortText: Equatable, ExpressibleByStringLiteral {
+    /// The longest text that is one.
+    @usableFromInline package static let bytesMax = 24
+
+    package let count: Int
+    @usableFromInline package let first: EightBytes
+    @usableFromInline package let second: EightBytes
+    @usableFromInline let third: EightBytes
+
+    /// Nil if the range is longer.
+    @inlinable package init?(_ range: Range<Int>, of bytes: Span<UInt8>) {
+        count = range.count
+        guard count <= ShortText.bytesMax else { return nil }
+        let (start, end) = (range.lowerBound, range.upperBound)
+        first = EightBytes(start..<min(end, start &+ 8), of: bytes)
+        guard count > 8 else {
+            (second, third) = (EightBytes(word: 0), EightBytes(word: 0))
+            return
+        }
+        second = EightBytes(min(end, start &+ 8)..<min(end, start &+ 16), of: bytes)
+        third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
+    }
+
+    /// A word of a grammar. A literal of more than 24 bytes traps when it is first used.
+    @inlinable @inline(__always) package init(stringLiteral word: StaticString) {
+        count = word.utf8CodeUnitCount
+        precondition(count <= ShortText.bytesMax, "a short text has at most 24 bytes")
+        first = EightBytes(word, from: 0)
+        second = EightBytes(word, from: 8)
+        third = EightBytes(word, from: 16)
+    }
+
+    /// A word that is no literal: made once, for those that are compared with it.
+    ///
+    /// - Parameter text: at most 24 bytes.
+    package init(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard let short = ShortText(0..<bytes.count, of: bytes.span) else {
+            preconditionFailure("a short text has at most 24 bytes")
+        }
+        self = short
+    }
+
+    @inlinable package init(count: Int, first: EightBytes, second: EightBytes, third: EightBytes) {
+        (self.count, self.first, self.second, self.third) = (count, first, second, third)
+    }
+
+    /// The text with `A` to `Z` made lower case.
+    @inlinable package var lowercased: ShortText {
+        ShortText(
+            count: count, first: first.lowercased, second: second.lowercased,
+            third: third.lowercased)
+    }
+}

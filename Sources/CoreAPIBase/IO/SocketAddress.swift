@@ -1,0 +1,120 @@
+internal import Glibc
+
+/// An IPv4 or IPv6 address with a port, or the path of a socket.
+package struct SocketAddress: Sendable {
+    private var storage: sockaddr_storage
+    private let length: socklen_t
+
+    /// The addresses of a host: of a numeric one at once, of a name by asking the resolver, which
+    /// blocks the calling thread.
+    ///
+    /// - Parameter host: `127.0.0.1`, `::1` or a name.
+    package static func resolve(
+        host: String, port: UInt16, numericOnly: Bool, passive: Bool = false
+    ) throws(ResolveError) -> [SocketAddress] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags =
+            AI_NUMERICSERV | (numericOnly ? AI_NUMERICHOST : 0) | (passive ? AI_PASSIVE : 0)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let result = unsafe getaddrinfo(host, String(port), &hints, &list)
+        guard result == 0 else {
+            throw ResolveError(host: host, reason: unsafe String(cString: gai_strerror(result)))
+        }
+        defer { unsafe freeaddrinfo(list) }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let info = unsafe next {
+            unsafe addresses.append(SocketAddress(info.pointee.ai_addr, info.pointee.ai_addrlen))
+            unsafe next = info.pointee.ai_next
+        }
+        return addresses
+    }
+
+    private init(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
+        self.length = length
+        var storage = sockaddr_storage()
+        unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+            unsafe bytes.copyMemory(
+                from: UnsafeRawBufferPointer(start: address, count: Int(length)))
+        }
+        self.storage = storage
+    }
+
+    /// The longest path of a socket: `sun_path` without the byte that ends it (unix(7)).
+    package static let unixPathBytesMax = 107
+
+    /// A socket in the file system (unix(7)).
+    ///
+    /// - Parameter unixPath: of 1 to `unixPathBytesMax` bytes, none of them 0.
+    package init(unixPath: String) {
+        let path = Array(unixPath.utf8)
+        precondition(
+            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0), "a path fits")
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in
+            unsafe bytes.copyBytes(from: path)
+        }
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        self = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe SocketAddress(address, length)
+            }
+        }
+    }
+
+    /// The address that a bound socket has.
+    package init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let number = descriptor.number
+        _ = try SystemCall.run("getsockname") {
+            unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    unsafe getsockname(number, address, &length)
+                }
+            }
+        }
+        self.storage = storage
+        self.length = length
+    }
+
+    package var family: Int32 { Int32(storage.ss_family) }
+
+    package var isIPv4: Bool { family == AF_INET }
+
+    package var port: UInt16 {
+        // The port stands at the same place in the address of either family, in network order.
+        unsafe withUnsafeBytes(of: storage) { bytes in
+            unsafe UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+        }
+    }
+
+    /// The same address with another port.
+    package func with(port: UInt16) -> SocketAddress {
+        var copy = self
+        unsafe withUnsafeMutableBytes(of: &copy.storage) { bytes in
+            unsafe bytes[2] = UInt8(port >> 8)
+            unsafe bytes[3] = UInt8(port & 0xFF)
+        }
+        return copy
+    }
+
+    func withSystemAddress<Value>(
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
+    ) -> Value {
+        var copy = storage
+        return unsafe withUnsafePointer(to: &copy) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe body(address, length)
+            }
+        }
+    }
+}
+
+/// A host name that has no address.
+package struct ResolveError: Error {
+    package let host: String
+    package let reason: String
+}

@@ -1,0 +1,120 @@
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
+public struct UnixTime: Hashable, Comparable, Sendable {
+    /// How many nanoseconds have passed since 1970.
+    public let nanoseconds: Int64
+
+    /// - Parameter nanoseconds: since 1970; up to the year 2262.
+    public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// - Parameter seconds: from 1970 on; up to the year 2262.
+    public init(seconds: Int64) { self.nanoseconds = seconds * 1_000_000_000 }
+
+    /// Whether the left time is the earlier one.
+    public static func < (left: UnixTime, right: UnixTime) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    /// Seconds since 1970, with fractions, as JWT's NumericDate has them (RFC 7519 §2).
+    public var numericDate: Double { Double(nanoseconds) / 1e9 }
+
+    /// Whole seconds since 1970.
+    public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
+
+    /// `2021-11-04T11:57:11.123456Z`: RFC 3339 in UTC, always with six digits of a second's
+    /// fraction. It is the only form that python-rq's workers can read.
+    public var timestamp: String {
+        String(
+            decoding: [UInt8](capacity: UnixTime.timestampLength) { append(to: &$0) }, as: UTF8.self
+        )
+    }
+
+    /// Reads RFC 3339 in UTC: with a `Z`, with up to nine digits of fraction or none, from 1970 to
+    /// 2261.
+    package init?(timestamp text: Span<UInt8>) {
+        let separators = [4: "-", 7: "-", 10: "T", 13: ":", 16: ":"]
+        guard text.count >= 20, text[text.count - 1] == UInt8(ascii: "Z"),
+            separators.allSatisfy({ ASCII.equal($1, $0..<($0 + 1), of: text) }),
+            let year = Digits.integer(0..<4, of: text), 1_970...2_261 ~= year,
+            let month = Digits.integer(5..<7, of: text),
+            let day = Digits.integer(8..<10, of: text),
+            let days = CivilDate.daysSince1970(year: year, month: month, day: day),
+            let hour = Digits.integer(11..<13, of: text), hour < 24,
+            let minute = Digits.integer(14..<16, of: text), minute < 60,
+            let second = Digits.integer(17..<19, of: text), second < 60,
+            let fraction = UnixTime.fraction(19..<(text.count - 1), of: text)
+        else { return nil }
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second
+        nanoseconds = Int64(seconds) * 1_000_000_000 + Int64(fraction)
+    }
+
+    /// Nanoseconds, of a point and digits, or of nothing.
+    private static func fraction(_ range: Range<Int>, of text: Span<UInt8>) -> Int? {
+        if range.isEmpty { return 0 }
+        let digits = range.dropFirst()
+        guard text[range.lowerBound] == UInt8(ascii: "."), 1...9 ~= digits.count,
+            var value = Digits.integer(digits, of: text)
+        else { return nil }
+        for _ in digits.count..<9 { value *= 10 }
+        return value
+    }
+
+    /// How many bytes the timestamp has.
+    package static let timestampLength = 27
+
+    /// Appends the timestamp.
+    package func append(to text: inout OutputSpan<UInt8>) {
+        let date = CivilDate(daysSince1970: Int(wholeSeconds / 86_400))
+        let second = Int(wholeSeconds % 86_400)
+        text.append(decimal: date.year, width: 4)
+        text.append("-")
+        text.append(decimal: date.month, width: 2)
+        text.append("-")
+        text.append(decimal: date.day, width: 2)
+        text.append("T")
+        text.append(decimal: second / 3_600, width: 2)
+        text.append(":")
+        text.append(decimal: second / 60 % 60, width: 2)
+        text.append(":")
+        text.append(decimal: second % 60, width: 2)
+        text.append(".")
+        let microseconds = Int(nanoseconds % 1_000_000_000 / 1_000)
+        text.append(decimal: microseconds / 10_000, width: 2)
+        text.append(decimal: microseconds % 10_000, width: 4)
+        text.append("Z")
+    }
+}
+
+/// A day of the proleptic Gregorian calendar.
+package struct CivilDate: Equatable {
+    package let year: Int
+    /// 1 to 12.
+    package let month: Int
+    /// 1 to 31.
+    package let day: Int
+
+    /// - Parameter daysSince1970: not negative.
+    package init(daysSince1970: Int) {
+        // Years are counted from March, so that the leap day is a year's last; eras have 400 years.
+        let days = daysSince1970 + 719_468
+        let era = days / 146_097
+        let dayOfEra = days % 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    }
+
+    /// The inverse; nil if there is no such day from 1970 on.
+    package static func daysSince1970(year: Int, month: Int, day: Int) -> Int? {
+        guard year >= 1_970, 1...12 ~= month, 1...31 ~= day else { return nil }
+        let yearFromMarch = month <= 2 ? year - 1 : year
+        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+        let leapDays = yearFromMarch / 4 - yearFromMarch / 100 + yearFromMarch / 400
+        let days = yearFromMarch * 365 + leapDays + dayOfYear - 719_468
+        // A day that the month does not have has become one of the next.
+        return CivilDate(daysSince1970: days).day == day ? days : nil
+    }
+}

@@ -1,0 +1,285 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+
+/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, on
+/// its loop's thread.
+///
+/// It is no task: it goes on until there is something to wait for, and is called when that has come
+/// (docs/decisions/0017-connections-are-no-tasks.md).
+final class Connection: EventHandler, @unchecked Sendable {
+    let admission: ConnectionCount.Admission
+
+    private let worker: Worker
+    /// It is handed on from function to function: each access to a class's property that lasts over
+    /// a call is checked while it runs.
+    private var conversation: Conversation
+    private var wait = Wait.turn
+    private var drains = false
+    private(set) var deadline = MonotonicTime.never
+    /// Made for the first transaction.
+    private var pending: PendingTransaction?
+
+    private struct Conversation: ~Copyable {
+        var channel: SocketChannel
+        var machine: ConnectionStateMachine
+        /// The time of the turn in which it goes on.
+        var now = MonotonicTime.never
+        /// What is being sent, and how much of it the kernel has taken.
+        var output: [UInt8] = []
+        var written = 0
+        /// Whether that is the answer to a request, and no `100 Continue`.
+        var isAnswer = false
+        /// When the request that is answered was complete.
+        var requestedAt = MonotonicTime.never
+        /// Until when the caller must have taken the answer; never as long as it takes all at once.
+        var answerEnd = MonotonicTime.never
+        /// How many reads have brought bytes, and how many requests were answered, without a wait
+        /// for the caller between them.
+        var readsInARow = 0
+        var requestsInARow = 0
+        var isDraining = false
+    }
+
+    /// What the connection waits for.
+    private enum Wait {
+        case readable(until: MonotonicTime)
+        case writable(until: MonotonicTime)
+        /// The answer to a request, which has a deadline of its own.
+        case answer
+        /// The next turn, since others are to have theirs.
+        case turn
+        /// Nothing: it ends.
+        case end
+    }
+
+    /// After so many of them others have their turn: a caller that floods does not keep the loop.
+    private static let readsInARowMax = 2
+    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand.
+    private static let requestsInARowMax = 16
+
+    /// Begins in the loop's next turn.
+    init(
+        _ socket: consuming Socket, worker: Worker, _ admission: ConnectionCount.Admission
+    ) throws(SystemError) {
+        self.worker = worker
+        self.admission = admission
+        conversation = Conversation(
+            channel: SocketChannel(socket, on: worker.loop),
+            machine: ConnectionStateMachine(
+                limits: worker.limits, isTooMany: admission == .refused, now: worker.loop.now))
+        try conversation.channel.register(self)
+        worker.loop.requestTurn(self)
+    }
+
+    // MARK: - What has come
+
+    func ready(_ readiness: SocketReadiness) {
+        conversation.channel.update(readiness)
+        switch wait {
+        case .readable where readiness.contains(.readable): proceed()
+        case .writable where readiness.contains(.writable): proceed()
+        default: break
+        }
+    }
+
+    func deadlineReached(now: MonotonicTime) {
+        deadline = .never
+        switch wait {
+        case .readable: goOn(conversation.machine.deadlinePassed(now: now))
+        // The caller does not read.
+        case .writable: goOn(.close)
+        case .answer, .turn, .end: break
+        }
+    }
+
+    func proceed() { goOn(nil) }
+
+    /// The answer to the request is there.
+    func answer(_ response: Response) {
+        begin(response, &conversation)
+        goOn(nil)
+    }
+
+    /// The server ends: nothing new is begun, what has begun is finished.
+    func drain() {
+        drains = true
+        guard case .readable = wait else { return }
+        conversation.channel.readAgain()
+        proceed()
+    }
+
+    /// Who is told when a transaction of this connection is enqueued, or is not.
+    func pendingTransaction() -> PendingTransaction {
+        if let pending { return pending }
+        let pending = PendingTransaction { [unowned self] pending, outcome in
+            confirmed(pending, outcome)
+        }
+        self.pending = pending
+        return pending
+    }
+
+    private func confirmed(
+        _ pending: PendingTransaction, _ outcome: PendingTransaction.Outcome
+    ) {
+        answer(worker.response(to: outcome, of: pending.transaction))
+    }
+
+    /// - Parameter action: what is to be done; nil for what the machine says.
+    private func goOn(_ action: ConnectionStateMachine.Action?) {
+        // A caller who is gone is nothing to report: the connection just ends.
+        do { wait = try converse(&conversation, action) } catch { wait = .end }
+        deadline = .never
+        switch wait {
+        case .readable(let until), .writable(let until):
+            deadline = until
+            worker.loop.bringForward(until)
+        case .turn: worker.loop.requestTurn(self)
+        case .answer: break
+        case .end:
+            conversation.channel.close()
+            worker.ended(self)
+        }
+    }
+
+    // MARK: - The conversation
+
+    /// Does what the machine says until there is something to wait for.
+    private func converse(
+        _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?
+    ) throws(SystemError) -> Wait {
+        if case .close? = first { return .end }
+        conversation.now = worker.loop.now
+        var action = first
+        while true {
+            if let wait = try send(&conversation) { return wait }
+            switch action ?? next(&conversation) {
+            case .read(let deadline):
+                guard try read(&conversation) else { return .readable(until: deadline) }
+                if conversation.readsInARow > Connection.readsInARowMax {
+                    return turn(&conversation)
+                }
+            case .decideOnExpectation: decideOnExpectation(&conversation)
+            case .respond(let body):
+                conversation.requestedAt = conversation.now
+                let response = worker.response(
+                    to: conversation.machine.head, conversation.machine.input, body, for: self)
+                guard let response else { return .answer }
+                begin(response, &conversation)
+            case .refuse(let refusal):
+                conversation.requestedAt = conversation.now
+                begin(Problem(refusal, worker.limits).response, to: nil, &conversation)
+            case .linger: conversation.channel.shutdownWriting()
+            case .close: return .end
+            }
+            action = nil
+            if conversation.requestsInARow >= Connection.requestsInARowMax {
+                return turn(&conversation)
+            }
+        }
+    }
+
+    private func next(_ conversation: inout Conversation) -> ConnectionStateMachine.Action {
+        beginDraining(&conversation)
+        return conversation.machine.next(now: conversation.now)
+    }
+
+    /// Tells the machine of a `drain` that has come during a wait.
+    private func beginDraining(_ conversation: inout Conversation) {
+        guard drains, !conversation.isDraining else { return }
+        conversation.isDraining = true
+        conversation.machine.drain(now: worker.loop.now)
+    }
+
+    private func turn(_ conversation: inout Conversation) -> Wait {
+        (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
+        return .turn
+    }
+
+    // MARK: - Reading
+
+    /// Reads what there is. False if there is nothing yet, and the connection is to wait.
+    private func read(_ conversation: inout Conversation) throws(SystemError) -> Bool {
+        switch try conversation.channel.read(into: &conversation.machine.input) {
+        case .bytes(let count):
+            conversation.machine.received(count, now: conversation.now)
+            conversation.readsInARow += 1
+        case .endOfStream: conversation.machine.inputEnded()
+        case .nothingYet:
+            (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
+            conversation.machine.idles()
+            return false
+        }
+        return true
+    }
+
+    /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
+    private func decideOnExpectation(_ conversation: inout Conversation) {
+        let (head, input) = (conversation.machine.head, conversation.machine.input)
+        if let refusal = worker.refusal(head, input.span) {
+            conversation.machine.expectationRejected()
+            conversation.requestedAt = conversation.now
+            begin(refusal, &conversation)
+        } else {
+            conversation.output += ResponseEncoder.continue
+        }
+    }
+
+    // MARK: - Writing
+
+    /// Makes the answer to the machine's request.
+    private func begin(_ response: Response, _ conversation: inout Conversation) {
+        begin(response, to: conversation.machine.head, &conversation)
+    }
+
+    /// - Parameter head: nil for what is no request that could be read.
+    private func begin(
+        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation
+    ) {
+        let input = conversation.machine.input
+        beginDraining(&conversation)
+        conversation.machine.answerBegun()
+        conversation.isAnswer = true
+        let persistence: ResponseEncoder.Persistence =
+            if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
+                .keepAlive
+            } else { .implied }
+        let id = worker.name(head)
+        worker.encode(
+            response, id, input.span, to: &conversation.output,
+            omitsBody: conversation.machine.answersHead, persistence)
+        worker.answered(response, to: head, input.span, id, since: conversation.requestedAt)
+    }
+
+    /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.
+    ///
+    /// Each part is to be taken within its time, and the whole.
+    private func send(_ conversation: inout Conversation) throws(SystemError) -> Wait? {
+        while conversation.written < conversation.output.count {
+            let count = try conversation.channel.write(
+                conversation.output, from: conversation.written)
+            conversation.written += count
+            if count > 0 { continue }
+            let (now, limits) = (conversation.now, worker.limits)
+            if conversation.answerEnd == .never {
+                conversation.answerEnd = now.advanced(
+                    byMilliseconds: limits.answerTimeoutMilliseconds)
+            }
+            guard now < conversation.answerEnd else { return .end }
+            let deadline = now.advanced(byMilliseconds: limits.writeTimeoutMilliseconds)
+            return .writable(until: min(deadline, conversation.answerEnd))
+        }
+        if conversation.written > 0 { sent(&conversation) }
+        return nil
+    }
+
+    private func sent(_ conversation: inout Conversation) {
+        conversation.written = 0
+        conversation.answerEnd = .never
+        conversation.output.removeAll(
+            keepingCapacity: conversation.output.capacity <= worker.limits.keptBytesMax)
+        guard conversation.isAnswer else { return }
+        conversation.isAnswer = false
+        conversation.requestsInARow += 1
+        conversation.machine.responded(now: conversation.now)
+    }
+}

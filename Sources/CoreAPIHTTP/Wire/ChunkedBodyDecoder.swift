@@ -1,0 +1,176 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+
+/// Takes a body out of its chunks (RFC 9112 §7.1), whole or as it arrives. Extensions and trailers
+/// are checked and dropped.
+///
+/// The bytes are always those from the request's beginning on. Lines are judged when they are
+/// complete, so that the result does not depend on how the bytes were split.
+struct ChunkedBodyDecoder {
+    private enum Part {
+        case size
+        case data(missing: Int)
+        case dataEnd
+        case trailers
+    }
+
+    /// The content so far.
+    private(set) var body: [UInt8] = []
+    /// How far the bytes have been used: once the body is complete, where the next request begins.
+    private(set) var position: Int
+
+    private let limits: HTTPLimits
+    private var part = Part.size
+    private var searched: Int
+    /// Bytes that were framing, not content.
+    private var overhead = 0
+
+    init(from position: Int, limits: HTTPLimits) {
+        self.position = position
+        self.searched = position
+        self.limits = limits
+    }
+
+    /// Uses what there is: true once the body is complete.
+    mutating func decode(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
+        while true {
+            switch part {
+            case .size:
+                guard let line = try nextLine(bytes) else { return false }
+                let size = try ChunkLine.size(line, bytes)
+                guard body.count + size <= limits.bodyBytesMax else { throw .bodyTooLarge }
+                part = size == 0 ? .trailers : .data(missing: size)
+            case .data(let missing):
+                let end = min(bytes.count, position + missing)
+                for index in position..<end { body.append(bytes[index]) }
+                let rest = missing - (end - position)
+                (position, searched) = (end, end)
+                guard rest == 0 else {
+                    part = .data(missing: rest)
+                    return false
+                }
+                part = .dataEnd
+            case .dataEnd:
+                guard try skipDataEnd(bytes) else { return false }
+                part = .size
+            case .trailers:
+                guard let line = try nextLine(bytes) else { return false }
+                if line.isEmpty { return true }
+                _ = try FieldLine(line, bytes)
+            }
+        }
+    }
+
+    /// CR LF, and nothing else, after the data.
+    private mutating func skipDataEnd(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
+        guard position < bytes.count else { return false }
+        guard bytes[position] == Grammar.carriageReturn else { throw .malformed(.chunkEnd) }
+        guard position + 1 < bytes.count else { return false }
+        guard bytes[position + 1] == Grammar.lineFeed else { throw .malformed(.chunkEnd) }
+        position += 2
+        searched = position
+        overhead += 2
+        return true
+    }
+
+    /// The next complete line, without its end.
+    private mutating func nextLine(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Range<Int>? {
+        let window = position + max(0, limits.chunkOverheadBytesMax - overhead)
+        let end = min(bytes.count, window)
+        guard let lineFeed = ASCII.find(Grammar.lineFeed, searched..<max(searched, end), of: bytes)
+        else {
+            searched = max(searched, end)
+            if bytes.count >= window { throw .bodyTooLarge }
+            return nil
+        }
+        guard lineFeed > position, bytes[lineFeed - 1] == Grammar.carriageReturn else {
+            throw .malformed(.bareLineFeed)
+        }
+        let line = position..<(lineFeed - 1)
+        overhead += lineFeed + 1 - position
+        position = lineFeed + 1
+        searched = position
+        return line
+    }
+}
+
+/// `chunk-size [ chunk-ext ]` (RFC 9112 §7.1).
+enum ChunkLine {
+    /// The size; more than fits an integer is too large.
+    static func size(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPRefusal) -> Int {
+        var size = 0
+        var index = line.lowerBound
+        while index < line.upperBound, let digit = ASCII.hexadecimalValue(bytes[index]) {
+            guard size <= Int.max >> 5 else { throw .bodyTooLarge }
+            size = size << 4 | Int(digit)
+            index += 1
+        }
+        guard index > line.lowerBound else { throw .malformed(.chunkSize) }
+        if index < line.upperBound { try checkExtensions(index..<line.upperBound, bytes) }
+        return size
+    }
+
+    /// `chunk-ext = *( BWS ";" BWS name [ BWS "=" BWS value ] )` (RFC 9112 §7.1.1).
+    private static func checkExtensions(
+        _ range: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) {
+        var index = range.lowerBound
+        let end = range.upperBound
+        while index < end {
+            skipBlanks(&index, end, bytes)
+            guard index < end, bytes[index] == UInt8(ascii: ";") else {
+                throw extensionOrSize(bytes, range)
+            }
+            index += 1
+            skipBlanks(&index, end, bytes)
+            guard skipToken(&index, end, bytes) else { throw .malformed(.chunkExtension) }
+            var equals = index
+            skipBlanks(&equals, end, bytes)
+            guard equals < end, bytes[equals] == UInt8(ascii: "=") else { continue }
+            index = equals + 1
+            skipBlanks(&index, end, bytes)
+            guard skipToken(&index, end, bytes) || skipQuotedString(&index, end, bytes) else {
+                throw .malformed(.chunkExtension)
+            }
+        }
+    }
+
+    /// What stands right after the digits is part of a wrong size, further on of an extension.
+    private static func extensionOrSize(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRefusal {
+        let first = bytes[range.lowerBound]
+        let isExtension = first == UInt8(ascii: ";") || Grammar.isBlank(first)
+        return .malformed(isExtension ? .chunkExtension : .chunkSize)
+    }
+
+    private static func skipBlanks(_ index: inout Int, _ end: Int, _ bytes: Span<UInt8>) {
+        while index < end, Grammar.isBlank(bytes[index]) { index += 1 }
+    }
+
+    private static func skipToken(_ index: inout Int, _ end: Int, _ bytes: Span<UInt8>) -> Bool {
+        let start = index
+        while index < end, Grammar.isToken(bytes[index]) { index += 1 }
+        return index > start
+    }
+
+    /// `quoted-string` (RFC 9110 §5.6.4).
+    private static func skipQuotedString(
+        _ index: inout Int, _ end: Int, _ bytes: Span<UInt8>
+    ) -> Bool {
+        guard index < end, bytes[index] == UInt8(ascii: "\"") else { return false }
+        index += 1
+        while index < end, Grammar.isFieldValue(bytes[index]) {
+            switch bytes[index] {
+            case UInt8(ascii: "\""):
+                index += 1
+                return true
+            case UInt8(ascii: "\\"):
+                // What is escaped is a field value's byte too: no control character.
+                guard index + 1 < end, Grammar.isFieldValue(bytes[index + 1]) else { return false }
+                index += 2
+            default:
+                index += 1
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,130 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+
+/// The character classes of HTTP's grammar and the elements made of them, over raw bytes.
+package enum Grammar {
+    package static let space = UInt8(ascii: " ")
+    static let tab = UInt8(ascii: "\t")
+    static let carriageReturn = UInt8(ascii: "\r")
+    package static let lineFeed = UInt8(ascii: "\n")
+
+    /// `tchar` (RFC 9110 §5.6.2).
+    static func isToken(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"),
+            UInt8(ascii: "#")...UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+            UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^")...UInt8(ascii: "`"),
+            UInt8(ascii: "|"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
+    /// Whether the range is one token: not empty.
+    static func isToken(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        for index in range where !isToken(bytes[index]) { return false }
+        return !range.isEmpty
+    }
+
+    /// `field-vchar`, space or tab (RFC 9110 §5.5): no control characters.
+    static func isFieldValue(_ byte: UInt8) -> Bool {
+        byte >= 0x20 ? byte != 0x7F : byte == tab
+    }
+
+    /// Whether every byte of the range may stand in a field's value.
+    static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if index &+ 8 <= range.upperBound {
+                let eight = EightBytes(bytes, at: index)
+                if eight.marks(below: 0x20) | eight.marks(of: 0x7F) == 0 {
+                    index &+= 8
+                    continue
+                }
+            }
+            guard isFieldValue(bytes[index]) else { return false }
+            index &+= 1
+        }
+        return true
+    }
+
+    /// The range without the spaces and tabs around it.
+    package static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
+        var (start, end) = (range.lowerBound, range.upperBound)
+        while start < end, isBlank(bytes[start]) { start += 1 }
+        while end > start, isBlank(bytes[end - 1]) { end -= 1 }
+        return start..<end
+    }
+
+    static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
+
+    /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
+    package static func equalsIgnoringCase(
+        _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        guard range.count == word.count, let text = ShortText(range, of: bytes) else {
+            return false
+        }
+        return text.lowercased == word
+    }
+
+    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
+    /// no percent-encoding, and percent-encoded bytes.
+    static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            switch bytes[index] {
+            case UInt8(ascii: "%"):
+                guard index + 2 < range.upperBound,
+                    ASCII.hexadecimalValue(bytes[index + 1]) != nil,
+                    ASCII.hexadecimalValue(bytes[index + 2]) != nil
+                else { return false }
+                index += 3
+            case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ";"),
+                UInt8(ascii: "="), UInt8(ascii: "?")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "~"):
+                index += 1
+            default: return false
+            }
+        }
+        return true
+    }
+
+    /// Whether the range is `uri-host [ ":" port ]` (RFC 9110 §7.2), and the host not empty: no
+    /// user, no path, no list.
+    static func isAuthority(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        guard let first = range.first else { return false }
+        var hostEnd = first
+        if bytes[first] == UInt8(ascii: "[") {
+            guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else {
+                return false
+            }
+            for index in (first + 1)..<bracket where !isAddressByte(bytes[index]) { return false }
+            guard bracket > first + 1 else { return false }
+            hostEnd = bracket + 1
+        } else {
+            while hostEnd < range.upperBound, isHostByte(bytes[hostEnd]) { hostEnd += 1 }
+            guard hostEnd > first else { return false }
+        }
+        guard hostEnd < range.upperBound else { return true }
+        guard bytes[hostEnd] == UInt8(ascii: ":") else { return false }
+        let port = (hostEnd + 1)..<range.upperBound
+        return port.isEmpty || (Digits.integer(port, of: bytes).map { $0 <= 65_535 } ?? false)
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "_"), UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        ASCII.hexadecimalValue(byte) != nil || byte == UInt8(ascii: ":")
+            || byte == UInt8(ascii: ".")
+    }
+}

@@ -1,0 +1,55 @@
+internal import CoreAPIKit
+
+/// Every bound of HTTP: of a connection, and of the transactions of one loop. At each of them the
+/// caller is told, or the connection ends.
+package struct HTTPLimits: Sendable {
+    /// Request line and fields, with their line ends.
+    package var headBytesMax = 16 * 1024
+    package var fieldsMax = 100
+    package var targetBytesMax = 4 * 1024
+    /// The longest method that is still looked up; registered ones have at most 17 bytes.
+    var methodBytesMax = 32
+    /// The content, without the framing of chunks.
+    package var bodyBytesMax = 16 * 1024
+    /// Chunk sizes, extensions and trailers of one body.
+    var chunkOverheadBytesMax = 16 * 1024
+    /// Transactions of one loop that wait for the queue. It is less than what the connection to
+    /// Redis takes on (`RedisLimits.pendingMax`), so the refusal comes here, before any work.
+    package var requestsInFlightMax = 8_192
+    /// What is read and thrown away after a refusal, so that it is not lost to a reset.
+    var lingerBytesMax = 256 * 1024
+
+    /// From a request's first byte to the end of its head.
+    var headTimeoutMilliseconds = 10_000
+    /// From the end of the head to the end of the body.
+    var bodyTimeoutMilliseconds = 10_000
+    /// Without a byte between two requests, and before the first.
+    var idleTimeoutMilliseconds = 75_000
+    /// Without a byte taken by a caller who is to read an answer.
+    var writeTimeoutMilliseconds = 10_000
+    /// From the first byte of an answer until the caller has taken it, however it takes it.
+    var answerTimeoutMilliseconds = 30_000
+    var lingerTimeoutMilliseconds = 2_000
+    /// Once the server ends: without a byte of one more request, which is answered as the last.
+    var lastRequestTimeoutMilliseconds = 1_000
+
+    /// A buffer that grew beyond this is given back when the connection idles.
+    var keptBytesMax = 4 * 1024
+
+    package init() {}
+
+    /// Traps if the bounds contradict each other.
+    package func check() {
+        precondition(targetBytesMax + methodBytesMax < headBytesMax, "a request line fits a head")
+        precondition(keptBytesMax <= headBytesMax, "what is kept is no more than what is used")
+        precondition(requestsInFlightMax > 0, "there is room for a request")
+        precondition(
+            requestsInFlightMax < RedisLimits().pendingMax,
+            "a probe of Redis finds room beside the requests in flight, so they are the bound")
+        for timeout in [
+            headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
+            writeTimeoutMilliseconds, answerTimeoutMilliseconds, lingerTimeoutMilliseconds,
+            lastRequestTimeoutMilliseconds,
+        ] { precondition(timeout > 0, "every wait has a deadline") }
+    }
+}

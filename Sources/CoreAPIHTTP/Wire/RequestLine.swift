@@ -1,0 +1,95 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+
+/// `request-line = method SP request-target SP HTTP-version` (RFC 9112 §3).
+enum RequestLine {
+    static func parse(
+        _ line: Range<Int>, _ bytes: Span<UInt8>, into head: inout RequestHead,
+        _ limits: HTTPLimits
+    ) throws(HTTPRefusal) {
+        guard let methodEnd = ASCII.find(Grammar.space, line, of: bytes) else {
+            throw line.count > limits.methodBytesMax && Grammar.isToken(line, bytes)
+                ? .methodUnknown : .malformed(.requestLine)
+        }
+        let rest = (methodEnd + 1)..<line.upperBound
+        guard let targetEnd = ASCII.find(Grammar.space, rest, of: bytes) else {
+            throw .malformed(.requestLine)
+        }
+        let method = line.lowerBound..<methodEnd
+        let target = (methodEnd + 1)..<targetEnd
+        guard Grammar.isToken(method, bytes), !target.isEmpty else {
+            throw .malformed(.requestLine)
+        }
+        head.isHTTP11 = try isHTTP11((targetEnd + 1)..<line.upperBound, bytes)
+        guard let known = known(method, bytes) else { throw .methodUnknown }
+        guard target.count <= limits.targetBytesMax else { throw .targetTooLong }
+        head.method = known
+        head.target = try parseTarget(target, bytes, known)
+    }
+
+    /// `HTTP-version = "HTTP/" DIGIT "." DIGIT` (RFC 9112 §2.3), in upper case.
+    private static func isHTTP11(
+        _ version: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) -> Bool {
+        let start = version.lowerBound
+        guard version.count == 8, ASCII.equal("HTTP/", start..<(start + 5), of: bytes),
+            bytes[start + 6] == UInt8(ascii: "."),
+            let major = Digits.integer((start + 5)..<(start + 6), of: bytes),
+            let minor = Digits.integer((start + 7)..<(start + 8), of: bytes)
+        else { throw .malformed(.version) }
+        guard major == 1 else { throw .versionNotSupported }
+        // RFC 9110 §6.2: a higher minor version is processed as the highest that is known.
+        return minor >= 1
+    }
+
+    private static let methods = HTTPMethod.allCases.map {
+        (name: ShortText($0.rawValue), method: $0)
+    }
+
+    private static func known(_ method: Range<Int>, _ bytes: Span<UInt8>) -> HTTPMethod? {
+        guard let name = ShortText(method, of: bytes) else { return nil }
+        return methods.first { $0.name == name }?.method
+    }
+
+    /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
+    /// have.
+    private static func parseTarget(
+        _ target: Range<Int>, _ bytes: Span<UInt8>, _ method: HTTPMethod
+    ) throws(HTTPRefusal) -> RequestHead.Target {
+        if method == .connect {
+            // RFC 9110 §9.3.6: an origin server that is no proxy does not implement it.
+            throw Grammar.isAuthority(target, bytes) ? .methodUnknown : .malformed(.target)
+        }
+        let first = bytes[target.lowerBound]
+        if first == UInt8(ascii: "/") { return .path(try path(target, bytes)) }
+        if first == UInt8(ascii: "*"), target.count == 1, method == .options { return .asterisk }
+        return .path(try pathOfAbsolute(target, bytes))
+    }
+
+    /// The path of `absolute-path [ "?" query ]`.
+    private static func path(
+        _ range: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) -> Range<Int> {
+        guard Grammar.isPathAndQuery(range, bytes) else { throw .malformed(.target) }
+        let end = ASCII.find(UInt8(ascii: "?"), range, of: bytes) ?? range.upperBound
+        return range.lowerBound..<end
+    }
+
+    /// The path of `http://authority/path`: the authority is checked; this server answers to any.
+    private static func pathOfAbsolute(
+        _ target: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) -> Range<Int> {
+        guard let colon = ASCII.find(UInt8(ascii: ":"), target, of: bytes),
+            Grammar.equalsIgnoringCase("http", target.lowerBound..<colon, bytes)
+                || Grammar.equalsIgnoringCase("https", target.lowerBound..<colon, bytes),
+            colon + 2 < target.upperBound,
+            ASCII.equal("//", (colon + 1)..<(colon + 3), of: bytes)
+        else { throw .malformed(.target) }
+        var end = colon + 3
+        while end < target.upperBound, bytes[end] != UInt8(ascii: "/"),
+            bytes[end] != UInt8(ascii: "?")
+        { end += 1 }
+        guard Grammar.isAuthority((colon + 3)..<end, bytes) else { throw .malformed(.target) }
+        return try path(end..<target.upperBound, bytes)
+    }
+}

@@ -1,0 +1,70 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+internal import Logging
+
+/// The part that the queues in Redis share: it sends a queue's command and reads its reply.
+final class RedisQueue: Sendable {
+    let connection: RedisConnection
+
+    private let metrics: QueueMetrics?
+    private let warning = RateLimitedWarning()
+
+    /// - Parameters:
+    ///   - connection: has loaded the queue's script.
+    ///   - name: of the queue in metrics, as `QUEUE` has it: `stream:transactions`.
+    init(_ connection: RedisConnection, name: String) {
+        self.connection = connection
+        metrics = QueueMetrics(connection.metrics, queue: name)
+    }
+
+    /// Sends the call of the queue's script, which answers 1, or the record that it found.
+    func enqueue(
+        _ command: RedisCommand, _ record: TransactionRecord
+    ) async throws(QueueError) -> EnqueueOutcome {
+        let sent = connection.time
+        return try await outcome(of: connection.reply(to: command), record, since: sent).get()
+    }
+
+    /// As above, for a caller on the connection's loop: nil if `pending` is resumed later.
+    func enqueue(
+        _ command: RedisCommand, _ pending: PendingTransaction
+    ) -> PendingTransaction.Outcome? {
+        pending.wasSent(by: self, at: connection.time)
+        return connection.submit(command, for: pending).map { pending.outcome(of: .failure($0)) }
+    }
+
+    /// The meaning of the reply to a queue's command.
+    func outcome(
+        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord,
+        since sent: MonotonicTime
+    ) -> PendingTransaction.Outcome {
+        let outcome = Result { () throws(QueueError) in try self.outcome(of: reply, record()) }
+        metrics?.record(outcome, nanoseconds: connection.time.nanoseconds(since: sent))
+        return outcome
+    }
+
+    private func outcome(
+        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord
+    ) throws(QueueError) -> EnqueueOutcome {
+        switch reply {
+        case .success(.integer): return .enqueued
+        case .success(.bulk(let found)): return try record().outcome(found: found)
+        case .success(.status), .success(.null), .success(.array), .success(.error):
+            throw .outcomeUnknown(.protocolViolation)
+        case .failure(.notExecuted(let reason)):
+            warn(of: reason)
+            throw .unavailable(reason)
+        case .failure(.mayBeExecuted(let reason)):
+            warn(of: reason)
+            throw .outcomeUnknown(reason)
+        }
+    }
+
+    /// Logs an error reply of Redis, such as a missing right: a caller is not told of it.
+    private func warn(of reason: RedisError) {
+        guard case .server(let reply) = reason, warning.isDue(at: .now()) else { return }
+        connection.logger.warning(
+            "Redis refuses transactions",
+            metadata: ["redis": "\(connection.url)", "reason": "\(reply)"])
+    }
+}

@@ -1,0 +1,79 @@
+internal import CoreAPIBase
+
+/// Where a request belongs in a distributed trace: the `traceparent` field of W3C Trace Context
+/// (Level 1, §3.2), `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
+///
+/// It is carried into the job as it came: Core API makes no span of its own, and a connector that
+/// does continues the caller's.
+public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
+    private let traceHigh: UInt64
+    private let traceLow: UInt64
+    private let parent: UInt64
+    private let flags: UInt8
+
+    /// Nil if the text is not a `traceparent`: the specification says that it is then ignored.
+    ///
+    /// Of a version later than 00, what version 00 knows is taken (§3.2.4).
+    public init?(_ text: String) {
+        self.init(field: 0..<text.utf8.count, Array(text.utf8).span)
+    }
+
+    package init?(field: Range<Int>, _ bytes: Span<UInt8>) {
+        guard field.count >= TraceParent.length else { return nil }
+        let start = field.lowerBound
+        func number(_ offset: Int, digits: Int) -> UInt64? {
+            var number: UInt64 = 0
+            for index in (start + offset)..<(start + offset + digits) {
+                // Capitals are not allowed.
+                guard !(UInt8(ascii: "A")...UInt8(ascii: "F") ~= bytes[index]),
+                    let digit = ASCII.hexadecimalValue(bytes[index])
+                else { return nil }
+                number = number << 4 | UInt64(digit)
+            }
+            return number
+        }
+        for hyphen in [2, 35, 52] where bytes[start + hyphen] != UInt8(ascii: "-") { return nil }
+        guard let version = number(0, digits: 2), version != 0xFF,
+            let high = number(3, digits: 16), let low = number(19, digits: 16),
+            let parent = number(36, digits: 16), let flags = number(53, digits: 2),
+            high | low != 0, parent != 0
+        else { return nil }
+        if field.count > TraceParent.length {
+            guard version > 0, bytes[start + TraceParent.length] == UInt8(ascii: "-") else {
+                return nil
+            }
+        }
+        traceHigh = high
+        traceLow = low
+        self.parent = parent
+        self.flags = UInt8(truncatingIfNeeded: flags)
+    }
+
+    /// How many characters a `traceparent` of version 00 has.
+    private static let length = 55
+
+    /// The trace's id: 32 hexadecimal digits in lower case.
+    public var traceID: String {
+        String(decoding: [UInt8](capacity: 32) { appendTraceID(to: &$0) }, as: UTF8.self)
+    }
+
+    /// The field's value, in the form of version 00.
+    public var description: String { String(decoding: utf8, as: UTF8.self) }
+
+    /// The field's value in bytes.
+    package var utf8: [UInt8] {
+        [UInt8](capacity: TraceParent.length) { text in
+            text.append("00-")
+            appendTraceID(to: &text)
+            text.append("-")
+            text.append(hexadecimal: parent, digits: 16)
+            text.append("-")
+            text.append(hexadecimal: UInt64(flags), digits: 2)
+        }
+    }
+
+    private func appendTraceID(to text: inout OutputSpan<UInt8>) {
+        text.append(hexadecimal: traceHigh, digits: 16)
+        text.append(hexadecimal: traceLow, digits: 16)
+    }
+}

@@ -1,0 +1,31 @@
+public import CoreAPIBase
+
+/// A transaction that has passed every check and is to be processed once.
+public struct Transaction: Hashable, Sendable, Identifiable {
+    /// Fixed before the first attempt to enqueue it.
+    public let id: TransactionID
+    /// What is to be charged.
+    public let amount: Amount
+    /// In which currency.
+    public let currency: CurrencyCode
+    /// The user of the verified token: 0 to 2^53-1.
+    public let userID: Int
+    /// When it was accepted.
+    public let createdAt: UnixTime
+    /// The trace that its request belongs to, if there is one: it goes with the job.
+    public let traceParent: TraceParent?
+
+    /// A transaction of a user whose id is 0 to 2^53-1; another id is a mistake of the program.
+    public init(
+        id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
+        createdAt: UnixTime, traceParent: TraceParent? = nil
+    ) {
+        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+        self.id = id
+        self.amount = amount
+        self.currency = currency
+        self.userID = userID
+        self.createdAt = createdAt
+        self.traceParent = traceParent
+    }
+}

@@ -1,0 +1,68 @@
+internal import CoreAPIBase
+
+/// A transaction's identity: a random UUID (version 4, RFC 9562 §5.4), in lower case as text.
+public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
+    private let high: UInt64
+    private let low: UInt64
+
+    /// A new random identity from the system's generator.
+    public static func random() -> TransactionID {
+        var generator = SystemRandomNumberGenerator()
+        return TransactionID(high: generator.next(), low: generator.next())
+    }
+
+    /// The identity with these 128 bits, of which six are overwritten by the version and variant.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    }
+
+    /// The identity that a text names: a UUID of version 4 in lower case; nil for any other.
+    public init?(_ text: String) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == TransactionID.textLength else { return nil }
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        for byte in bytes where byte != UInt8(ascii: "-") {
+            guard let digit = ASCII.hexadecimalValue(byte) else { return nil }
+            words.high = words.high << 4 | words.low >> 60
+            words.low = words.low << 4 | UInt64(digit)
+        }
+        self.init(high: words.high, low: words.low)
+        // Other places for the hyphens, capitals, or another version are other texts.
+        guard utf8 == bytes else { return nil }
+    }
+
+    /// How many characters the text has.
+    package static let textLength = 36
+
+    /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
+    public var description: String { String(decoding: utf8, as: UTF8.self) }
+
+    /// The text's 36 bytes.
+    package var utf8: [UInt8] {
+        [UInt8](capacity: TransactionID.textLength) { append(to: &$0) }
+    }
+
+    /// Appends the text's 36 bytes.
+    package func append(to text: inout OutputSpan<UInt8>) { text.append(copying: self.text.span) }
+
+    /// The text's 36 bytes, for those who need them more than once.
+    package var text: InlineArray<36, UInt8> {
+        let words = (
+            ASCII.hexadecimalDigits(high &>> 32), ASCII.hexadecimalDigits(high),
+            ASCII.hexadecimalDigits(low &>> 32), ASCII.hexadecimalDigits(low)
+        )
+        var digits = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
+        for index in 0..<8 {
+            digits[index] = words.0[index]
+            digits[28 &+ index] = words.3[index]
+        }
+        for index in 0..<4 {
+            digits[9 &+ index] = words.1[index]
+            digits[14 &+ index] = words.1[4 &+ index]
+            digits[19 &+ index] = words.2[index]
+            digits[24 &+ index] = words.2[4 &+ index]
+        }
+        return digits
+    }
+}

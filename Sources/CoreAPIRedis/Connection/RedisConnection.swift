@@ -1,0 +1,152 @@
+package import CoreAPIBase
+package import CoreMetrics
+package import Logging
+
+/// A connection to Redis that comes back by itself, for callers on any thread.
+///
+/// Commands are pipelined: many callers wait at once, each for its own replies. The connection ends
+/// when the last reference to it is gone, or by `close`.
+package final class RedisConnection: Sendable {
+    /// What a connection is made with besides the URL.
+    package struct Options: Sendable {
+        package var limits = RedisLimits()
+        /// Loaded at each login, so that commands can call them.
+        package var scripts: [RedisScript] = []
+        /// What confirms the commands before it; nil if their own replies do.
+        package var barrier: RedisBarrier?
+        /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
+        package var tls: TLSContext?
+        /// Where the connection, and the queue that has it, record what happens.
+        package var metrics: any MetricsFactory
+
+        package init(
+            limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
+            barrier: RedisBarrier? = nil, tls: TLSContext? = nil,
+            metrics: any MetricsFactory = NOOPMetricsHandler.instance
+        ) {
+            self.limits = limits
+            self.scripts = scripts
+            self.barrier = barrier
+            self.tls = tls
+            self.metrics = metrics
+        }
+    }
+
+    private let loop: EventLoop
+    private let handler: RedisConnectionHandler
+    private let ownsLoop: Bool
+    package let metrics: any MetricsFactory
+    /// The server, as a log line may name it.
+    package let url: RedisURL
+    package let logger: Logger
+
+    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
+    /// until then, and while Redis is away, commands wait for it.
+    package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
+        self.loop = loop
+        self.url = url
+        self.logger = logger
+        ownsLoop = false
+        metrics = options.metrics
+        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
+        let handler = handler
+        loop.submit { handler.start() }
+    }
+
+    /// A connection with a loop and thread of its own, once it is ready.
+    package init(
+        opening url: RedisURL, options: Options = Options(), logger: Logger
+    ) async throws(RedisError) {
+        let loop: EventLoop
+        do {
+            loop = try EventLoop()
+            try Thread.start { loop.run() }
+        } catch {
+            throw .connectFailed(error)
+        }
+        self.loop = loop
+        self.url = url
+        self.logger = logger
+        ownsLoop = true
+        metrics = options.metrics
+        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
+        let handler = handler
+        loop.submit { handler.start() }
+        let error = await Suspension.value { waiter in
+            loop.submit { handler.notifyWhenConnected(waiter) }
+        }
+        if let error { throw error }
+    }
+
+    /// The loop's own time where the caller is on it, which costs nothing, else the clock's.
+    package var time: MonotonicTime { loop.isCurrent ? loop.now : .now() }
+
+    deinit { close() }
+
+    /// Ends the connection for good; who waits is told. It may be called more than once.
+    package func close() {
+        let (loop, handler, ownsLoop) = (loop, handler, ownsLoop)
+        loop.submit {
+            handler.close()
+            if ownsLoop { loop.stop() }
+        }
+    }
+
+    /// Whether commands can be sent at once; to be asked on the loop's thread.
+    package var isReady: Bool {
+        loop.assertCurrent()
+        return handler.isReady
+    }
+
+    /// Sends the command and returns its reply; an error of Redis is thrown. When the connection
+    /// breaks it is sent again, so it must be such that twice has the effect of once.
+    package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
+        try await reply(to: command).get()
+    }
+
+    /// As `execute`, with the failure as a value.
+    package func reply(to command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
+        await Suspension.value { waiter in
+            if loop.isCurrent {
+                handler.submit(command, for: waiter)
+            } else {
+                let handler = handler
+                let isTaken = loop.submit { handler.submit(command, for: waiter) }
+                // The connection was closed, and its loop is gone.
+                if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
+            }
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Sends the command for a caller on the connection's loop. Returns the reason why it is not
+    /// taken; nil if it is, and the receiver is called later.
+    package func submit(
+        _ command: RedisCommand, for receiver: any RedisReplyReceiver
+    ) -> RedisFailure? {
+        handler.submit(command, .receiver(receiver))
+    }
+
+    /// A connection of its own for a queue, once it is ready.
+    package convenience init(
+        opening url: String, _ script: RedisScript, _ options: TLSOptions,
+        _ metrics: any MetricsFactory
+    ) async throws(RedisError) {
+        let (parsed, tls) = try RedisConnection.target(url, options)
+        try await self.init(
+            opening: parsed, options: Options(scripts: [script], tls: tls, metrics: metrics),
+            logger: Logger(label: "core-api.redis"))
+    }
+
+    /// What an embedder's URL and certificates stand for.
+    package static func target(
+        _ url: String, _ options: TLSOptions
+    ) throws(RedisError) -> (url: RedisURL, tls: TLSContext?) {
+        let parsed: RedisURL
+        do { parsed = try RedisURL(url) } catch { throw .urlInvalid(error) }
+        do { return (parsed, try TLSContext.of(parsed, options)) } catch {
+            throw .tlsInvalid(error)
+        }
+    }
+}

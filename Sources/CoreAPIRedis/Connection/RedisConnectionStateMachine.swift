@@ -1,0 +1,261 @@
+package import CoreAPIBase
+internal import DequeModule
+
+/// What a connection to Redis does, without a socket, a clock or a wait: events in, actions out.
+///
+/// Commands are answered in the order in which they were sent. When the connection breaks, all that
+/// have no answer are sent again over the next one, until their deadline: so every command given to
+/// this machine must be one that can be executed twice with the effect of once. At its deadline a
+/// command that was wholly sent before may have been executed (`RedisFailure.mayBeExecuted`); one
+/// that was not was not: Redis executes no part of a command.
+///
+/// `Waiter` is what waits for a reply: a continuation in the program, a number in a test.
+package struct RedisConnectionStateMachine<Waiter> {
+    /// A waiter with the reply it waited for, or why there is none.
+    package struct Resolution {
+        package let waiter: Waiter
+        package let result: Result<RedisReply, RedisFailure>
+    }
+
+    private enum State: Equatable {
+        /// Waits until a new attempt. Can transition to: connecting, closed.
+        case disconnected(until: MonotonicTime)
+        /// A socket is being opened, and TLS if there is to be some. Can transition to: loggingIn,
+        /// ready, disconnected, closed.
+        case connecting(until: MonotonicTime)
+        /// AUTH, SELECT and SCRIPT LOAD are sent. Can transition to: ready, disconnected, closed.
+        case loggingIn(repliesMissing: Int, until: MonotonicTime)
+        /// Can transition to: disconnected, closed.
+        case ready
+        /// For good.
+        case closed
+    }
+
+    private let limits: RedisLimits
+    private let login: RedisCommand
+    private let barrier: RedisBarrier?
+    private let hasPassword: Bool
+    private var state: State
+    private var pipeline = RedisPipeline<Waiter>()
+    private var attempts = 0
+    private var lastError = RedisError.timedOut
+    /// When Redis last answered, or was last asked after it had answered everything.
+    private var awaitedSince: MonotonicTime
+
+    /// - Parameters:
+    ///   - scripts: what is loaded at each login, for commands that call it by its digest.
+    ///   - barrier: what confirms the commands before it; nil if their own replies do.
+    package init(
+        url: RedisURL, limits: RedisLimits, scripts: [RedisScript] = [],
+        barrier: RedisBarrier? = nil, now: MonotonicTime
+    ) {
+        self.limits = limits
+        self.barrier = barrier
+        login = RedisCommand(loggingInTo: url, scripts: scripts)
+        hasPassword = url.password != nil
+        state = .disconnected(until: now)
+        awaitedSince = now
+    }
+
+    package var isReady: Bool { state == .ready }
+
+    /// Whether a socket is to be opened.
+    package var isConnecting: Bool { if case .connecting = state { true } else { false } }
+
+    /// Whether Redis has not answered the whole login.
+    var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
+
+    // MARK: - Commands
+
+    package enum SubmitAction {
+        /// The command waits for its reply; if the connection is ready, it is to be flushed.
+        case flush
+        case wait
+        case reject(RedisFailure)
+    }
+
+    /// A command that somebody wants to be executed.
+    package mutating func submitted(
+        _ command: RedisCommand, _ waiter: consuming Waiter, now: MonotonicTime
+    ) -> SubmitAction {
+        if state == .closed { return .reject(.notExecuted(.closed)) }
+        guard pipeline.count < limits.pendingMax,
+            pipeline.byteCount + command.bytes.count <= limits.backlogBytesMax
+        else { return .reject(.notExecuted(.backlogFull)) }
+        if pipeline.isEmpty { awaitedSince = now }
+        pipeline.append(
+            command, waiter,
+            deadline: now.advanced(byMilliseconds: limits.commandTimeoutMilliseconds))
+        return isReady ? .flush : .wait
+    }
+
+    // MARK: - Sending
+
+    /// Sends what there is to send, if the connection is ready.
+    ///
+    /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
+    ///   it takes none now.
+    package mutating func flush(
+        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
+        guard isReady else { return }
+        if let barrier { pipeline.appendBarrier(barrier) }
+        try pipeline.send(send)
+    }
+
+    // MARK: - Connecting
+
+    /// A new attempt begins; the machine was `disconnected`.
+    package mutating func connectStarted(now: MonotonicTime) {
+        guard case .disconnected = state else {
+            preconditionFailure("a connection is opened when there is none")
+        }
+        state = .connecting(
+            until: now.advanced(byMilliseconds: limits.connectTimeoutMilliseconds))
+    }
+
+    /// The socket is open, and TLS if there is to be some: what is to be sent first, which may be
+    /// nothing.
+    package mutating func connected(now: MonotonicTime) -> [UInt8] {
+        guard case .connecting(let until) = state else {
+            preconditionFailure("a socket opens while it is being opened")
+        }
+        if login.replyCount == 0 {
+            becomeReady(now)
+        } else {
+            state = .loggingIn(repliesMissing: login.replyCount, until: until)
+        }
+        return login.bytes
+    }
+
+    private mutating func becomeReady(_ now: MonotonicTime) {
+        state = .ready
+        awaitedSince = now
+        // With nothing to ask, being let in is the best sign there is.
+        if pipeline.isEmpty { attempts = 0 }
+    }
+
+    // MARK: - Replies
+
+    package enum ReplyAction {
+        case none
+        /// Logged in: what waits is to be flushed.
+        case flush
+        case resolve(Resolution)
+        /// A barrier was answered, for these; then flush, as others may wait for the next one.
+        case resolveAll([Resolution])
+        /// The connection is to be ended by `lost`.
+        case fail(RedisError)
+    }
+
+    package mutating func received(_ reply: RedisReply, now: MonotonicTime) -> ReplyAction {
+        switch state {
+        case .loggingIn(let repliesMissing, let until):
+            if case .error(let error) = reply { return .fail(.refused(shown(error))) }
+            guard repliesMissing > 1 else {
+                becomeReady(now)
+                return .flush
+            }
+            state = .loggingIn(repliesMissing: repliesMissing - 1, until: until)
+            return .none
+        case .ready:
+            awaitedSince = now
+            return receivedForCommand(reply)
+        case .disconnected, .connecting, .closed:
+            preconditionFailure("a reply comes over a connection")
+        }
+    }
+
+    /// The error without its text if that may repeat the password, whole or in part, as for a
+    /// command that is unknown.
+    private func shown(_ error: RedisServerError) -> RedisServerError {
+        guard hasPassword, error.kind == .other, !error.isPassing else { return error }
+        return RedisServerError(message: error.kind.rawValue)
+    }
+
+    private mutating func receivedForCommand(_ reply: RedisReply) -> ReplyAction {
+        switch pipeline.received(reply, barrier: barrier) {
+        case .unexpected: return .fail(.protocolViolation)
+        case .refused(let error): return .fail(.server(error))
+        case .answered(let resolution):
+            attempts = 0
+            return resolution.map { .resolve($0) } ?? .none
+        case .confirmed(let resolutions):
+            attempts = 0
+            return .resolveAll(resolutions)
+        }
+    }
+
+    // MARK: - Ends
+
+    /// The connection broke or could not be made. Returns those whose time is over, or whom waiting
+    /// does not help; the others wait for the next attempt, which follows after a pause.
+    ///
+    /// - Parameter jitter: 0 to 1, at random, so that many clients do not come back at once.
+    package mutating func lost(
+        _ error: RedisError, now: MonotonicTime, jitter: Double
+    ) -> [Resolution] {
+        precondition(state != .closed, "a closed connection is not lost")
+        lastError = error
+        let pause = limits.pauseMilliseconds(attempt: attempts, jitter: jitter)
+        attempts += 1
+        state = .disconnected(until: now.advanced(byMilliseconds: pause))
+        pipeline.rewind()
+        // Logging in with a wrong password is not mended by waiting.
+        if case .refused(let reply) = error, !reply.isPassing {
+            return pipeline.failAll(error)
+        }
+        return pipeline.expire(before: now, error)
+    }
+
+    /// For good: everybody who waits is told.
+    package mutating func close() -> [Resolution] {
+        guard state != .closed else { return [] }
+        state = .closed
+        return pipeline.failAll(.closed)
+    }
+
+    // MARK: - Deadlines
+
+    /// When `deadlineReached` is to be called.
+    package var deadline: MonotonicTime {
+        switch state {
+        case .disconnected(let until): min(until, pipeline.deadline)
+        case .connecting(let until), .loggingIn(_, let until): min(until, pipeline.deadline)
+        case .ready: min(replyDeadline, pipeline.deadline)
+        case .closed: .never
+        }
+    }
+
+    private var replyDeadline: MonotonicTime {
+        pipeline.isEmpty
+            ? .never : awaitedSince.advanced(byMilliseconds: limits.replyTimeoutMilliseconds)
+    }
+
+    package enum DeadlineAction {
+        case none
+        /// A new attempt is due.
+        case connect
+        /// The connection stalls: it is to be ended by `lost`.
+        case fail(RedisError)
+    }
+
+    /// The time has come for something: those who have waited long enough, and what is to be done.
+    package mutating func deadlineReached(
+        now: MonotonicTime
+    ) -> (resolutions: [Resolution], action: DeadlineAction) {
+        switch state {
+        case .disconnected(let until):
+            return (pipeline.expire(before: now, lastError), until <= now ? .connect : .none)
+        case .connecting(let until), .loggingIn(_, let until):
+            return (
+                pipeline.expire(before: now, lastError), until <= now ? .fail(.timedOut) : .none
+            )
+        case .ready:
+            let resolutions = pipeline.abandon(before: now, .timedOut)
+            return (resolutions, replyDeadline <= now ? .fail(.timedOut) : .none)
+        case .closed:
+            return ([], .none)
+        }
+    }
+}
