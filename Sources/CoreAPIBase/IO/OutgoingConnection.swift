@@ -1,0 +1,299 @@
+/// A connection to a server: resolves its name, connects, begins TLS where the endpoint has it, and
+/// comes back after each failure. It does what `OutgoingConnectionStateMachine` says, on the
+/// thread of its loop.
+package final class OutgoingConnection: EventHandler, @unchecked Sendable {
+    /// A server's place.
+    package enum Endpoint: Hashable, Sendable {
+        /// A name or an address, and a port.
+        case tcp(host: String, port: UInt16)
+        /// The absolute path of a socket in the file system.
+        case unix(path: String)
+    }
+
+    private let loop: EventLoop
+    private let endpoint: Endpoint
+    private let tlsContext: TLSContext?
+    private unowned let owner: any OutgoingConnectionOwner
+    private var machine: OutgoingConnectionStateMachine
+    private var socket: Socket?
+    /// Between the socket and the owner; nil without TLS.
+    private var tls: TLSSession?
+    /// Whether a resolver's thread is under way: there is one at most.
+    private var hasResolver = false
+    private var asksForFlush = false
+
+    /// - Parameters:
+    ///   - tls: nil for a connection in clear text.
+    ///   - attemptMilliseconds: from the begin of an attempt until `established`.
+    package init(
+        to endpoint: Endpoint, tls: TLSContext?, on loop: EventLoop, attemptMilliseconds: Int,
+        backoff: Backoff, owner: any OutgoingConnectionOwner
+    ) {
+        self.endpoint = endpoint
+        self.loop = loop
+        self.owner = owner
+        tlsContext = tls
+        machine = OutgoingConnectionStateMachine(
+            usesTLS: tls != nil, attemptMilliseconds: attemptMilliseconds, backoff: backoff,
+            now: .now())
+    }
+
+    /// Whether bytes can be sent.
+    package var isOpen: Bool { machine.isOpen }
+
+    /// Whether a connection is wanted: without it no attempt begins.
+    package var isWanted: Bool {
+        get { machine.isWanted }
+        set {
+            machine.isWanted = newValue
+            loop.bringForward(machine.deadline)
+        }
+    }
+
+    /// Begins to connect, if a connection is wanted.
+    package func start() {
+        loop.addTimed(self)
+        deadlineReached(now: loop.now)
+    }
+
+    /// Ends the connection for good.
+    package func close() {
+        machine.close()
+        closeSocket()
+        loop.removeTimed(self)
+    }
+
+    /// The owner has logged in.
+    package func established() { machine.established() }
+
+    /// The server has done what it is asked for: the next failure is a first one.
+    package func succeeded() { machine.succeeded() }
+
+    /// Ends the socket; another attempt follows the backoff.
+    package func lose(_ error: OutgoingConnectionError) {
+        let error = machine.explained(error)
+        closeSocket()
+        machine.lost(now: loop.now, jitter: .random(in: 0...1))
+        owner.connectionLost(error)
+        loop.bringForward(machine.deadline)
+    }
+
+    private func closeSocket() {
+        if let socket = socket.take() { loop.unregister(socket) }
+        tls = nil
+    }
+
+    private func perform(_ first: OutgoingConnectionStateMachine.Action) {
+        var action = first
+        while true {
+            switch action {
+            case .none: return
+            case .resolve: return resolve()
+            case .connect(let address):
+                guard let failure = connect(to: address) else { return }
+                action = machine.connectFailed(failure)
+            case .shakeHands: return beginTLS()
+            case .open: return open()
+            case .fail(let error): return lose(error)
+            }
+        }
+    }
+
+    // MARK: - Connecting
+
+    private func resolve() {
+        loop.bringForward(machine.deadline)
+        switch endpoint {
+        case .unix(let path): perform(machine.resolved(.success([SocketAddress(unixPath: path)])))
+        case .tcp(let host, let port):
+            if let numeric = try? SocketAddress.resolve(host: host, port: port, numericOnly: true) {
+                perform(machine.resolved(.success(numeric)))
+            } else if !hasResolver {
+                resolveName(host, port)
+            }
+        }
+    }
+
+    /// Asks the resolver on a thread of its own, since it blocks. If it takes longer than the
+    /// attempt may, its answer serves the attempt that is under way then.
+    private func resolveName(_ host: String, _ port: UInt16) {
+        let loop = loop
+        hasResolver = true
+        do {
+            try Thread.start { [weak self] in
+                let addresses = Result { () throws(ResolveError) in
+                    try SocketAddress.resolve(host: host, port: port, numericOnly: false)
+                }.mapError { OutgoingConnectionError.hostNotFound("\($0.host): \($0.reason)") }
+                loop.submit { self?.resolvedName(addresses) }
+            }
+        } catch {
+            hasResolver = false
+            lose(.connectFailed(error))
+        }
+    }
+
+    private func resolvedName(_ addresses: Result<[SocketAddress], OutgoingConnectionError>) {
+        hasResolver = false
+        perform(machine.resolved(addresses))
+    }
+
+    /// Returns the error that ends the attempt at this address at once; nil if the kernel connects.
+    private func connect(to address: SocketAddress) -> SystemError? {
+        do {
+            let socket = try Socket.connecting(to: address)
+            try loop.register(self, for: socket)
+            self.socket = consume socket
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The kernel has decided on the connection.
+    private func finishConnecting() throws(SystemError) {
+        if let error = try socket?.connectionError() {
+            closeSocket()
+            return perform(machine.connectFailed(error))
+        }
+        perform(machine.connected())
+    }
+
+    private func open() {
+        do { try owner.connectionOpened() } catch { lose(.connectionLost) }
+    }
+
+    // MARK: - Events
+
+    package func ready(_ readiness: SocketReadiness) {
+        do {
+            if machine.isConnecting {
+                guard readiness.contains(.writable) else { return }
+                try finishConnecting()
+            }
+            if readiness.contains(.readable) { try read(hasEnded: readiness.contains(.ended)) }
+            if readiness.contains(.writable) { requestFlush() }
+        } catch {
+            lose(.connectionLost)
+        }
+    }
+
+    private func read(hasEnded: Bool) throws(SystemError) {
+        while socket != nil, !machine.isConnecting {
+            guard let count = try tlsContext != nil ? readTLS() : readPlain() else { return }
+            if count == 0 { return lose(.connectionLost) }
+            if count < EventLoop.readBytesMax, !hasEnded { return }
+        }
+    }
+
+    /// How many bytes came; 0 at the end of the stream; nil if there is nothing yet.
+    private func readPlain() throws(SystemError) -> Int? {
+        let owner = owner
+        let count = try socket?.read(on: loop) { owner.connectionReceived($0) } ?? nil
+        if let count, count > 0 { owner.connectionReadEnded() }
+        return count
+    }
+
+    package var deadline: MonotonicTime { machine.deadline }
+
+    package func deadlineReached(now: MonotonicTime) { perform(machine.deadlineReached(now: now)) }
+
+    // MARK: - Sending
+
+    /// Lets the owner send at the end of this turn.
+    package func requestFlush() {
+        guard !asksForFlush else { return }
+        asksForFlush = true
+        loop.requestFlush(self)
+    }
+
+    package func flush() {
+        asksForFlush = false
+        guard socket != nil, !machine.isConnecting else { return }
+        do {
+            if let tls {
+                try flush(over: tls)
+            } else {
+                try owner.connectionFlushed { bytes, position throws(SystemError) in
+                    try socket?.send(bytes, from: position) ?? nil
+                }
+            }
+        } catch {
+            lose(.connectionLost)
+        }
+    }
+
+    // MARK: - TLS
+
+    private func beginTLS() {
+        guard let tlsContext, case .tcp(let host, _) = endpoint else {
+            preconditionFailure("beginTLS() without a TLS context and a host")
+        }
+        let tls = TLSSession(tlsContext, host: host)
+        self.tls = tls
+        do { try proceed(tls) } catch { lose(.connectionLost) }
+    }
+
+    /// As `readPlain`.
+    private func readTLS() throws(SystemError) -> Int? {
+        guard let tls, let count = try socket?.read(on: loop, { tls.receive($0) }) ?? nil else {
+            return nil
+        }
+        if count > 0 { try proceed(tls) }
+        return count
+    }
+
+    /// Goes on with the bytes that have come over TLS: the handshake, then the server's own.
+    private func proceed(_ tls: TLSSession) throws(SystemError) {
+        if machine.isShakingHands {
+            let isDone: Bool
+            do { isDone = try tls.shakeHands() } catch {
+                // The alert tells the server the reason, for its own log.
+                _ = try? send(tls)
+                return lose(.tlsFailed(error))
+            }
+            requestFlush()
+            guard isDone else { return }
+            // The last message of the handshake leaves with the login, in one write: a server that
+            // refuses our certificate has ended the connection when the next one comes, and its
+            // failure would hide the reason.
+            perform(machine.handshakeFinished())
+        }
+        guard self.tls === tls else { return }
+        receive(over: tls)
+    }
+
+    private func receive(over tls: TLSSession) {
+        let owner = owner
+        var end: OutgoingConnectionError?
+        do {
+            if try !tls.read({ owner.connectionReceived($0) }) { end = .connectionLost }
+        } catch {
+            end = .tlsFailed(error)
+        }
+        owner.connectionReadEnded()
+        guard self.tls === tls else { return }
+        if let end { return lose(end) }
+        // TLS may have an answer of its own, as to an update of keys.
+        if tls.hasOutput { requestFlush() }
+    }
+
+    private func flush(over tls: TLSSession) throws(SystemError) {
+        if machine.isOpen {
+            try owner.connectionFlushed { bytes, position throws(SystemError) in
+                // Bytes that the kernel does not take stay as they are, and are not encrypted.
+                if !tls.hasRoom {
+                    guard try send(tls) else { return nil }
+                }
+                return try tls.write(bytes, from: position)
+            }
+        }
+        _ = try send(tls)
+    }
+
+    /// Whether the kernel has taken all that was encrypted.
+    private func send(_ tls: TLSSession) throws(SystemError) -> Bool {
+        try tls.flush { bytes, position throws(SystemError) in
+            try socket?.send(bytes, from: position) ?? nil
+        }
+    }
+}
