@@ -151,7 +151,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     /// The kernel has decided on the connection.
     private func finishConnecting() throws(SystemError) {
-        if let error = try socket?.connectionError() {
+        if let error = try socket?.takeError() {
             closeSocket()
             return perform(machine.connectFailed(error))
         }

@@ -21,6 +21,9 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         MonotonicTime(nanoseconds: nanoseconds + UInt64(milliseconds) * 1_000_000)
     }
 
+    /// Milliseconds on this clock, rounded down.
+    package var wholeMilliseconds: Int { Int(nanoseconds / 1_000_000) }
+
     /// The time from `earlier` to here, rounded up; 0 if it is not earlier.
     package func milliseconds(since earlier: MonotonicTime) -> Int {
         self <= earlier ? 0 : Int((nanoseconds - earlier.nanoseconds + 999_999) / 1_000_000)

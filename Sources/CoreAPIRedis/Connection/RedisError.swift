@@ -28,6 +28,8 @@ public enum RedisError: Error, Hashable, Sendable {
     case protocolViolation
     /// Redis has executed the command, but in time neither its file nor its replicas had it.
     case durabilityNotReached
+    /// The producer's session was removed from Redis, so it cannot tell what it has applied.
+    case sessionLost
     /// As many commands as there may be are waiting.
     case backlogFull
     /// `close` has been called.
@@ -47,6 +49,7 @@ public enum RedisError: Error, Hashable, Sendable {
         case .connectionLost: "connection_lost"
         case .protocolViolation: "protocol_violation"
         case .durabilityNotReached: "durability_not_reached"
+        case .sessionLost: "session_lost"
         case .backlogFull: "backlog_full"
         case .closed: "closed"
         }
@@ -93,13 +96,16 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case noGroup = "NOGROUP"
         /// A consumer group that is there already.
         case groupExists = "BUSYGROUP"
+        /// A batch that a producer session does not take: another one is missing before it, its time
+        /// is over, or the session is missing.
+        case session = "SESSION"
         /// Any other.
         case other = "ERR"
 
         fileprivate var isPassing: Bool {
             switch self {
             case .loading, .readOnly, .masterDown, .noReplicas, .tryAgain, .clusterDown, .busy,
-                .scriptUnknown, .unblocked:
+                .scriptUnknown, .unblocked, .session:
                 true
             case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
                 .wrongType, .moved, .noGroup, .groupExists, .other:

@@ -64,6 +64,33 @@ package struct RedisCommand: Sendable {
         word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
     }
 
+    /// Adds the other commands.
+    mutating func append(_ other: RedisCommand) {
+        bytes += other.bytes
+        replyCount += other.replyCount
+    }
+
+    /// Forgets the commands; a small buffer is kept.
+    mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: bytes.capacity <= RedisCommand.keptBytesMax)
+        replyCount = 0
+    }
+
+    private static let keptBytesMax = 256 * 1024
+
+    /// The first of some encoded words, as text.
+    static func firstWord(of encoded: ArraySlice<UInt8>) -> String {
+        // `$36\r\n`, then the word.
+        guard let lineEnd = encoded.firstIndex(of: UInt8(ascii: "\n")) else { return "" }
+        let word = encoded[encoded.index(after: lineEnd)...].prefix { $0 != UInt8(ascii: "\r") }
+        return String(decoding: word, as: UTF8.self)
+    }
+
+    /// Adds words that are encoded already.
+    mutating func append(encoded words: [UInt8], _ range: Range<Int>) {
+        bytes.append(contentsOf: words[range])
+    }
+
     /// A timestamp.
     package mutating func word(_ time: UnixTime) {
         word(count: UnixTime.timestampLength) { time.append(to: &$0) }

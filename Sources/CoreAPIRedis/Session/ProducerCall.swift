@@ -1,0 +1,78 @@
+internal import CoreAPIBase
+
+/// The call of a session's batches: the script with the keys that are the same for each.
+package struct ProducerCall: Sendable {
+    let script: RedisScript
+    let sessionKey: [UInt8]
+    /// The queue's keys, encoded.
+    private let queueKeys: RedisCommand
+    private let queueKeyCount: Int
+    private let wordsPerMessage: Int
+
+    /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
+    private static let fixedWordCount = 8
+    /// More than the words of a call have besides those of its messages.
+    static let fixedBytesMax = 512
+
+    /// - Parameters:
+    ///   - script: begins with `ProducerScripts.batchStart`.
+    ///   - sessionKey: of the producer alone.
+    ///   - queueKeys: those that follow it in each call.
+    ///   - wordsPerMessage: how many ARGV each message has.
+    package init(
+        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], wordsPerMessage: Int
+    ) {
+        self.script = script
+        self.sessionKey = sessionKey
+        self.wordsPerMessage = wordsPerMessage
+        queueKeyCount = queueKeys.count
+        var encoded = RedisCommand(capacity: 64)
+        for key in queueKeys { encoded.word(key) }
+        self.queueKeys = encoded
+    }
+
+    /// The scripts that each login loads.
+    package var scripts: [RedisScript] { [script, ProducerScripts.open, ProducerScripts.fence] }
+
+    /// Appends the call of the batch.
+    ///
+    /// - Parameter deadline: in milliseconds of Redis's clock, not negative.
+    func append<Waiter>(_ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand)
+    {
+        output.begin(
+            wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
+                + batch.count * wordsPerMessage)
+        output.word(literal: "EVALSHA")
+        output.word(script.digest)
+        output.word(decimal: 1 + queueKeyCount + batch.keyCount)
+        output.word(sessionKey)
+        output.append(encoded: queueKeys.bytes, queueKeys.bytes.indices)
+        output.append(encoded: batch.keys.bytes, batch.keys.bytes.indices)
+        output.word(decimal: batch.first)
+        output.word(decimal: batch.count)
+        output.word(decimal: deadline)
+        output.word(decimal: ProducerScripts.lifetimeSeconds)
+        output.append(encoded: batch.words.bytes, batch.words.bytes.indices)
+    }
+
+    /// The call that opens the session.
+    ///
+    /// - Parameter creates: whether the session is opened if it is missing.
+    func open(creates: Bool) -> RedisCommand {
+        var command = RedisCommand(calling: ProducerScripts.open)
+        command.word(sessionKey)
+        command.word(decimal: creates ? 1 : 0)
+        command.word(decimal: ProducerScripts.lifetimeSeconds)
+        return command
+    }
+
+    /// The call that moves the session from a number, nil for a session that is missing, to a fence.
+    func fence(from number: Int?, to fence: Int) -> RedisCommand {
+        var command = RedisCommand(calling: ProducerScripts.fence)
+        command.word(sessionKey)
+        if let number { command.word(decimal: number) } else { command.word(literal: "-1") }
+        command.word(decimal: fence)
+        command.word(decimal: ProducerScripts.lifetimeSeconds)
+        return command
+    }
+}

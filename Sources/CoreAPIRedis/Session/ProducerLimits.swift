@@ -1,0 +1,17 @@
+/// The bounds of one producer session.
+package struct ProducerLimits: Sendable {
+    /// From `submit` until the outcome, waiting for connections included, in milliseconds.
+    package var messageTimeoutMilliseconds = 5_000
+    /// Messages without an outcome.
+    package var pendingMax = 16_384
+    /// Bytes of those messages.
+    package var pendingBytesMax = 16 * 1024 * 1024
+    /// Messages of one call: Redis executes nothing else meanwhile (docs/performance.md).
+    package var batchMax = 64
+    /// Bytes of confirmed messages that are kept, to be sent again if Redis loses them; 0: none.
+    package var historyBytesMax = 16 * 1024 * 1024
+    /// How long a confirmed message is kept: longer than a failover takes.
+    package var historyMilliseconds = 30_000
+
+    package init() {}
+}

@@ -1,0 +1,185 @@
+package import CoreAPIBase
+internal import DequeModule
+
+/// A producer session: gives messages their numbers, sends them in batches, and learns at each
+/// login what Redis has applied and what it has lost. It has no socket and no clock.
+///
+/// Messages are sent in the order of `submit`, confirmed in that order, and applied at most once:
+/// batches that were sent over a connection that broke are sent again only behind a fence, which no
+/// copy of them can pass (`ProducerScripts`). Confirmed batches are kept for a while; those that a
+/// Redis lacks which is not the one that confirmed them are sent to it again.
+///
+/// `Waiter` is what waits for the outcome: an object in the program, a number in a test.
+package struct ProducerSession<Waiter> {
+    /// What Redis did with a message.
+    package enum Outcome: Equatable, Sendable {
+        case applied
+        /// The message's key was there before, with this text: nothing was applied now.
+        case found([UInt8])
+    }
+
+    /// A waiter with the outcome, or the reason why there is none.
+    package struct Resolution {
+        package let waiter: Waiter
+        package let result: Result<Outcome, RedisFailure>
+    }
+
+    typealias Batch = ProducerBatch<Waiter>
+
+    enum State: Equatable {
+        /// Not logged in. Can transition to: opening.
+        case disconnected
+        /// The session is asked for its number. Can transition to: fencing, ready, disconnected.
+        case opening
+        /// The session is moved to a fence. Can transition to: fencing, ready, disconnected.
+        case fencing(applied: Int?, standing: Int?, fence: Int)
+        /// Batches are sent. Can transition to: draining, disconnected.
+        case ready
+        /// Redis refused a message, so the numbers behind it are free again: nothing is sent until
+        /// all that was sent is answered. Can transition to: ready, disconnected.
+        case draining(free: Int)
+    }
+
+    /// What Redis is to answer next.
+    enum Awaited {
+        case batch(Batch)
+        case barrier
+    }
+
+    let call: ProducerCall
+    let limits: ProducerLimits
+    let barrier: RedisBarrier?
+    var state = State.disconnected
+    var output = RedisCommand(capacity: 0)
+    /// How many bytes of `output` the kernel has taken.
+    var written = 0
+    /// The messages of this turn.
+    var gathering = Batch()
+    /// Batches that wait to be sent.
+    var unsent: Deque<Batch> = []
+    var awaited: Deque<Awaited> = []
+    /// Batches that Redis has applied and no barrier has confirmed.
+    var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
+    /// Whether a barrier is under way, and whether something was written since it left.
+    var awaitsBarrier = false
+    var needsBarrier = false
+    /// Batches that were sent over a connection that broke, and are not confirmed.
+    var unresolved: Deque<Batch> = []
+    var history: ProducerHistory<Waiter>
+    /// The number of the next message: above all that were ever sent.
+    var next = 1
+    /// Everything up to this number is confirmed, or will never be sent.
+    var confirmed = 0
+    /// A fence whose reply did not come, and the number that Redis had applied before it.
+    var attemptedFence: (applied: Int?, fence: Int)?
+    /// Whether the session was opened before: one that is missing then has been lost.
+    var wasOpened = false
+    /// Whether the Redis is the one of the login before.
+    var isSameRun = false
+    /// The `run_id` of the Redis that the session is with.
+    var run = ""
+    /// Redis's clock less ours, in milliseconds.
+    var clockOffset = 0
+    var pendingCount = 0
+    var pendingBytes = 0
+
+    /// - Parameter barrier: what confirms batches besides their replies, if anything does.
+    package init(_ call: ProducerCall, limits: ProducerLimits, barrier: RedisBarrier? = nil) {
+        self.call = call
+        self.limits = limits
+        self.barrier = barrier
+        history = ProducerHistory(limits)
+    }
+
+    /// Whether messages are sent as they come.
+    package var isReady: Bool { state == .ready }
+
+    /// Whether Redis is to answer something.
+    package var isAwaiting: Bool {
+        switch state {
+        case .opening, .fencing: true
+        case .ready, .draining: !awaited.isEmpty
+        case .disconnected: false
+        }
+    }
+
+    // MARK: - Messages
+
+    package enum SubmitAction: Equatable {
+        /// The message leaves at the end of the turn.
+        case flush
+        /// The message waits for a connection.
+        case wait
+        case reject(RedisFailure)
+    }
+
+    /// Takes a message, unless as many wait as may.
+    ///
+    /// - Parameters:
+    ///   - addKey: adds its key, as one word; nil for a message without.
+    ///   - addWords: adds its words, as many as the script takes for each message.
+    package mutating func submit(
+        _ waiter: consuming Waiter, now: MonotonicTime, key addKey: ((inout RedisCommand) -> Void)?,
+        words addWords: (inout RedisCommand) -> Void
+    ) -> SubmitAction {
+        guard pendingCount < limits.pendingMax, pendingBytes < limits.pendingBytesMax else {
+            return .reject(.notExecuted(.backlogFull))
+        }
+        let before = gathering.byteCount
+        gathering.append(
+            waiter, deadline: now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds),
+            key: addKey, words: addWords)
+        pendingCount += 1
+        pendingBytes += gathering.byteCount - before
+        if gathering.count >= limits.batchMax { endGathering() }
+        return isReady ? .flush : .wait
+    }
+
+    private mutating func endGathering() {
+        guard !gathering.isEmpty else { return }
+        unsent.append(exchange(&gathering, with: Batch()))
+    }
+
+    /// The batch is done with: its outcome is told, or it is given up.
+    mutating func forget(_ batch: Batch) {
+        pendingCount -= batch.count
+        pendingBytes -= batch.byteCount
+    }
+
+    // MARK: - Sending
+
+    /// Sends what there is to send.
+    ///
+    /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
+    ///   it takes none now.
+    package mutating func flush(
+        now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
+        if isReady { encode(now) }
+        while written < output.bytes.count {
+            guard let count = try send(output.bytes, written) else { return }
+            written += count
+        }
+        written = 0
+        output.removeAll()
+    }
+
+    private mutating func encode(_ now: MonotonicTime) {
+        endGathering()
+        while var batch = unsent.popFirst() {
+            batch.first = next
+            next += batch.count
+            // A batch that is sent again, and that nobody waits for, has the time of a new message.
+            let deadline = min(
+                batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
+            call.append(
+                batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
+            awaited.append(.batch(batch))
+            needsBarrier = true
+        }
+        guard let barrier, needsBarrier, !awaitsBarrier else { return }
+        output.append(barrier.command)
+        awaited.append(.barrier)
+        (needsBarrier, awaitsBarrier) = (false, true)
+    }
+}
