@@ -20,7 +20,7 @@ extension RedisError {
         case .connectFailed, .tlsFailed, .loginUnanswered, .hostNotFound, .timedOut,
             .connectionLost, .protocolViolation, .durabilityNotReached, .backlogFull:
             return false
-        case .urlInvalid, .tlsInvalid, .closed: return true
+        case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: return true
         case .refused(let reply), .server(let reply):
             guard !reply.isPassing else { return false }
             switch reply.kind {
