@@ -84,8 +84,8 @@ import Testing
         }
     }
 
-    /// Those that a first transaction needs; `+get` and `+del` are for replays and for what a refused
-    /// push leaves.
+    /// Those that a first transaction needs; `+get` and `+del` are for replays and for what a
+    /// refused push leaves.
     @Test(arguments: ["rq:default", "stream:transactions"])
     func `a right that is missing is 503 for the caller, and named in the log`(
         queue: String

@@ -15,7 +15,6 @@ import Testing
     {
         try await RedisServer.with { redis in
             let url = redis.url
-            // The last two pairs would have a record's key in common if it were a plain join.
             let queues: [(any TransactionQueue, length: [String])] = [
                 (
                     try await RQTransactionQueue(url: url, name: "payments"),
@@ -45,12 +44,9 @@ import Testing
                 #expect(outcome == .replayed(id))
                 #expect(try await redis.command(length) == .integer(1), "\(length)")
             }
-            let records = try await redis.texts("KEYS", "core-api:*").sorted()
-            #expect(
-                records
-                    == [
-                        "payments", "refunds", "rq:queue:payments", "rq:queue:refunds", "s", "s:1",
-                    ].map { "core-api:idempotency:{\($0)}:1:\(key)" })
+            let tags = ["payments", "refunds", "rq:queue:payments", "rq:queue:refunds", "s", "s:1"]
+            let records = Set(try await redis.texts("KEYS", "core-api:*"))
+            #expect(records == Set(tags.map { "core-api:idempotency:{\($0)}:1:\(key)" }))
         }
     }
 
@@ -118,7 +114,7 @@ import Testing
         let section = try #require(text.components(separatedBy: "\n## Upgrading\n").last)
         let blocks = section.components(separatedBy: "```sh\n")
         let commands = try #require(blocks.dropFirst().first?.components(separatedBy: "```").first)
-        return "redis-cli() { command redis-cli -p \(redis.port) \"$@\"; }\n\(commands)"
+        return commands.replacingOccurrences(of: "redis-cli", with: "redis-cli -p \(redis.port)")
     }
 
     @Test func `an upgrade as docs say it keeps the keys of the version before`() async throws {

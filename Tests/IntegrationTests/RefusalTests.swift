@@ -165,6 +165,47 @@ import Testing
         }
     }
 
+    @Test(arguments: queues, RedisServer.Kind.allCases)
+    func `one key survives refusals of every kind, one after another, in any order`(
+        queue: String, kind: RedisServer.Kind
+    ) async throws {
+        let rights = try rights(queue).rights.filter { $0.hasPrefix("+") && $0 != "+get" }
+        let order = rights + ["type", "memory"]
+        for reasons in [order, order.reversed()] {
+            try await RedisServer.with(kind: kind) { redis in
+                try await APIServer.with(try await give(queue, redis)) { server in
+                    for reason in reasons {
+                        try await expectRefused(for: reason, queue, redis, server)
+                    }
+                    try expectFirst(server, "k", "\(reasons)")
+                    #expect(try await length(queue, redis) == .integer(1))
+                }
+            }
+        }
+    }
+
+    /// Brings about a reason for a refusal, and ends it again.
+    private func expectRefused(
+        for reason: String, _ queue: String, _ redis: RedisServer, _ server: APIServer
+    ) async throws {
+        switch reason {
+        case "type":
+            _ = try await redis.command("SET", key(queue), "x")
+            expectRefused(try post(server), reason)
+            _ = try await redis.command("DEL", key(queue))
+        case "memory":
+            _ = try await redis.command("CONFIG", "SET", "maxmemory", "1")
+            expectRefused(try post(server), reason)
+            _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
+        // The connection is logged in, and what is not refused leaves nothing to remove.
+        case "+script|load", "+del": break
+        default:
+            _ = try await give(queue, without: [reason, "+del"], redis)
+            expectRefused(try post(server), "without \(reason)")
+            _ = try await give(queue, redis)
+        }
+    }
+
     // MARK: - States
 
     @Test(arguments: queues)
