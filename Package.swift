@@ -103,7 +103,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
-            exclude: ["Harness/service-manager.py"],
+            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
             swiftSettings: strict),
     ]
 )

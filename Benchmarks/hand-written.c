@@ -21,6 +21,8 @@ enum { COMMANDS_MAX = 1 << 20, WAITING_MAX = 1 << 14, COMMAND_MAX = 2048 };
 
 static enum { XADD, STREAM, RQ } mode;
 static const char *queueName;
+// What a record's key has before the id, its length in the protocol included.
+static char recordStart[192];
 static char digest[41];
 
 static int redisFd;
@@ -128,7 +130,7 @@ static char *putEntry(char *at, const struct connection *transaction) {
 }
 
 static char *putRecordKey(char *at, const struct connection *transaction) {
-    at = PUT(at, "$57\r\ncore-api:transaction:");
+    at = put(at, recordStart, strlen(recordStart));
     at = put(at, transaction->id, 36);
     return PUT(at, "\r\n");
 }
@@ -363,6 +365,10 @@ int main(int count, char **arguments) {
     if (count < 5 || !secret || strlen(arguments[4]) > 64) return 64;
     mode = !strcmp(arguments[3], "xadd") ? XADD : !strcmp(arguments[3], "rq") ? RQ : STREAM;
     queueName = arguments[4];
+    char key[128];
+    int length = snprintf(
+        key, sizeof key, "core-api:transaction:{%s%s}:", mode == RQ ? "rq:queue:" : "", queueName);
+    snprintf(recordStart, sizeof recordStart, "$%d\r\n%s", length + 36, key);
     prepareChecks(secret);
     noteTime();
     startListening(arguments[1]);

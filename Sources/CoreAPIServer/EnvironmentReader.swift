@@ -57,15 +57,19 @@ struct EnvironmentReader {
         if text == "memory" { return .memory }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         // A space around a name would be another queue, which no worker knows.
-        if parts.count == 2, let name = parts.last, !name.isEmpty, name.first != " ",
-            name.last != " "
-        {
-            if parts[0] == "rq" { return .rq(name: String(name)) }
-            if parts[0] == "stream" { return .stream(key: String(name)) }
+        guard parts.count == 2, ["rq", "stream"].contains(parts[0]), parts[1].first != " ",
+            parts[1].last != " ", !parts[1].isEmpty
+        else {
+            throw ConfigurationError(
+                variable: variable, value: text,
+                expectation: "give rq:NAME, stream:KEY or memory, without spaces around the name")
         }
-        throw ConfigurationError(
-            variable: variable, value: text,
-            expectation: "give rq:NAME, stream:KEY or memory, without spaces around the name")
+        let name = String(parts[1])
+        do { try QueueNameError.check(name) } catch {
+            throw ConfigurationError(
+                variable: variable, value: text, expectation: error.rawValue)
+        }
+        return parts[0] == "rq" ? .rq(name: name) : .stream(key: name)
     }
 
     /// What a 200 waits for: `memory` (nil), `aof` or `replica:N`.

@@ -27,7 +27,8 @@ import Testing
                         fields: "Idempotency-Key: key-\(amount)\r\n")
                     #expect(answer.status == 200)
                     let id = try #require(answer.fields["transaction-id"])
-                    let record = "core-api:idempotency:1:key-\(amount)"
+                    let tag = queue == "stream:s" ? "s" : "rq:queue:default"
+                    let record = "core-api:idempotency:{\(tag)}:1:key-\(amount)"
                     #expect(try await replica.texts("GET", record) == ["\(id) \(amount) USD"])
                 }
             }
@@ -77,7 +78,9 @@ import Testing
                 #expect(calls.contains("cmdstat_waitaof"))
                 redis.kill()
                 try await redis.start()
-                let record = try await redis.texts("GET", "core-api:idempotency:1:k").joined()
+                let tag = queue == "stream:s" ? "s" : "rq:queue:default"
+                let key = "core-api:idempotency:{\(tag)}:1:k"
+                let record = try await redis.texts("GET", key).joined()
                 #expect(record == "\(answer.fields["transaction-id"] ?? "none") 100 USD")
             }
         }

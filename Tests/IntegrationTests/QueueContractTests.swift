@@ -194,23 +194,23 @@ import Testing
                 try await RQTransactionQueue(url: redis.url),
                 try await StreamTransactionQueue(url: redis.url, key: "s"),
             ]
-            for (index, queue) in queues.enumerated() {
-                let key = try #require(IdempotencyKey("k\(index)"))
+            for (queue, tag) in zip(queues, ["rq:queue:default", "s"]) {
+                let key = try #require(IdempotencyKey("k"))
                 let transaction = try transaction(1, "USD", user: 1)
                 _ = try await queue.enqueue(transaction, idempotencyKey: key)
-                try await queue.enqueue(try self.transaction())
-                let record = "core-api:idempotency:1:k\(index)"
+                let keyless = try self.transaction()
+                try await queue.enqueue(keyless)
+                let record = "core-api:idempotency:{\(tag)}:1:k"
                 #expect(
                     try await redis.texts("GET", record) == ["\(transaction.id) 1 USD"])
                 let left = try #require(Int(try await redis.texts("TTL", record).joined()))
                 #expect((86_000...86_400).contains(left))
+                let own = "core-api:transaction:{\(tag)}:\(keyless.id)"
+                #expect(try await redis.texts("GET", own) == ["\(keyless.id) 1 EUR"])
+                let ownLeft = try #require(Int(try await redis.texts("TTL", own).joined()))
+                #expect((1...120).contains(ownLeft))
             }
-            let own = try await redis.texts("KEYS", "core-api:transaction:*")
-            #expect(own.count == 2)
-            for record in own {
-                let left = try #require(Int(try await redis.texts("TTL", record).joined()))
-                #expect((1...120).contains(left))
-            }
+            #expect(try await redis.texts("KEYS", "core-api:*").count == 4)
         }
     }
 

@@ -19,10 +19,11 @@ extension RedisSimulation {
     private func newCall(_ payment: SimulatedPayment) -> SimulatedCall {
         var ping = RedisCommand()
         ping.add("PING")
+        let queueKey = schedule.isJob ? "rq:queue:default" : "transactions"
         let base = { (transaction: Transaction?, record: TransactionRecord?, command) in
             SimulatedCall(
-                payment: payment, transaction: transaction, record: record, command: command,
-                submittedAt: self.now)
+                payment: payment, transaction: transaction, record: record, queueKey: queueKey,
+                command: command, submittedAt: self.now)
         }
         guard !payment.isPing, let amount = Amount(payment.amount),
             let currency = CurrencyCode("USD")
@@ -35,7 +36,7 @@ extension RedisSimulation {
         let command =
             schedule.isJob
             ? RQJob(transaction, queue: RQJob.Queue("default")).command(record)
-            : StreamEntry(transaction).command(key: "transactions", record)
+            : StreamEntry(transaction).command(key: queueKey, record)
         return base(transaction, record, command)
     }
 

@@ -15,12 +15,16 @@ struct SimulatedCall {
     /// Nil for a PING.
     let transaction: Transaction?
     let record: TransactionRecord?
+    /// The key of the queue that it is for.
+    let queueKey: String
     let command: RedisCommand
     let submittedAt: MonotonicTime
     var outcome: Outcome?
 
     var id: String { transaction.map { "\($0.id)" } ?? "PING" }
-    var recordKey: String { String(decoding: record?.key ?? [], as: UTF8.self) }
+    var recordKey: String {
+        String(decoding: record?.key(of: queueKey.utf8.span) ?? [], as: UTF8.self)
+    }
     var recordText: String { String(decoding: record?.text ?? [], as: UTF8.self) }
     /// Whether a retry is known for what it is.
     var hasKey: Bool { recordKey.hasPrefix("core-api:idempotency:") }

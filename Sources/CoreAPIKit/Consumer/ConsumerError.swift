@@ -20,9 +20,9 @@ extension RedisError {
     var isLastingForConsumer: Bool {
         switch self {
         case .connectFailed, .tlsFailed, .loginUnanswered, .hostNotFound, .timedOut,
-            .connectionLost, .protocolViolation, .durabilityNotReached, .backlogFull:
+            .connectionLost, .protocolViolation, .durabilityNotReached, .sessionLost, .backlogFull:
             return false
-        case .urlInvalid, .tlsInvalid, .closed: return true
+        case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: return true
         case .refused(let reply), .server(let reply):
             guard !reply.isPassing else { return false }
             switch reply.kind {
@@ -32,15 +32,6 @@ extension RedisError {
             case .noGroup: return false
             default: return true
             }
-        }
-    }
-}
-
-extension RedisFailure {
-    /// Why there is no reply, whether or not the command was executed.
-    package var reason: RedisError {
-        switch self {
-        case .notExecuted(let reason), .mayBeExecuted(let reason): reason
         }
     }
 }

@@ -35,10 +35,14 @@ struct RQJob {
         self.queue = queue
     }
 
-    /// Record and job as one step: 1, or the record that was there before.
+    /// Record and job as one step: 1, or the record that was there before. See `TransactionRecord`
+    /// for why a refused step leaves no record.
     ///
-    /// The push comes last, so that workers see all of it or nothing. If Redis refuses a part,
-    /// since a key has another type or a right is missing, no more than the queue's name is left.
+    /// The push comes last, so that workers see all of it or nothing. `meta` cannot be refused
+    /// where the fields before it were not: it is the same command on the same key. If Redis
+    /// refuses a step, since a key has another type or a right is missing, no more than the queue's
+    /// name is left; where the push is refused and `DEL` as well, also the job's hash, which no
+    /// list names and no later job has. Only a hash that this very call has made is removed.
     ///
     /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
     /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
@@ -53,24 +57,26 @@ struct RQJob {
             'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
             'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
             'success_callback_name', '', 'failure_callback_name', '')
+          if type(reply) ~= 'table' then
+            local isNew = reply > 0
+            if ARGV[8] ~= '' then
+              redis.call('HSET', KEYS[2], 'meta', ARGV[8])
+            end
+            reply = redis.pcall('RPUSH', KEYS[3], ARGV[3])
+            if type(reply) ~= 'table' then
+              return 1
+            end
+            if isNew then redis.pcall('DEL', KEYS[2]) end
+          end
         end
-        if type(reply) ~= 'table' and ARGV[8] ~= '' then
-          reply = redis.pcall('HSET', KEYS[2], 'meta', ARGV[8])
-        end
-        if type(reply) ~= 'table' then
-          reply = redis.pcall('RPUSH', KEYS[3], ARGV[3])
-        end
-        if type(reply) == 'table' then
-          redis.call('DEL', KEYS[1], KEYS[2])
-          return reply
-        end
-        return 1
+        \(TransactionRecord.scriptUndo)
+        return reply
         """, keys: 4, arguments: 8)
 
     /// The call of the script.
     func command(_ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: RQJob.script)
-        record.addKey(to: &command)
+        record.addKey(of: queue.key.span, to: &command)
         command.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
             word.append(RQJob.keyStart)
             word.append(copying: record.id.span)

@@ -14,7 +14,8 @@ public final class RQTransactionQueue: TransactionQueue {
     ///
     /// - Parameters:
     ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
-    ///   - name: what the worker was started with: `default`. Not empty.
+    ///   - name: what the worker was started with: `default`. Not empty, and without braces
+    ///     (``QueueNameError``).
     ///   - tls: certificates for `rediss://`, if not those of the system.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
@@ -22,16 +23,18 @@ public final class RQTransactionQueue: TransactionQueue {
         url: String, name: String = "default", tls: TLSOptions = TLSOptions(),
         metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws(RedisError) {
-        let connection = try await RedisConnection(opening: url, RQJob.script, tls, metrics)
+        let connection = try await RedisConnection(
+            opening: url, queueName: name, RQJob.script, tls, metrics)
         self.init(connection: connection, name: name)
     }
 
     /// What the connection must have loaded.
     package static let script = RQJob.script
 
-    /// - Parameter connection: has loaded `script`.
+    /// - Parameters:
+    ///   - connection: has loaded `script`.
+    ///   - name: has passed `QueueNameError.check`.
     package init(connection: RedisConnection, name: String) {
-        precondition(!name.isEmpty, "a queue has a name")
         self.name = name
         queue = RQJob.Queue(name)
         redis = RedisQueue(connection, name: "rq:\(name)")

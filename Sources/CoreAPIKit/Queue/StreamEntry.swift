@@ -15,7 +15,8 @@ struct StreamEntry {
     init(_ transaction: Transaction) { self.transaction = transaction }
 
     /// Record and entry as one step: 1, or the record that was there before. If Redis refuses the
-    /// entry, since the key has another type, nothing is left.
+    /// entry, since the key has another type or a right is missing, nothing is left: see
+    /// `TransactionRecord`.
     ///
     /// - KEYS: the record, the stream.
     /// - ARGV: the record's text and lifetime in seconds; then the entry's values, of which the
@@ -33,7 +34,7 @@ struct StreamEntry {
             'traceparent', ARGV[8])
         end
         if type(added) == 'table' then
-          redis.call('DEL', KEYS[1])
+          \(TransactionRecord.scriptUndo)
           return added
         end
         return 1
@@ -42,7 +43,7 @@ struct StreamEntry {
     /// The call of the script.
     func command(key: String, _ record: TransactionRecord) -> RedisCommand {
         var command = RedisCommand(calling: StreamEntry.script)
-        record.addKey(to: &command)
+        record.addKey(of: key.utf8.span, to: &command)
         command.word(key)
         record.addText(to: &command)
         command.word(decimal: record.lifetimeSeconds)

@@ -15,7 +15,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     ///
     /// - Parameters:
     ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
-    ///   - key: not empty.
+    ///   - key: not empty, and without braces (``QueueNameError``).
     ///   - tls: certificates for `rediss://`, if not those of the system.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
@@ -23,16 +23,18 @@ public final class StreamTransactionQueue: TransactionQueue {
         url: String, key: String, tls: TLSOptions = TLSOptions(),
         metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws(RedisError) {
-        let connection = try await RedisConnection(opening: url, StreamEntry.script, tls, metrics)
+        let connection = try await RedisConnection(
+            opening: url, queueName: key, StreamEntry.script, tls, metrics)
         self.init(connection: connection, key: key)
     }
 
     /// What the connection must have loaded.
     package static let script = StreamEntry.script
 
-    /// - Parameter connection: has loaded `script`.
+    /// - Parameters:
+    ///   - connection: has loaded `script`.
+    ///   - key: has passed `QueueNameError.check`.
     package init(connection: RedisConnection, key: String) {
-        precondition(!key.isEmpty, "a stream has a key")
         self.key = key
         redis = RedisQueue(connection, name: "stream:\(key)")
     }

@@ -128,11 +128,12 @@ extension RedisConnection {
         handler.submit(command, .receiver(receiver))
     }
 
-    /// A connection of its own for a queue, once it is ready.
+    /// A connection of its own for a queue of this name, once it is ready.
     package convenience init(
-        opening url: String, _ script: RedisScript, _ options: TLSOptions,
+        opening url: String, queueName: String, _ script: RedisScript, _ options: TLSOptions,
         _ metrics: any MetricsFactory
     ) async throws(RedisError) {
+        do { try QueueNameError.check(queueName) } catch { throw .queueNameInvalid(error) }
         let (parsed, tls) = try RedisConnection.target(url, options)
         try await self.init(
             opening: parsed, options: Options(scripts: [script], tls: tls, metrics: metrics),

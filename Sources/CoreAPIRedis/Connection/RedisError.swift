@@ -4,6 +4,8 @@ public import CoreAPIBase
 public enum RedisError: Error, Hashable, Sendable {
     /// The URL is none that this package understands.
     case urlInvalid(RedisURLError)
+    /// No queue can have this name.
+    case queueNameInvalid(QueueNameError)
     /// A file for TLS cannot be used. Indirect, since its texts would make each reply larger that
     /// is handed on, and may be an error.
     indirect case tlsInvalid(TLSOptionsError)
@@ -39,6 +41,7 @@ public enum RedisError: Error, Hashable, Sendable {
     package var reason: String {
         switch self {
         case .urlInvalid: "url_invalid"
+        case .queueNameInvalid: "queue_name_invalid"
         case .tlsInvalid: "tls_invalid"
         case .connectFailed: "connect_failed"
         case .tlsFailed: "tls_failed"

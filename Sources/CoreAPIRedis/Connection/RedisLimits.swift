@@ -40,3 +40,12 @@ package enum RedisFailure: Error, Equatable {
     /// It was sent, and nobody knows.
     case mayBeExecuted(RedisError)
 }
+
+extension RedisFailure {
+    /// Why there is no reply, whether or not the command was executed.
+    package var reason: RedisError {
+        switch self {
+        case .notExecuted(let reason), .mayBeExecuted(let reason): reason
+        }
+    }
+}

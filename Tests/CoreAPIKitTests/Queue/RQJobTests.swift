@@ -35,8 +35,8 @@ import Testing
         let id = "01234567-89ab-4def-bedc-ba9876543210"
         #expect(
             words == [
-                "EVALSHA", RQJob.script.digest, "4", "core-api:transaction:\(id)", "rq:job:\(id)",
-                "rq:queue:a b", "rq:queues", "\(id) 1000 USD", "120", id, "<data>",
+                "EVALSHA", RQJob.script.digest, "4", "core-api:transaction:{rq:queue:a b}:\(id)",
+                "rq:job:\(id)", "rq:queue:a b", "rq:queues", "\(id) 1000 USD", "120", id, "<data>",
                 "2021-11-04T11:57:11.123456Z",
                 "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "a b",
                 "",
@@ -91,7 +91,8 @@ import Testing
         #expect(
             try words(command) == [
                 [
-                    "EVALSHA", StreamEntry.script.digest, "2", "core-api:idempotency:1:k", "a:b",
+                    "EVALSHA", StreamEntry.script.digest, "2", "core-api:idempotency:{a:b}:1:k",
+                    "a:b",
                     "\(id) 1000 USD", "86400", id, "1000", "USD", "1",
                     "2021-11-04T11:57:11.123456Z", "",
                 ]

@@ -97,8 +97,7 @@ final class RedisServer: @unchecked Sendable {
         (
             "stream-producer",
             [
-                "~transactions", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+del",
-                "+xadd",
+                "~transactions", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+xadd",
             ]
         ),
         (
