@@ -10,12 +10,13 @@ struct ProducerBatch<Waiter> {
         /// Nil for a message that is sent again after it was confirmed, and once its time is over.
         var waiter: Waiter?
         let deadline: MonotonicTime
-        /// The bytes of its key within `keys`; empty for a message without a key.
+        /// Whether Redis has a record of it, which tells what became of it.
+        let isKeyed: Bool
+        let keyCount: Int
+        /// The bytes of its keys within `keys`.
         let keyRange: Range<Int>
         /// The bytes of its words within `words`.
         let wordRange: Range<Int>
-
-        var isKeyed: Bool { !keyRange.isEmpty }
     }
 
     private(set) var messages: [Message] = []
@@ -42,22 +43,21 @@ struct ProducerBatch<Waiter> {
     /// Adds a message.
     ///
     /// - Parameters:
-    ///   - addKey: adds its key, as one word, to the command; nil for none.
+    ///   - isKeyed: whether the script writes a record of it.
+    ///   - addKeys: adds its keys, as words of the command, and returns how many.
     ///   - addWords: adds its words.
     mutating func append(
-        _ waiter: consuming Waiter?, deadline: MonotonicTime,
-        key addKey: ((inout RedisCommand) -> Void)?, words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter?, deadline: MonotonicTime, isKeyed: Bool,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
     ) {
         let (keyStart, wordStart) = (keys.bytes.count, words.bytes.count)
-        if let addKey {
-            addKey(&keys)
-            keyCount += 1
-        }
+        let added = addKeys(&keys)
+        keyCount += added
         addWords(&words)
         messages.append(
             Message(
-                waiter: waiter, deadline: deadline, keyRange: keyStart..<keys.bytes.count,
-                wordRange: wordStart..<words.bytes.count))
+                waiter: waiter, deadline: deadline, isKeyed: isKeyed, keyCount: added,
+                keyRange: keyStart..<keys.bytes.count, wordRange: wordStart..<words.bytes.count))
     }
 
     /// The batch's messages for which the test holds, in their order, as a batch without numbers.
@@ -65,9 +65,11 @@ struct ProducerBatch<Waiter> {
         var kept = ProducerBatch(capacity: words.bytes.count)
         for (index, message) in messages.enumerated() where isKept(index, message) {
             kept.append(
-                message.waiter, deadline: message.deadline,
-                key: message.isKeyed
-                    ? { $0.append(encoded: keys.bytes, message.keyRange) } : nil,
+                message.waiter, deadline: message.deadline, isKeyed: message.isKeyed,
+                keys: {
+                    $0.append(encoded: keys.bytes, message.keyRange)
+                    return message.keyCount
+                },
                 words: { $0.append(encoded: words.bytes, message.wordRange) })
         }
         return kept

@@ -7,6 +7,9 @@ package struct ProducerCall: Sendable {
     /// The queue's keys, encoded.
     private let queueKeys: RedisCommand
     private let queueKeyCount: Int
+    /// The words that are the same for each message, encoded.
+    private let queueWords: RedisCommand
+    private let queueWordCount: Int
     private let wordsPerMessage: Int
 
     /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
@@ -18,9 +21,11 @@ package struct ProducerCall: Sendable {
     ///   - script: begins with `ProducerScripts.batchStart`.
     ///   - sessionKey: of the producer alone.
     ///   - queueKeys: those that follow it in each call.
+    ///   - queueWords: those that come before the words of the messages.
     ///   - wordsPerMessage: how many ARGV each message has.
     package init(
-        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], wordsPerMessage: Int
+        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
+        wordsPerMessage: Int
     ) {
         self.script = script
         self.sessionKey = sessionKey
@@ -29,6 +34,10 @@ package struct ProducerCall: Sendable {
         var encoded = RedisCommand(capacity: 64)
         for key in queueKeys { encoded.word(key) }
         self.queueKeys = encoded
+        queueWordCount = queueWords.count
+        encoded = RedisCommand(capacity: 64)
+        for word in queueWords { encoded.word(word) }
+        self.queueWords = encoded
     }
 
     /// The scripts that each login loads.
@@ -41,7 +50,7 @@ package struct ProducerCall: Sendable {
     {
         output.begin(
             wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
-                + batch.count * wordsPerMessage)
+                + queueWordCount + batch.count * wordsPerMessage)
         output.word(literal: "EVALSHA")
         output.word(script.digest)
         output.word(decimal: 1 + queueKeyCount + batch.keyCount)
@@ -52,6 +61,7 @@ package struct ProducerCall: Sendable {
         output.word(decimal: batch.count)
         output.word(decimal: deadline)
         output.word(decimal: ProducerScripts.lifetimeSeconds)
+        output.append(encoded: queueWords.bytes, queueWords.bytes.indices)
         output.append(encoded: batch.words.bytes, batch.words.bytes.indices)
     }
 

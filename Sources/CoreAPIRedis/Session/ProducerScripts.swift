@@ -48,7 +48,7 @@ package enum ProducerScripts {
     ///
     /// - KEYS: the session, then those of the queue, then one for each keyed message.
     /// - ARGV: the first number, the count, the deadline in milliseconds of Redis's clock, the
-    ///   session's lifetime; then the words of each message.
+    ///   session's lifetime; then the words of the queue; then the words of each message.
     ///
     /// The session's number is written before the messages, so that a right that is missing for it
     /// stops the batch before anything is applied, and again by `stop`, after the same command has
@@ -76,8 +76,14 @@ package enum ProducerScripts {
         end
         local function stop(applied, problem)
           stand(math.max(last, first + applied - 1))
-          answer[1], answer[2] = first + applied - 1, problem.err
-          return answer
+          local stopped = {first + applied - 1, problem.err}
+          for at = 3, #answer, 2 do
+            if answer[at] < applied then
+              stopped[#stopped + 1] = answer[at]
+              stopped[#stopped + 1] = answer[at + 1]
+            end
+          end
+          return stopped
         end
         """
 

@@ -116,11 +116,12 @@ package struct ProducerSession<Waiter> {
     /// Takes a message, unless as many wait as may.
     ///
     /// - Parameters:
-    ///   - addKey: adds its key, as one word; nil for a message without.
+    ///   - isKeyed: whether the script writes a record of it, by which it is found again.
+    ///   - addKeys: adds its keys, and returns how many.
     ///   - addWords: adds its words, as many as the script takes for each message.
     package mutating func submit(
-        _ waiter: consuming Waiter, now: MonotonicTime, key addKey: ((inout RedisCommand) -> Void)?,
-        words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter, now: MonotonicTime, isKeyed: Bool,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
     ) -> SubmitAction {
         guard pendingCount < limits.pendingMax, pendingBytes < limits.pendingBytesMax else {
             return .reject(.notExecuted(.backlogFull))
@@ -128,7 +129,7 @@ package struct ProducerSession<Waiter> {
         let before = gathering.byteCount
         gathering.append(
             waiter, deadline: now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds),
-            key: addKey, words: addWords)
+            isKeyed: isKeyed, keys: addKeys, words: addWords)
         pendingCount += 1
         pendingBytes += gathering.byteCount - before
         if gathering.count >= limits.batchMax { endGathering() }
