@@ -91,7 +91,7 @@ struct RedisConfiguration {
         let parameters = query == url.endIndex ? "" : "?…"
         guard let colon = rest.firstIndex(of: ":") else { return url[..<query] + parameters }
         let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }
-        return port.allSatisfy(\.isNumber) && colon > rest.startIndex
+        return !port.isEmpty && port.allSatisfy(\.isNumber) && colon > rest.startIndex
             ? url[..<query] + parameters : url[..<scheme] + "…"
     }
 

@@ -22,7 +22,7 @@ public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
         case .whiteSpace: "it is white space alone, which is no secret"
         case .zeroBytes: "it is zero bytes alone, which HMAC takes for the empty key"
         case .key:
-            "it is a key in PEM or JWK, which is no shared secret: a public key is known to everybody"
+            "it is a key in PEM or JWK, and no shared secret: a public key is known to everybody"
         }
     }
 }

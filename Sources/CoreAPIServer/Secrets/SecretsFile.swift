@@ -16,8 +16,8 @@ struct SecretsFile: Equatable, Sendable {
     let path: String
 
     static let bytesMax = 64 * 1024
-    /// The fewest bytes of a secret in a file: fewer are a slip, or can be guessed. A shorter secret
-    /// of an existing installation can be the value of `JWT_SECRET`.
+    /// The fewest bytes of a secret in a file: fewer are a slip, or can be guessed. A shorter
+    /// secret of an existing installation can be the value of `JWT_SECRET`.
     static let secretBytesMin = 16
 
     private static let lineFeed: UInt8 = 0x0A
