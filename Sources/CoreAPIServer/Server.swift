@@ -33,8 +33,7 @@ struct Server {
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let registry = Server.registry(configuration, count, limits)
-        let memory = InMemoryTransactionQueue(
-            capacity: Configuration.memoryQueueCapacity, metrics: Server.factory(registry, 0))
+        let memory = Server.memory(configuration, registry)
         var workers: [Worker] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -141,15 +140,25 @@ struct Server {
         }
     }
 
+    /// The queue that all loops share; nil if transactions go to Redis.
+    private static func memory(
+        _ configuration: Configuration, _ registry: MetricsRegistry?
+    ) -> InMemoryTransactionQueue? {
+        guard configuration.queue == .memory else { return nil }
+        return InMemoryTransactionQueue(
+            capacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+    }
+
     private static func backend(
-        _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
+        _ configuration: Configuration, _ memory: InMemoryTransactionQueue?, _ loop: EventLoop,
         _ metrics: any MetricsFactory, _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
+        if let memory { return (memory, nil) }
         let make: (RedisConnection) -> any CallbackTransactionQueue
         let script: RedisScript
         let kind: QueueProbe.Kind
         switch configuration.queue {
-        case .memory: return (memory, nil)
+        case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
         case .rq(let name):
             script = RQTransactionQueue.script
             make = { RQTransactionQueue(connection: $0, name: name) }
@@ -231,11 +240,12 @@ enum StartError: Error {
     /// With what was to be had.
     case system(SystemError, String)
 
-    /// Whether it will be so again at the next start.
+    /// Whether the configuration alone decides it, so that it will be so again at the next start. A
+    /// name may get its address, and a port may be free later.
     var isOfConfiguration: Bool {
         switch self {
-        case .host, .inheritedSocket: true
-        case .secret, .system: false
+        case .secret, .inheritedSocket: true
+        case .host, .system: false
         }
     }
 }

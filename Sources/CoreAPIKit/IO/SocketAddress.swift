@@ -31,6 +31,35 @@ package struct SocketAddress: Sendable {
         return addresses
     }
 
+    /// Whether the text has the form of a name or of an address; the resolver is not asked. The
+    /// interface behind the `%` of an IPv6 address need not be there (RFC 4007 §11).
+    package static func isHost(_ text: String) -> Bool {
+        let isName = text.utf8.count <= 253 && text.utf8.allSatisfy(isNameByte)
+        if isName, text.utf8.contains(where: { isNameByte($0) && !isNumberByte($0) }) {
+            return true
+        }
+        let address = text.split(separator: "%", omittingEmptySubsequences: false)
+        guard let first = address.first, address.count <= 2, address.last != "" else {
+            return false
+        }
+        guard address.count == 1 || first.utf8.contains(UInt8(ascii: ":")) else { return false }
+        return (try? resolve(host: String(first), port: 0, numericOnly: true)) != nil
+    }
+
+    private static func isNumberByte(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ".") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+    }
+
+    /// Letters, digits, `-`, `.`, and `_`, which some networks have in names.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: isNumberByte(byte)
+        }
+    }
+
     private init(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
         self.length = length
         var storage = sockaddr_storage()
