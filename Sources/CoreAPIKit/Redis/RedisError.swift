@@ -12,6 +12,9 @@ public enum RedisError: Error, Hashable, Sendable {
     /// The connection broke before Redis had answered the login, as it does where a server that
     /// wants TLS is spoken to without, or one that wants a client certificate gets none.
     case loginUnanswered
+    /// What the server answered to AUTH, SELECT or SCRIPT LOAD is not what Redis answers: something
+    /// else listens there, or a proxy that does not do what it is asked.
+    case loginReplyUnexpected
     /// The host's name has no address; with the resolver's reason.
     case hostNotFound(String)
     /// Redis refused the name, the password or the database of the URL.
@@ -39,6 +42,7 @@ public enum RedisError: Error, Hashable, Sendable {
         case .connectFailed: "connect_failed"
         case .tlsFailed: "tls_failed"
         case .loginUnanswered: "login_unanswered"
+        case .loginReplyUnexpected: "login_reply_unexpected"
         case .hostNotFound: "host_not_found"
         case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
         case .timedOut: "timed_out"
@@ -49,90 +53,4 @@ public enum RedisError: Error, Hashable, Sendable {
         case .closed: "closed"
         }
     }
-}
-
-/// An error reply of Redis: a word that names its kind, then a message.
-public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kinds that matter to a queue, by the word they begin with.
-    public enum Kind: String, Sendable {
-        /// The user may not do this.
-        case noPermission = "NOPERM"
-        /// A password is needed.
-        case noAuthentication = "NOAUTH"
-        /// User and password do not belong together.
-        case wrongPassword = "WRONGPASS"
-        /// Redis is at `maxmemory`.
-        case outOfMemory = "OOM"
-        /// A replica: the master is elsewhere.
-        case readOnly = "READONLY"
-        /// Redis has started and reads its data.
-        case loading = "LOADING"
-        /// A replica without its master.
-        case masterDown = "MASTERDOWN"
-        /// Too few replicas.
-        case noReplicas = "NOREPLICAS"
-        /// Redis cannot persist, so it refuses writes.
-        case cannotPersist = "MISCONF"
-        /// A script runs for too long.
-        case busy = "BUSY"
-        /// The key holds another type.
-        case wrongType = "WRONGTYPE"
-        /// A cluster moves the keys.
-        case tryAgain = "TRYAGAIN"
-        /// A cluster does not serve all its keys.
-        case clusterDown = "CLUSTERDOWN"
-        /// In a cluster, another server has the key.
-        case moved = "MOVED"
-        /// The script has not been loaded, or was flushed.
-        case scriptUnknown = "NOSCRIPT"
-        /// The wait of a blocked command was ended, as when a master becomes a replica.
-        case unblocked = "UNBLOCKED"
-        /// A stream's consumer group that is not there.
-        case noGroup = "NOGROUP"
-        /// A consumer group that is there already.
-        case groupExists = "BUSYGROUP"
-        /// Any other.
-        case other = "ERR"
-
-        fileprivate var isPassing: Bool {
-            switch self {
-            case .loading, .readOnly, .masterDown, .noReplicas, .tryAgain, .clusterDown, .busy,
-                .scriptUnknown, .unblocked:
-                true
-            case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
-                .wrongType, .moved, .noGroup, .groupExists, .other:
-                false
-            }
-        }
-    }
-
-    /// What kind of error it is.
-    public let kind: Kind
-    /// The whole text of the reply, its first word included.
-    public let message: String
-
-    package init(message: String) {
-        self.message = message
-        // Before Redis 7, an error within a script comes as
-        // "ERR Error running script (…): @user_script: 1: -READONLY …".
-        var inner = message[...]
-        while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
-        kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
-    }
-
-    /// Whether it passes by itself: the command was not executed, and is sent again over another
-    /// connection.
-    package var isPassing: Bool {
-        kind.isPassing || RedisServerError.passingMessages.contains { message.hasPrefix($0) }
-    }
-
-    /// Of kind `other`: too many clients, as after a restart; a barrier's master has become a
-    /// replica.
-    private static let passingMessages = [
-        "ERR max number of clients reached", "ERR WAIT cannot be used with replica",
-        "ERR WAITAOF cannot be used with replica",
-    ]
-
-    /// The same as `message`.
-    public var description: String { message }
 }
