@@ -92,19 +92,19 @@ final class RedisMonitor: Sendable {
 
     // MARK: - The probe
 
-    /// Commands that write nothing, all of which leave in one write.
+    /// Commands that write nothing. The script comes last: a refusal that passes by itself, such as
+    /// that of a cluster, ends the connection, and with it what was asked behind it.
     private static func run(_ probe: QueueProbe) async -> Check {
         let start = MonotonicTime.now()
-        async let access = access(probe)
         async let information = information(probe)
         if let failure = await failure(of: "PING", probe), failure != .denied {
-            _ = await (access, information)
-            return failed(failure)
+            return Check(
+                result: .failure(failure), information: await information, time: .now())
         }
         let microseconds = Int(clamping: MonotonicTime.now().nanoseconds(since: start) / 1_000)
         var check = Check(
             result: .success(microseconds), information: await information, time: .now())
-        switch await access {
+        switch await access(probe) {
         case .success(let access): check.access = access
         case .failure(let reason): check.result = .failure(failure(reason))
         }
