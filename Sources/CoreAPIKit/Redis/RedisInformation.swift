@@ -1,5 +1,5 @@
-/// What sections of Redis's `INFO` say of its readiness to take a write: lines `name:value`. What is
-/// not there, or is not understood, is nil.
+/// What sections of Redis's `INFO` say of its readiness to take a write: lines `name:value`. What
+/// is not there, or is not understood, is nil.
 package struct RedisInformation: Equatable, Sendable {
     /// Another server is its master.
     package private(set) var isReplica: Bool?

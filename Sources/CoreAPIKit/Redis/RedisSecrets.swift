@@ -16,8 +16,8 @@ struct RedisSecrets {
         self.secret = Array(secret.utf8.prefix(RedisSecrets.prefixBytes))
     }
 
-    /// The error with as much of its text as does not hold the secret: nothing of the arguments that
-    /// Redis repeats, and its first word alone if the rest holds the secret's beginning.
+    /// The error with as much of its text as does not hold the secret: nothing of the arguments
+    /// that Redis repeats, and its first word alone if the rest holds the secret's beginning.
     func stripped(_ error: RedisServerError) -> RedisServerError {
         let message = error.message
         if RedisSecrets.fixedTexts.contains(where: { message.hasPrefix($0) }) { return error }
