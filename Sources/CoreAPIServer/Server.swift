@@ -23,6 +23,7 @@ struct Server {
     ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
+        let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
         let place = ListeningAddress(
@@ -35,7 +36,6 @@ struct Server {
         let registry = Server.registry(configuration, count, limits)
         let memory = InMemoryTransactionQueue(
             capacity: Configuration.memoryQueueCapacity, metrics: Server.factory(registry, 0))
-        let refusals = QueueRefusals()
         var workers: [Worker] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
