@@ -12,6 +12,8 @@ enum ProbeTarget {
         let replies = replies(bytes)
         for reply in replies {
             check(reply)
+            information.add(setting: reply)
+            check(information, nil, QueueStatus())
             if case .bulk(let text) = reply {
                 var part = RedisInformation()
                 part.add(text)

@@ -167,6 +167,22 @@ import Testing
         }
     }
 
+    @Test func `too few replicas for min-replicas-to-write are not ready until they are enough`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            try await redis.withReplica { _ in
+                _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "2")
+                try await APIServer.with(environment(redis)) { server in
+                    try await eventuallyRefuses(server, "redis:writes", "min-replicas-to-write")
+                    _ = try await redis.command("CONFIG", "SET", "min-replicas-to-write", "1")
+                    try await eventuallyReady(server)
+                    #expect(try server.post(APIServer.body()).status == 200)
+                }
+            }
+        }
+    }
+
     @Test func `DURABILITY of a file that is switched off is not ready until it is on`()
         async throws
     {

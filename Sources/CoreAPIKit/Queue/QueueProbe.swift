@@ -58,7 +58,7 @@ package struct QueueProbe: Sendable {
     }
 
     /// The reply to a command of words.
-    package func ask(_ words: String...) async throws(RedisFailure) -> RedisReply {
+    package func ask(_ words: [String]) async throws(RedisFailure) -> RedisReply {
         var command = RedisCommand(capacity: 48)
         command.add(words)
         return try await connection.execute(command)

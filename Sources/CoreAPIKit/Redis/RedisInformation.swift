@@ -14,7 +14,12 @@ package struct RedisInformation: Equatable, Sendable {
     /// How many of them are up to date: heard of within `replicaLagSecondsMax`.
     package private(set) var replicasInTouch = 0
     /// How many of them count for `min-replicas-to-write`; nil without that setting.
-    package private(set) var replicasGood: Int?
+    private var replicasGood: Int?
+    private var replicasNeeded: Int?
+    /// The last snapshot failed.
+    private var snapshotFailed: Bool?
+    private var stopsAtFailedSnapshot: Bool?
+    private var takesSnapshots: Bool?
     /// What it does at `maxmemory`: `noeviction`, `allkeys-lru`, …
     package private(set) var evictionPolicy: String?
     private var maxMemory: Int?
@@ -47,6 +52,7 @@ package struct RedisInformation: Equatable, Sendable {
         case "cluster_enabled": isClusterNode = RedisInformation.isSet(value)
         case "aof_enabled": hasAppendOnlyFile = RedisInformation.isSet(value)
         case "aof_last_write_status": cannotAppend = value != "ok"
+        case "rdb_last_bgsave_status": snapshotFailed = value != "ok"
         case "connected_slaves": replicas = RedisInformation.count(value)
         case "min_slaves_good_slaves": replicasGood = RedisInformation.count(value)
         case "maxmemory": maxMemory = RedisInformation.count(value)
@@ -70,6 +76,44 @@ package struct RedisInformation: Equatable, Sendable {
         return parts.contains("state=online")
             && 0...RedisInformation.replicaLagSecondsMax ~= lag ?? -1
     }
+
+    // MARK: - Settings
+
+    /// What is to be asked by `CONFIG GET`, where `INFO` leaves it open.
+    package var settingsWanted: [String] {
+        (replicasGood == nil ? [] : [Setting.replicas.rawValue])
+            + (snapshotFailed == true ? [Setting.stop.rawValue, Setting.save.rawValue] : [])
+    }
+
+    private enum Setting: String {
+        case replicas = "min-replicas-to-write"
+        case stop = "stop-writes-on-bgsave-error"
+        case save
+    }
+
+    /// Takes the reply to `CONFIG GET`, a name and a value.
+    package mutating func add(setting reply: RedisReply) {
+        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let name) = parts[0],
+            case .bulk(let bytes) = parts[1]
+        else { return }
+        let value = String(decoding: bytes, as: UTF8.self)
+        switch Setting(rawValue: String(decoding: name, as: UTF8.self)) {
+        case .replicas: replicasNeeded = RedisInformation.count(value)
+        case .stop: stopsAtFailedSnapshot = value == "yes"
+        case .save: takesSnapshots = !value.isEmpty
+        case nil: break
+        }
+    }
+
+    /// Fewer replicas are in touch than `min-replicas-to-write` asks for, which is one at least.
+    package var hasTooFewReplicas: Bool? { replicasGood.map { $0 < replicasNeeded ?? 1 } }
+
+    /// It takes no write until a snapshot succeeds (`stop-writes-on-bgsave-error`).
+    package var stopsWrites: Bool {
+        snapshotFailed == true && stopsAtFailedSnapshot == true && takesSnapshots == true
+    }
+
+    // MARK: - Numbers
 
     private static func isSet(_ value: String) -> Bool? { count(value).map { $0 > 0 } }
 

@@ -39,7 +39,8 @@ extension HealthCheck {
         add("Redis cannot write its append-only file", if: redis.cannotAppend)
         add(
             "Redis has too few replicas for its min-replicas-to-write",
-            if: redis.replicasGood.map { $0 == 0 })
+            if: redis.hasTooFewReplicas)
+        add("Redis cannot write its snapshots (stop-writes-on-bgsave-error)", if: redis.stopsWrites)
         add("a key of the queue holds another type", if: check.access?.isWrongType)
         if let command = check.access?.deniedCommand {
             reasons.append("Redis's access list does not let this user run \(name(command, check))")

@@ -122,7 +122,7 @@ final class RedisMonitor: Sendable {
     /// Why a command has no reply; nil if it has one.
     private static func failure(of command: String, _ probe: QueueProbe) async -> Failure? {
         do {
-            _ = try await probe.ask(command)
+            _ = try await probe.ask([command])
             return nil
         } catch { return failure(error) }
     }
@@ -137,14 +137,26 @@ final class RedisMonitor: Sendable {
         }
     }
 
-    /// Nothing for a user without a right to INFO.
+    /// Nothing for a user without a right to INFO, and less without one to CONFIG GET.
     private static func information(_ probe: QueueProbe) async -> RedisInformation {
+        var information = RedisInformation()
+        let sections = RedisInformation.sections.map { ["INFO", $0] }
+        for case .bulk(let text) in await replies(to: sections, probe) { information.add(text) }
+        let settings = information.settingsWanted.map { ["CONFIG", "GET", $0] }
+        for reply in await replies(to: settings, probe) { information.add(setting: reply) }
+        return information
+    }
+
+    /// The replies that there are, in any order.
+    private static func replies(
+        to commands: [[String]], _ probe: QueueProbe
+    ) async -> [RedisReply] {
         await withTaskGroup(of: RedisReply?.self) { group in
-            for section in RedisInformation.sections {
-                group.addTask { try? await probe.ask("INFO", section) }
+            for command in commands {
+                group.addTask { try? await probe.ask(command) }
             }
-            return await group.reduce(into: RedisInformation()) { information, reply in
-                if case .bulk(let text)? = reply { information.add(text) }
+            return await group.reduce(into: []) { replies, reply in
+                if let reply { replies.append(reply) }
             }
         }
     }

@@ -22,7 +22,9 @@ import Testing
         #expect(found.isReplica == false)
         #expect(found.replicas == 3)
         #expect(found.replicasInTouch == 1)
-        #expect(found.replicasGood == 1)
+        #expect(found.hasTooFewReplicas == false)
+        #expect(!found.stopsWrites)
+        #expect(found.settingsWanted == ["min-replicas-to-write"])
         #expect(found.isClusterNode == false)
         #expect(found.hasAppendOnlyFile == true)
         #expect(found.cannotAppend == false)
@@ -68,5 +70,45 @@ import Testing
         #expect(information("role:slave").isReplica == true)
         #expect(information("cluster_enabled:1").isClusterNode == true)
         #expect(information("aof_last_write_status:err").cannotAppend == true)
+    }
+
+    private func setting(_ name: String, _ value: String) -> RedisReply {
+        .array([.bulk(Array(name.utf8)), .bulk(Array(value.utf8))])
+    }
+
+    @Test(
+        arguments: [
+            ("0", "1", true), ("1", "1", false), ("1", "2", true), ("2", "2", false),
+            ("0", "x", true), ("1", "-5", false), ("1", "9223372036854775808", false),
+        ])
+    func `fewer replicas than min-replicas-to-write are too few`(
+        good: String, needed: String, tooFew: Bool
+    ) {
+        var found = information("min_slaves_good_slaves:\(good)")
+        found.add(setting: setting("min-replicas-to-write", needed))
+        #expect(found.hasTooFewReplicas == tooFew)
+        #expect(information("role:master").hasTooFewReplicas == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("err", "yes", "3600 1", true), ("ok", "yes", "3600 1", false),
+            ("err", "no", "3600 1", false), ("err", "yes", "", false),
+        ])
+    func `a snapshot that failed stops writes, if Redis is set so`(
+        status: String, stop: String, save: String, stops: Bool
+    ) {
+        var found = information("rdb_last_bgsave_status:\(status)")
+        #expect(
+            found.settingsWanted
+                == (status == "err" ? ["stop-writes-on-bgsave-error", "save"] : []))
+        for reply in [.null, .array([]), .array([.null, .null]), setting("x", "y")] as [RedisReply]
+        {
+            found.add(setting: reply)
+        }
+        #expect(!found.stopsWrites)
+        found.add(setting: setting("stop-writes-on-bgsave-error", stop))
+        found.add(setting: setting("save", save))
+        #expect(found.stopsWrites == stops)
     }
 }
