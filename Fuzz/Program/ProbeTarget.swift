@@ -39,11 +39,11 @@ enum ProbeTarget {
     private static let now = UnixTime(seconds: 1_700_000_000)
 
     private static func check(_ reply: RedisReply) {
-        let statuses = [
-            QueueStatus(stream: reply, now: now),
-            QueueStatus(rq: reply, silenceSecondsMax: 480, now: now),
+        let statuses: [(QueueStatus, QueueProbe.Kind)] = [
+            (QueueStatus(stream: reply, now: now), .stream(key: "s")),
+            (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
         ]
-        for (status, kind) in zip(statuses, [.stream(key: "s"), .rq(name: "q")]) {
+        for (status, kind) in statuses {
             let figures = [
                 status.depth, status.oldestAgeSeconds, status.workers?.alive,
                 status.workers?.registered,
@@ -77,8 +77,11 @@ enum ProbeTarget {
     // MARK: - The connection
 
     private static let transaction: Transaction? = {
-        guard let amount = Amount(1), let currency = CurrencyCode("USD") else { return nil }
-        return Transaction(amount: amount, currency: currency, userID: 1)
+        guard let amount = Amount(1), let currency = CurrencyCode("USD"),
+            let id = TransactionID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+        else { return nil }
+        return Transaction(
+            id: id, amount: amount, currency: currency, userID: 1, createdAt: now)
     }()
 
     private static let record = transaction.map { TransactionRecord($0, nil) }
