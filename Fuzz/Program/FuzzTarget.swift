@@ -9,6 +9,8 @@ enum FuzzTarget: String, CaseIterable {
     case token
     /// The replies of Redis.
     case redis
+    /// What those make of the replies of Redis who wait for them: login, queues, probes.
+    case probe
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -19,6 +21,7 @@ enum FuzzTarget: String, CaseIterable {
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)
+        case .probe: ProbeTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }

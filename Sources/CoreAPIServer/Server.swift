@@ -23,6 +23,7 @@ struct Server {
     ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
+        let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
         let place = ListeningAddress(
@@ -42,7 +43,8 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, loop, Server.factory(registry, index), logger)
+                    configuration, memory, refusals, loop, Server.factory(registry, index),
+                    logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
@@ -150,8 +152,9 @@ struct Server {
     }
 
     private static func backend(
-        _ configuration: Configuration, _ memory: InMemoryTransactionQueue?, _ loop: EventLoop,
-        _ metrics: any MetricsFactory, _ logger: Logger
+        _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
+        _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
         if let memory { return (memory, nil) }
         let make: (RedisConnection) -> any CallbackTransactionQueue
@@ -168,23 +171,25 @@ struct Server {
             make = { StreamTransactionQueue(connection: $0, key: key) }
             kind = .stream(key: key)
         }
-        let limits = RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds)
-        // The script is loaded for a probe too: its reply is the sign that Redis lets us in.
-        func connect(_ barrier: RedisBarrier?) -> RedisConnection {
-            RedisConnection(
-                url: configuration.redis.url, on: loop,
-                options: RedisConnection.Options(
-                    limits: limits, scripts: [script], barrier: barrier,
-                    tls: configuration.redis.tls, metrics: metrics),
-                logger: logger)
-        }
-        let connection = connect(configuration.durability)
-        // A barrier lets nothing pass while Redis waits: a probe would wait with it.
-        let probed = configuration.durability == nil ? connection : connect(nil)
+        let connection = RedisConnection(
+            url: configuration.redis.url, on: loop,
+            options: RedisConnection.Options(
+                limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
+                scripts: [script], barrier: configuration.durability, refusals: refusals,
+                tls: configuration.redis.tls, metrics: metrics),
+            logger: logger)
         let probe = QueueProbe(
-            connection: probed, kind: kind,
-            silenceSecondsMax: configuration.health.silenceSecondsMax)
-        return (make(connection), RedisMonitor(connection: probed, queue: probe, loop: loop))
+            connection: RedisConnection(
+                url: configuration.redis.url, on: loop,
+                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
+                // What ails the probe's connection is told to who has asked.
+                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
+            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
+            barrier: configuration.durability)
+        let monitor = RedisMonitor(
+            producer: connection, refusals: refusals, queue: probe,
+            barrier: configuration.durability, loop: loop)
+        return (make(connection), monitor)
     }
 
     // MARK: - Metrics

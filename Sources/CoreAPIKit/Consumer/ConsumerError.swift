@@ -17,8 +17,8 @@ extension RedisError {
     /// Whether a consumer gives up, since only an operator can mend it.
     var isLastingForConsumer: Bool {
         switch self {
-        case .connectFailed, .tlsFailed, .loginUnanswered, .hostNotFound, .timedOut,
-            .connectionLost, .protocolViolation, .durabilityNotReached, .backlogFull:
+        case .connectFailed, .tlsFailed, .loginUnanswered, .loginReplyUnexpected, .hostNotFound,
+            .timedOut, .connectionLost, .protocolViolation, .durabilityNotReached, .backlogFull:
             return false
         case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: return true
         case .refused(let reply), .server(let reply):

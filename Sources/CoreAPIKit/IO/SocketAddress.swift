@@ -92,13 +92,25 @@ package struct SocketAddress: Sendable {
 
     /// The address that a bound socket has.
     init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
+        unsafe try self.init("getsockname", descriptor, getsockname)
+    }
+
+    /// The address of the other end of a connected socket.
+    init(peerOf descriptor: borrowing FileDescriptor) throws(SystemError) {
+        unsafe try self.init("getpeername", descriptor, getpeername)
+    }
+
+    private init(
+        _ name: String, _ descriptor: borrowing FileDescriptor,
+        _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) throws(SystemError) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let number = descriptor.number
-        _ = try SystemCall.run("getsockname") {
+        _ = try SystemCall.run(name) {
             unsafe withUnsafeMutablePointer(to: &storage) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                    unsafe getsockname(number, address, &length)
+                    unsafe call(number, address, &length)
                 }
             }
         }
@@ -107,6 +119,18 @@ package struct SocketAddress: Sendable {
     }
 
     var family: Int32 { Int32(storage.ss_family) }
+
+    /// Whether both are the same IPv4 or IPv6 address, with the same port.
+    func isSameEndpoint(as other: SocketAddress) -> Bool {
+        guard family == other.family, family == AF_INET || family == AF_INET6,
+            length == other.length
+        else { return false }
+        return unsafe withUnsafeBytes(of: storage) { own in
+            unsafe withUnsafeBytes(of: other.storage) { peer in
+                unsafe own.prefix(Int(length)).elementsEqual(peer.prefix(Int(length)))
+            }
+        }
+    }
 
     package var isIPv4: Bool { family == AF_INET }
 

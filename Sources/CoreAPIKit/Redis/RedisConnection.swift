@@ -14,6 +14,11 @@ package final class RedisConnection: Sendable {
         package var scripts: [RedisScript] = []
         /// What confirms the commands before it; nil if their own replies do.
         package var barrier: RedisBarrier?
+        /// Whether it connects only when there is a command for it, and sends none of them again:
+        /// for questions, whose answer is of no use later.
+        package var isOnDemand = false
+        /// Where it tells what Redis said to the last transaction; nil for nowhere.
+        package var refusals: QueueRefusals?
         /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
         package var tls: TLSContext?
         /// Where the connection, and the queue that has it, record what happens.
@@ -21,12 +26,15 @@ package final class RedisConnection: Sendable {
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            barrier: RedisBarrier? = nil, tls: TLSContext? = nil,
+            barrier: RedisBarrier? = nil, isOnDemand: Bool = false,
+            refusals: QueueRefusals? = nil, tls: TLSContext? = nil,
             metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
             self.barrier = barrier
+            self.isOnDemand = isOnDemand
+            self.refusals = refusals
             self.tls = tls
             self.metrics = metrics
         }
@@ -38,6 +46,7 @@ package final class RedisConnection: Sendable {
     let metrics: any MetricsFactory
     private let url: RedisURL
     private let logger: Logger
+    private let refusals: QueueRefusals?
     /// Before this, nobody is told again that Redis refuses.
     private let nextWarning = Mutex(MonotonicTime(nanoseconds: 0))
 
@@ -51,6 +60,7 @@ package final class RedisConnection: Sendable {
         self.logger = logger
         ownsLoop = false
         metrics = options.metrics
+        refusals = options.refusals
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
@@ -72,6 +82,7 @@ package final class RedisConnection: Sendable {
         self.logger = logger
         ownsLoop = true
         metrics = options.metrics
+        refusals = options.refusals
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
@@ -168,6 +179,7 @@ extension RedisConnection {
     ) -> Result<EnqueueOutcome, QueueError> {
         let outcome = Result { () throws(QueueError) in try self.outcome(of: reply, record()) }
         metrics?.record(outcome, nanoseconds: time.nanoseconds(since: sent))
+        refusals?.record(outcome)
         return outcome
     }
 
