@@ -108,16 +108,25 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 
     /// What kind of error it is.
     public let kind: Kind
-    /// The whole text of the reply, its first word included.
+    /// The text of the reply, its first word included: the first 1,024 bytes, since it is logged.
     public let message: String
 
+    private static let messageBytesMax = 1_024
+
     package init(message: String) {
+        // A character that is cut in two becomes a replacement character.
+        let message = String(
+            decoding: message.utf8.prefix(RedisServerError.messageBytesMax), as: UTF8.self)
         self.message = message
         // Before Redis 7, an error within a script comes as
         // "ERR Error running script (…): @user_script: 1: -READONLY …".
         var inner = message[...]
         while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
-        kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
+        let kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
+        // Before Redis 7.2, a right that a script lacks comes as "ERR The user executing the script
+        // can't run this command or subcommand …".
+        let isRight = kind == .other && message.place(of: "The user executing the script ") != nil
+        self.kind = isRight ? .noPermission : kind
     }
 
     /// Whether it passes by itself: the command was not executed, and is sent again over another
