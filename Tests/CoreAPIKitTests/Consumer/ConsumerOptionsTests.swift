@@ -90,7 +90,7 @@ import Testing
             ("ERR DB index is out of range", false), ("BUSYGROUP x", false),
             ("TRYAGAIN x", false), ("CLUSTERDOWN x", false), ("EXECABORT x", false),
             ("WRONGTYPE x", true), ("NOAUTH x", true), ("WRONGPASS x", true), ("NOPERM x", true),
-            // A right that a script lacks, as Redis 6.2, 7.0 and 7.2 have it.
+            // A right that a script lacks, as Redis 6.2, 7.0, 7.2 and Valkey have it.
             (
                 "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: "
                     + "The user executing the script can't run this command or subcommand", true
@@ -98,6 +98,10 @@ import Testing
             (
                 "ERR The user executing the script can't access at least one of the keys "
                     + "mentioned in the command arguments script: 12, on @user_script:9.", true
+            ),
+            (
+                "ERR ACL failure in script: User x has no permissions to run the 'time' command",
+                true
             ),
             ("NOPERM ACL failure in script: User x has no permissions to run 'xack'", true),
             ("ERR Error running script (call to f_1): @user_script:1: -WRONGTYPE x", true),
