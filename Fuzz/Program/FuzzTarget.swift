@@ -9,6 +9,8 @@ enum FuzzTarget: String, CaseIterable {
     case token
     /// The replies of Redis.
     case redis
+    /// The same replies, as answers to a consumer's commands.
+    case consumer
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -19,6 +21,7 @@ enum FuzzTarget: String, CaseIterable {
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)
+        case .consumer: ConsumerTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }
