@@ -130,11 +130,18 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         var inner = message[...]
         while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
         let kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
-        // Before Redis 7.2, a right that a script lacks comes as "ERR The user executing the script
-        // can't run this command or subcommand …".
-        let isRight = kind == .other && message.place(of: "The user executing the script ") != nil
+        let isRight =
+            kind == .other
+            && RedisServerError.rightsMessages.contains { message.place(of: $0) != nil }
         self.kind = isRight ? .noPermission : kind
     }
+
+    /// How a right that a script lacks comes without a word for its kind: from Redis before 7.2 as
+    /// "ERR The user executing the script can't run this command or subcommand …", from Valkey as
+    /// "ERR ACL failure in script: User … has no permissions …".
+    private static let rightsMessages = [
+        "The user executing the script ", "ACL failure in script: ",
+    ]
 
     /// Whether it passes by itself: the command was not executed, and is sent again over another
     /// connection.
