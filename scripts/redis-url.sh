@@ -4,7 +4,7 @@
 
 redis_url=${REDIS_URL:-}
 if [ -z "$redis_url" ] && [ -n "${REDIS_URL_FILE:-}" ]; then
-    redis_url=$(cat "$REDIS_URL_FILE") || exit 78
+    redis_url=$(cat "$REDIS_URL_FILE") || exit 1
 fi
 redis_url=${redis_url:-redis://127.0.0.1:6379/0}
 redis_scheme=${redis_url%%://*}
@@ -34,7 +34,11 @@ else
     redis_host=${redis_host#[}
     redis_host=${redis_host%]}
     redis_host=${redis_host:-127.0.0.1}
-    redis_place=$redis_host:$redis_port
+    # What is not a host with a port may be a password that is not encoded.
+    case "$redis_port ${redis_url#*://}" in
+        *[!0-9]*\ * | \ * | */*@*) redis_place='the place that the URL names' ;;
+        *) redis_place=$redis_host:$redis_port ;;
+    esac
 fi
 
 # Whether something listens there.

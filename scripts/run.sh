@@ -43,6 +43,8 @@ if [ "${QUEUE:-}" != memory ]; then prepare_redis; fi
 scripts/build.sh >&2
 if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     export JWT_SECRET=secret
+    export HTTP_HOST=${HTTP_HOST:-127.0.0.1}
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
+    say "so the server listens on $HTTP_HOST (HTTP_HOST): everybody who reaches it can post"
 fi
 exec .build/release/core-api

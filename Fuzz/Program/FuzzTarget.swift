@@ -9,6 +9,10 @@ enum FuzzTarget: String, CaseIterable {
     case token
     /// The replies of Redis.
     case redis
+    /// What those make of the replies of Redis who wait for them: login, queues, probes.
+    case probe
+    /// The same replies, as answers to a consumer's commands.
+    case consumer
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -19,6 +23,8 @@ enum FuzzTarget: String, CaseIterable {
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)
+        case .probe: ProbeTarget.run(bytes)
+        case .consumer: ConsumerTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }

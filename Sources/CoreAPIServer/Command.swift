@@ -69,6 +69,7 @@ enum Command: Equatable {
           HEALTH_WORKER_SILENCE_SECONDS
                                      a worker that was not heard of for longer is none (480)
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
+          ACCESS_LOG_LEVEL           off, or the level of one line for each request (off)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
 
         """

@@ -30,7 +30,8 @@ enum CoreAPIServer {
                 isEnabled: arguments.isEnabled, expiresAt: UnixTime(seconds: expiry))
             Process.print(token + "\n")
         } catch {
-            fail(.configuration, "\(error)")
+            let mayPass = (error as? ConfigurationError)?.mayPass == true
+            fail(mayPass ? .failure : .configuration, "\(error)")
         }
     }
 
@@ -45,7 +46,7 @@ enum CoreAPIServer {
                 environment: Process.environment, cores: Process.cores,
                 openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax))
         } catch {
-            fail(.configuration, "\(error)")
+            fail(error.mayPass ? .failure : .configuration, "\(error)")
         }
         let logger = makeLogger(configuration)
         warn(configuration, logger)
@@ -75,13 +76,17 @@ enum CoreAPIServer {
         {
             logger.warning("\(warning)")
         }
+        if let warning = configuration.redis.url.loginWarning {
+            logger.warning("REDIS_URL: \(warning)")
+        }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
         }
     }
 
-    /// A promise that Redis cannot keep is an error of the configuration. A Redis that is away is
-    /// none: the server starts without it.
+    /// A Redis that refuses what `DURABILITY` needs ends the server, with a status after which a
+    /// service manager starts it again: Redis may be mended meanwhile. A Redis or a replica that is
+    /// away does not: the server starts without it.
     private static func checkDurability(_ configuration: Configuration, _ logger: Logger) {
         guard let barrier = configuration.durability else { return }
         do {
@@ -89,8 +94,12 @@ enum CoreAPIServer {
             case .given: break
             case .refused(let reason):
                 fail(
-                    .configuration,
+                    .failure,
                     "DURABILITY cannot be had of \(configuration.redis.url): \(reason)")
+            case .notYet(let reason):
+                logger.warning(
+                    "DURABILITY cannot be had yet: transactions are not confirmed",
+                    metadata: ["reason": "\(reason)"])
             case .unknown(let reason):
                 logger.warning(
                     "DURABILITY is not checked: Redis cannot be asked",

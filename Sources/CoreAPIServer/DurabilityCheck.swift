@@ -8,8 +8,11 @@ enum DurabilityCheck {
     /// What was found.
     enum Finding: Equatable {
         case given
-        /// Redis answered, and cannot; with its reason.
+        /// Redis answered, and refuses the barrier's command, or has no append-only file: until its
+        /// own configuration is another, each transaction would end without a confirmation.
         case refused(String)
+        /// Redis has too few replicas, which may come; with how many it has.
+        case notYet(String)
         /// Redis did not answer in time; with the reason.
         case unknown(String)
     }
@@ -39,7 +42,12 @@ enum DurabilityCheck {
     {
         do {
             let reply = try await connection.execute(barrier.command)
-            return barrier.isReached(by: reply) ? .given : .refused(barrier.shortfall(reply))
+            if barrier.isReached(by: reply) { return .given }
+            let shortfall = barrier.shortfall(reply)
+            return switch barrier {
+            case .replicas: .notYet(shortfall)
+            case .appendOnlyFile: .refused(shortfall)
+            }
         } catch {
             switch error {
             case .notExecuted(.server(let reply)) where !reply.isPassing:

@@ -39,6 +39,18 @@ struct EnvironmentReader {
         return value
     }
 
+    /// An address or a name to listen on. Whether a name has an address is not decided here: it may
+    /// get one later.
+    func host(_ variable: String) throws(ConfigurationError) -> String? {
+        guard let text = try text(variable) else { return nil }
+        guard SocketAddress.isHost(text) else {
+            throw ConfigurationError(
+                variable: variable, value: text,
+                expectation: "give an IPv4 address, an IPv6 address without brackets, or a name")
+        }
+        return text
+    }
+
     /// One of the words.
     func choice<Value>(
         _ variable: String, _ choices: [(word: String, value: Value)]
@@ -117,7 +129,7 @@ struct EnvironmentReader {
     func metrics(
         publicHost: String, publicPort: UInt16
     ) throws(ConfigurationError) -> MetricsAddress? {
-        let given = try text("METRICS_HOST")
+        let given = try host("METRICS_HOST")
         guard let number = try integer("METRICS_PORT", in: 0...65_535) else {
             guard let given else { return nil }
             throw ConfigurationError(

@@ -58,11 +58,12 @@ struct RedisConfiguration {
             // One byte more than there may be tells that there is too much.
             found = try Process.readFile(path, bytesMax: fileBytesMax + 1)
         } catch {
-            throw wrongFile(path, "\(error): give the path of a file that holds the URL")
+            throw wrongFile(
+                path, "\(error): give the path of a file that holds the URL", mayPass: true)
         }
-        guard var bytes = found, bytes.count <= fileBytesMax else {
-            throw wrongFile(path, "give a regular file of at most \(fileBytesMax) bytes")
-        }
+        let regular = "give a regular file of at most \(fileBytesMax) bytes"
+        guard var bytes = found else { throw wrongFile(path, regular, mayPass: true) }
+        guard bytes.count <= fileBytesMax else { throw wrongFile(path, regular) }
         while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
             bytes.removeLast()
         }
@@ -72,13 +73,16 @@ struct RedisConfiguration {
         return text
     }
 
-    private static func wrongFile(_ path: String, _ expectation: String) -> ConfigurationError {
+    private static func wrongFile(
+        _ path: String, _ expectation: String, mayPass: Bool = false
+    ) -> ConfigurationError {
         ConfigurationError(
-            variable: Variable.urlFile, value: shown(path), expectation: expectation)
+            variable: Variable.urlFile, value: shown(path), expectation: expectation,
+            mayPass: mayPass)
     }
 
-    /// As much of a URL as cannot be a password, however it is mistyped: nothing behind the scheme
-    /// if there is an `@` or a `%`, no parameters, and nothing but digits behind a colon.
+    /// As much of a URL as cannot be a login, however it is mistyped: nothing behind the scheme if
+    /// there is an `@` or a `%`, or anything but digits behind a colon; and no parameters.
     private static func shown(_ url: String) -> String {
         let scheme = url.place(of: "://")?.upperBound ?? url.startIndex
         guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
@@ -89,8 +93,13 @@ struct RedisConfiguration {
         let parameters = query == url.endIndex ? "" : "?…"
         guard let colon = rest.firstIndex(of: ":") else { return url[..<query] + parameters }
         let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }
-        return port.allSatisfy(\.isNumber) && colon > rest.startIndex
-            ? url[..<query] + parameters : url[...colon] + "…"
+        return !port.isEmpty && port.allSatisfy(\.isNumber) && colon > rest.startIndex
+            ? url[..<query] + parameters : url[..<scheme] + "…"
+    }
+
+    /// Whether there is no regular file to be read, or not yet.
+    private static func isAway(_ path: String) -> Bool {
+        do { return try Process.readFile(path, bytesMax: 1) == nil } catch { return true }
     }
 
     // MARK: - TLS
@@ -121,16 +130,19 @@ struct RedisConfiguration {
         case .authorityFile(let path, let reason):
             return ConfigurationError(
                 variable: Variable.authorityFile, value: path,
-                expectation: "\(reason): give a file with the authorities' certificates in PEM")
+                expectation: "\(reason): give a file with the authorities' certificates in PEM",
+                mayPass: isAway(path))
         case .certificateFile(let path, let reason):
             return ConfigurationError(
                 variable: Variable.certificateFile, value: path,
-                expectation: "\(reason): give a file with the client's certificate in PEM")
+                expectation: "\(reason): give a file with the client's certificate in PEM",
+                mayPass: isAway(path))
         case .keyFile(let path, let reason):
             return ConfigurationError(
                 variable: Variable.keyFile, value: path,
                 expectation: "\(reason): give a file with the certificate's private key in PEM, "
-                    + "without a passphrase")
+                    + "without a passphrase",
+                mayPass: isAway(path))
         case .notUsed:
             let path = options.authorityFile
             return ConfigurationError(

@@ -26,6 +26,7 @@ struct Server {
     ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
+        let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
         let place = ListeningAddress(
@@ -36,8 +37,7 @@ struct Server {
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let registry = Server.registry(configuration, count, limits)
-        let memory = InMemoryTransactionQueue(
-            capacity: Configuration.memoryQueueCapacity, metrics: Server.factory(registry, 0))
+        let memory = Server.memory(configuration, registry)
         var workers: [Worker] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -46,7 +46,8 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, loop, Server.factory(registry, index), logger)
+                    configuration, memory, refusals, loop, Server.factory(registry, index),
+                    logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let worker = Worker(
                     loop: loop, limits: limits, count: count,
@@ -144,41 +145,54 @@ struct Server {
         }
     }
 
+    /// The queue that all loops share; nil if transactions go to Redis.
+    private static func memory(
+        _ configuration: Configuration, _ registry: MetricsRegistry?
+    ) -> InMemoryTransactionQueue? {
+        guard configuration.queue == .memory else { return nil }
+        return InMemoryTransactionQueue(
+            capacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+    }
+
     private static func backend(
-        _ configuration: Configuration, _ memory: InMemoryTransactionQueue, _ loop: EventLoop,
-        _ metrics: any MetricsFactory, _ logger: Logger
+        _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
+        _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
+        if let memory { return (memory, nil) }
         let make: (RedisConnection) -> any CallbackTransactionQueue
         let script: RedisScript
         let kind: QueueProbe.Kind
         switch configuration.queue {
-        case .memory: return (memory, nil)
+        case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
         case .rq(let name):
             script = RQTransactionQueue.script
-            make = { RQTransactionQueue(connection: $0, name: name) }
+            make = { RQTransactionQueue(connection: $0, name: name, refusals: refusals) }
             kind = .rq(name: name)
         case .stream(let key):
             script = StreamTransactionQueue.script
-            make = { StreamTransactionQueue(connection: $0, key: key) }
+            make = { StreamTransactionQueue(connection: $0, key: key, refusals: refusals) }
             kind = .stream(key: key)
         }
-        let limits = RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds)
-        // The script is loaded for a probe too: its reply is the sign that Redis lets us in.
-        func connect(_ barrier: RedisBarrier?) -> RedisConnection {
-            RedisConnection(
-                url: configuration.redis.url, on: loop,
-                options: RedisConnection.Options(
-                    limits: limits, scripts: [script], barrier: barrier,
-                    tls: configuration.redis.tls, metrics: metrics),
-                logger: logger)
-        }
-        let connection = connect(configuration.durability)
-        // A barrier lets nothing pass while Redis waits: a probe would wait with it.
-        let probed = configuration.durability == nil ? connection : connect(nil)
+        let connection = RedisConnection(
+            url: configuration.redis.url, on: loop,
+            options: RedisConnection.Options(
+                limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
+                scripts: [script], barrier: configuration.durability,
+                tls: configuration.redis.tls, metrics: metrics),
+            logger: logger)
         let probe = QueueProbe(
-            connection: probed, kind: kind,
-            silenceSecondsMax: configuration.health.silenceSecondsMax)
-        return (make(connection), RedisMonitor(connection: probed, queue: probe, loop: loop))
+            connection: RedisConnection(
+                url: configuration.redis.url, on: loop,
+                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
+                // What ails the probe's connection is told to who has asked.
+                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
+            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
+            barrier: configuration.durability)
+        let monitor = RedisMonitor(
+            producer: connection, refusals: refusals, queue: probe,
+            barrier: configuration.durability, loop: loop)
+        return (make(connection), monitor)
     }
 
     // MARK: - Metrics
@@ -234,11 +248,12 @@ enum StartError: Error {
     /// With what was to be had.
     case system(SystemError, String)
 
-    /// Whether it will be so again at the next start.
+    /// Whether the configuration alone decides it, so that it will be so again at the next start. A
+    /// name may get its address, and a port may be free later.
     var isOfConfiguration: Bool {
         switch self {
-        case .host, .inheritedSocket: true
-        case .secret, .system: false
+        case .secret, .inheritedSocket: true
+        case .host, .system: false
         }
     }
 }

@@ -16,6 +16,13 @@ import Testing
         ("redis://:secret@h", "redis://h:6379/0"), ("redis://[::1]", "redis://[::1]:6379/0"),
         ("redis://[::1]:7000/1", "redis://[::1]:7000/1"),
         ("redis://u:secret@10.0.0.1:1", "redis://u@10.0.0.1:1/0"),
+        ("redis://secret@h", "redis://h:6379/0"), ("redis://secret:@h", "redis://h:6379/0"),
+        ("redis://se%63ret@h", "redis://h:6379/0"), ("redis://se@cret@h", "redis://h:6379/0"),
+        ("redis://:secret@secret@h", "redis://h:6379/0"),
+        ("rediss://secret@h", "rediss://h:6379/0"),
+        ("redis://h?username=secret", "redis://h:6379/0"),
+        ("unix://secret@/s", "unix:///s?db=0"), ("unix:///s?username=secret", "unix:///s?db=0"),
+        ("redis://u@h?password=secret", "redis://u@h:6379/0"),
         ("redis://h?db=4", "redis://h:6379/4"), ("redis://h/?db=4", "redis://h:6379/4"),
         ("redis://h/5?", "redis://h:6379/5"),
         ("redis://h?username=u&password=secret", "redis://u@h:6379/0"),
@@ -28,7 +35,28 @@ import Testing
     func `what is left out has a standard, and a password is not shown`(text: String, shown: String)
         throws
     {
-        #expect(try RedisURL(text).description == shown)
+        let url = try RedisURL(text)
+        #expect(url.description == shown)
+        #expect("\([url])" == "[\(shown)]")
+    }
+
+    @Test(arguments: [
+        ("redis://hunter2@h", "redis://:PASSWORD@host"),
+        ("rediss://hunter2:@h", "rediss://:PASSWORD@host"),
+        ("redis://h?username=hunter2", "redis://:PASSWORD@host"),
+        ("unix://hunter2@/s", "unix://:PASSWORD@/path"),
+    ])
+    func `a user without a password is warned about, with what would be right`(
+        text: String, form: String
+    ) throws {
+        let warning = try #require(try RedisURL(text).loginWarning)
+        #expect(warning.hasSuffix(form))
+        #expect(!warning.contains("hunter2"))
+    }
+
+    @Test(arguments: ["redis://h", "redis://:p@h", "redis://u:p@h", "redis://u@h?password=p"])
+    func `a login as it should be is not warned about`(text: String) throws {
+        #expect(try RedisURL(text).loginWarning == nil)
     }
 
     @Test(arguments: [

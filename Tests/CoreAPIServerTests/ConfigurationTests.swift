@@ -110,7 +110,9 @@ import Testing
         ("JWT_LEEWAY_SECONDS", "-1"),
         ("JWT_LEEWAY_SECONDS", "1.5"), ("JWT_MAX_LIFETIME_SECONDS", "0"), ("LOG_LEVEL", "INFO"),
         ("LOG_LEVEL", "loud"),
-        ("LOG_FORMAT", "xml"), ("HTTP_HOST", "a\nb"),
+        ("LOG_FORMAT", "xml"), ("HTTP_HOST", "a\nb"), ("HTTP_HOST", "a b"),
+        ("HTTP_HOST", "http://a"), ("HTTP_HOST", "127.0.0.1:80"), ("HTTP_HOST", "[::1]"),
+        ("HTTP_HOST", "256.0.0.1"), ("HTTP_HOST", ":::"), ("HTTP_HOST", "a%lo"),
     ])
     func `a bad value names the variable, the value and what would be right`(
         variable: String, value: String
@@ -175,6 +177,8 @@ import Testing
 
     @Test func `a URL's login is not shown`() {
         for url in [
+            "redis://hunter2:x", "redis://hunter2:/0", "redis://hunter2:db.example:6379",
+            "redis://hunter2:x@h:0", "redis://hunter2@h:0", "unix://hunter2@h/s",
             "redis://user:hunter2@host:0/0", "redis://:hunter2", "redis://:hunter2%40db:6379/0",
             "redis://user:hunter2", "hunter2@host",
             "redis:hunter2@host", ":hunter2", "redis://host:hunter2/0",

@@ -8,40 +8,6 @@ import Testing
 @Suite struct SecretsTests {
     // MARK: - The file
 
-    private func parse(_ text: String) throws(SecretsFileError) -> [String] {
-        try SecretsFile.parse(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    @Test(
-        arguments: [
-            ("a", ["a"]), ("a\n", ["a"]), ("a\nb", ["a", "b"]), ("a\nb\n", ["a", "b"]),
-            ("\n\na\n\nb\n\n", ["a", "b"]), (" a \n\tb", [" a ", "\tb"]),
-            ("# a\nb", ["# a", "b"]), ("a\r\nb\r\n", ["a\r", "b\r"]), ("a\0b\n", ["a\0b"]),
-            ("a\na\n", ["a", "a"]),
-            ("1\n2\n3\n4\n5\n6\n7\n8\n", ["1", "2", "3", "4", "5", "6", "7", "8"]),
-        ] as [(String, [String])])
-    func `a secret is all of its line, and empty lines are passed over`(
-        text: String, secrets: [String]
-    ) throws {
-        #expect(try parse(text) == secrets)
-    }
-
-    @Test func `a secret in a file is bytes, and need not be UTF-8`() throws {
-        #expect(try SecretsFile.parse([0xFF, 0x0A, 0xC3, 0x28]) == [[0xFF], [0xC3, 0x28]])
-    }
-
-    @Test func `a file without a secret, or with too much, is refused`() {
-        for text in ["", "\n", "\n\n\n"] {
-            #expect(throws: SecretsFileError.noSecret) { try parse(text) }
-        }
-        #expect(throws: SecretsFileError.tooMany(9)) {
-            try parse(String(repeating: "a\n", count: 9))
-        }
-        let most = String(repeating: "a", count: SecretsFile.bytesMax)
-        #expect(throws: Never.self) { try parse(most) }
-        #expect(throws: SecretsFileError.tooLarge) { try parse(most + "a") }
-    }
-
     @Test func `only a regular file is read, and no more of it than there may be`() throws {
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "core-api-secrets-\(UUID().uuidString)")
@@ -60,8 +26,9 @@ import Testing
         try #require(unsafe mkfifo(path, 0o600) == 0)
         #expect(throws: SecretsFileError.notRegular) { try read(path) }
         try FileManager.default.removeItem(atPath: path)
-        try Data("new\nold\n".utf8).write(to: URL(filePath: path))
-        #expect(try read(path) == [Array("new".utf8), Array("old".utf8)])
+        let secret = String(repeating: "a", count: SecretsFile.secretBytesMin)
+        try Data("\(secret)\n".utf8).write(to: URL(filePath: path))
+        #expect(try read(path) == [Array(secret.utf8)])
         try Data(repeating: 0x61, count: SecretsFile.bytesMax * 3).write(to: URL(filePath: path))
         #expect(throws: SecretsFileError.tooLarge) { try read(path) }
     }
@@ -90,8 +57,37 @@ import Testing
             } catch {
                 for word in words { #expect(error.description.contains(word), "\(error)") }
                 #expect(!error.description.contains("hunter"))
+                #expect(error.mayPass == (variables["JWT_SECRET_FILE"] == "hunter2"))
             }
         }
+    }
+
+    @Test(arguments: [
+        (" ", "white space"), ("\t\r\n \u{0B}\u{0C}", "white space"), ("\u{A0}", "white space"),
+        ("\u{3000}\u{2003}\u{FEFF}", "white space"),
+        ("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2Vw\n-----END PUBLIC KEY-----", "PEM"),
+        ("\u{FEFF} -----END CERTIFICATE-----", "PEM"),
+    ])
+    func `a value of JWT_SECRET that is no secret is refused by what it is, and not shown`(
+        value: String, words: String
+    ) {
+        do {
+            _ = try configuration(["JWT_SECRET": value])
+            Issue.record("accepted")
+        } catch {
+            #expect(error.variable == "JWT_SECRET")
+            #expect(error.value == nil && !error.mayPass)
+            #expect(error.expectation.contains(words))
+            #expect(!error.description.contains("MCow"))
+        }
+    }
+
+    @Test func `a short value of JWT_SECRET goes on working, with a warning`() throws {
+        let secrets = try configuration(["JWT_SECRET": "secret"]).secrets
+        #expect(secrets == [Array("secret".utf8)])
+        #expect(
+            SecretsConfiguration.warnings(secrets, inFile: false)
+                == ["JWT_SECRET can be guessed: use 32 random bytes or more (RFC 7518 §3.2)"])
     }
 
     @Test func `what is suspicious is warned about, and not shown`() {
@@ -104,6 +100,12 @@ import Testing
         #expect(carriageReturn.count == 1)
         #expect(carriageReturn.first?.contains("ends in white space") == true)
         #expect(SecretsConfiguration.warnings([[0x61, 0x0A]], inFile: false).count == 2)
+        let marked = SecretsConfiguration.warnings([[0xEF, 0xBB, 0xBF] + long], inFile: false)
+        #expect(marked.first?.contains("begins with a byte order mark") == true)
+        // Zero bytes at the end do not make a key longer.
+        let padded = SecretsConfiguration.warnings(
+            [[0x61] + [UInt8](repeating: 0, count: 40)], inFile: false)
+        #expect(padded.first?.contains("can be guessed") == true)
     }
 
     // MARK: - When a change counts

@@ -29,7 +29,8 @@ import Testing
         environment["JWT_SECRET"] = APIServer.secret
         let refused = try await Program.run(
             Program.built("core-api"), [], environment: environment)
-        #expect(refused.status == 78)
+        // The right may be given later: a service manager tries again.
+        #expect(refused.status == 1)
         return refused.errors
     }
 

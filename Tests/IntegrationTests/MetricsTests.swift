@@ -62,6 +62,11 @@ import Testing
             scrape[
                 "core_api_queue_enqueue_failures_total{queue=\"stream:t\","
                     + "outcome=\"not_enqueued\",reason=\"idempotency_key_reused\"}"] == 1)
+        // No series is of another queue than the configured one.
+        let others = scrape.values.keys.filter {
+            $0.contains("queue=\"") && !$0.contains("queue=\"stream:t\"")
+        }
+        #expect(others == [])
         #expect(scrape["core_api_transactions_in_flight"] == 0)
         #expect(scrape["core_api_transactions_in_flight_max"] == 16_384)
         #expect(scrape["core_api_http_connections_opened_total{admission=\"served\"}"] == 32)
@@ -117,7 +122,8 @@ import Testing
         try await APIServer.with(["QUEUE": "memory"]) { other in
             let cases = [
                 (["METRICS_PORT": "\(other.port)"], Int32(1), "METRICS_PORT \(other.port)"),
-                (["METRICS_PORT": "0", "METRICS_HOST": "nowhere.invalid"], 78, "METRICS_HOST"),
+                (["METRICS_PORT": "0", "METRICS_HOST": "nowhere.invalid"], 1, "METRICS_HOST"),
+                (["METRICS_PORT": "0", "METRICS_HOST": "[::1]"], 78, "METRICS_HOST"),
                 (["METRICS_HOST": "127.0.0.1"], 78, "give METRICS_PORT"),
             ]
             for (environment, status, words) in cases {

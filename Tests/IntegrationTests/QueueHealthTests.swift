@@ -285,21 +285,83 @@ import Testing
     }
 
     @Test(arguments: ["rq:q", "stream:s"])
-    func `a key of another type is a warning, since it refuses every transaction`(queue: String)
+    func `a key of another type fails health, since it refuses every transaction`(queue: String)
         async throws
     {
         try await with(queue, ["HEALTH_WORKERS_MIN": "0"]) { redis, server in
             let key = queue == "rq:q" ? "rq:queue:q" : "s"
             _ = try await redis.command("SET", key, "x")
             try await HealthAnswer.eventually("the type is told of", server) {
-                $0.status == "warn" && $0.httpStatus == 200 && $0.number("queue:depth") == nil
+                $0.status == "fail" && $0.httpStatus == 503 && $0.number("queue:depth") == nil
                     && $0.output("queue:depth").contains("another type")
             }
             #expect(try server.post(APIServer.body()).status == 503)
         }
     }
 
-    @Test func `ready asks nothing of the queue`() async throws {
+    @Test func `a group with a lag of less than nothing leaves its depth out`() async throws {
+        try await with("stream:s") { redis, server in
+            #expect(try server.post(APIServer.body()).status == 200)
+            _ = try await redis.command("XGROUP", "CREATE", "s", "g", "0", "ENTRIESREAD", "1000")
+            try await HealthAnswer.eventually("the age alone", server) {
+                $0.number("queue:depth") == nil && $0.number("queue:age") != nil
+                    && $0.number("workers:count") == 0 && $0.httpStatus == 200
+            }
+            _ = try await redis.command("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+            try await HealthAnswer.eventually("a consumer", server) {
+                $0.number("queue:depth") == nil && $0.number("workers:count") == 1
+            }
+            #expect(try server.post(APIServer.body()).status == 200)
+        }
+    }
+
+    @Test func `an entry with the greatest id there is has no age, and harms nobody`() async throws
+    {
+        try await with("stream:s") { redis, server in
+            let id = "18446744073709551615-18446744073709551615"
+            _ = try await redis.command("XADD", "s", id, "a", "b")
+            try await HealthAnswer.eventually("without a group", server) {
+                $0.number("queue:depth") == 1 && $0.number("queue:age") == 0
+            }
+            _ = try await redis.command("XGROUP", "CREATE", "s", "g", "$")
+            try await HealthAnswer.eventually("all is delivered", server) {
+                QueueHealthTests.isEmpty($0) && $0.number("workers:count") == 0
+            }
+        }
+    }
+
+    @Test(arguments: ["rq:q", "stream:s"])
+    func `what others have put into the queue stays in Redis while health is asked`(queue: String)
+        async throws
+    {
+        try await with(queue, ["HEALTH_WORKERS_MIN": "0"]) { redis, server in
+            let foreign = String(repeating: "x", count: 1_153_434)
+            let put =
+                queue == "rq:q"
+                ? ["RPUSH", "rq:queue:q", foreign] : ["XADD", "s", "*", "foreign", foreign]
+            _ = try await redis.command(put)
+            func sent() async throws -> Int {
+                let info = try await redis.texts("INFO", "stats").joined()
+                let name = "total_net_output_bytes:"
+                let line = info.split(separator: "\r\n").first { $0.hasPrefix(name) }
+                return try #require(line.flatMap { Int($0.dropFirst(name.count)) })
+            }
+            let before = try await sent()
+            for depth in 1...5 {
+                try await HealthAnswer.eventually("the depth is \(depth)", server) {
+                    $0.number("queue:depth") == depth
+                }
+                #expect(try server.post(APIServer.body()).status == 200)
+            }
+            let bytes = try await sent() - before
+            #expect(bytes < foreign.utf8.count)
+            #expect(!server.program.errors.contains("no connection to Redis"))
+        }
+    }
+
+    @Test func `ready asks nothing of the queue but whether it can take a transaction`()
+        async throws
+    {
         try await with("rq:q") { redis, server in
             try await eventually("ready") {
                 try HealthAnswer(server, "/health/ready").status == "pass"
@@ -307,7 +369,8 @@ import Testing
             let health = try HealthAnswer(server, "/health/ready")
             #expect(health.checks.keys.sorted() == ["redis:durability", "redis:responseTime"])
             func calls() async throws -> Bool {
-                try await redis.texts("INFO", "commandstats").joined().contains("cmdstat_llen")
+                try await redis.texts("INFO", "commandstats").joined()
+                    .contains("cmdstat_srandmember")
             }
             #expect(try await !calls())
             _ = try HealthAnswer(server)

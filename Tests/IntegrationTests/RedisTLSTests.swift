@@ -105,11 +105,6 @@ import Testing
                 "rediss://", with: "rediss://\(name):p%40ss%3Aw%2Frd@")
             environment["QUEUE"] = "stream:transactions"
             environment["DURABILITY"] = "replica:1"
-            let refused = try await Program.run(
-                Program.built("core-api"), [],
-                environment: environment.merging(["JWT_SECRET": APIServer.secret]) { $1 })
-            #expect(refused.status == 78)
-            #expect(refused.errors.contains("it has 0 replicas"), "\(refused.errors)")
             try await redis.withReplica { replica in
                 try await APIServer.with(environment) { server in
                     let answer = try server.post(APIServer.body())
@@ -358,11 +353,13 @@ import Testing
                 ),
             ]
             for (files, variable, reason) in cases {
+                // What is not there may come; what is there is the configuration.
+                let status: Int32 = reason.hasPrefix("No such") || files["CA"] == "/tmp" ? 1 : 78
                 var environment = ["JWT_SECRET": APIServer.secret, "REDIS_URL": "rediss://h"]
                 for (name, path) in files { environment["REDIS_TLS_\(name)_FILE"] = path }
                 let result = try await Program.run(
                     Program.built("core-api"), [], environment: environment)
-                #expect(result.status == 78)
+                #expect(result.status == status, "\(result.errors)")
                 #expect(result.errors.split(separator: "\n").count == 1)
                 #expect(result.errors.contains(variable), "\(result.errors)")
                 #expect(result.errors.contains(reason), "\(result.errors)")

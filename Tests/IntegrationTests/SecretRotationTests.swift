@@ -78,9 +78,31 @@ import Testing
                 (
                     "it has 9 secrets, more than 8",
                     {
-                        let text = String(repeating: "hunter2\n", count: 9)
+                        let text = String(repeating: "hunter2 and some more\n", count: 9)
                         try Data(text.utf8).write(to: URL(filePath: file.path))
                     }
+                ),
+                (
+                    "line 2 is no secret: it is a key in PEM",
+                    {
+                        let text = "\(new)\n-----BEGIN PUBLIC KEY-----\nhunter2\n"
+                        try Data(text.utf8).write(to: URL(filePath: file.path))
+                    }
+                ),
+                (
+                    "line 3 has fewer than 16 bytes",
+                    {
+                        try Data("# c\n\(new)\nhunter2".utf8).write(
+                            to: URL(filePath: file.path))
+                    }
+                ),
+                (
+                    "line 1 is no secret: it is zero bytes alone",
+                    { try Data(count: 32).write(to: URL(filePath: file.path)) }
+                ),
+                (
+                    "it has no secret",
+                    { try Data(" \t\r\n".utf8).write(to: URL(filePath: file.path)) }
                 ),
             ] as [(String, () throws -> Void)] {
                 try? manager.removeItem(atPath: file.path)
@@ -93,6 +115,7 @@ import Testing
                     if count == 1 { server.program.signal(SIGHUP) }
                 }
                 #expect(try statuses(server, old) == [200])
+                #expect(try statuses(server, new) == [401])
             }
             try await file.write([new], server)
             try await eventually(200, server, new)
@@ -131,22 +154,45 @@ import Testing
         #expect(claims.userID == 7)
     }
 
-    @Test func `a file that cannot be used ends the start, with one line and status 78`()
+    @Test func `a file's secrets are believed, and nothing else that it has is`() async throws {
+        let comment = "# a comment of more than 16 bytes"
+        let file = try SecretFile(
+            ["\u{FEFF}\(new)\r", " \t", "\r", comment, "\\#\(old)", "\u{A0}"], .rename)
+        let environment = file.environment.merging(["QUEUE": "memory"]) { $1 }
+        try await APIServer.with(environment) { server in
+            for secret in [new, "#\(old)"] {
+                let answers = try statuses(server, secret)
+                #expect(answers == [200])
+            }
+            for text in ["\(new)\r", comment, old, "\\#\(old)"] {
+                let answers = try statuses(server, text)
+                #expect(answers == [401])
+            }
+            #expect(SecretFile.failures(server) == 0)
+            try await file.write([old], server)
+            try await eventually(200, server, old)
+        }
+    }
+
+    @Test func `a file that cannot be used ends the start, with one line and its status`()
         async throws
     {
         let file = try SecretFile([], .rename)
-        for (environment, words) in [
-            (file.environment, ["JWT_SECRET_FILE", "it has no secret"]),
-            (["JWT_SECRET_FILE": file.path + "x"], ["JWT_SECRET_FILE", "No such file"]),
+        let key = try SecretFile(["-----BEGIN PUBLIC KEY-----", "hunter2"], .rename)
+        for (environment, status, words) in [
+            (file.environment, 78, ["JWT_SECRET_FILE", "it has no secret"]),
+            (key.environment, 78, ["JWT_SECRET_FILE", "line 1 is no secret", "PEM"]),
+            // It may be mounted a moment later.
+            (["JWT_SECRET_FILE": file.path + "x"], 1, ["JWT_SECRET_FILE", "No such file"]),
             (
-                ["JWT_SECRET_FILE": file.path, "JWT_SECRET": "hunter2"],
+                ["JWT_SECRET_FILE": file.path, "JWT_SECRET": "hunter2"], 78,
                 ["JWT_SECRET_FILE", "JWT_SECRET is set too"]
             ),
-        ] as [([String: String], [String])] {
+        ] as [([String: String], Int32, [String])] {
             for arguments in [[], ["token", "--user-id", "7", "--username", "alice"]] {
                 let result = try await Program.run(
                     Program.built("core-api"), arguments, environment: environment)
-                #expect(result.status == 78)
+                #expect(result.status == status)
                 #expect(result.errors.split(separator: "\n").count == 1)
                 for word in words { #expect(result.errors.contains(word), "\(result.errors)") }
                 #expect(!result.errors.contains("hunter2"))

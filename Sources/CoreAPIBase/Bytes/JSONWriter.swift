@@ -12,11 +12,17 @@ package struct JSONWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
-    /// - Parameter value: not negative.
-    package mutating func integer(_ value: Int) { bytes.append(decimal: value) }
+    /// Appends a whole number.
+    package mutating func integer(_ value: Int) { raw("\(value)") }
 
-    /// - Parameter value: of which three digits are a fraction; not negative.
-    package mutating func thousandths(_ value: Int) { bytes.append(thousandths: value) }
+    /// Appends a number of thousandths, with three digits of fraction.
+    package mutating func thousandths(_ value: Int) {
+        if value < 0 { raw("-") }
+        let magnitude = value.magnitude
+        integer(Int(magnitude / 1_000))
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(decimal: Int(magnitude % 1_000), width: 3)
+    }
 
     /// Appends a string in quotation marks, escaped where RFC 8259 §7 asks for it.
     package mutating func text(_ text: String) {

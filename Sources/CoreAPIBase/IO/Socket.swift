@@ -116,6 +116,16 @@ package struct Socket: ~Copyable, Sendable {
         try SocketAddress(of: descriptor)
     }
 
+    /// Whether both ends of a connection are this socket. The kernel may give a connection to a
+    /// port of this machine, where nobody listens, that same port as its own: then TCP connects it
+    /// to itself (RFC 9293 §3.5, simultaneous open).
+    func isConnectedToItself() -> Bool {
+        guard let own = try? SocketAddress(of: descriptor),
+            let peer = try? SocketAddress(peerOf: descriptor)
+        else { return false }
+        return own.isSameEndpoint(as: peer)
+    }
+
     // MARK: - Data
 
     /// Sends from the buffer's position on: how many bytes the kernel took; nil if it took none
@@ -151,6 +161,13 @@ package struct Socket: ~Copyable, Sendable {
     package func shutdownWriting() {
         // It fails only where the peer is gone already.
         _ = shutdown(descriptor.number, Int32(SHUT_WR))
+    }
+
+    /// The error that ended a connection attempt, also one that reached this socket itself; nil if
+    /// it succeeded.
+    package func connectionError() throws(SystemError) -> SystemError? {
+        if let error = try takeError() { return error }
+        return isConnectedToItself() ? .connectionRefused : nil
     }
 
     /// The error that ended a connection attempt; nil if it succeeded.

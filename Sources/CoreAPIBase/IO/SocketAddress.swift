@@ -31,6 +31,35 @@ package struct SocketAddress: Sendable {
         return addresses
     }
 
+    /// Whether the text has the form of a name or of an address; the resolver is not asked. The
+    /// interface behind the `%` of an IPv6 address need not be there (RFC 4007 §11).
+    package static func isHost(_ text: String) -> Bool {
+        let isName = text.utf8.count <= 253 && text.utf8.allSatisfy(isNameByte)
+        if isName, text.utf8.contains(where: { isNameByte($0) && !isNumberByte($0) }) {
+            return true
+        }
+        let address = text.split(separator: "%", omittingEmptySubsequences: false)
+        guard let first = address.first, address.count <= 2, address.last != "" else {
+            return false
+        }
+        guard address.count == 1 || first.utf8.contains(UInt8(ascii: ":")) else { return false }
+        return (try? resolve(host: String(first), port: 0, numericOnly: true)) != nil
+    }
+
+    private static func isNumberByte(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: ".") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+    }
+
+    /// Letters, digits, `-`, `.`, and `_`, which some networks have in names.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: isNumberByte(byte)
+        }
+    }
+
     private init(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
         self.length = length
         var storage = sockaddr_storage()
@@ -65,14 +94,26 @@ package struct SocketAddress: Sendable {
     }
 
     /// The address that a bound socket has.
-    package init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
+    init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
+        unsafe try self.init("getsockname", descriptor, getsockname)
+    }
+
+    /// The address of the other end of a connected socket.
+    init(peerOf descriptor: borrowing FileDescriptor) throws(SystemError) {
+        unsafe try self.init("getpeername", descriptor, getpeername)
+    }
+
+    private init(
+        _ name: String, _ descriptor: borrowing FileDescriptor,
+        _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) throws(SystemError) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let number = descriptor.number
-        _ = try SystemCall.run("getsockname") {
+        _ = try SystemCall.run(name) {
             unsafe withUnsafeMutablePointer(to: &storage) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                    unsafe getsockname(number, address, &length)
+                    unsafe call(number, address, &length)
                 }
             }
         }
@@ -80,7 +121,19 @@ package struct SocketAddress: Sendable {
         self.length = length
     }
 
-    package var family: Int32 { Int32(storage.ss_family) }
+    var family: Int32 { Int32(storage.ss_family) }
+
+    /// Whether both are the same IPv4 or IPv6 address, with the same port.
+    func isSameEndpoint(as other: SocketAddress) -> Bool {
+        guard family == other.family, family == AF_INET || family == AF_INET6,
+            length == other.length
+        else { return false }
+        return unsafe withUnsafeBytes(of: storage) { own in
+            unsafe withUnsafeBytes(of: other.storage) { peer in
+                unsafe own.prefix(Int(length)).elementsEqual(peer.prefix(Int(length)))
+            }
+        }
+    }
 
     package var isIPv4: Bool { family == AF_INET }
 

@@ -15,6 +15,9 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `EPROTO`: the other side does not keep to its protocol.
     static let protocolError = EPROTO
 
+    /// Nobody listens there.
+    static let connectionRefused = SystemError(code: ECONNREFUSED, call: "connect")
+
     /// `connect: Connection refused`.
     public var description: String {
         let message = unsafe strerror(code)

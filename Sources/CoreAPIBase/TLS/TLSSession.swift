@@ -38,8 +38,11 @@ internal import COpenSSL
 
     private func expect(_ host: String) {
         let rules = unsafe SSL_get0_param(session)
+        // The subject's CN is never a name: alternative names alone count (RFC 9525 §2).
+        unsafe X509_VERIFY_PARAM_set_hostflags(
+            rules,
+            UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         if unsafe X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1 { return }
-        unsafe X509_VERIFY_PARAM_set_hostflags(rules, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         let isSet = unsafe X509_VERIFY_PARAM_set1_host(rules, host, host.utf8.count)
         precondition(isSet == 1, "a host has no byte that a name may not have")
         // Which certificate a server with several is to show (RFC 6066 §3).

@@ -131,6 +131,10 @@ package final class Worker: @unchecked Sendable {
 
     // MARK: - Requests
 
+    /// Depth, age, workers and durability are for operators: where they have a port of their own,
+    /// callers are told the status alone.
+    private var showsChecks: Bool { site != .callers || metrics == nil }
+
     /// What can be answered without the body.
     package func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
         let route = Route(head, bytes, on: site)
@@ -150,7 +154,8 @@ package final class Worker: @unchecked Sendable {
             let acceptsHealthJSON = HealthEndpoint.acceptsHealthJSON(head, input.span)
             answer(connection) { [self] in
                 await health.response(
-                    probe, drains: isEnding, acceptsHealthJSON: acceptsHealthJSON)
+                    probe, drains: isEnding, acceptsHealthJSON: acceptsHealthJSON,
+                    showsChecks: showsChecks)
             }
             return nil
         case .metrics:

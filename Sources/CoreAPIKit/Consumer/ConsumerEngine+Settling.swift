@@ -13,13 +13,14 @@ extension ConsumerEngine {
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: options.visibilityTimeout.wholeMilliseconds)
         var attempt = 0
+        processed(serial)
         while isHeld(serial) {
             let failure: RedisError
             do {
-                _ = try await connection.execute(commands.acknowledge(entry.name.id))
+                _ = try await reply(commands.acknowledge(entry.name.id), for: "acknowledge")
                 metrics?.acknowledged.increment()
                 return settle(serial)
-            } catch { failure = error.reason }
+            } catch { failure = error }
             guard !failure.isLastingForConsumer, MonotonicTime.now() < deadline,
                 !Task.isCancelled
             else { throw ConsumerError(failure) }
@@ -47,12 +48,22 @@ extension ConsumerEngine {
                     pause.map { min($0, ConsumerEngine.pauseMax).wholeMilliseconds }
                     ?? options.retryPauseMilliseconds(
                         afterAttempt: entry.name.attempt, jitter: .random(in: 0...1))
-                _ = try? await connection.execute(
-                    commands.retry(entry.name, pauseMilliseconds: milliseconds))
-                metrics?.retried.increment()
+                await retry(entry.name, milliseconds)
             }
         }
         settle(serial)
+    }
+
+    private func retry(_ delivery: DeliveryName, _ pauseMilliseconds: Int) async {
+        let command = commands.retry(delivery, pauseMilliseconds: pauseMilliseconds)
+        do throws(RedisError) {
+            let ids = try DeliveryName.ids(of: await reply(command, for: "retry"))
+            if ids.isEmpty { metrics?.retried.increment() }
+            removed(ids)
+        } catch {
+            // It comes again when it has not been heard of for long enough.
+            warn("no retry could be written", error)
+        }
     }
 
     /// The longest pause that a handler may ask for.
@@ -66,9 +77,11 @@ extension ConsumerEngine {
         settle(serial)
     }
 
-    /// The handler has let go of the delivery: if it is not settled, the attempt has failed.
+    /// The handler has let go of the delivery: if it is not settled, the attempt has failed. One
+    /// that it has processed, and could not acknowledge, has not.
     func letGo(_ serial: Machine.Serial, _ entry: Machine.Entry) {
         guard isHeld(serial) else { return }
+        guard !isProcessed(serial) else { return settle(serial) }
         Task {
             await retry(serial, entry, after: nil, reason: "let go without an acknowledgement")
         }
@@ -76,15 +89,31 @@ extension ConsumerEngine {
 
     /// Moves an entry to the dead-letter stream.
     func bury(_ delivery: DeliveryName, reason: String) async {
-        do {
-            _ = try await connection.execute(commands.bury(delivery, reason: reason))
-            buried(delivery, reason: reason)
+        let command = commands.bury(delivery, reason: reason)
+        do throws(RedisError) {
+            let ids = try DeliveryName.ids(of: await reply(command, for: "write a dead letter"))
+            if ids.isEmpty { buried(delivery, reason: reason) }
+            removed(ids)
         } catch {
             logger.warning(
                 "no dead letter could be written",
-                metadata: ["entry": "\(delivery.id)", "reason": "\(error.reason)"])
+                metadata: ["entry": "\(delivery.id)", "reason": "\(error)"])
         }
     }
+
+    /// Somebody has removed entries from the stream that were pending, as by a trim: no other
+    /// consumer gets them. Each id is told, a few in a line.
+    func removed(_ ids: [String]) {
+        metrics?.removed.increment(by: ids.count)
+        for start in stride(from: 0, to: ids.count, by: ConsumerEngine.idsInLineMax) {
+            let line = ids[start...].prefix(ConsumerEngine.idsInLineMax)
+            logger.warning(
+                "pending entries were removed from the stream",
+                metadata: ["entries": "\(line.joined(separator: " "))", "count": "\(line.count)"])
+        }
+    }
+
+    private static let idsInLineMax = 20
 
     /// An entry has gone to the dead-letter stream.
     func buried(_ delivery: DeliveryName, reason: String) {

@@ -10,7 +10,7 @@ internal import Synchronization
 /// Redis answers nothing else on that connection meanwhile, so everything else goes over the other
 /// one. The second task keeps what is held, and tidies up.
 final class ConsumerEngine: Sendable {
-    typealias Machine = ConsumerStateMachine<Suspension<Result<Delivery?, ConsumerError>>>
+    typealias Machine = ConsumerStateMachine<Suspension<Delivery?>>
 
     private struct State {
         var machine: Machine
@@ -18,6 +18,7 @@ final class ConsumerEngine: Sendable {
         var fetcher: Suspension<Void>?
         /// The task that keeps.
         var keeper: Task<Void, Never>?
+        var warningLimit = WarningLimit()
     }
 
     let options: ConsumerOptions
@@ -68,14 +69,15 @@ final class ConsumerEngine: Sendable {
 
     /// The next delivery; nil at the end.
     func next() async throws(ConsumerError) -> Delivery? {
-        let result = await withTaskCancellationHandler {
+        let delivery = await withTaskCancellationHandler {
             await Suspension.value { waiter in request(waiter) }
         } onCancel: {
             stop()
         }
-        let delivery = try result.get()
-        if delivery == nil { await leave() }
-        return delivery
+        if let delivery { return delivery }
+        await leave()
+        if let failure = state.withLock({ $0.machine.failure }) { throw failure }
+        return nil
     }
 
     /// If nothing is held, waits until the consumer has left its group: the process may end now.
@@ -84,14 +86,14 @@ final class ConsumerEngine: Sendable {
         await keeper?.value
     }
 
-    private func request(_ waiter: Suspension<Result<Delivery?, ConsumerError>>) {
+    private func request(_ waiter: Suspension<Delivery?>) {
         let action = state.withLock { $0.machine.requested(waiter, now: .now()) }
         switch action {
         case .deliver(let serial, let entry):
-            waiter.resume(returning: .success(delivery(serial, entry)))
+            waiter.resume(returning: delivery(serial, entry))
             wakeFetcher()
         case .wait: wakeFetcher()
-        case .end(let error): waiter.resume(returning: ConsumerEngine.end(error))
+        case .end: waiter.resume(returning: nil)
         }
     }
 
@@ -114,6 +116,14 @@ final class ConsumerEngine: Sendable {
         state.withLock { $0.machine.isKept(serial) }
     }
 
+    func processed(_ serial: Machine.Serial) {
+        state.withLock { $0.machine.processed(serial) }
+    }
+
+    func isProcessed(_ serial: Machine.Serial) -> Bool {
+        state.withLock { $0.machine.isProcessed(serial) }
+    }
+
     /// A delivery is done with: there is room for another one.
     func settle(_ serial: Machine.Serial) {
         state.withLock { $0.machine.settled(serial) }
@@ -121,26 +131,47 @@ final class ConsumerEngine: Sendable {
         wakeKeeperAtTheEnd()
     }
 
+    // MARK: - Asking Redis
+
+    /// The reply to a command of the consumer, over the connection for what is answered at once,
+    /// unless another one is named. Whatever the command is for, a refusal that waiting does not
+    /// mend ends the sequence.
+    ///
+    /// - Parameter step: what it is for, as the log names it.
+    func reply(
+        _ command: RedisCommand, for step: String, on other: RedisConnection? = nil
+    ) async throws(RedisError) -> RedisReply {
+        do { return try await (other ?? connection).execute(command) } catch {
+            let reason = error.reason
+            if reason.isLastingForConsumer { giveUp(reason, step) }
+            throw reason
+        }
+    }
+
+    private func giveUp(_ reason: RedisError, _ step: String) {
+        guard state.withLock({ $0.machine.failed(ConsumerError(reason)) }) else { return }
+        logger.error(
+            "the consumer gives up", metadata: ["step": "\(step)", "reason": "\(reason)"])
+        wakeFetcher()
+    }
+
+    /// Tells of a failure that passes; one that lasts has been told as an error.
+    func warn(_ message: Logger.Message, _ reason: RedisError) {
+        guard !reason.isLastingForConsumer,
+            state.withLock({ $0.warningLimit.isDue(now: .now()) })
+        else { return }
+        logger.warning(message, metadata: ["reason": "\(reason)"])
+    }
+
     // MARK: - Fetching
 
     private func fetch() async {
-        var error: ConsumerError?
         var schedule = FetchSchedule(options, now: .now())
-        do throws(RedisError) {
-            while await hasRoom() { try await fetchOnce(&schedule) }
-        } catch let reason {
-            logger.error("the consumer gives up", metadata: ["reason": "\(reason)"])
-            error = ConsumerError(reason)
-        }
-        if error == nil { await giveBack() }
-        let waiters = state.withLock { $0.machine.ended(error) }
-        for waiter in waiters { waiter.resume(returning: ConsumerEngine.end(error)) }
+        while await hasRoom() { await fetchOnce(&schedule) }
+        await giveBack()
+        let waiters = state.withLock { $0.machine.ended() }
+        for waiter in waiters { waiter.resume(returning: nil) }
         wakeKeeperAtTheEnd()
-    }
-
-    /// What a waiter is told at the end.
-    private static func end(_ error: ConsumerError?) -> Result<Delivery?, ConsumerError> {
-        if let error { .failure(error) } else { .success(nil) }
     }
 
     /// Waits for room. False if nothing more is to be fetched.
@@ -164,64 +195,50 @@ final class ConsumerEngine: Sendable {
 
     private var room: Int { state.withLock { $0.machine.room } }
 
-    /// Claims if it is time to, then reads if there is still room. Throws what waiting does not
-    /// mend.
-    private func fetchOnce(_ schedule: inout FetchSchedule) async throws(RedisError) {
-        do {
+    /// Claims if it is time to, then reads if there is still room. Waits after a failure.
+    private func fetchOnce(_ schedule: inout FetchSchedule) async {
+        do throws(RedisError) {
             if let scans = schedule.claimIsDue(now: .now()) {
                 let command = commands.claim(
                     room: room, attemptsMax: options.attemptsMax,
                     visibilityMilliseconds: options.visibilityTimeout.wholeMilliseconds,
                     scans: scans)
-                let claimed = try ClaimedEntries(reply: await reply(command, on: connection))
+                let claimed = try ClaimedEntries(reply: await reply(command, for: "claim"))
                 for entry in claimed.buried {
                     buried(entry, reason: "not acknowledged")
                 }
+                removed(claimed.removed)
                 await deliver(claimed.entries)
             }
             let room = room
             if room > 0 {
                 let command = commands.read(
                     count: room, blockMilliseconds: schedule.blockMilliseconds)
-                let read = try await reply(command, on: readConnection)
+                let read = try await reply(command, for: "read", on: readConnection)
                 await deliver(try ReceivedEntry.list(read: read))
             }
             schedule.succeeded()
         } catch {
-            try await recover(from: error, &schedule)
-        }
-    }
-
-    private func reply(
-        _ command: RedisCommand, on connection: RedisConnection
-    ) async throws(RedisError) -> RedisReply {
-        do { return try await connection.execute(command) } catch { throw error.reason }
-    }
-
-    /// Waits, or makes the group again if it is gone.
-    private func recover(
-        from error: RedisError, _ schedule: inout FetchSchedule
-    ) async throws(RedisError) {
-        guard !error.isLastingForConsumer else { throw error }
-        if schedule.failed(error) {
-            logger.warning("nothing can be fetched", metadata: ["reason": "\(error)"])
-        }
-        if case .server(let answer) = error, answer.kind == .noGroup {
-            do { return try await join() } catch {
-                guard !error.isLastingForConsumer else { throw error }
+            guard !error.isLastingForConsumer else { return }
+            warn("nothing can be fetched", error)
+            schedule.failed()
+            // What Redis answers where the group is gone, or the stream with it, depends on the
+            // command and on the version.
+            if case .server(let answer) = error, [.noGroup, .other].contains(answer.kind) {
+                try? await join()
             }
+            try? await Task.sleep(for: .milliseconds(schedule.pauseMilliseconds))
         }
-        try? await Task.sleep(for: .milliseconds(schedule.pauseMilliseconds))
     }
 
     /// Makes the group, unless it is there, and joins it.
     private func join() async throws(RedisError) {
-        do { _ = try await reply(commands.createGroup, on: connection) } catch {
+        do { _ = try await reply(commands.createGroup, for: "make the group") } catch {
             guard case .server(let answer) = error, answer.kind == .groupExists else {
                 throw error
             }
         }
-        _ = try await reply(commands.join, on: connection)
+        _ = try await reply(commands.join, for: "join the group")
     }
 
     /// Hands the transactions on, and lays aside what is none.
@@ -237,8 +254,7 @@ final class ConsumerEngine: Sendable {
         }
         let handovers = state.withLock { $0.machine.received(entries, now: .now()) }
         for handover in handovers {
-            handover.waiter.resume(
-                returning: .success(delivery(handover.serial, handover.entry)))
+            handover.waiter.resume(returning: delivery(handover.serial, handover.entry))
         }
         // One that cannot be buried now is not acknowledged, and comes again.
         for (entry, flaw) in flawed {
@@ -250,12 +266,12 @@ final class ConsumerEngine: Sendable {
     private func giveBack() async {
         let entries = state.withLock { $0.machine.takeBuffer() }
         guard !entries.isEmpty else { return }
-        do {
-            _ = try await connection.execute(
-                commands.giveBack(entries.map(\.name)))
+        do throws(RedisError) {
+            let command = commands.giveBack(entries.map(\.name))
+            removed(try DeliveryName.ids(of: await reply(command, for: "give back")))
         } catch {
             // They come again when they have not been heard of for long enough.
-            logger.notice("nothing could be given back", metadata: ["reason": "\(error.reason)"])
+            logger.notice("nothing could be given back", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -265,13 +281,17 @@ final class ConsumerEngine: Sendable {
     private func keep() async {
         let pause = min(options.visibilityTimeout / 3, ConsumerEngine.keepPauseMax)
         while !state.withLock({ $0.machine.isFinished }) {
-            await extend()
             // A group that is gone is made anew by the task that fetches.
-            _ = try? await connection.execute(commands.tidy())
+            do throws(RedisError) { try await extend() } catch {
+                warn("what is held could not be kept", error)
+            }
+            do throws(RedisError) { _ = try await reply(commands.tidy(), for: "tidy up") } catch {
+                warn("the stream could not be tidied up", error)
+            }
             // Cancelled at the end, so that nobody waits for it.
             try? await Task.sleep(for: pause)
         }
-        _ = try? await connection.execute(commands.leave)
+        _ = try? await reply(commands.leave, for: "leave the group")
         readConnection.close()
         connection.close()
     }
@@ -279,17 +299,19 @@ final class ConsumerEngine: Sendable {
     /// Who watches the group hears of a consumer at least this often.
     private static let keepPauseMax = Duration.seconds(60)
 
-    private func extend() async {
+    private func extend() async throws(RedisError) {
         let kept = state.withLock { $0.machine.keep(now: .now()) }
         wakeFetcher()
-        guard !kept.isEmpty,
-            let reply = try? await connection.execute(commands.extend(Array(kept.values))),
-            case .array(let words) = reply
-        else { return }
-        var names: Set<String> = []
-        for case .bulk(let name) in words { names.insert(String(decoding: name, as: UTF8.self)) }
-        let lost = kept.filter { names.contains($0.value.text) }.keys
-        let count = state.withLock { $0.machine.lost(lost) }
+        guard !kept.isEmpty else { return }
+        let command = commands.extend(Array(kept.values))
+        let unkept = try UnkeptDeliveries(reply: await reply(command, for: "keep"))
+        let lost = kept.filter { unkept.lost.contains($0.value.text) }.keys
+        let gone = Set(unkept.removed)
+        let count = state.withLock { state in
+            state.machine.removed(kept.filter { gone.contains($0.value.id) }.keys)
+            return state.machine.lost(lost)
+        }
+        removed(unkept.removed)
         guard count > 0 else { return }
         logger.notice("deliveries have gone to other consumers", metadata: ["count": "\(count)"])
         wakeFetcher()

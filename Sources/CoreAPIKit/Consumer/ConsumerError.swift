@@ -2,10 +2,11 @@ public import CoreAPIRedis
 
 /// Why a consumer has no success with Redis.
 public enum ConsumerError: Error, Hashable, Sendable {
-    /// Redis could not be asked in time. It passes by itself: the same may be tried again.
+    /// Redis could not be asked in time, or does not do it now. It passes by itself: the same may
+    /// be tried again.
     case unavailable(RedisError)
     /// Redis refuses, and waiting does not help: a wrong password, a right that is missing, a key
-    /// that holds another type.
+    /// that holds another type. Nothing else is.
     case refused(RedisError)
 }
 
@@ -16,22 +17,19 @@ extension ConsumerError {
 }
 
 extension RedisError {
-    /// Whether a consumer gives up, since only an operator can mend it.
+    /// Whether a consumer gives up, since only an operator can mend it: a right, the password, a
+    /// key of another type, and what this process itself was given or has ended. Everything else is
+    /// waited for, errors that this package does not know among it: a consumer that ends charges
+    /// nobody any more.
     var isLastingForConsumer: Bool {
         switch self {
-        case .connectFailed, .tlsFailed, .loginUnanswered, .hostNotFound, .timedOut,
-            .connectionLost, .protocolViolation, .durabilityNotReached, .sessionLost, .backlogFull:
-            return false
-        case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: return true
+        case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: true
         case .refused(let reply), .server(let reply):
-            guard !reply.isPassing else { return false }
             switch reply.kind {
-            // What an operator mends while everybody waits: a full memory, a full disk.
-            case .outOfMemory, .cannotPersist: return false
-            // The group is made anew.
-            case .noGroup: return false
-            default: return true
+            case .noPermission, .noAuthentication, .wrongPassword, .wrongType: true
+            default: false
             }
+        default: false
         }
     }
 }

@@ -4,8 +4,9 @@ internal import CoreMetrics
 struct ConsumerMetrics: Sendable {
     /// Transactions that handlers were given: `attempt` is `first` or `again`.
     static let deliveriesLabel = "core_api_consumer_deliveries_total"
-    /// What came of them: `result` is `acknowledged`, `retried` or `dead`. Dead are entries that
-    /// no handler has seen, too.
+    /// What came of them: `result` is `acknowledged`, `retried`, `dead` or `removed`. Dead are
+    /// entries that no handler has seen, too; removed are those that somebody has taken out of the
+    /// stream while they were pending.
     static let settledLabel = "core_api_consumer_settled_total"
 
     let first: Counter
@@ -13,6 +14,7 @@ struct ConsumerMetrics: Sendable {
     let acknowledged: Counter
     let retried: Counter
     let dead: Counter
+    let removed: Counter
 
     /// Nil if nothing is recorded.
     init?(_ factory: any MetricsFactory, key: String, group: String) {
@@ -27,6 +29,7 @@ struct ConsumerMetrics: Sendable {
         acknowledged = counter(ConsumerMetrics.settledLabel, "result", "acknowledged")
         retried = counter(ConsumerMetrics.settledLabel, "result", "retried")
         dead = counter(ConsumerMetrics.settledLabel, "result", "dead")
+        removed = counter(ConsumerMetrics.settledLabel, "result", "removed")
     }
 
     func delivered(attempt: Int) { (attempt == 1 ? first : again).increment() }

@@ -29,43 +29,50 @@ enum ConsumerScripts {
     ///
     /// - ARGV: the deliveries; the pause in milliseconds; 1 to take an attempt off the count, since
     ///   nobody has tried, else 0.
+    /// - Answers the ids of those that somebody had removed from the stream.
     static let retry = script(
         """
-        local due = now() + tonumber(ARGV[4])
+        local due, removed = now() + tonumber(ARGV[4]), {}
         for id, count in string.gmatch(ARGV[3], '(%S+) (%S+)') do
           if owns(id, count) then
-            redis.call('XCLAIM', key, group, 'retry', 0, id,
-              'RETRYCOUNT', count - ARGV[5], 'JUSTID')
-            redis.call('ZADD', retries, due, id)
+            if claim('retry', id, 'RETRYCOUNT', count - ARGV[5], 'JUSTID') then
+              redis.call('ZADD', retries, due, id)
+            else
+              removed[#removed + 1] = id
+            end
           end
         end
-        return 1
+        return removed
         """, arguments: 5)
 
     /// Moves the entry of a delivery that the consumer still has to the dead-letter stream.
     ///
     /// - ARGV: the entry's id, how often it was delivered, the reason.
+    /// - Answers the ids of those that somebody had removed from the stream: this one, or none.
     static let bury = script(
         """
-        if owns(ARGV[3], ARGV[4]) then bury(ARGV[3], ARGV[4], ARGV[5]) end
-        return 1
+        if owns(ARGV[3], ARGV[4]) and not bury(ARGV[3], ARGV[4], ARGV[5]) then
+          return {ARGV[3]}
+        end
+        return {}
         """, arguments: 5)
 
     /// Tells that the consumer lives and holds these deliveries. It takes none back whose entry was
-    /// delivered again meanwhile: those are the answer.
+    /// delivered again meanwhile.
     ///
     /// - ARGV: the deliveries.
+    /// - Answers `UnkeptDeliveries`.
     static let extend = script(
         """
-        local lost = {}
+        local lost, removed = {}, {}
         for id, count in string.gmatch(ARGV[3], '(%S+) (%S+)') do
-          if owns(id, count) then
-            redis.call('XCLAIM', key, group, consumer, 0, id, 'JUSTID')
-          else
+          if not owns(id, count) then
             lost[#lost + 1] = id .. ' ' .. count
+          elseif not claim(consumer, id, 'JUSTID') then
+            removed[#removed + 1] = id
           end
         end
-        return lost
+        return {lost, removed}
         """, arguments: 3)
 
     /// Takes what is due: retries whose time has come, then, if asked, what consumers hold that
@@ -77,18 +84,27 @@ enum ConsumerScripts {
     static let claim = script(
         """
         local room, attempts_max = tonumber(ARGV[3]), tonumber(ARGV[4])
-        local claimed, buried = {}, {}
-        local function full() return #claimed + #buried >= room end
+        local claimed, buried, removed = {}, {}, {}
+        local function left() return room - #claimed - #buried - #removed end
         local function take(id, count)
           if count >= attempts_max then
-            bury(id, count, 'not acknowledged after ' .. count .. ' attempts')
-            buried[#buried + 1] = {id, count}
+            -- Somebody may have set it to more than Lua counts by.
+            count = math.min(count, 9007199254740991)
+            local reason = string.format('not acknowledged after %.0f attempts', count)
+            if bury(id, string.format('%.0f', count), reason) then
+              buried[#buried + 1] = {id, count}
+            else
+              removed[#removed + 1] = id
+            end
             return
           end
-          local entry = redis.call('XCLAIM', key, group, consumer, 0, id)[1]
+          local entry = claim(consumer, id)
           redis.call('ZREM', retries, id)
-          -- Somebody has removed it from the stream.
-          if not entry then return redis.call('XACK', key, group, id) end
+          if not entry then
+            redis.call('XACK', key, group, id)
+            removed[#removed + 1] = id
+            return
+          end
           local size = 0
           for _, word in ipairs(entry[2]) do size = size + #word end
           local fits = #entry[2] <= tonumber(ARGV[7]) and size <= tonumber(ARGV[8])
@@ -103,7 +119,7 @@ enum ConsumerScripts {
         if ARGV[6] == '1' then
           for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
             local other = dictionary(info)
-            if full() then break end
+            if left() <= 0 then break end
             local found = {}
             if other.name == 'retry' then
               -- Retries that have lost their time, if somebody has deleted the sorted set.
@@ -112,14 +128,14 @@ enum ConsumerScripts {
               end
             elseif other.pending > 0 then
               found = redis.call('XPENDING', key, group, 'IDLE', ARGV[5], '-', '+',
-                room - #claimed - #buried, other.name)
+                left(), other.name)
             end
             for _, entry in ipairs(found) do
-              if not full() then take(entry[1], entry[4]) end
+              if left() > 0 then take(entry[1], entry[4]) end
             end
           end
         end
-        return {claimed, buried}
+        return {claimed, buried, removed}
         """, arguments: 8)
 
     /// Removes the names of consumers that are gone and have nothing pending, and from the stream's
@@ -177,8 +193,12 @@ enum ConsumerScripts {
     /// any more how much that group has not been given (`lag`); after XTRIM it does. So such an
     /// entry goes when it is the stream's first.
     ///
+    /// `claim` answers nothing for an entry that somebody has removed from the stream while it was
+    /// pending. Redis 7 then takes it from what is pending, too; before, it stays there, and with
+    /// JUSTID nobody is told.
+    ///
     /// `bury` writes first and acknowledges then: if Redis refuses the write, the script ends
-    /// there, and nothing has changed.
+    /// there, and nothing has changed. It answers whether there was an entry.
     private static let common = """
         local key, dead, retries = KEYS[1], KEYS[2], KEYS[3]
         local group, consumer = ARGV[1], ARGV[2]
@@ -207,6 +227,10 @@ enum ConsumerScripts {
         local function owns(id, count)
           local found = redis.call('XPENDING', key, group, id, id, 1, consumer)[1]
           return found and found[4] == tonumber(count)
+        end
+
+        local function claim(name, id, ...)
+          return redis.call('XCLAIM', key, group, name, 0, id, ...)[1]
         end
 
         -- The least id that is greater. One whose number is that large is Redis's own on no day.
@@ -255,6 +279,7 @@ enum ConsumerScripts {
           redis.call('XACK', key, group, id)
           redis.call('ZREM', retries, id)
           remove(id)
+          return entry
         end
 
         """

@@ -31,15 +31,17 @@ struct ConsumerStateMachine<Waiter> {
         /// ended.
         case stopping
         /// For good. Deliveries that handlers hold may still be settled.
-        case ended(ConsumerError?)
+        case ended
     }
 
     private struct Held {
         let entry: Entry
         /// Since when it is in the buffer, or with a handler.
         var since: MonotonicTime
-        /// Another consumer may have it: it is not kept any more.
+        /// Another consumer may have it, or the stream has it no more: it is not kept.
         var isLost = false
+        /// The handler has said so, whether Redis was told or not: it is not tried again here.
+        var isProcessed = false
     }
 
     private let prefetch: Int
@@ -51,6 +53,8 @@ struct ConsumerStateMachine<Waiter> {
     private var buffer: Deque<Serial> = []
     private var waiters: Deque<Waiter> = []
     private var nextSerial = 0
+    /// What ended the consumer, or was refused while it ended; nil for an end in order.
+    private(set) var failure: ConsumerError?
 
     /// - Parameters:
     ///   - prefetch: how much is held at most.
@@ -63,7 +67,7 @@ struct ConsumerStateMachine<Waiter> {
     var isRunning: Bool { state == .running }
 
     /// Whether nothing is left to do.
-    var isFinished: Bool { if case .ended = state { held.isEmpty } else { false } }
+    var isFinished: Bool { state == .ended && held.isEmpty }
 
     /// How many entries are to be fetched: none until half of what may be held is free, or the
     /// buffer is empty, so that they come together and not one by one.
@@ -79,7 +83,7 @@ struct ConsumerStateMachine<Waiter> {
         case deliver(Serial, Entry)
         /// The waiter is kept until there is something, or the end.
         case wait
-        case end(ConsumerError?)
+        case end
     }
 
     /// Somebody wants the next delivery.
@@ -89,7 +93,7 @@ struct ConsumerStateMachine<Waiter> {
             guard let serial = buffer.popFirst() else { break }
             return .deliver(serial, handOver(serial, now))
         case .stopping: break
-        case .ended(let error): return .end(error)
+        case .ended: return .end
         }
         waiters.append(waiter)
         return .wait
@@ -127,6 +131,12 @@ struct ConsumerStateMachine<Waiter> {
     /// Whether the delivery is not settled, and no other consumer may have it.
     func isKept(_ serial: Serial) -> Bool { held[serial].map { !$0.isLost } ?? false }
 
+    /// The handler has processed it: now Redis is to be told.
+    mutating func processed(_ serial: Serial) { held[serial]?.isProcessed = true }
+
+    /// Whether the handler has processed it, though it is not settled.
+    func isProcessed(_ serial: Serial) -> Bool { held[serial]?.isProcessed ?? false }
+
     /// The handler is done with it, whatever came of it.
     mutating func settled(_ serial: Serial) { held[serial] = nil }
 
@@ -145,6 +155,12 @@ struct ConsumerStateMachine<Waiter> {
     /// Other consumers have got these. Returns how many of them are not settled yet.
     mutating func lost(_ serials: some Sequence<Serial>) -> Int {
         serials.count { lose($0) }
+    }
+
+    /// Somebody has removed these entries from the stream. The transactions are here, so they are
+    /// delivered all the same; Redis does not keep them any more.
+    mutating func removed(_ serials: some Sequence<Serial>) {
+        for serial in serials { held[serial]?.isLost = true }
     }
 
     @discardableResult
@@ -166,6 +182,15 @@ struct ConsumerStateMachine<Waiter> {
         if isRunning { state = .stopping }
     }
 
+    /// What waiting does not mend ends the sequence. False if it was ended so before: the first
+    /// failure is the one that is told.
+    mutating func failed(_ error: ConsumerError) -> Bool {
+        stopped()
+        guard failure == nil else { return false }
+        failure = error
+        return true
+    }
+
     /// Takes what nobody has taken, to be given back.
     mutating func takeBuffer() -> [Entry] {
         precondition(!isRunning, "a consumer that runs gives nothing back")
@@ -173,9 +198,9 @@ struct ConsumerStateMachine<Waiter> {
         return buffer.compactMap { held.removeValue(forKey: $0)?.entry }
     }
 
-    /// Nothing more is fetched, for good: who waits is told, if there is one.
-    mutating func ended(_ error: ConsumerError?) -> [Waiter] {
-        state = .ended(error)
+    /// Nothing more is fetched, for good: who waits is told.
+    mutating func ended() -> [Waiter] {
+        state = .ended
         _ = takeBuffer()
         defer { waiters = [] }
         return Array(waiters)

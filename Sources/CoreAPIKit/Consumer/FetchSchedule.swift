@@ -14,7 +14,6 @@ struct FetchSchedule {
     private var nextClaim: MonotonicTime
     private var nextScan: MonotonicTime
     private var failures = 0
-    private var lastFailure: RedisError?
 
     init(_ options: ConsumerOptions, now: MonotonicTime) {
         let visibility = options.visibilityTimeout.wholeMilliseconds
@@ -33,14 +32,9 @@ struct FetchSchedule {
         return true
     }
 
-    mutating func succeeded() { (failures, lastFailure) = (0, nil) }
+    mutating func succeeded() { failures = 0 }
 
-    /// Whether it is another failure than the one before, and so worth a line in the log.
-    mutating func failed(_ error: RedisError) -> Bool {
-        defer { lastFailure = error }
-        failures += 1
-        return lastFailure != error
-    }
+    mutating func failed() { failures += 1 }
 
     /// How long to wait after a failure.
     var pauseMilliseconds: Int {

@@ -12,13 +12,13 @@ extension StreamEntry {
         /// Optional: W3C Trace Context, as text.
         case traceParent = "traceparent"
 
-        /// What its value must be, for a dead letter's reason.
+        /// What its value is to be, for a dead letter's reason.
         var rule: String {
             switch self {
             case .id: "a UUID of version 4 in lower case"
-            case .amount: "an integer from 1 to 2^53-1"
-            case .currency: "an active ISO 4217 code"
-            case .userID: "an integer from 0 to 2^53-1"
+            case .amount: "an integer from 1 to 2^63-1"
+            case .currency: "a code of three capital letters"
+            case .userID: "an integer from 0 to 2^63-1"
             case .createdAt: "a time such as 2021-11-04T11:57:11.123456Z"
             case .traceParent: "a W3C trace context"
             }
@@ -31,7 +31,9 @@ extension StreamEntry {
     /// Bytes of those.
     package static let bytesMax = 4_096
 
-    /// The transaction of an entry.
+    /// The transaction of an entry. What is well-formed is taken: whether it may be charged was
+    /// judged when it was taken in, maybe by another build, with another year's currencies and
+    /// other bounds.
     ///
     /// - Parameter words: names and values in turns.
     static func decode(_ words: [RedisReply]) throws(StreamEntryFlaw) -> Transaction {
@@ -41,19 +43,17 @@ extension StreamEntry {
         let currencyText = try required(.currency, values)
         let userText = try required(.userID, values)
         let timeText = try required(.createdAt, values)
-        guard let id = TransactionID(idText) else { throw .invalid(.id) }
-        guard let amount = integer(amountText).flatMap({ Amount($0) }) else {
+        guard let id = TransactionID(queued: idText) else { throw .invalid(.id) }
+        guard let amount = integer(amountText).flatMap({ Amount(queued: $0) }) else {
             throw .invalid(.amount)
         }
-        guard let currency = CurrencyCode(currencyText) else { throw .invalid(.currency) }
-        guard let userID = integer(userText), TokenClaims.userIDBounds.contains(userID) else {
-            throw .invalid(.userID)
-        }
+        guard let currency = CurrencyCode(queued: currencyText) else { throw .invalid(.currency) }
+        guard let userID = integer(userText) else { throw .invalid(.userID) }
         guard let createdAt = UnixTime(timestamp: timeText.utf8.span) else {
             throw .invalid(.createdAt)
         }
         return Transaction(
-            id: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
+            queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
             // A trace that nobody can follow is no reason not to charge.
             traceParent: values[.traceParent].flatMap { TraceParent($0) })
     }

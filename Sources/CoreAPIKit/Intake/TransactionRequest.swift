@@ -75,7 +75,7 @@ struct TransactionRequest {
 
     /// An amount out of bounds is a problem.
     static func amount(_ minorUnits: Int?) -> Field<Amount> {
-        guard let amount = minorUnits.flatMap(Amount.init) else {
+        guard let amount = minorUnits.flatMap({ Amount($0) }) else {
             return .flaw(.outOfBounds)
         }
         return .value(amount)

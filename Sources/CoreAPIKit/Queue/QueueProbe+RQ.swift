@@ -1,5 +1,5 @@
-internal import CoreAPIBase
-internal import CoreAPIRedis
+package import CoreAPIBase
+package import CoreAPIRedis
 
 /// python-rq's queue: a list that workers take from on the left, each job a hash, and a set of the
 /// workers that have registered for the queue.
@@ -9,69 +9,88 @@ internal import CoreAPIRedis
 ///     rq:workers:NAME                 set of keys rq:worker:…; a killed worker stays in it
 ///     rq:worker:…      last_heartbeat each 30 s at work; idle, 15 s before it would expire
 extension QueueProbe {
-    func rqStatus(_ name: String) async -> QueueStatus {
-        let list = "rq:queue:" + name
-        var status = QueueStatus()
-        do {
-            guard case .integer(let length) = try await reply(to: ["LLEN", list]) else {
-                return status
-            }
-            status.depth = Int(length)
-        } catch {
-            status.isWrongType = QueueProbe.refusal(error)?.kind == .wrongType
-        }
-        if let depth = status.depth {
-            status.oldestAgeSeconds = depth == 0 ? 0 : await oldestAgeSeconds(list)
-        }
-        status.workers = await rqWorkers("rq:workers:" + name)
-        return status
-    }
+    /// What Redis says of the queue, in this order:
+    ///
+    ///     depth        -1 if it does not tell, -2 if the list's key holds another type
+    ///     enqueued_at  of the oldest job; 0 if none waits, -1 if it does not tell
+    ///     registered   how many workers; -1 if it does not tell
+    ///     heartbeat…   of each worker that is looked at; 0 if its hash is gone, -1 if it does
+    ///                  not tell
+    ///
+    /// - KEYS: the list, the set of workers.
+    /// - ARGV: how many workers are looked at.
+    static let rqScript = RedisScript(
+        """
+        local function time(key, field)
+          local text = redis.pcall('HGET', key, field)
+          if text == false then return 0 end
+          if type(text) ~= 'string' then return -1 end
+          return string.sub(text, 1, 64)
+        end
+        local depth = redis.pcall('LLEN', KEYS[1])
+        if type(depth) ~= 'number' then
+          depth = string.find(depth.err, 'WRONGTYPE', 1, true) and -2 or -1
+        end
+        local enqueued = -1
+        if depth == 0 then enqueued = 0 end
+        if depth > 0 then
+          local id = redis.pcall('LINDEX', KEYS[1], 0)
+          if type(id) == 'string' and #id <= 512 then
+            enqueued = time('rq:job:' .. id, 'enqueued_at')
+            if enqueued == 0 then enqueued = -1 end
+          end
+        end
+        local registered = redis.pcall('SCARD', KEYS[2])
+        if type(registered) ~= 'number' then registered = -1 end
+        local answer = {depth, enqueued, registered}
+        local workers = redis.pcall('SRANDMEMBER', KEYS[2], ARGV[1])
+        if workers.err then
+          answer[3] = -1
+          workers = {}
+        end
+        for _, worker in ipairs(workers) do
+          answer[#answer + 1] = time(worker, 'last_heartbeat')
+        end
+        return answer
+        """, keys: 2, arguments: 1)
 
-    private func oldestAgeSeconds(_ list: String) async -> Int? {
-        switch await ask("LINDEX", list, "0") {
-        case .bulk(let id):
-            let job = "rq:job:" + String(decoding: id, as: UTF8.self)
-            return await time("enqueued_at", of: job).map {
-                QueueProbe.ageSeconds(of: $0, at: .now())
-            }
-        // It has been taken meanwhile.
-        case .null: return 0
-        default: return nil
-        }
+    static func rqCommand(_ name: String) -> RedisCommand {
+        var command = RedisCommand(calling: rqScript)
+        command.word("rq:queue:" + name)
+        command.word("rq:workers:" + name)
+        command.word(decimal: QueueStatus.workersMax)
+        return command
     }
+}
 
-    private func rqWorkers(_ registry: String) async -> QueueStatus.Workers? {
-        // The set has no bound; a part of it has.
-        guard case .integer(let registered)? = await ask("SCARD", registry),
-            case .array(let keys)? = await ask(
-                "SRANDMEMBER", registry, "\(QueueStatus.workersMax)")
-        else { return nil }
-        // All at once: they leave in one write.
-        let answers = await withTaskGroup(of: Bool?.self) { group in
-            for case .bulk(let key) in keys {
-                group.addTask { await isAlive(String(decoding: key, as: UTF8.self)) }
-            }
-            return await group.reduce(into: []) { $0.append($1) }
-        }
-        guard !answers.contains(nil) else { return nil }
-        return QueueStatus.Workers(
-            alive: answers.count { $0 == true }, registered: Int(registered))
-    }
-
-    /// Whether the worker has said lately that it lives; nil if Redis does not tell. Its hash
-    /// expires without heartbeats, but a heartbeat that comes too late makes one that does not.
-    private func isAlive(_ worker: String) async -> Bool? {
-        switch await ask("HGET", worker, "last_heartbeat") {
+extension QueueStatus {
+    /// What `QueueProbe.rqScript` answers; nothing of what is not understood.
+    package init(rq reply: RedisReply, silenceSecondsMax: Int, now: UnixTime) {
+        self.init()
+        guard case .array(let parts) = reply, parts.count >= 3 else { return }
+        isWrongType = parts[0] == .integer(-2)
+        depth = QueueProbe.count(parts[0])
+        switch parts[1] {
+        case .integer(0): oldestAgeSeconds = 0
         case .bulk(let text):
-            guard let heartbeat = UnixTime(timestamp: text.span) else { return nil }
-            return QueueProbe.ageSeconds(of: heartbeat, at: .now()) <= silenceSecondsMax
-        case .null: return false
-        default: return nil
+            oldestAgeSeconds = UnixTime(timestamp: text.span).map {
+                QueueProbe.ageSeconds(of: $0, at: now)
+            }
+        default: break
         }
-    }
-
-    private func time(_ field: String, of hash: String) async -> UnixTime? {
-        guard case .bulk(let text)? = await ask("HGET", hash, field) else { return nil }
-        return UnixTime(timestamp: text.span)
+        guard let registered = QueueProbe.count(parts[2]) else { return }
+        var alive = 0
+        for heartbeat in parts.dropFirst(3) {
+            switch heartbeat {
+            // Its hash expires without heartbeats.
+            case .integer(0): continue
+            case .bulk(let text):
+                guard let time = UnixTime(timestamp: text.span) else { return }
+                // A heartbeat that comes too late makes a hash that does not expire.
+                if QueueProbe.ageSeconds(of: time, at: now) <= silenceSecondsMax { alive += 1 }
+            default: return
+            }
+        }
+        workers = Workers(alive: alive, registered: registered)
     }
 }

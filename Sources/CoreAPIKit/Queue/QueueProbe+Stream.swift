@@ -1,9 +1,9 @@
-internal import CoreAPIBase
-internal import CoreAPIRedis
+package import CoreAPIBase
+package import CoreAPIRedis
 
-/// A stream and its consumer groups (Redis 5; a group's `lag` since Redis 7).
+/// A stream and its consumer groups (Redis 6.2; a group's `lag` since Redis 7).
 ///
-///     XINFO STREAM     length, groups, the first entry
+///     XINFO STREAM     length, groups
 ///     XINFO GROUPS     of each: consumers, pending (delivered, not acknowledged), lag (not
 ///                      delivered), last-delivered-id
 ///     XINFO CONSUMERS  of each: idle, milliseconds since it last asked for entries
@@ -12,116 +12,145 @@ extension QueueProbe {
     static let groupsMax = 32
     /// The consumers of a group of more are not looked at.
     static let consumersMax = 1_000
+    /// How many numbers and ids there are of a group.
+    private static let partsOfGroup = 5
 
-    func streamStatus(_ key: String) async -> QueueStatus {
-        var status = QueueStatus()
-        let stream: [String: RedisReply]
-        do { stream = QueueProbe.fields(try await reply(to: ["XINFO", "STREAM", key])) } catch {
-            let refusal = QueueProbe.refusal(error)
-            status.isWrongType = refusal?.kind == .wrongType
-            // Nobody has enqueued or made a group yet.
-            return refusal?.message == "ERR no such key" ? QueueStatus.ofNoStream : status
-        }
-        guard case .integer(let length)? = stream["length"],
-            case .integer(let groupCount)? = stream["groups"]
-        else { return status }
-        if groupCount == 0 {
-            status.depth = Int(length)
-            status.oldestAgeSeconds = length == 0 ? 0 : QueueProbe.age(of: stream["first-entry"])
-            status.workers = QueueStatus.Workers(alive: 0, registered: 0)
-            return status
-        }
-        guard groupCount <= QueueProbe.groupsMax,
-            case .array(let groups)? = await ask("XINFO", "GROUPS", key)
-        else { return status }
-        var all: [QueueStatus] = []
-        for group in groups { all.append(await groupStatus(QueueProbe.fields(group), key)) }
-        status.depth = all.compactMap(\.depth).max()
-        status.oldestAgeSeconds = all.compactMap(\.oldestAgeSeconds).max()
-        status.workers = all.compactMap(\.workers).min { $0.alive < $1.alive }
-        return status
+    /// What Redis says of the stream, in this order; each is -1 if it does not tell:
+    ///
+    ///     length       -2 if the key holds another type
+    ///     groups       0 where there is no stream yet
+    ///     oldest       id of the first entry, if there is no group; 0 if there is none
+    ///
+    ///     of each group, if there are not too many:
+    ///     pending
+    ///     lag
+    ///     oldest       id of the oldest entry that is not acknowledged; 0 if there is none
+    ///     alive        consumers that have asked for entries lately
+    ///     registered
+    ///
+    /// - KEYS: the stream.
+    /// - ARGV: how many groups and consumers of a group are looked at; for how many milliseconds a
+    ///   consumer may be idle; the name of the consumer that nobody runs.
+    static let streamScript = RedisScript(
+        """
+        local function fields(list)
+          local found = {}
+          for index = 1, #list, 2 do found[list[index]] = list[index + 1] end
+          return found
+        end
+        local function first(reply)
+          if type(reply) ~= 'table' or reply.err then return -1 end
+          if not reply[1] then return 0 end
+          return reply[1][1]
+        end
+        local function workers(group, count)
+          if count == 0 then return 0, 0 end
+          if count > tonumber(ARGV[2]) then return -1, -1 end
+          local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], group)
+          if consumers.err then return -1, -1 end
+          local alive, registered = 0, 0
+          for _, consumer in ipairs(consumers) do
+            local known = fields(consumer)
+            if known['name'] ~= ARGV[4] then
+              registered = registered + 1
+              if known['idle'] <= tonumber(ARGV[3]) then alive = alive + 1 end
+            end
+          end
+          return alive, registered
+        end
+        local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
+        if stream.err then
+          if string.find(stream.err, 'no such key', 1, true) then return {0, 0, 0} end
+          return {string.find(stream.err, 'WRONGTYPE', 1, true) and -2 or -1, -1, -1}
+        end
+        stream = fields(stream)
+        local answer = {stream['length'], stream['groups'], -1}
+        if stream['groups'] == 0 then
+          answer[3] = first(redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
+        end
+        if stream['groups'] == 0 or stream['groups'] > tonumber(ARGV[1]) then return answer end
+        local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+        if groups.err then return answer end
+        for _, group in ipairs(groups) do
+          local known = fields(group)
+          local name, pending, lag = known['name'], known['pending'], known['lag'] or -1
+          local oldest = 0
+          if pending > 0 then
+            oldest = first(redis.pcall('XPENDING', KEYS[1], name, '-', '+', 1))
+          elseif lag ~= 0 then
+            local after = '(' .. known['last-delivered-id']
+            if after == '(18446744073709551615-18446744073709551615' then
+              oldest = 0
+            else
+              oldest = first(redis.pcall('XRANGE', KEYS[1], after, '+', 'COUNT', 1))
+            end
+            if oldest == 0 then lag = 0 end
+          end
+          local alive, registered = workers(name, known['consumers'])
+          for _, part in ipairs({pending, lag, oldest, alive, registered}) do
+            answer[#answer + 1] = part
+          end
+        end
+        return answer
+        """, keys: 1, arguments: 4)
+
+    static func streamCommand(_ key: String, silenceSecondsMax: Int) -> RedisCommand {
+        var command = RedisCommand(calling: streamScript)
+        command.word(key)
+        command.word(decimal: groupsMax)
+        command.word(decimal: consumersMax)
+        command.word(decimal: silenceSecondsMax * 1_000 + 999)
+        command.word(ConsumerCommands.retryName)
+        return command
     }
 
-    // MARK: - A group
-
-    private func groupStatus(_ group: [String: RedisReply], _ key: String) async -> QueueStatus {
-        var status = QueueStatus()
-        guard case .bulk(let nameBytes)? = group["name"],
-            case .integer(let pending)? = group["pending"],
-            case .integer(let consumers)? = group["consumers"],
-            case .bulk(let lastID)? = group["last-delivered-id"],
-            let last = StreamID(lastID.span)
-        else { return status }
-        let name = String(decoding: nameBytes, as: UTF8.self)
-        status.workers = await streamWorkers(key, name, Int(consumers))
-        // Redis does not know the lag after entries were deleted, and before Redis 7.
-        var lag: Int64?
-        if case .integer(let known)? = group["lag"] { lag = known }
-        var oldest: RedisReply?
-        if pending > 0 {
-            oldest = await first(of: ask("XPENDING", key, name, "-", "+", "1"))
-        } else if lag != 0 {
-            oldest = await first(of: ask("XRANGE", key, last.next.text, "+", "COUNT", "1"))
-            if oldest == .null { lag = 0 }
+    /// The parts of each group; nil if the reply ends within one.
+    fileprivate static func groups(_ parts: ArraySlice<RedisReply>) -> [ArraySlice<RedisReply>]? {
+        guard parts.count % partsOfGroup == 0 else { return nil }
+        return stride(from: parts.startIndex, to: parts.endIndex, by: partsOfGroup).map {
+            parts[$0..<($0 + partsOfGroup)]
         }
-        status.depth = lag.map { Int(pending + $0) }
-        status.oldestAgeSeconds = pending == 0 && lag == 0 ? 0 : QueueProbe.age(of: oldest)
-        return status
-    }
-
-    /// The first element of a list; `null` if it has none, nil if it is no list.
-    private func first(of reply: RedisReply?) -> RedisReply? {
-        guard case .array(let elements)? = reply else { return nil }
-        return elements.first ?? .null
-    }
-
-    private func streamWorkers(
-        _ key: String, _ group: String, _ count: Int
-    ) async -> QueueStatus.Workers? {
-        if count == 0 { return QueueStatus.Workers(alive: 0, registered: 0) }
-        guard count <= QueueProbe.consumersMax,
-            case .array(let consumers)? = await ask("XINFO", "CONSUMERS", key, group)
-        else { return nil }
-        let workers = consumers.map(QueueProbe.fields).filter { consumer in
-            // Whoever that is, nobody runs it.
-            consumer["name"] != .bulk(Array(ConsumerCommands.retryName.utf8))
-        }
-        let alive = workers.count { consumer in
-            guard case .integer(let idle)? = consumer["idle"] else { return false }
-            return idle / 1_000 <= silenceSecondsMax
-        }
-        return QueueStatus.Workers(alive: alive, registered: workers.count)
-    }
-
-    // MARK: - Replies
-
-    /// A list of names and values, one after the other.
-    private static func fields(_ reply: RedisReply) -> [String: RedisReply] {
-        guard case .array(let elements) = reply else { return [:] }
-        var fields: [String: RedisReply] = [:]
-        for index in stride(from: 0, to: elements.count - 1, by: 2) {
-            guard case .bulk(let name) = elements[index] else { continue }
-            fields[String(decoding: name, as: UTF8.self)] = elements[index + 1]
-        }
-        return fields
-    }
-
-    /// The age of an entry, or of one that is pending: a list that begins with its id, of which the
-    /// first part is the time at which Redis took it.
-    private static func age(of entry: RedisReply?) -> Int? {
-        guard case .array(let elements)? = entry, case .bulk(let bytes)? = elements.first,
-            let id = StreamID(bytes.span)
-        else { return nil }
-        return ageSeconds(of: UnixTime(seconds: Int64(id.milliseconds / 1_000)), at: .now())
     }
 }
 
 extension QueueStatus {
-    fileprivate static let ofNoStream = {
-        var status = QueueStatus()
-        status.depth = 0
-        status.oldestAgeSeconds = 0
-        status.workers = Workers(alive: 0, registered: 0)
-        return status
-    }()
+    /// What `QueueProbe.streamScript` answers; nothing of what is not understood.
+    package init(stream reply: RedisReply, now: UnixTime) {
+        self.init()
+        guard case .array(let parts) = reply, parts.count >= 3 else { return }
+        isWrongType = parts[0] == .integer(-2)
+        guard let length = QueueProbe.count(parts[0]), let groupCount = QueueProbe.count(parts[1])
+        else { return }
+        if groupCount == 0 {
+            depth = length
+            oldestAgeSeconds = QueueStatus.age(parts[2], now)
+            workers = Workers(alive: 0, registered: 0)
+            return
+        }
+        guard let groups = QueueProbe.groups(parts.dropFirst(3)) else { return }
+        let all = groups.map { QueueStatus(group: $0, now) }
+        depth = all.compactMap(\.depth).max()
+        oldestAgeSeconds = all.compactMap(\.oldestAgeSeconds).max()
+        workers = all.compactMap(\.workers).min { $0.alive < $1.alive }
+    }
+
+    /// - Parameter parts: pending, lag, oldest, alive, registered.
+    private init(group parts: ArraySlice<RedisReply>, _ now: UnixTime) {
+        self.init()
+        let parts = Array(parts)
+        // Redis does not know the lag after entries were deleted, and before Redis 7.
+        if let pending = QueueProbe.count(parts[0]), let lag = QueueProbe.count(parts[1]) {
+            let sum = pending.addingReportingOverflow(lag)
+            depth = sum.overflow ? nil : sum.partialValue
+        }
+        oldestAgeSeconds = QueueStatus.age(parts[2], now)
+        if let alive = QueueProbe.count(parts[3]), let registered = QueueProbe.count(parts[4]) {
+            workers = Workers(alive: alive, registered: registered)
+        }
+    }
+
+    /// The age of the entry with the id; 0 if there is none, nil if Redis does not tell.
+    private static func age(_ id: RedisReply, _ now: UnixTime) -> Int? {
+        id == .integer(0) ? 0 : QueueProbe.ageSeconds(ofEntry: id, at: now)
+    }
 }

@@ -1,52 +1,103 @@
 internal import CoreAPIBase
 package import CoreAPIRedis
 
-/// Asks Redis how a queue is doing, by commands that write nothing and whose replies are bounded.
+/// Asks Redis how a queue is doing, by scripts that write nothing and answer with numbers, ids and
+/// times alone: whatever others have put into the queue stays in Redis.
+///
+/// They are called as the script that enqueues is, by `EVALSHA`, and so need no right more than the
+/// commands in them do. A command that the access list forbids leaves its figure out.
 package struct QueueProbe: Sendable {
     /// Whose queue it is.
     package enum Kind: Sendable {
         case rq(name: String)
         case stream(key: String)
+
+        /// What the probe's connection must load.
+        package var scripts: [RedisScript] {
+            switch self {
+            case .rq: [QueueProbe.rqScript, QueueAccess.rqScript]
+            case .stream: [QueueProbe.streamScript, QueueAccess.streamScript]
+            }
+        }
     }
 
-    package let connection: RedisConnection
-    package let kind: Kind
+    let connection: RedisConnection
+    let kind: Kind
     /// A worker that nobody has heard of for longer does not count.
-    package let silenceSecondsMax: Int
+    let silenceSecondsMax: Int
+    /// What the queue's connection confirms transactions with; nil for their own replies.
+    let barrier: RedisBarrier?
 
-    package init(connection: RedisConnection, kind: Kind, silenceSecondsMax: Int) {
+    /// - Parameter connection: has loaded the kind's scripts.
+    package init(
+        connection: RedisConnection, kind: Kind, silenceSecondsMax: Int,
+        barrier: RedisBarrier? = nil
+    ) {
         self.connection = connection
         self.kind = kind
         self.silenceSecondsMax = silenceSecondsMax
+        self.barrier = barrier
     }
 
     /// The state at this moment. It has no deadline of its own but that of each command.
     package func status() async -> QueueStatus {
+        let command: RedisCommand
         switch kind {
-        case .rq(let name): await rqStatus(name)
-        case .stream(let key): await streamStatus(key)
+        case .rq(let name): command = QueueProbe.rqCommand(name)
+        case .stream(let key):
+            command = QueueProbe.streamCommand(key, silenceSecondsMax: silenceSecondsMax)
+        }
+        guard let reply = try? await execute(command) else { return QueueStatus() }
+        switch kind {
+        case .rq: return QueueStatus(rq: reply, silenceSecondsMax: silenceSecondsMax, now: .now())
+        case .stream: return QueueStatus(stream: reply, now: .now())
         }
     }
 
-    /// The reply to a command; nil if there is none, or an error.
-    package func ask(_ words: String...) async -> RedisReply? {
-        try? await reply(to: words)
+    /// Whether the next transaction would be let in.
+    package func access() async throws(RedisFailure) -> QueueAccess {
+        let command = QueueAccess.command(kind, barrier)
+        return QueueAccess(reply: try await execute(command), kind)
     }
 
-    package func reply(to words: [String]) async throws(RedisFailure) -> RedisReply {
-        var command = RedisCommand(capacity: 128)
+    /// The reply to a command of words.
+    package func ask(_ words: [String]) async throws(RedisFailure) -> RedisReply {
+        var command = RedisCommand(capacity: 48)
         command.add(words)
         return try await connection.execute(command)
     }
 
-    /// What Redis itself said against a command, if it did.
-    package static func refusal(_ failure: RedisFailure) -> RedisServerError? {
-        guard case .notExecuted(.server(let error)) = failure else { return nil }
-        return error
+    /// Once more if Redis has forgotten its scripts (`SCRIPT FLUSH`): a new login loads them.
+    private func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
+        do { return try await connection.execute(command) } catch {
+            guard case .notExecuted(.server(let reply)) = error, reply.kind == .scriptUnknown else {
+                throw error
+            }
+        }
+        return try await connection.execute(command)
+    }
+
+    // MARK: - Replies
+
+    /// A number of things; nil if it is none: no number, or negative, as the `lag` of a group that
+    /// was made with a wrong `ENTRIESREAD`.
+    static func count(_ reply: RedisReply) -> Int? {
+        guard case .integer(let number) = reply, number >= 0 else { return nil }
+        return Int(exactly: number)
     }
 
     /// Whole seconds from then to now; 0 if the clocks of those who write them are ahead.
     static func ageSeconds(of time: UnixTime, at now: UnixTime) -> Int {
-        max(0, Int(now.wholeSeconds - time.wholeSeconds))
+        max(0, Int(clamping: now.wholeSeconds - time.wholeSeconds))
+    }
+
+    /// The age of a stream's entry by its id, `1526919030474-55`, whose first part is the time at
+    /// which Redis took it, in milliseconds since 1970.
+    static func ageSeconds(ofEntry id: RedisReply, at now: UnixTime) -> Int? {
+        guard case .bulk(let text) = id, let dash = text.firstIndex(of: UInt8(ascii: "-")),
+            let milliseconds = UInt64(String(decoding: text[..<dash], as: UTF8.self))
+        else { return nil }
+        let seconds = Int(clamping: milliseconds / 1_000)
+        return max(0, Int(clamping: now.wholeSeconds) - seconds)
     }
 }

@@ -34,10 +34,13 @@ public final class RQTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - connection: has loaded `script`.
     ///   - name: has passed `QueueNameError.check`.
-    package init(connection: RedisConnection, name: String) {
+    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
+    package init(
+        connection: RedisConnection, name: String, refusals: QueueRefusals? = nil
+    ) {
         self.name = name
         queue = RQJob.Queue(name)
-        redis = RedisQueue(connection, name: "rq:\(name)")
+        redis = RedisQueue(connection, name: "rq:\(name)", refusals: refusals)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.

@@ -7,12 +7,15 @@ final class RedisQueue: Sendable {
     let connection: RedisConnection
 
     private let metrics: QueueMetrics?
+    private let refusals: QueueRefusals?
     private let warning = RateLimitedWarning()
 
     /// - Parameters:
     ///   - connection: has loaded the queue's script.
     ///   - name: of the queue in metrics, as `QUEUE` has it: `stream:transactions`.
-    init(_ connection: RedisConnection, name: String) {
+    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
+    init(_ connection: RedisConnection, name: String, refusals: QueueRefusals?) {
+        self.refusals = refusals
         self.connection = connection
         metrics = QueueMetrics(connection.metrics, queue: name)
     }
@@ -40,6 +43,7 @@ final class RedisQueue: Sendable {
     ) -> PendingTransaction.Outcome {
         let outcome = Result { () throws(QueueError) in try self.outcome(of: reply, record()) }
         metrics?.record(outcome, nanoseconds: connection.time.nanoseconds(since: sent))
+        refusals?.record(outcome)
         return outcome
     }
 

@@ -34,9 +34,12 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - connection: has loaded `script`.
     ///   - key: has passed `QueueNameError.check`.
-    package init(connection: RedisConnection, key: String) {
+    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
+    package init(
+        connection: RedisConnection, key: String, refusals: QueueRefusals? = nil
+    ) {
         self.key = key
-        redis = RedisQueue(connection, name: "stream:\(key)")
+        redis = RedisQueue(connection, name: "stream:\(key)", refusals: refusals)
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.

@@ -18,7 +18,8 @@ public struct HMACTokenVerifier: TokenVerifier {
     private let policy: TokenPolicy
 
     /// - Parameters:
-    ///   - secret: the bytes shared with the Auth API; they need not be text.
+    ///   - secret: the bytes shared with the Auth API; they need not be text. White space alone,
+    ///     zero bytes alone and a key in PEM or JWK are refused.
     ///   - policy: what a token must say besides.
     public init(secret: [UInt8], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         try self.init(secrets: [secret], policy: policy)
@@ -32,7 +33,7 @@ public struct HMACTokenVerifier: TokenVerifier {
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
         guard secrets.count <= HMACTokenVerifier.secretsMax else { throw .tooMany }
-        guard secrets.allSatisfy({ !$0.isEmpty }) else { throw .empty }
+        for secret in secrets { try SecretRules.check(secret) }
         newest = HMACSHA256(key: first)
         older = secrets.dropFirst().map { HMACSHA256(key: $0) }
         self.policy = policy
@@ -91,14 +92,4 @@ public struct HMACTokenVerifier: TokenVerifier {
         }
         return signature
     }
-}
-
-/// Why secrets cannot be used.
-public enum SecretError: Error, Hashable, Sendable {
-    /// A secret without a byte would sign for everybody.
-    case empty
-    /// Without a secret nothing could be believed.
-    case missing
-    /// More than ``HMACTokenVerifier/secretsMax``.
-    case tooMany
 }

@@ -9,7 +9,7 @@ public struct TokenIssuer: Sendable {
 
     /// - Parameter secret: the bytes shared with those who verify.
     public init(secret: [UInt8]) throws(SecretError) {
-        guard !secret.isEmpty else { throw .empty }
+        try SecretRules.check(secret)
         mac = HMACSHA256(key: secret)
     }
 

@@ -1,8 +1,16 @@
 internal import CoreAPIRedis
 
-/// An active currency code of ISO 4217.
+/// A currency code of ISO 4217: an active one, unless it comes out of a queue.
+///
+/// The table of active codes judges what is taken in. What is queued was taken in by some build,
+/// whose table may have another year's codes: there any three capital letters are a code.
 public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
+    /// One byte each, the first letter in the uppermost of three.
+    private let letters: UInt32
+    /// The place in the table; `unlisted` for a code that it does not have.
     private let index: UInt8
+
+    private static let unlisted = UInt8.max
 
     /// Nil if the text is not, in upper case, an active code.
     public init?(_ code: String) {
@@ -10,32 +18,54 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     }
 
     init?(bytes code: Span<UInt8>) {
-        guard let index = CurrencyCode.index(of: code) else { return nil }
+        guard let letters = CurrencyCode.pack(code),
+            let index = CurrencyCode.index(of: letters)
+        else { return nil }
+        self.letters = letters
         self.index = index
+    }
+
+    /// The code of a transaction that is queued; nil if the text is not three capital letters.
+    init?(queued code: String) {
+        let code = code.utf8.span
+        guard let letters = CurrencyCode.pack(code) else { return nil }
+        for place in code.indices where !(UInt8(ascii: "A")...UInt8(ascii: "Z") ~= code[place]) {
+            return nil
+        }
+        self.letters = letters
+        index = CurrencyCode.index(of: letters) ?? CurrencyCode.unlisted
     }
 
     /// Every active code, in alphabetical order.
     public static let all = CurrencyTable.entries.indices.map { CurrencyCode(index: UInt8($0)) }
 
-    /// Three capital letters: `USD`.
-    public var alphabetic: String { entry.code }
+    /// Whether this build's table has the code. It has every code but some of those that a consumer
+    /// is given: then only the letters are known.
+    public var isListed: Bool { index != CurrencyCode.unlisted }
 
-    /// The code's number: 840 for USD.
-    public var numeric: Int { Int(entry.numeric) }
+    /// Three capital letters: `USD`.
+    public var alphabetic: String {
+        if let entry { return entry.code }
+        return String(
+            decoding: [UInt8](capacity: CurrencyCode.length) { append(to: &$0) }, as: UTF8.self)
+    }
+
+    /// The code's number: 840 for USD; 0 for a code that is not listed.
+    public var numeric: Int { entry.map { Int($0.numeric) } ?? 0 }
 
     /// How many decimal digits the minor unit has: 2 for USD, 0 for JPY. Nil for codes in which
-    /// nothing can be charged, such as gold (XAU) and the test code (XTS).
-    public var minorUnit: Int? { entry.minorUnit.map(Int.init) }
+    /// nothing can be charged, such as gold (XAU) and the test code (XTS), and for one that is not
+    /// listed.
+    public var minorUnit: Int? { entry?.minorUnit.map(Int.init) }
 
-    /// The English name: `US Dollar`.
-    public var name: String { entry.name }
+    /// The English name: `US Dollar`; the letters for a code that is not listed.
+    public var name: String { entry?.name ?? alphabetic }
 
     /// The same as `alphabetic`.
     public var description: String { alphabetic }
 
     /// Appends the three letters.
     package func append(to text: inout OutputSpan<UInt8>) {
-        let letters = CurrencyCode.packed[Int(index)]
         text.append(UInt8(truncatingIfNeeded: letters &>> 16))
         text.append(UInt8(truncatingIfNeeded: letters &>> 8))
         text.append(UInt8(truncatingIfNeeded: letters))
@@ -44,15 +74,19 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// How many letters a code has.
     package static let length = 3
 
-    private init(index: UInt8) { self.index = index }
+    private init(index: UInt8) {
+        self.index = index
+        letters = CurrencyCode.packed[Int(index)]
+    }
 
-    private var entry: CurrencyTable.Entry { CurrencyTable.entries[Int(index)] }
+    private var entry: CurrencyTable.Entry? {
+        isListed ? CurrencyTable.entries[Int(index)] : nil
+    }
 
     /// The codes as numbers, sorted like the table, for a search without strings.
     private static let packed = CurrencyTable.entries.map { pack($0.code.utf8.span) ?? 0 }
 
-    private static func index(of code: Span<UInt8>) -> UInt8? {
-        guard let wanted = pack(code) else { return nil }
+    private static func index(of wanted: UInt32) -> UInt8? {
         var (low, high) = (0, packed.count)
         while low < high {
             let middle = (low + high) / 2

@@ -8,7 +8,7 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     public let amount: Amount
     /// In which currency.
     public let currency: CurrencyCode
-    /// The user of the verified token: 0 to 2^53-1.
+    /// The user of the verified token: 0 to 2^53-1, or more if another build has taken it in.
     public let userID: Int
     /// When it was accepted.
     public let createdAt: UnixTime
@@ -21,6 +21,17 @@ public struct Transaction: Hashable, Sendable, Identifiable {
         createdAt: UnixTime, traceParent: TraceParent? = nil
     ) {
         precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+        self.init(
+            queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
+            traceParent: traceParent)
+    }
+
+    /// A transaction that is queued, of a user whose id is not negative.
+    init(
+        queued id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
+        createdAt: UnixTime, traceParent: TraceParent?
+    ) {
+        precondition(userID >= 0, "a user's id is not negative")
         self.id = id
         self.amount = amount
         self.currency = currency

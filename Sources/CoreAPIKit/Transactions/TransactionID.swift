@@ -19,6 +19,13 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
 
     /// The identity that a text names: a UUID of version 4 in lower case; nil for any other.
     public init?(_ text: String) {
+        self.init(queued: text)
+        guard self == TransactionID(high: high, low: low) else { return nil }
+    }
+
+    /// The identity of a transaction that is queued: a UUID of any version, since another build may
+    /// make others, in lower case.
+    init?(queued text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count == TransactionID.textLength else { return nil }
         var words: (high: UInt64, low: UInt64) = (0, 0)
@@ -27,8 +34,8 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
             words.high = words.high << 4 | words.low >> 60
             words.low = words.low << 4 | UInt64(digit)
         }
-        self.init(high: words.high, low: words.low)
-        // Other places for the hyphens, capitals, or another version are other texts.
+        (high, low) = words
+        // Other places for the hyphens, or capitals, are other texts.
         guard utf8 == bytes else { return nil }
     }
 

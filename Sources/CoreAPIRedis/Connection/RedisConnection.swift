@@ -14,6 +14,9 @@ package final class RedisConnection: Sendable {
         package var scripts: [RedisScript] = []
         /// What confirms the commands before it; nil if their own replies do.
         package var barrier: RedisBarrier?
+        /// Whether it connects only when there is a command for it, and sends none of them again:
+        /// for questions, whose answer is of no use later.
+        package var isOnDemand = false
         /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
         package var tls: TLSContext?
         /// Where the connection, and the queue that has it, record what happens.
@@ -21,12 +24,14 @@ package final class RedisConnection: Sendable {
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            barrier: RedisBarrier? = nil, tls: TLSContext? = nil,
+            barrier: RedisBarrier? = nil, isOnDemand: Bool = false,
+            tls: TLSContext? = nil,
             metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
             self.barrier = barrier
+            self.isOnDemand = isOnDemand
             self.tls = tls
             self.metrics = metrics
         }

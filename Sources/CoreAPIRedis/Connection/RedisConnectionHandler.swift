@@ -31,6 +31,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     private var asksForFlush = false
     private var connectWaiters: [Suspension<RedisError?>] = []
     private var metrics: RedisConnectionMetrics?
+    private let isOnDemand: Bool
 
     init(
         url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
@@ -42,19 +43,21 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         self.loop = loop
         log = RedisOutageLog(url, logger)
         tlsContext = options.tls
+        isOnDemand = options.isOnDemand
         machine = RedisConnectionStateMachine(
             url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
-            now: .now())
+            isOnDemand: options.isOnDemand, now: .now())
         metrics = RedisConnectionMetrics(options.metrics)
     }
 
     var isReady: Bool { machine.isReady }
 
-    /// Begins to connect, and to come back whenever the connection breaks.
+    /// Begins to connect, and to come back whenever the connection breaks; on demand, when there is
+    /// a command for it.
     func start() {
         metrics?.started()
         loop.addTimed(self)
-        connect()
+        if !isOnDemand { connect() }
     }
 
     func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
@@ -159,7 +162,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
 
     /// The kernel has decided on the connection.
     private func finishConnecting() throws(SystemError) {
-        if let error = try socket?.takeError() {
+        if let error = try socket?.connectionError() {
             closeSocket()
             connectToNextAddress(after: .connectFailed(error))
             return

@@ -9,6 +9,12 @@ internal import DequeModule
 /// command that was wholly sent before may have been executed (`RedisFailure.mayBeExecuted`); one
 /// that was not was not: Redis executes no part of a command.
 ///
+/// A machine that is on demand has a connection only once a command waits for it, and sends none of
+/// them again.
+///
+/// A machine that is on demand has a connection only once a command waits for it, and sends none of
+/// them again.
+///
 /// `Waiter` is what waits for a reply: a continuation in the program, a number in a test.
 package struct RedisConnectionStateMachine<Waiter> {
     /// A waiter with the reply it waited for, or why there is none.
@@ -32,9 +38,10 @@ package struct RedisConnectionStateMachine<Waiter> {
     }
 
     private let limits: RedisLimits
-    private let login: RedisCommand
+    private let login: RedisLogin
+    private let secrets: RedisSecrets
     private let barrier: RedisBarrier?
-    private let hasPassword: Bool
+    private let isOnDemand: Bool
     private var state: State
     private var pipeline = RedisPipeline<Waiter>()
     private var attempts = 0
@@ -45,14 +52,16 @@ package struct RedisConnectionStateMachine<Waiter> {
     /// - Parameters:
     ///   - scripts: what is loaded at each login, for commands that call it by its digest.
     ///   - barrier: what confirms the commands before it; nil if their own replies do.
+    ///   - isOnDemand: whether it connects for commands alone, and sends none of them twice.
     package init(
         url: RedisURL, limits: RedisLimits, scripts: [RedisScript] = [],
-        barrier: RedisBarrier? = nil, now: MonotonicTime
+        barrier: RedisBarrier? = nil, isOnDemand: Bool = false, now: MonotonicTime
     ) {
         self.limits = limits
         self.barrier = barrier
-        login = RedisCommand(loggingInTo: url, scripts: scripts)
-        hasPassword = url.password != nil
+        self.isOnDemand = isOnDemand
+        login = RedisLogin(url, scripts: scripts)
+        secrets = RedisSecrets(url)
         state = .disconnected(until: now)
         awaitedSince = now
     }
@@ -120,12 +129,12 @@ package struct RedisConnectionStateMachine<Waiter> {
         guard case .connecting(let until) = state else {
             preconditionFailure("a socket opens while it is being opened")
         }
-        if login.replyCount == 0 {
+        if login.replies.isEmpty {
             becomeReady(now)
         } else {
-            state = .loggingIn(repliesMissing: login.replyCount, until: until)
+            state = .loggingIn(repliesMissing: login.replies.count, until: until)
         }
-        return login.bytes
+        return login.command.bytes
     }
 
     private mutating func becomeReady(_ now: MonotonicTime) {
@@ -151,26 +160,26 @@ package struct RedisConnectionStateMachine<Waiter> {
     package mutating func received(_ reply: RedisReply, now: MonotonicTime) -> ReplyAction {
         switch state {
         case .loggingIn(let repliesMissing, let until):
-            if case .error(let error) = reply { return .fail(.refused(shown(error))) }
-            guard repliesMissing > 1 else {
+            if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
+            let remaining = repliesMissing - 1
+            guard login.accepts(reply, remaining: remaining) else {
+                return .fail(.loginReplyUnexpected)
+            }
+            guard remaining > 0 else {
                 becomeReady(now)
                 return .flush
             }
-            state = .loggingIn(repliesMissing: repliesMissing - 1, until: until)
+            state = .loggingIn(repliesMissing: remaining, until: until)
             return .none
         case .ready:
             awaitedSince = now
+            if case .error(let error) = reply {
+                return receivedForCommand(.error(secrets.stripped(error)))
+            }
             return receivedForCommand(reply)
         case .disconnected, .connecting, .closed:
-            preconditionFailure("a reply comes over a connection")
+            preconditionFailure("received() without a connection")
         }
-    }
-
-    /// The error without its text if that may repeat the password, whole or in part, as for a
-    /// command that is unknown.
-    private func shown(_ error: RedisServerError) -> RedisServerError {
-        guard hasPassword, error.kind == .other, !error.isPassing else { return error }
-        return RedisServerError(message: error.kind.rawValue)
     }
 
     private mutating func receivedForCommand(_ reply: RedisReply) -> ReplyAction {
@@ -200,6 +209,7 @@ package struct RedisConnectionStateMachine<Waiter> {
         let pause = limits.pauseMilliseconds(attempt: attempts, jitter: jitter)
         attempts += 1
         state = .disconnected(until: now.advanced(byMilliseconds: pause))
+        if isOnDemand { return pipeline.failAll(error) }
         pipeline.rewind()
         // Logging in with a wrong password is not mended by waiting.
         if case .refused(let reply) = error, !reply.isPassing {
@@ -220,12 +230,15 @@ package struct RedisConnectionStateMachine<Waiter> {
     /// When `deadlineReached` is to be called.
     package var deadline: MonotonicTime {
         switch state {
-        case .disconnected(let until): min(until, pipeline.deadline)
+        case .disconnected(let until): isIdle ? .never : min(until, pipeline.deadline)
         case .connecting(let until), .loggingIn(_, let until): min(until, pipeline.deadline)
         case .ready: min(replyDeadline, pipeline.deadline)
         case .closed: .never
         }
     }
+
+    /// Whether no connection is wanted until a command is submitted.
+    private var isIdle: Bool { isOnDemand && pipeline.isEmpty }
 
     private var replyDeadline: MonotonicTime {
         pipeline.isEmpty
@@ -246,7 +259,8 @@ package struct RedisConnectionStateMachine<Waiter> {
     ) -> (resolutions: [Resolution], action: DeadlineAction) {
         switch state {
         case .disconnected(let until):
-            return (pipeline.expire(before: now, lastError), until <= now ? .connect : .none)
+            let resolutions = pipeline.expire(before: now, lastError)
+            return (resolutions, until <= now && !isIdle ? .connect : .none)
         case .connecting(let until), .loggingIn(_, let until):
             return (
                 pipeline.expire(before: now, lastError), until <= now ? .fail(.timedOut) : .none

@@ -16,6 +16,9 @@ public enum RedisError: Error, Hashable, Sendable {
     /// The connection broke before Redis had answered the login, as it does where a server that
     /// wants TLS is spoken to without, or one that wants a client certificate gets none.
     case loginUnanswered
+    /// What the server answered to AUTH, SELECT or SCRIPT LOAD is not what Redis answers: something
+    /// else listens there, or a proxy that does not do what it is asked.
+    case loginReplyUnexpected
     /// The host's name has no address; with the resolver's reason.
     case hostNotFound(String)
     /// Redis refused the name, the password or the database of the URL.
@@ -46,6 +49,7 @@ public enum RedisError: Error, Hashable, Sendable {
         case .connectFailed: "connect_failed"
         case .tlsFailed: "tls_failed"
         case .loginUnanswered: "login_unanswered"
+        case .loginReplyUnexpected: "login_reply_unexpected"
         case .hostNotFound: "host_not_found"
         case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
         case .timedOut: "timed_out"
@@ -119,17 +123,33 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 
     /// What kind of error it is.
     public let kind: Kind
-    /// The whole text of the reply, its first word included.
+    /// The text of the reply, its first word included: the first 1,024 bytes, since it is logged.
     public let message: String
 
+    private static let messageBytesMax = 1_024
+
     package init(message: String) {
+        // A character that is cut in two becomes a replacement character.
+        let message = String(
+            decoding: message.utf8.prefix(RedisServerError.messageBytesMax), as: UTF8.self)
         self.message = message
         // Before Redis 7, an error within a script comes as
         // "ERR Error running script (…): @user_script: 1: -READONLY …".
         var inner = message[...]
         while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
-        kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
+        let kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
+        let isRight =
+            kind == .other
+            && RedisServerError.rightsMessages.contains { message.place(of: $0) != nil }
+        self.kind = isRight ? .noPermission : kind
     }
+
+    /// How a right that a script lacks comes without a word for its kind: from Redis before 7.2 as
+    /// "ERR The user executing the script can't run this command or subcommand …", from Valkey as
+    /// "ERR ACL failure in script: User … has no permissions …".
+    private static let rightsMessages = [
+        "The user executing the script ", "ACL failure in script: ",
+    ]
 
     /// Whether it passes by itself: the command was not executed, and is sent again over another
     /// connection.
@@ -139,11 +159,32 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 
     /// Of kind `other`: too many clients, as after a restart; a barrier's master has become a
     /// replica.
-    private static let passingMessages = [
+    static let passingMessages = [
         "ERR max number of clients reached", "ERR WAIT cannot be used with replica",
         "ERR WAITAOF cannot be used with replica",
     ]
 
-    /// The same as `message`.
-    public var description: String { message }
+    /// An error whose text is replaced by one that tells less (`RedisSecrets`).
+    init(_ kind: Kind, message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    /// How much of the message `description` has, in Unicode scalars.
+    private static let shownScalarsMax = 400
+
+    /// The message as it can be logged: the beginning of one that is long, and control characters,
+    /// as well as those that change the direction of text, as `\u{1b}`.
+    public var description: String {
+        var text = ""
+        for (count, scalar) in message.unicodeScalars.enumerated() {
+            guard count < RedisServerError.shownScalarsMax else { return text + "…" }
+            switch scalar.value {
+            case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069:
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
 }

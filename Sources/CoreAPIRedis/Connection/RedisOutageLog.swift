@@ -38,6 +38,7 @@ struct RedisOutageLog {
         switch (error, url.endpoint) {
         case (.loginUnanswered, .tcp): metadata["hint"] = "it may want TLS: rediss://"
         case (.loginUnanswered, .tls): metadata["hint"] = "it may want a client certificate"
+        case (.refused, _): metadata["hint"] = url.loginWarning.map { "\($0)" }
         default: break
         }
         logger.warning("no connection to Redis", metadata: metadata)

@@ -12,20 +12,6 @@ package struct RedisCommand: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// What a new connection begins with: AUTH, SELECT and SCRIPT LOAD, as far as they are needed.
-    package init(loggingInTo url: RedisURL, scripts: [RedisScript]) {
-        self.init()
-        if let user = url.user {
-            // A user may have no password (`nopass`).
-            add("AUTH", user, url.password ?? "")
-        } else if let password = url.password {
-            // The form that servers before Redis 6 know too.
-            add("AUTH", password)
-        }
-        if url.database != 0 { add("SELECT", String(url.database)) }
-        for script in scripts { add("SCRIPT", "LOAD", script.source) }
-    }
-
     /// What nearly all calls of scripts fit in; more would be memory of another kind, which malloc
     /// does not keep at hand.
     private static let callCapacity = 960

@@ -8,7 +8,7 @@ internal import CoreAPIBase
 ///
 /// As redis-py has it, each may have the parameters `db`, `username` and `password` instead. User,
 /// password and path may hold any character, percent-encoded (RFC 3986 §2.1). Its text as a
-/// `description` leaves the password out, so that it can be logged.
+/// `description` leaves the password out, and a user without a password, so that it can be logged.
 public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Where it listens.
     public let endpoint: RedisEndpoint
@@ -50,9 +50,10 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         (user, password, database) = (login.user, login.password, login.database ?? 0)
     }
 
-    /// `redis://user@127.0.0.1:6379/0`, never with the password.
+    /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is left out if there is
+    /// no password: in `redis://PASSWORD@host`, a usual slip, the user is the password.
     public var description: String {
-        let login = user.map { "\($0)@" } ?? ""
+        let login = password == nil ? "" : user.map { "\($0)@" } ?? ""
         return switch endpoint {
         case .tcp(let host, let port):
             "redis://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"
@@ -60,6 +61,19 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
             "rediss://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"
         case .unix(let path): "unix://\(login)\(path)?db=\(database)"
         }
+    }
+
+    /// What is suspicious about the login, and what would be right; nil if nothing is.
+    package var loginWarning: String? {
+        guard user != nil, password == nil else { return nil }
+        let form =
+            switch endpoint {
+            case .tcp: "redis://:PASSWORD@host"
+            case .tls: "rediss://:PASSWORD@host"
+            case .unix: "unix://:PASSWORD@/path"
+            }
+        return "the URL has a user name and no password: a password alone stands behind a colon, "
+            + "\(form)"
     }
 
     private static func bracketed(_ host: String) -> String {

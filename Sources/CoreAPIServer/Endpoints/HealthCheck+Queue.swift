@@ -11,7 +11,7 @@ extension HealthCheck {
         if status.isWrongType {
             checks.append(
                 HealthCheck(
-                    name: "queue:depth", componentType: "datastore", status: .warn,
+                    name: "queue:depth", componentType: "datastore", status: .fail,
                     output: "the queue's key holds another type: transactions are refused",
                     time: check.time))
         }

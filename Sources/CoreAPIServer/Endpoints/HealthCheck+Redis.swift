@@ -14,24 +14,100 @@ extension HealthCheck {
             time.status = .fail
             time.output = failure.rawValue
         }
-        guard let durability = check.durability else { return [time] }
-        return [time, .durability(durability, check.time)]
+        return [time] + [.writes(check), .durability(check), .eviction(check)].compactMap { $0 }
     }
 
-    private static func durability(
-        _ durability: RedisMonitor.Durability, _ time: UnixTime
-    ) -> HealthCheck {
-        var check = HealthCheck(
-            name: "redis:durability", componentType: "datastore", time: time)
-        switch durability {
-        case .memoryOnly:
-            check.observed = .text("memory")
-            check.status = .warn
-            check.output = "Redis has neither an append-only file nor a replica: a 200 may be lost"
-        case .kept(let appendOnlyFile, let replicas):
-            check.observed = .text(
-                (appendOnlyFile ? "append-only file, " : "") + "replicas: \(replicas)")
+    // MARK: - Whether the next transaction would be taken
+
+    /// Why the next transaction would very probably be refused; nil if nothing says so.
+    private static func writes(_ check: RedisMonitor.Check) -> HealthCheck? {
+        let reasons = refusals(check)
+        guard !reasons.isEmpty else { return nil }
+        return HealthCheck(
+            name: "redis:writes", componentType: "datastore", status: .fail,
+            output: reasons.joined(separator: "; "), time: check.time)
+    }
+
+    private static func refusals(_ check: RedisMonitor.Check) -> [String] {
+        let redis = check.information
+        var reasons: [String] = []
+        func add(_ reason: String, if holds: Bool?) {
+            if holds == true { reasons.append(reason) }
         }
-        return check
+        add("Redis is a replica: transactions are for its master", if: redis.isReplica)
+        add("Redis is a node of a cluster, which QUEUE cannot use", if: redis.isClusterNode)
+        add("Redis is at maxmemory", if: redis.isFull)
+        add("Redis cannot write its append-only file", if: redis.cannotAppend)
+        add(
+            "Redis has too few replicas for its min-replicas-to-write",
+            if: redis.hasTooFewReplicas)
+        add("Redis cannot write its snapshots (stop-writes-on-bgsave-error)", if: redis.stopsWrites)
+        add("a key of the queue holds another type", if: check.access?.isWrongType)
+        if let command = check.access?.deniedCommand {
+            reasons.append("Redis's access list does not let this user run \(name(command, check))")
+        }
+        if reasons.isEmpty, let refusal = check.refusal {
+            reasons.append("the last transaction was refused: \(word(refusal))")
+        }
+        return reasons
+    }
+
+    private static func name(_ command: String, _ check: RedisMonitor.Check) -> String {
+        switch (command, check.barrier) {
+        case ("barrier", .replicas): "wait"
+        case ("barrier", .appendOnlyFile): "waitaof"
+        default: command
+        }
+    }
+
+    /// Redis's own word for its reason, and nothing of its text, which may name users.
+    private static func word(_ error: RedisError) -> String {
+        switch error {
+        case .server(let reply), .refused(let reply): reply.kind.rawValue
+        case .durabilityNotReached: "it was not as safe in time as DURABILITY demands"
+        default: "\(error)"
+        }
+    }
+
+    // MARK: - What a confirmation is worth
+
+    /// Nil if Redis does not tell: a user without a right to INFO.
+    private static func durability(_ check: RedisMonitor.Check) -> HealthCheck? {
+        let redis = check.information
+        guard let hasFile = redis.hasAppendOnlyFile, let replicas = redis.replicas else {
+            return nil
+        }
+        var result = HealthCheck(
+            name: "redis:durability", componentType: "datastore", time: check.time)
+        let isInMemory = !hasFile && replicas == 0
+        result.observed = .text(
+            isInMemory ? "memory" : (hasFile ? "append-only file, " : "") + "replicas: \(replicas)")
+        switch check.barrier {
+        case .replicas(let wanted) where redis.replicasInTouch < wanted:
+            result.status = .fail
+            result.output =
+                "DURABILITY needs \(wanted) replicas: \(redis.replicasInTouch) are up to date"
+        case .appendOnlyFile where !hasFile:
+            result.status = .fail
+            result.output = "DURABILITY needs an append-only file, and Redis has none"
+        default:
+            guard isInMemory else { break }
+            result.status = .warn
+            result.output = "Redis has neither an append-only file nor a replica: a 200 may be lost"
+        }
+        return result
+    }
+
+    /// A warning of a policy that may delete what was confirmed; nil if there is none.
+    private static func eviction(_ check: RedisMonitor.Check) -> HealthCheck? {
+        guard check.information.evicts, let policy = check.information.evictionPolicy else {
+            return nil
+        }
+        return HealthCheck(
+            name: "redis:eviction", componentType: "datastore", observed: .text(policy),
+            status: .warn,
+            output: "at maxmemory Redis may delete what was confirmed: set maxmemory-policy to "
+                + "noeviction",
+            time: check.time)
     }
 }

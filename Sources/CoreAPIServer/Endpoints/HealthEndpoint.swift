@@ -9,7 +9,8 @@ struct HealthEndpoint {
         case health
         /// The process runs.
         case live
-        /// Requests can be served: Redis answers, and the server does not drain.
+        /// Requests can be served: the next transaction would very probably be taken, and the
+        /// server does not drain.
         case ready
     }
 
@@ -22,12 +23,15 @@ struct HealthEndpoint {
         self.thresholds = thresholds
     }
 
-    /// - Parameter acceptsHealthJSON: whether the caller asks for the media type of the draft.
+    /// - Parameters:
+    ///   - acceptsHealthJSON: whether the caller asks for the media type of the draft.
+    ///   - showsChecks: whether the caller is told more than the status.
     func response(
-        _ probe: Probe, drains: Bool, acceptsHealthJSON: Bool
+        _ probe: Probe, drains: Bool, acceptsHealthJSON: Bool, showsChecks: Bool
     ) async -> Response {
-        let checks = await checks(probe)
+        var checks = await checks(probe)
         var status = HealthCheck.Status.worst(of: checks.map(\.status))
+        if !showsChecks { checks = [] }
         if probe == .ready, drains { status = .fail }
         var json = JSONWriter()
         json.raw("{\"checks\": {")

@@ -4,26 +4,29 @@ internal import CoreAPIRedis
 
 /// Tells how Redis and the queue in it are, within a second, without asking Redis more than once a
 /// second. It lives on its loop's thread.
+///
+/// It asks over a connection of its own, which is opened when it is first asked: what a probe asks
+/// for never delays a transaction, and is never asked a second time after a break.
 final class RedisMonitor: Sendable {
     /// What was found of Redis, and when.
     struct Check: Sendable {
         /// How long Redis took, in microseconds.
-        let result: Result<Int, Failure>
-        /// Nil if Redis did not tell.
-        let durability: Durability?
+        var result: Result<Int, Failure>
+        var information = RedisInformation()
+        var access: QueueAccess?
+        /// Why Redis refused the last transaction.
+        var refusal: RedisError?
+        /// What the queue waits for besides Redis's own confirmation.
+        var barrier: RedisBarrier?
         let time: UnixTime
-    }
-
-    /// Where Redis keeps what it has confirmed, besides its memory.
-    enum Durability: Equatable, Sendable {
-        case memoryOnly
-        case kept(appendOnlyFile: Bool, replicas: Int)
     }
 
     /// The raw value is what the caller is told.
     enum Failure: String, Error {
         case notConnected = "not connected"
+        case loginRefused = "Redis refuses the login: its log line says why"
         case refused = "the probe was refused"
+        case denied = "Redis's access list does not let this user run evalsha"
         case timedOut = "no answer within a second"
     }
 
@@ -33,71 +36,130 @@ final class RedisMonitor: Sendable {
         let time: UnixTime
     }
 
-    private let connection: RedisConnection
+    private let producer: RedisConnection
+    private let refusals: QueueRefusals
+    private let barrier: RedisBarrier?
     private let redis: CachedProbe<Check>
     private let queue: CachedProbe<QueueCheck>
 
-    init(connection: RedisConnection, queue: QueueProbe, loop: EventLoop) {
-        self.connection = connection
+    /// - Parameters:
+    ///   - producer: what enqueues.
+    ///   - refusals: what Redis said to transactions, on whatever loop.
+    ///   - probe: asks over a connection that was made with `options`.
+    init(
+        producer: RedisConnection, refusals: QueueRefusals, queue probe: QueueProbe,
+        barrier: RedisBarrier?, loop: EventLoop
+    ) {
+        self.producer = producer
+        self.refusals = refusals
+        self.barrier = barrier
         redis = CachedProbe(
             loop: loop, late: { RedisMonitor.failed(.timedOut) },
-            probe: { await RedisMonitor.probe(connection) })
+            probe: { await RedisMonitor.run(probe) })
         self.queue = CachedProbe(
             loop: loop, late: { QueueCheck(status: QueueStatus(), time: .now()) },
-            probe: { QueueCheck(status: await queue.status(), time: .now()) })
+            probe: { QueueCheck(status: await probe.status(), time: .now()) })
     }
+
+    /// What the connection of a probe is opened with.
+    static func options(_ kind: QueueProbe.Kind, tls: TLSContext?) -> RedisConnection.Options {
+        var limits = RedisLimits()
+        limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
+        limits.connectTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
+        limits.replyTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
+        limits.pauseMillisecondsMax = RedisMonitor.pauseMillisecondsMax
+        return RedisConnection.Options(
+            limits: limits, scripts: kind.scripts, isOnDemand: true, tls: tls)
+    }
+
+    /// Less than the second for which callers wait.
+    private static let timeoutMilliseconds = 900
+    /// So that the first probe after an outage has time to connect.
+    private static let pauseMillisecondsMax = 200
 
     /// The state of Redis, not older than a second.
     func check() async -> Check {
-        connection.isReady ? await redis.value() : RedisMonitor.failed(.notConnected)
+        var check = await redis.value()
+        if case .success = check.result, !producer.isReady {
+            check.result = .failure(.notConnected)
+        }
+        check.refusal = refusals.current(now: .now())
+        check.barrier = barrier
+        return check
     }
 
     /// The state of the queue, not older than a second; nil without a connection. What Redis does
     /// not tell in time is left out.
-    func queueCheck() async -> QueueCheck? { connection.isReady ? await queue.value() : nil }
+    func queueCheck() async -> QueueCheck? { producer.isReady ? await queue.value() : nil }
 
     // MARK: - The probe
 
-    /// Commands that write nothing.
-    private static func probe(_ connection: RedisConnection) async -> Check {
+    /// Commands that write nothing. The script comes last: a refusal that passes by itself, such as
+    /// that of a cluster, ends the connection, and with it what was asked behind it.
+    private static func run(_ probe: QueueProbe) async -> Check {
         let start = MonotonicTime.now()
-        var ping = RedisCommand(capacity: 16)
-        ping.add("PING")
-        do { _ = try await connection.execute(ping) } catch {
-            switch error {
-            // Redis answers, and this user may enqueue without a right to PING.
-            case .notExecuted(.server(let reply)) where reply.kind == .noPermission: break
-            case .notExecuted(.server): return failed(.refused)
-            case .notExecuted, .mayBeExecuted: return failed(.notConnected)
-            }
+        async let information = information(probe)
+        if let failure = await failure(of: "PING", probe), failure != .denied {
+            return Check(
+                result: .failure(failure), information: await information, time: .now())
         }
-        let microseconds = Int(MonotonicTime.now().nanoseconds(since: start) / 1_000)
-        return Check(
-            result: .success(microseconds), durability: await durability(connection), time: .now())
+        let microseconds = Int(clamping: MonotonicTime.now().nanoseconds(since: start) / 1_000)
+        var check = Check(
+            result: .success(microseconds), information: await information, time: .now())
+        switch await access(probe) {
+        case .success(let access): check.access = access
+        case .failure(let reason): check.result = .failure(failure(reason))
+        }
+        return check
+    }
+
+    private static func access(_ probe: QueueProbe) async -> Result<QueueAccess, RedisFailure> {
+        do { return .success(try await probe.access()) } catch { return .failure(error) }
     }
 
     private static func failed(_ failure: Failure) -> Check {
-        Check(result: .failure(failure), durability: nil, time: .now())
+        Check(result: .failure(failure), time: .now())
     }
 
-    /// Nil for a user without a right to INFO, and where the answer is not understood.
-    private static func durability(_ connection: RedisConnection) async -> Durability? {
-        guard let file = await information("persistence", "aof_enabled", connection),
-            let replicas = await information("replication", "connected_slaves", connection)
-        else { return nil }
-        if file == 0, replicas == 0 { return .memoryOnly }
-        return .kept(appendOnlyFile: file > 0, replicas: replicas)
+    /// Why a command has no reply; nil if it has one.
+    private static func failure(of command: String, _ probe: QueueProbe) async -> Failure? {
+        do {
+            _ = try await probe.ask([command])
+            return nil
+        } catch { return failure(error) }
     }
 
-    /// A number of a section of INFO.
-    private static func information(
-        _ section: String, _ name: String, _ connection: RedisConnection
-    ) async -> Int? {
-        var command = RedisCommand(capacity: 48)
-        command.add("INFO", section)
-        guard case .bulk(let bytes)? = try? await connection.execute(command) else { return nil }
-        let lines = String(decoding: bytes, as: UTF8.self).split { $0.isNewline }
-        let line = lines.first { $0.hasPrefix(name + ":") }
-        return line.flatMap { Int($0.dropFirst(name.utf8.count + 1)) }
+    private static func failure(_ failure: RedisFailure) -> Failure {
+        switch failure {
+        case .notExecuted(.server(let reply)) where reply.kind == .noPermission: .denied
+        case .notExecuted(.server), .mayBeExecuted(.server): .refused
+        case .notExecuted(.refused), .mayBeExecuted(.refused): .loginRefused
+        case .notExecuted(.timedOut), .mayBeExecuted(.timedOut): .timedOut
+        case .notExecuted, .mayBeExecuted: .notConnected
+        }
+    }
+
+    /// Nothing for a user without a right to INFO, and less without one to CONFIG GET.
+    private static func information(_ probe: QueueProbe) async -> RedisInformation {
+        var information = RedisInformation()
+        let sections = RedisInformation.sections.map { ["INFO", $0] }
+        for case .bulk(let text) in await replies(to: sections, probe) { information.add(text) }
+        let settings = information.settingsWanted.map { ["CONFIG", "GET", $0] }
+        for reply in await replies(to: settings, probe) { information.add(setting: reply) }
+        return information
+    }
+
+    /// The replies that there are, in any order.
+    private static func replies(
+        to commands: [[String]], _ probe: QueueProbe
+    ) async -> [RedisReply] {
+        await withTaskGroup(of: RedisReply?.self) { group in
+            for command in commands {
+                group.addTask { try? await probe.ask(command) }
+            }
+            return await group.reduce(into: []) { replies, reply in
+                if let reply { replies.append(reply) }
+            }
+        }
     }
 }

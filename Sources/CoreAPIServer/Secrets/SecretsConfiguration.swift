@@ -21,6 +21,11 @@ struct SecretsConfiguration: Equatable {
                     expectation: "give the secret that is shared with the Auth API, "
                         + "or \(Self.fileVariable), a file that has it")
             }
+            do { try SecretRules.check(secret) } catch {
+                throw ConfigurationError(
+                    variable: Self.variable, value: nil,
+                    expectation: "\(error): give the secret that is shared with the Auth API")
+            }
             secrets = [secret]
             file = nil
             return
@@ -35,7 +40,8 @@ struct SecretsConfiguration: Equatable {
             throw ConfigurationError(
                 variable: Self.fileVariable, value: nil,
                 expectation: "\(error): give the path of a file that has one secret on each line, "
-                    + "the newest first")
+                    + "the newest first",
+                mayPass: error.mayPass)
         }
         self.file = file
     }
@@ -47,9 +53,13 @@ struct SecretsConfiguration: Equatable {
         var warnings: [String] = []
         for (index, secret) in secrets.enumerated() {
             let name = inFile ? "secret \(index + 1) of \(fileVariable)" : variable
-            if secret.count < bytesMin {
+            if SecretsFile.keyBytes(of: secret) < bytesMin {
                 warnings.append(
                     "\(name) can be guessed: use \(bytesMin) random bytes or more (RFC 7518 §3.2)")
+            }
+            if secret.starts(with: SecretsFile.byteOrderMark) {
+                warnings.append(
+                    "\(name) begins with a byte order mark, which is part of it: is that meant?")
             }
             if let last = secret.last, last <= UInt8(ascii: " ") {
                 warnings.append("\(name) ends in white space, which is part of it: is that meant?")

@@ -23,4 +23,18 @@ import Testing
         writer.text("\u{1}\n\"\\")
         #expect(String(decoding: writer.bytes, as: UTF8.self) == "\"\\u0001\\u000a\\\"\\\\\"")
     }
+
+    @Test(
+        arguments: [
+            (0, "0", "0.000"), (-1, "-1", "-0.001"), (1_234, "1234", "1.234"),
+            (-1_234, "-1234", "-1.234"), (.max, "9223372036854775807", "9223372036854775.807"),
+            (.min, "-9223372036854775808", "-9223372036854775.808"),
+        ])
+    func `every number can be written`(number: Int, whole: String, thousandths: String) {
+        var writer = JSONWriter()
+        writer.integer(number)
+        writer.raw(" ")
+        writer.thousandths(number)
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == "\(whole) \(thousandths)")
+    }
 }

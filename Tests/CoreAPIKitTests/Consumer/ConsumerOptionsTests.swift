@@ -44,24 +44,33 @@ import Testing
         #expect(FetchSchedule(options, now: start).blockMilliseconds == 1_000)
     }
 
-    @Test func `a failure is news once, until it has passed`() {
+    @Test func `the pause grows with each failure, up to a second, until one has passed`() {
         var schedule = FetchSchedule(ConsumerOptions(), now: MonotonicTime(nanoseconds: 1))
-        let failures: [RedisError] = [.timedOut, .timedOut, .connectionLost]
-        let news = failures.map { schedule.failed($0) }
-        #expect(news == [true, false, true])
-        schedule.succeeded()
-        let later = schedule.failed(.connectionLost)
-        #expect(later)
+        schedule.failed()
         #expect(50...100 ~= schedule.pauseMilliseconds)
-        for _ in 0..<10 { _ = schedule.failed(.timedOut) }
+        for _ in 0..<10 { schedule.failed() }
         #expect(500...1_000 ~= schedule.pauseMilliseconds)
+        schedule.succeeded()
+        schedule.failed()
+        #expect(50...100 ~= schedule.pauseMilliseconds)
+    }
+
+    @Test func `a failure is told at once, then once in ten seconds for as long as it lasts`() {
+        var limit = WarningLimit()
+        let start = MonotonicTime(nanoseconds: 1)
+        let told = [0, 1, 9_999, 10_000, 10_001, 50_000].map {
+            limit.isDue(now: start.advanced(byMilliseconds: $0))
+        }
+        #expect(told == [true, false, false, true, false, true])
     }
 
     @Test(
         arguments: [
             (.timedOut, false), (.connectionLost, false), (.protocolViolation, false),
             (.connectFailed(SystemError(code: 111, call: "connect")), false),
-            (.hostNotFound("x"), false), (.closed, true), (.urlInvalid(.scheme), true),
+            (.hostNotFound("x"), false), (.loginUnanswered, false), (.backlogFull, false),
+            (.tlsFailed(.ended), false), (.durabilityNotReached, false),
+            (.closed, true), (.urlInvalid(.scheme), true),
         ] as [(RedisError, Bool)])
     func `what waiting does not mend is thrown`(error: RedisError, isLasting: Bool) {
         #expect(error.isLastingForConsumer == isLasting)
@@ -74,11 +83,39 @@ import Testing
             ("OOM x", false), ("MISCONF x", false), ("NOGROUP x", false),
             ("ERR max number of clients reached", false),
             ("ERR Error running script (call to f_1): @user_script:1: -NOGROUP x", false),
+            ("ERR unknown command", false), ("MOVED 1 x", false), ("CROSSSLOT x", false),
+            ("ERR no such key script: 12, on @user_script:9.", false), ("", false),
+            ("ERR Error running script (call to f_1): @user_script:1: ERR no such key", false),
+            ("ERR Invalid stream ID specified as stream command argument", false),
+            ("ERR DB index is out of range", false), ("BUSYGROUP x", false),
+            ("TRYAGAIN x", false), ("CLUSTERDOWN x", false), ("EXECABORT x", false),
             ("WRONGTYPE x", true), ("NOAUTH x", true), ("WRONGPASS x", true), ("NOPERM x", true),
-            ("ERR unknown command", true), ("MOVED 1 x", true),
+            // A right that a script lacks, as Redis 6.2, 7.0, 7.2 and Valkey have it.
+            (
+                "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: "
+                    + "The user executing the script can't run this command or subcommand", true
+            ),
+            (
+                "ERR The user executing the script can't access at least one of the keys "
+                    + "mentioned in the command arguments script: 12, on @user_script:9.", true
+            ),
+            (
+                "ERR ACL failure in script: User x has no permissions to run the 'time' command",
+                true
+            ),
+            ("NOPERM ACL failure in script: User x has no permissions to run 'xack'", true),
+            ("ERR Error running script (call to f_1): @user_script:1: -WRONGTYPE x", true),
         ])
     func `Redis's refusals pass or last`(message: String, isLasting: Bool) {
         let reply = RedisServerError(message: message)
         #expect(RedisError.server(reply).isLastingForConsumer == isLasting)
+        #expect(RedisError.refused(reply).isLastingForConsumer == isLasting)
+    }
+
+    @Test func `no more of Redis's words is kept than a log can bear`() {
+        let reply = RedisServerError(message: "WRONGTYPE " + String(repeating: "é", count: 600_000))
+        #expect(reply.kind == .wrongType)
+        #expect(reply.message.utf8.count <= 1_026)
+        #expect(reply.message.hasPrefix("WRONGTYPE éé"))
     }
 }

@@ -140,33 +140,68 @@ import Testing
         #expect(handovers.isEmpty)
         let givenBack = machine.takeBuffer().map(\.name.id)
         #expect(givenBack == ["b", "c"])
-        let told = machine.ended(nil)
+        let told = machine.ended()
         #expect(told == [1])
         #expect(!machine.isFinished)
         #expect(keep(&machine, 1) == ["a"], "handlers go on")
         machine.settled(first.serial)
         #expect(machine.isFinished)
-        guard case .end(nil) = machine.requested(2, now: at(0)) else {
+        guard case .end = machine.requested(2, now: at(0)) else {
             Issue.record("not the end")
             return
         }
     }
 
-    @Test func `a failure is told to everybody, and drops what nobody has taken`() throws {
+    @Test func `the first failure ends it for everybody, and is kept`() throws {
         var machine = machine()
         wait(&machine, 1, 2)
-        let told = machine.ended(.refused(.closed))
+        let refused = ConsumerError.refused(.server(RedisServerError(message: "NOPERM x")))
+        let isFirst = machine.failed(refused)
+        let isNews = machine.failed(.refused(.closed))
+        #expect(isFirst && !isNews)
+        #expect(!machine.isRunning && machine.room == 0)
+        let told = machine.ended()
         #expect(told == [1, 2])
-        guard case .end(.refused(.closed)?) = machine.requested(3, now: at(0)) else {
-            Issue.record("not the failure")
+        #expect(machine.failure == refused)
+        guard case .end = machine.requested(3, now: at(0)) else {
+            Issue.record("not the end")
             return
         }
         #expect(machine.isFinished)
         // A stop that comes late changes nothing.
         machine.stopped()
-        guard case .end(.refused(.closed)?) = machine.requested(4, now: at(0)) else {
-            Issue.record("not the failure")
-            return
-        }
+        #expect(machine.isFinished)
+    }
+
+    @Test func `a failure at the end is known too`() {
+        var machine = machine()
+        machine.stopped()
+        let told = machine.ended()
+        #expect(told.isEmpty && machine.failure == nil)
+        let isNews = machine.failed(.refused(.closed))
+        #expect(isNews && machine.failure == .refused(.closed) && machine.isFinished)
+    }
+
+    @Test func `what the stream has no more is delivered all the same, and not kept`() throws {
+        var machine = machine()
+        _ = machine.received(try entries("a", "b"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(0)))
+        machine.removed(machine.keep(now: at(1)).keys)
+        #expect(keep(&machine, 2).isEmpty)
+        #expect(machine.isHeld(first.serial) && !machine.isKept(first.serial))
+        #expect(deliver(&machine, now: at(3))?.id == "b")
+    }
+
+    @Test func `what is processed is held until it is settled`() throws {
+        var machine = machine()
+        _ = machine.received(try entries("a"), now: at(0))
+        let first = try #require(deliver(&machine, now: at(0)))
+        #expect(!machine.isProcessed(first.serial))
+        machine.processed(first.serial)
+        #expect(machine.isProcessed(first.serial) && machine.isKept(first.serial))
+        machine.settled(first.serial)
+        #expect(!machine.isProcessed(first.serial))
+        machine.processed(first.serial)
+        #expect(!machine.isHeld(first.serial))
     }
 }

@@ -80,9 +80,12 @@ import Testing
         arguments: [
             ("id", ""), ("id", "x"), ("id", "01234567-89AB-4def-bedc-ba9876543210"),
             ("amount", ""), ("amount", "0"), ("amount", "-1"), ("amount", "+1"), ("amount", "01"),
-            ("amount", "1.0"), ("amount", "9007199254740992"), ("amount", "99999999999999999999"),
-            ("currency", "usd"), ("currency", "ABC"), ("currency", ""),
-            ("user_id", "-1"), ("user_id", "00"), ("user_id", "9007199254740992"),
+            ("amount", "1.0"), ("amount", "9223372036854775808"),
+            ("amount", "99999999999999999999"),
+            ("currency", "usd"), ("currency", "Usd"), ("currency", ""), ("currency", "US"),
+            ("currency", "USDD"), ("currency", "US1"), ("currency", "US "), ("currency", "ÄB"),
+            ("currency", "AB\u{0}"), ("currency", "[AB"), ("currency", "@AB"),
+            ("user_id", "-1"), ("user_id", "00"), ("user_id", "9223372036854775808"),
             ("created_at", "2021-11-04T11:57:11.123456"),
             ("created_at", "2021-02-29T11:57:11.123456Z"),
             ("created_at", "2021-11-31T11:57:11.123456Z"),
@@ -99,6 +102,49 @@ import Testing
         let flaw = #expect(throws: StreamEntryFlaw.self) { try decode(fields) }
         #expect(flaw == StreamEntry.Field(rawValue: name).map { .invalid($0) })
         #expect(try #require(flaw?.description).hasPrefix("\(name) is not "))
+    }
+
+    @Test(arguments: ["HRK", "BGN", "ZZZ", "AAA", "XAU", "XXX", "BOV", "USD", "QQQ"])
+    func `a code of another build's table is taken, and goes on as it came`(code: String) throws {
+        let fields = StreamEntryDecodingTests.fields.map {
+            $0.0 == "currency" ? ($0.0, code) : $0
+        }
+        let currency = try decode(fields).currency
+        #expect(currency.alphabetic == code && "\(currency)" == code)
+        #expect([UInt8](capacity: 3) { currency.append(to: &$0) } == Array(code.utf8))
+        #expect(currency.isListed == (CurrencyCode(code) != nil))
+        #expect(currency.name.isEmpty == false)
+        if let listed = CurrencyCode(code) {
+            #expect(currency == listed && currency.hashValue == listed.hashValue)
+        } else {
+            #expect(currency.numeric == 0 && currency.minorUnit == nil && currency.name == code)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("amount", "9007199254740992"), ("amount", "9223372036854775807"),
+            ("user_id", "9007199254740992"), ("user_id", "9223372036854775807"),
+            ("id", "01997f6c-1b2a-7def-8edc-ba9876543210"),
+            ("id", "00000000-0000-0000-0000-000000000000"),
+            ("id", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+        ])
+    func `what a later build may take in is taken, and can be enqueued again`(
+        name: String, value: String
+    ) throws {
+        let fields = StreamEntryDecodingTests.fields.map { $0.0 == name ? (name, value) : $0 }
+        let transaction = try decode(fields)
+        let values = [
+            "id": "\(transaction.id)", "amount": "\(transaction.amount.minorUnits)",
+            "user_id": "\(transaction.userID)",
+        ]
+        #expect(values[name] == value)
+        let record = TransactionRecord(transaction, nil)
+        let entry = StreamEntry(transaction).command(key: "s", record).bytes
+        let job = RQJob(transaction, queue: RQJob.Queue("q")).command(record).bytes
+        for bytes in [entry, job] {
+            #expect(String(decoding: bytes, as: UTF8.self).contains(value))
+        }
     }
 
     @Test func `a value that is no text, an odd number of words and other replies are refused`() {

@@ -49,6 +49,61 @@ import Testing
         }
     }
 
+    @Test func `every error ends a connector with a message and a status, never by a trap`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            _ = try await redis.command("SET", "text", "x")
+            _ = try await redis.command("ACL", "SETUSER", "default", "resetpass", ">pw")
+            let away = "redis://127.0.0.1:\(try RedisServer.freePort())"
+            let known = "redis://:pw@127.0.0.1:\(redis.port)"
+            for (arguments, status) in [
+                ([], 64), (["x"], 64), ([known, "", "psp"], 64), ([known, "s", ""], 64),
+                ([known, "s", "psp", "more"], 64), (["", "s", "psp"], 1),
+                (["http://x", "s", "psp"], 1), ([away, "s", "psp"], 1),
+                ([redis.url, "s", "psp"], 1),
+                (["redis://:no@127.0.0.1:\(redis.port)", "s", "g"], 1),
+                (["\(known)/99", "s", "psp"], 1), ([known, "text", "psp"], 1),
+                (["rediss://127.0.0.1:\(redis.port)", "s", "psp"], 1),
+            ] as [([String], Int32)] {
+                let ended = try await Program.run(Program.built("connector-example"), arguments)
+                #expect(ended.status == status, "\(arguments): \(ended.errors)")
+                #expect(ended.errors.contains("connector-example: "), "\(arguments)")
+                #expect(!ended.errors.contains("Fatal"), "\(ended.errors)")
+            }
+        }
+    }
+
+    @Test func `a key that becomes another type ends a connector, which says so`() async throws {
+        try await RedisServer.with { redis in
+            let connector = try connector(redis)
+            try await eventually("it has joined") {
+                try await redis.texts("EXISTS", "s") == ["1"]
+            }
+            _ = try await redis.command("SET", "s", "text")
+            #expect(try await connector.status() == 1)
+            #expect(connector.errors.contains("the consumer gives up"), "\(connector.errors)")
+            #expect(connector.errors.contains("WRONGTYPE"), "\(connector.errors)")
+        }
+    }
+
+    @Test func `a connector takes codes that its build does not know`() async throws {
+        try await RedisServer.with { redis in
+            let (id, connector) = (TransactionID.random(), try connector(redis))
+            for code in ["HRK", "ZZZ"] {
+                _ = try await redis.command(
+                    "XADD", "s", "*", "id", "\(id)", "amount", "7", "currency", code, "user_id",
+                    "1", "created_at", "2021-11-04T11:57:11.123456Z")
+                try await eventually("it is charged") {
+                    connector.output.contains("charged \(id): 7 \(code)\n")
+                }
+            }
+            connector.signal(SIGTERM)
+            #expect(try await connector.status() == 0, "\(connector.errors)")
+            #expect(try await ConsumerHarness.deadLetters(redis).isEmpty)
+        }
+    }
+
     @Test func `SIGTERM ends a connector in order, and others go on at once`() async throws {
         try await RedisServer.with { redis in
             let transactions = try await ConsumerHarness.enqueue(100, to: redis)

@@ -144,3 +144,20 @@ extension TransactionConsumer {
         Issue.record("the sequence ends with \(missing.count) transactions missing")
     }
 }
+
+/// The body is refused by Redis with an error of this kind.
+func expectRefusal(
+    _ kind: RedisServerError.Kind, _ comment: Comment? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+) async throws {
+    do {
+        try await body()
+        Issue.record(comment ?? "not refused", sourceLocation: sourceLocation)
+    } catch let error as ConsumerError {
+        switch error {
+        case .refused(.server(let reply)), .refused(.refused(let reply)):
+            #expect(reply.kind == kind, comment, sourceLocation: sourceLocation)
+        default: Issue.record("\(error)", sourceLocation: sourceLocation)
+        }
+    }
+}

@@ -31,12 +31,13 @@ struct HealthAnswer {
 
     /// Asks until the answer is as it should be: what was found is kept for a second.
     static func eventually(
-        _ what: String, _ server: APIServer, _ condition: (HealthAnswer) -> Bool
+        _ what: String, _ server: APIServer, path: String = "/health",
+        _ condition: (HealthAnswer) -> Bool
     ) async throws {
         var last: HealthAnswer?
         do {
             try await IntegrationTests.eventually(what) {
-                let answer = try HealthAnswer(server)
+                let answer = try HealthAnswer(server, path)
                 last = answer
                 return condition(answer)
             }

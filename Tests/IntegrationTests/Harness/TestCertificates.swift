@@ -50,13 +50,18 @@ final class TestCertificates: Sendable {
             "-out", path("\(name).pem"))
     }
 
-    private func make(
-        _ name: String, _ extensions: String, authority: String = "ca", days: String = "2"
+    /// Makes a certificate and its key.
+    ///
+    /// - Parameter subject: its CN; nil for the file's name.
+    func make(
+        _ name: String, _ extensions: String, authority: String = "ca", days: String = "2",
+        subject: String? = nil
     ) async throws {
         let configuration = try write(extensions, to: "\(name).cnf")
         try await openssl(
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-subj", "/CN=\(name)", "-keyout", path("\(name).key"), "-out", path("\(name).csr"))
+            "-subj", "/CN=\(subject ?? name)", "-keyout", path("\(name).key"),
+            "-out", path("\(name).csr"))
         try await openssl(
             "x509", "-req", "-in", path("\(name).csr"), "-CA", path("\(authority).pem"),
             "-CAkey", path("\(authority).key"), "-CAcreateserial", "-days", days,

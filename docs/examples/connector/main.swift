@@ -5,27 +5,42 @@ import Glibc
 // A PSP connector: it processes the transactions of a stream, each at least once.
 //
 //     connector-example redis://127.0.0.1:6379 transactions psp
+//
+// It ends with 0 after SIGTERM, with 64 if its arguments are none, and with 1 if Redis cannot be
+// asked at its start or refuses what waiting does not mend.
 
 let arguments = CommandLine.arguments
-precondition(arguments.count == 4, "usage: connector-example URL STREAM GROUP")
+guard arguments.count == 4, !arguments[2].isEmpty, !arguments[3].isEmpty else {
+    complain("usage: connector-example URL STREAM GROUP")
+    exit(64)
+}
 var options = ConsumerOptions()
 // So long after this process has died, others get what it held.
 options.visibilityTimeout = .seconds(5)
-let consumer = try await TransactionConsumer(
-    url: arguments[1], key: arguments[2], group: arguments[3], options: options)
+do {
+    let consumer = try await TransactionConsumer(
+        url: arguments[1], key: arguments[2], group: arguments[3], options: options)
 
-// SIGTERM ends it in order: the transaction at hand is finished, the others go back.
-signal(SIGTERM, SIG_IGN)
-let termination = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .main)
-termination.setEventHandler { consumer.stop() }
-termination.resume()
+    // SIGTERM ends it in order: the transaction at hand is finished, the others go back.
+    signal(SIGTERM, SIG_IGN)
+    let termination = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .main)
+    termination.setEventHandler { consumer.stop() }
+    termination.resume()
 
-for try await delivery in consumer {
-    do {
-        try await charge(delivery.transaction)
-        try await delivery.ack()
-    } catch {
-        await delivery.retry(because: "\(error)")
+    for try await delivery in consumer { await process(delivery) }
+} catch {
+    complain("\(error)")
+    exit(1)
+}
+
+/// A payment that fails is tried again. One that was made, and cannot be acknowledged, is not: it
+/// may come again, and the sequence says why where that does not pass.
+func process(_ delivery: Delivery) async {
+    do { try await charge(delivery.transaction) } catch {
+        return await delivery.retry(because: "\(error)")
+    }
+    do { try await delivery.ack() } catch {
+        complain("charged \(delivery.transaction.id), but not acknowledged: \(error)")
     }
 }
 
@@ -35,4 +50,10 @@ func charge(_ transaction: Transaction) async throws {
     try await Task.sleep(for: .milliseconds(20))
     print("charged \(transaction.id): \(transaction.amount.minorUnits) \(transaction.currency)")
     fflush(nil)
+}
+
+/// Writes a line to standard error.
+func complain(_ text: String) {
+    let line = Array("connector-example: \(text)\n".utf8)
+    unsafe line.withUnsafeBytes { _ = unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -1,0 +1,124 @@
+@testable internal import CoreAPIKit
+@testable internal import CoreAPIServer
+
+/// Replies of Redis, to whoever waits for one: whatever they are, the connection's machine and the
+/// queues take them, and what the probes make of them can be written as `/health`, with no figure
+/// that is less than nothing.
+enum ProbeTarget {
+    static func run(_ bytes: [UInt8]) {
+        var information = RedisInformation()
+        information.add(bytes)
+        check(information, nil, QueueStatus())
+        let replies = replies(bytes)
+        for reply in replies {
+            check(reply)
+            information.add(setting: reply)
+            check(information, nil, QueueStatus())
+            if case .bulk(let text) = reply {
+                var part = RedisInformation()
+                part.add(text)
+                check(part, nil, QueueStatus())
+                _ = try? record?.outcome(found: text)
+            }
+        }
+        for barrier in [nil, .replicas(1), .appendOnlyFile] as [RedisBarrier?] {
+            for url in ["redis://u:pw@h/1", "redis://h"] { connect(url, barrier, replies) }
+        }
+    }
+
+    private static func replies(_ bytes: [UInt8]) -> [RedisReply] {
+        let reader = RedisReplyReader()
+        reader.feed(bytes.span)
+        var replies: [RedisReply] = []
+        while let reply = try? reader.next() { replies.append(reply) }
+        return replies
+    }
+
+    // MARK: - Probes
+
+    private static let now = UnixTime(seconds: 1_700_000_000)
+
+    private static func check(_ reply: RedisReply) {
+        let statuses: [(QueueStatus, QueueProbe.Kind)] = [
+            (QueueStatus(stream: reply, now: now), .stream(key: "s")),
+            (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
+        ]
+        for (status, kind) in statuses {
+            let figures = [
+                status.depth, status.oldestAgeSeconds, status.workers?.alive,
+                status.workers?.registered,
+            ]
+            demand(figures.allSatisfy { $0 ?? 0 >= 0 }, "\(status)")
+            check(RedisInformation(), QueueAccess(reply: reply, kind), status)
+        }
+    }
+
+    private static func check(
+        _ information: RedisInformation, _ access: QueueAccess?, _ status: QueueStatus
+    ) {
+        for barrier in [nil, .replicas(2), .appendOnlyFile] as [RedisBarrier?] {
+            let redis = RedisMonitor.Check(
+                result: .success(1), information: information, access: access, barrier: barrier,
+                time: now)
+            let queue = RedisMonitor.QueueCheck(status: status, time: now)
+            let checks =
+                HealthCheck.checks(of: redis) + HealthCheck.checks(of: queue, HealthThresholds())
+            for check in checks {
+                var json = JSONWriter()
+                json.raw("{")
+                check.write(to: &json)
+                json.raw("}")
+                let isJSON = (try? ReadJSON(json.bytes)) != nil
+                demand(isJSON, String(decoding: json.bytes, as: UTF8.self))
+            }
+        }
+    }
+
+    // MARK: - The connection
+
+    private static let transaction: Transaction? = {
+        guard let amount = Amount(1), let currency = CurrencyCode("USD"),
+            let id = TransactionID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
+        else { return nil }
+        return Transaction(
+            id: id, amount: amount, currency: currency, userID: 1, createdAt: now)
+    }()
+
+    private static let record = transaction.map { TransactionRecord($0, nil) }
+
+    /// A login, and then commands: each reply is one event of the machine.
+    private static func connect(_ url: String, _ barrier: RedisBarrier?, _ replies: [RedisReply]) {
+        guard let url = try? RedisURL(url) else { return }
+        let start = MonotonicTime(nanoseconds: 1)
+        var machine = RedisConnectionStateMachine<Int>(
+            url: url, limits: RedisLimits(), scripts: [StreamEntry.script], barrier: barrier,
+            now: start)
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        var resolved: Set<Int> = []
+        func resolve(_ resolutions: [RedisConnectionStateMachine<Int>.Resolution]) {
+            for resolution in resolutions {
+                demand(resolved.insert(resolution.waiter).inserted, "answered twice")
+            }
+        }
+        for number in 0..<3 {
+            _ = machine.submitted(
+                RedisCommand(calling: StreamEntry.script), number, now: start)
+        }
+        for reply in replies {
+            try? machine.flush { bytes, position throws(SystemError) in bytes.count - position }
+            switch machine.received(reply, now: start) {
+            case .none, .flush: break
+            case .resolve(let resolution): resolve([resolution])
+            case .resolveAll(let resolutions): resolve(resolutions)
+            case .fail(let error):
+                demand(!"\(error)".contains("\r"), "\(error)")
+                resolve(machine.lost(error, now: start, jitter: 0))
+                machine.connectStarted(now: start)
+                _ = machine.connected(now: start)
+            }
+        }
+        resolve(machine.close())
+        demand(resolved.count == 3, "\(resolved) have an answer, of 3")
+    }
+}

@@ -1,0 +1,100 @@
+package import CoreAPIRedis
+
+/// What stands in the way of the next transaction: the type of the queue's keys, and the rights of
+/// Redis's access list. It is found without writing anything.
+package struct QueueAccess: Equatable, Sendable {
+    /// A key of the queue holds another type, so that Redis refuses every transaction.
+    package private(set) var isWrongType = false
+    /// A command that a transaction needs and that the user may not run, as Redis names it.
+    package private(set) var deniedCommand: String?
+
+    /// - Parameter reply: what the kind's script answers; nothing is found in any other.
+    package init(reply: RedisReply, _ kind: QueueProbe.Kind) {
+        guard case .array(let parts) = reply, parts.count == 2 else { return }
+        isWrongType = parts[0] == .integer(1)
+        let names = QueueAccess.commandNames(kind)
+        if let number = QueueProbe.count(parts[1]), names.indices.contains(number - 1) {
+            deniedCommand = names[number - 1]
+        }
+    }
+
+    /// Those that are checked, in the order of the scripts; the last is the barrier's.
+    private static func commandNames(_ kind: QueueProbe.Kind) -> [String] {
+        switch kind {
+        case .rq: ["set", "sadd", "hset", "rpush", "barrier"]
+        case .stream: ["set", "xadd", "barrier"]
+        }
+    }
+
+    // MARK: - Scripts
+
+    /// Whether a key holds another type, and the number of the first command that is denied, 0 for
+    /// none. Redis tells the rights of its user to scripts alone, since Redis 7; before, none is
+    /// found to be missing.
+    private static func script(
+        types: String, commands: String, keys: Int
+    ) -> RedisScript {
+        RedisScript(
+            """
+            local wrong = 0
+            for _, reply in ipairs({\(types)}) do
+              if type(reply) == 'table' and reply.err
+                and string.find(reply.err, 'WRONGTYPE', 1, true) then
+                wrong = 1
+              end
+            end
+            local commands = {\(commands)}
+            if ARGV[1] ~= '' then commands[#commands + 1] = {ARGV[1], '1', '1', '1'} end
+            if ARGV[1] == 'WAIT' then commands[#commands] = {ARGV[1], '1', '1'} end
+            if redis.acl_check_cmd then
+              for number, command in ipairs(commands) do
+                local isKnown, isAllowed = pcall(redis.acl_check_cmd, unpack(command))
+                if not isKnown or not isAllowed then return {wrong, number} end
+              end
+            end
+            return {wrong, 0}
+            """, keys: keys, arguments: 1)
+    }
+
+    /// - KEYS: as of the script that enqueues: a record, a job, the list, the set of all queues.
+    /// - ARGV: the barrier's command, empty for none.
+    static let rqScript = script(
+        types: "redis.pcall('LLEN', KEYS[3]), redis.pcall('SCARD', KEYS[4])",
+        commands: """
+            {'SET', KEYS[1], '', 'NX', 'EX', '1'}, {'SADD', KEYS[4], ''},
+              {'HSET', KEYS[2], 'a', ''}, {'RPUSH', KEYS[3], ''}
+            """, keys: 4)
+
+    /// - KEYS: as of the script that enqueues: a record, the stream.
+    /// - ARGV: the barrier's command, empty for none.
+    static let streamScript = script(
+        // A range in which there never is an entry: nothing is read.
+        types: "redis.pcall('XRANGE', KEYS[2], '0-0', '0-0', 'COUNT', 1)",
+        commands: "{'SET', KEYS[1], '', 'NX', 'EX', '1'}, {'XADD', KEYS[2], '*', 'a', ''}",
+        keys: 2)
+
+    /// The call of the kind's script.
+    static func command(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> RedisCommand {
+        var command: RedisCommand
+        switch kind {
+        case .rq(let name):
+            let list = "rq:queue:" + name
+            command = RedisCommand(calling: rqScript)
+            for key in [recordKey(list), "rq:job:probe", list, "rq:queues"] { command.word(key) }
+        case .stream(let key):
+            command = RedisCommand(calling: streamScript)
+            for key in [recordKey(key), key] { command.word(key) }
+        }
+        switch barrier {
+        case nil: command.word("")
+        case .replicas: command.word("WAIT")
+        case .appendOnlyFile: command.word("WAITAOF")
+        }
+        return command
+    }
+
+    /// A key that no record has, of the pattern of those that have one.
+    private static func recordKey(_ tag: String) -> String {
+        "core-api:idempotency:{\(tag)}:0:"
+    }
+}

@@ -1,0 +1,152 @@
+import Testing
+
+@testable import CoreAPIKit
+
+/// What a login's replies must be, and what is told of Redis's own words.
+@Suite struct RedisLoginTests: RedisTranscript {
+    private let script = RedisScript("return 1", keys: 0, arguments: 0)
+
+    private func loggingIn(_ url: String) throws -> Machine {
+        var machine = Machine(
+            url: try RedisURL(url), limits: RedisLimits(), scripts: [script], now: start)
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        return machine
+    }
+
+    @Test func `a login is over once each command has its right reply`() throws {
+        var machine = try loggingIn("redis://u:secret@h/3")
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(.bulk(Array(script.digest.utf8)), &machine) == "flush")
+        #expect(machine.isReady)
+    }
+
+    @Test(
+        arguments: [
+            .status(Array("PONG".utf8)), .status([]), .bulk(Array("OK".utf8)), .integer(1), .null,
+            .array([]), .array([.status(Array("OK".utf8))]), .integer(.min),
+            // What was sent, as by a port that has reached itself.
+            .array([.bulk(Array("SCRIPT".utf8)), .bulk(Array("LOAD".utf8))]),
+            .bulk(Array("e0e1f9fabfc9d4800c877a703b823ac0578ff8dc".utf8)),
+        ] as [RedisReply])
+    func `any other reply ends the attempt, and another one follows`(wrong: RedisReply) throws {
+        for place in 0..<3 {
+            var machine = try loggingIn("redis://:secret@h/3")
+            _ = submit(1, &machine)
+            for _ in 0..<min(place, 2) { #expect(reply(ok, &machine) == "none") }
+            if place == 2, wrong == .bulk(Array(script.digest.utf8)) { continue }
+            #expect(reply(wrong, &machine) == "fail loginReplyUnexpected")
+            #expect(words(machine.lost(.loginReplyUnexpected, now: start, jitter: 1)) == "")
+            #expect(machine.deadline == after(50))
+        }
+    }
+
+    // MARK: - Redis's own words
+
+    @Test(
+        arguments: [
+            ("redis://h/16", "ERR DB index is out of range", nil),
+            (
+                "redis://:pw@h",
+                "ERR AUTH <password> called without any password configured for the default user. "
+                    + "Are you sure your configuration is correct?", nil
+            ),
+            (
+                "redis://:password@h",
+                "ERR AUTH <password> called without any password configured for the default user. "
+                    + "Are you sure your configuration is correct?", nil
+            ),
+            (
+                "redis://x:pw@h", "NOPERM User x has no permissions to run the 'evalsha' command",
+                nil
+            ),
+            ("redis://:i@h", "WRONGPASS invalid username-password pair or user is disabled.", nil),
+            ("redis://:hunter2@h", "ERR no hunter2 here", "ERR"),
+            ("redis://:hunter2-and-more@h", "ERR no hunter2-an", "ERR"),
+            ("redis://hunter2@h", "NOPERM User hunter2 may not", "NOPERM"),
+            (
+                "redis://:hunter2@h", "ERR unknown command 'AUTH', with args beginning with: 'hun",
+                "ERR unknown command 'AUTH', with args …"
+            ),
+            (
+                "redis://h", "ERR unknown command 'EVALSHA', with args beginning with: 'a' 'key'",
+                "ERR unknown command 'EVALSHA', with args …"
+            ),
+        ] as [(String, String, String?)])
+    func `Redis's words are told whole, less what may hold the password`(
+        url: String, message: String, told: String?
+    ) throws {
+        let error = RedisServerError(message: message)
+        let shown = RedisSecrets(try RedisURL(url)).stripped(error)
+        #expect(shown.description == told ?? message)
+        #expect(shown.kind == error.kind)
+        var machine = try loggingIn(url)
+        #expect(reply(.error(error), &machine) == "fail refused(\(told ?? message))")
+    }
+
+    @Test func `a command's refusal does not tell the password either`() throws {
+        var machine = Machine(
+            url: try RedisURL("redis://:hunter2@h"), limits: RedisLimits(), now: start)
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        #expect(reply(ok, &machine) == "flush")
+        _ = submit(1, &machine)
+        _ = try send(&machine)
+        let error = RedisServerError(message: "OOM for hunter2")
+        #expect(reply(.error(error), &machine) == "1 not executed: server(OOM)")
+    }
+
+    @Test func `what is logged of Redis's words has a bound, and no control characters`() {
+        let message = "ERR a\u{1B}[2J\nb\u{202E}c\u{9B}d\u{7F}"
+        #expect(
+            RedisServerError(message: message).description
+                == "ERR a\\u{1b}[2J\\u{a}b\\u{202e}c\\u{9b}d\\u{7f}")
+        let long = RedisServerError(message: "ERR " + String(repeating: "x", count: 100_000))
+        #expect(long.description == "ERR " + String(repeating: "x", count: 396) + "…")
+    }
+
+    // MARK: - On demand
+
+    private func onDemand() throws -> Machine {
+        Machine(
+            url: try RedisURL("redis://h"), limits: RedisLimits(), isOnDemand: true, now: start)
+    }
+
+    @Test func `a connection on demand is opened for a command`() throws {
+        var machine = try onDemand()
+        #expect(machine.deadline == .never)
+        guard case .none = machine.deadlineReached(now: after(1)).action else {
+            Issue.record("it connects for nobody")
+            return
+        }
+        #expect(submit(1, &machine) == "wait")
+        #expect(machine.deadline == start)
+        guard case .connect = machine.deadlineReached(now: start).action else {
+            Issue.record("it does not connect")
+            return
+        }
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        #expect(try send(&machine) == echo(1))
+        #expect(reply(ok, &machine) == "1 done")
+    }
+
+    @Test func `a connection on demand sends nothing again, and rests after a break`() throws {
+        var machine = try onDemand()
+        machine.connectStarted(now: start)
+        _ = machine.connected(now: start)
+        _ = submit(1, &machine)
+        #expect(try send(&machine) == echo(1))
+        _ = submit(2, &machine)
+        #expect(
+            words(machine.lost(.connectionLost, now: start, jitter: 1))
+                == "1 may be executed: connectionLost, 2 not executed: connectionLost")
+        #expect(machine.deadline == .never)
+        #expect(submit(3, &machine) == "wait")
+        #expect(machine.deadline == after(50))
+        machine.connectStarted(now: after(50))
+        _ = machine.connected(now: after(50))
+        #expect(try send(&machine) == echo(3))
+    }
+}

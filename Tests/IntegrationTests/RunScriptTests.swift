@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+/// `make run`, with a program in the server's place that prints what it is started with.
+@Suite(.timeLimit(.minutes(10))) struct RunScriptTests {
+    /// What the script says, and the environment that it gives the server.
+    private func run(
+        _ environment: [String: String]
+    ) async throws -> (said: String, given: [Substring]) {
+        let manager = FileManager.default
+        let folder = manager.temporaryDirectory.appending(path: "core-api-\(UUID().uuidString)")
+        defer { try? manager.removeItem(at: folder) }
+        for part in ["scripts", ".build/release"] {
+            try manager.createDirectory(
+                at: folder.appending(path: part), withIntermediateDirectories: true)
+        }
+        for name in ["run.sh", "redis-url.sh"] {
+            try manager.copyItem(
+                at: Program.root.appending(path: "scripts/\(name)"),
+                to: folder.appending(path: "scripts/\(name)"))
+        }
+        for (name, text) in [("scripts/build.sh", ""), (".build/release/core-api", "env\n")] {
+            let file = folder.appending(path: name)
+            try Data("#!/bin/sh\n\(text)".utf8).write(to: file)
+            try manager.setAttributes([.posixPermissions: 0o700], ofItemAtPath: file.path)
+        }
+        let result = try await Program.run(
+            folder.appending(path: "scripts/run.sh").path, environment: environment)
+        #expect(result.status == 0, "\(result.errors)")
+        return (result.errors, result.output.split(separator: "\n"))
+    }
+
+    @Test func `with a secret that everybody knows, the server listens on loopback alone`()
+        async throws
+    {
+        let (said, given) = try await run(["QUEUE": "memory"])
+        #expect(given.contains("JWT_SECRET=secret"))
+        #expect(given.contains("HTTP_HOST=127.0.0.1"))
+        #expect(said.contains("WARNING: JWT_SECRET is not set"))
+        let chosen = try await run(["QUEUE": "memory", "HTTP_HOST": "::1"])
+        #expect(chosen.given.contains("HTTP_HOST=::1"))
+    }
+
+    @Test(arguments: [["JWT_SECRET": "s"], ["JWT_SECRET_FILE": "/s"]])
+    func `with a secret that is given, the server listens where it does by itself`(
+        secret: [String: String]
+    ) async throws {
+        let (said, given) = try await run(secret.merging(["QUEUE": "memory"]) { $1 })
+        #expect(!given.contains { $0.hasPrefix("HTTP_HOST=") })
+        #expect(!given.contains("JWT_SECRET=secret"))
+        #expect(!said.contains("WARNING"))
+    }
+
+    @Test(arguments: [
+        "redis://:hunter2@127.0.0.1:1", "redis://hunter2@127.0.0.1:1",
+        "redis://:hunter2/x@127.0.0.1:1", "redis://hunter2/x@127.0.0.1:1",
+        "redis://user:hunter2", "redis://127.0.0.1:1?username=hunter2",
+    ])
+    func `no part of a URL that may be a password is shown`(url: String) async throws {
+        let said = try await run(["JWT_SECRET": "s", "REDIS_URL": url]).said
+        #expect(said.contains("no Redis answers at"))
+        #expect(!said.contains("hunter2"), "\(said)")
+    }
+}
