@@ -69,13 +69,17 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// The server has done what it is asked for: the next failure is a first one.
     package func succeeded() { machine.succeeded() }
 
-    /// Ends the socket; another attempt follows the backoff.
-    package func lose(_ error: OutgoingConnectionError) {
-        let error = machine.explained(error)
+    /// Ends the socket for a reason of the owner; another attempt follows the backoff.
+    package func end() {
         closeSocket()
         machine.lost(now: loop.now, jitter: .random(in: 0...1))
-        owner.connectionLost(error)
         loop.bringForward(machine.deadline)
+    }
+
+    private func lose(_ error: OutgoingConnectionError) {
+        let error = machine.explained(error)
+        end()
+        owner.connectionLost(error)
     }
 
     private func closeSocket() {
@@ -151,15 +155,29 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     /// The kernel has decided on the connection.
     private func finishConnecting() throws(SystemError) {
-        if let error = try socket?.takeError() {
+        if let error = try socket?.connectionError() {
             closeSocket()
             return perform(machine.connectFailed(error))
         }
         perform(machine.connected())
     }
 
-    private func open() {
-        do { try owner.connectionOpened() } catch { lose(.connectionLost) }
+    private func open() { owner.connectionOpened() }
+
+    /// Sends the first bytes of a protocol, for which a new socket's buffer has room.
+    package func send(_ bytes: [UInt8]) {
+        do {
+            let count: Int?
+            if let tls {
+                count = try tls.write(bytes, from: 0)
+                requestFlush()
+            } else {
+                count = try socket?.send(bytes, from: 0) ?? nil
+            }
+            if count != bytes.count { lose(.connectionLost) }
+        } catch {
+            lose(.connectionLost)
+        }
     }
 
     // MARK: - Events

@@ -1,7 +1,7 @@
 /// The protocol spoken over an outgoing connection. It is called on the connection's loop.
 package protocol OutgoingConnectionOwner: AnyObject {
     /// Bytes can be sent: log in, and call `established`.
-    func connectionOpened() throws(SystemError)
+    func connectionOpened()
 
     /// Bytes of the server; `OutgoingConnection.isOpen` is false after them if they led to an end.
     func connectionReceived(_ bytes: Span<UInt8>)

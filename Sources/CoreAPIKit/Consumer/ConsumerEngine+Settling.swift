@@ -12,7 +12,7 @@ extension ConsumerEngine {
     ) async throws(ConsumerError) {
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: options.visibilityTimeout.wholeMilliseconds)
-        var attempt = 0
+        var backoff = RedisLimits().backoff
         processed(serial)
         while isHeld(serial) {
             let failure: RedisError
@@ -24,9 +24,7 @@ extension ConsumerEngine {
             guard !failure.isLastingForConsumer, MonotonicTime.now() < deadline,
                 !Task.isCancelled
             else { throw ConsumerError(failure) }
-            let pause = RedisLimits().pauseMilliseconds(
-                attempt: attempt, jitter: .random(in: 0...1))
-            attempt += 1
+            let pause = backoff.failed(jitter: .random(in: 0...1))
             try? await Task.sleep(for: .milliseconds(pause))
         }
     }

@@ -221,13 +221,13 @@ final class ConsumerEngine: Sendable {
         } catch {
             guard !error.isLastingForConsumer else { return }
             warn("nothing can be fetched", error)
-            schedule.failed()
+            let pauseMilliseconds = schedule.failed()
             // What Redis answers where the group is gone, or the stream with it, depends on the
             // command and on the version.
             if case .server(let answer) = error, [.noGroup, .other].contains(answer.kind) {
                 try? await join()
             }
-            try? await Task.sleep(for: .milliseconds(schedule.pauseMilliseconds))
+            try? await Task.sleep(for: .milliseconds(pauseMilliseconds))
         }
     }
 

@@ -13,7 +13,7 @@ struct FetchSchedule {
     private let scanMilliseconds: Int
     private var nextClaim: MonotonicTime
     private var nextScan: MonotonicTime
-    private var failures = 0
+    private var backoff = RedisLimits().backoff
 
     init(_ options: ConsumerOptions, now: MonotonicTime) {
         let visibility = options.visibilityTimeout.wholeMilliseconds
@@ -32,12 +32,8 @@ struct FetchSchedule {
         return true
     }
 
-    mutating func succeeded() { failures = 0 }
+    mutating func succeeded() { backoff.succeeded() }
 
-    mutating func failed() { failures += 1 }
-
-    /// How long to wait after a failure.
-    var pauseMilliseconds: Int {
-        RedisLimits().pauseMilliseconds(attempt: failures, jitter: .random(in: 0...1))
-    }
+    /// Returns how long to wait after the failure, in milliseconds.
+    mutating func failed() -> Int { backoff.failed(jitter: .random(in: 0...1)) }
 }

@@ -1,6 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 internal import Logging
+internal import Synchronization
 
 /// The part that the queues in Redis share: it sends a queue's command and reads its reply.
 final class RedisQueue: Sendable {
@@ -8,7 +9,7 @@ final class RedisQueue: Sendable {
 
     private let metrics: QueueMetrics?
     private let refusals: QueueRefusals?
-    private let warning = RateLimitedWarning()
+    private let warning = Mutex(WarningLimit())
 
     /// - Parameters:
     ///   - connection: has loaded the queue's script.
@@ -66,7 +67,8 @@ final class RedisQueue: Sendable {
 
     /// Logs an error reply of Redis, such as a missing right: a caller is not told of it.
     private func warn(of reason: RedisError) {
-        guard case .server(let reply) = reason, warning.isDue(at: .now()) else { return }
+        guard case .server(let reply) = reason, warning.withLock({ $0.isDue(now: .now()) })
+        else { return }
         connection.logger.warning(
             "Redis refuses transactions",
             metadata: ["redis": "\(connection.url)", "reason": "\(reply)"])

@@ -1,8 +1,8 @@
 internal import CoreAPIBase
 internal import Logging
 
-/// The socket of a connection to Redis: does what `RedisConnectionStateMachine` says. It lives on
-/// its loop's thread.
+/// The commands of a connection to Redis: does what `RedisConnectionStateMachine` says, over an
+/// `OutgoingConnection`. It lives on its loop's thread.
 ///
 /// Commands gathered during one turn of the loop leave in one write at its end.
 final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
@@ -10,44 +10,26 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     typealias Waiter = RedisReplyWaiter
 
     private let loop: EventLoop
-    private let url: RedisURL
     private var log: RedisOutageLog
     private var machine: RedisConnectionStateMachine<Waiter>
     private var reader = RedisReplyReader()
-    private var socket: Socket?
-    private var isConnecting = false
-    private let tlsContext: TLSContext?
-    /// Between the socket and Redis, for `rediss://`.
-    private var tls: TLSSession?
-    /// Asked before `tls`, which may change: reading that costs a check of exclusive access.
-    private var hasTLS: Bool { tlsContext != nil }
-    private var isShakingHands = false
-    /// The addresses that this attempt has not tried.
-    private var addresses: ArraySlice<SocketAddress> = []
-    /// How many attempts there have been.
-    private var attempt = 0
-    /// Whether a resolver's thread is under way: there is one at most.
-    private var isResolving = false
-    private var asksForFlush = false
+    private var connection: OutgoingConnection?
     private var connectWaiters: [Suspension<RedisError?>] = []
     private var metrics: RedisConnectionMetrics?
-    private let isOnDemand: Bool
 
     init(
         url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
     ) {
-        if case .tls = url.endpoint {
-            precondition(options.tls != nil, "TLS needs certificates")
-        }
-        self.url = url
         self.loop = loop
         log = RedisOutageLog(url, logger)
-        tlsContext = options.tls
-        isOnDemand = options.isOnDemand
         machine = RedisConnectionStateMachine(
             url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
             isOnDemand: options.isOnDemand, now: .now())
         metrics = RedisConnectionMetrics(options.metrics)
+        connection = OutgoingConnection(
+            to: url.endpoint.place, tls: url.endpoint.usesTLS ? options.tls : nil, on: loop,
+            attemptMilliseconds: options.limits.connectTimeoutMilliseconds,
+            backoff: options.limits.backoff, owner: self)
     }
 
     var isReady: Bool { machine.isReady }
@@ -57,7 +39,8 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     func start() {
         metrics?.started()
         loop.addTimed(self)
-        if !isOnDemand { connect() }
+        connection?.isWanted = machine.isWanted
+        connection?.start()
     }
 
     func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
@@ -67,8 +50,10 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
     func submit(_ command: RedisCommand, _ waiter: consuming Waiter) -> RedisFailure? {
         switch machine.submitted(command, waiter, now: loop.now) {
-        case .flush: requestFlush()
-        case .wait: loop.bringForward(machine.deadline)
+        case .flush: connection?.requestFlush()
+        case .wait:
+            connection?.isWanted = true
+            loop.bringForward(machine.deadline)
         case .reject(let failure): return failure
         }
         return nil
@@ -88,147 +73,25 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         metrics?.closed()
         metrics = nil
         resolve(machine.close())
-        closeSocket()
+        connection?.close()
+        connection = nil
         loop.removeTimed(self)
-        tellConnectWaiters(.closed)
-    }
-
-    // MARK: - Connecting
-
-    private func connect() {
-        machine.connectStarted(now: loop.now)
-        attempt += 1
-        switch url.endpoint {
-        case .unix(let path): resolved(.success([SocketAddress(unixPath: path)]))
-        case .tcp(let host, let port), .tls(let host, let port): resolve(host, port)
-        }
-        loop.bringForward(machine.deadline)
-    }
-
-    private func resolve(_ host: String, _ port: UInt16) {
-        if let numeric = try? SocketAddress.resolve(host: host, port: port, numericOnly: true) {
-            resolved(.success(numeric))
-        } else if !isResolving {
-            resolveName(host, port)
-        }
-    }
-
-    /// Asks the resolver on a thread of its own, since it blocks. If it takes longer than the
-    /// attempt may, its answer serves the attempt that is under way then.
-    private func resolveName(_ host: String, _ port: UInt16) {
-        let loop = loop
-        isResolving = true
-        do {
-            try Thread.start { [weak self] in
-                let addresses = Result { () throws(ResolveError) in
-                    try SocketAddress.resolve(host: host, port: port, numericOnly: false)
-                }
-                loop.submit {
-                    self?.isResolving = false
-                    self?.resolved(addresses)
-                }
-            }
-        } catch {
-            isResolving = false
-            lost(.connectFailed(error))
-        }
-    }
-
-    private func resolved(_ result: Result<[SocketAddress], ResolveError>) {
-        guard machine.isConnecting, socket == nil else { return }
-        switch result {
-        case .success(let addresses):
-            // Each attempt begins with another address: one that swallows every packet would use
-            // up the whole time of an attempt.
-            let first = attempt % addresses.count
-            self.addresses = addresses[first...] + addresses[..<first]
-            connectToNextAddress(after: .connectionLost)
-        case .failure(let error):
-            lost(.hostNotFound("\(error.host): \(error.reason)"))
-        }
-    }
-
-    private func connectToNextAddress(after error: RedisError) {
-        guard let address = addresses.popFirst() else { return lost(error) }
-        do {
-            let socket = try Socket.connecting(to: address)
-            try loop.register(self, for: socket)
-            self.socket = consume socket
-            isConnecting = true
-        } catch {
-            connectToNextAddress(after: .connectFailed(error))
-        }
-    }
-
-    /// The kernel has decided on the connection.
-    private func finishConnecting() throws(SystemError) {
-        if let error = try socket?.connectionError() {
-            closeSocket()
-            connectToNextAddress(after: .connectFailed(error))
-            return
-        }
-        isConnecting = false
-        guard case .tls(let host, _) = url.endpoint, let tlsContext else { return try logIn() }
-        let tls = TLSSession(tlsContext, host: host)
-        self.tls = tls
-        isShakingHands = true
-        try takeTLS(tls)
-    }
-
-    private func logIn() throws(SystemError) {
-        reader = RedisReplyReader()
-        let login = machine.connected(now: loop.now)
-        if login.isEmpty { return becameReady() }
-        // A new socket's buffer has room for the few bytes of a login.
-        let count: Int?
-        if let tls {
-            count = try tls.write(login, from: 0)
-            requestFlush()
-        } else {
-            count = try socket?.send(login, from: 0) ?? nil
-        }
-        guard count == login.count else { return lost(.connectionLost) }
+        resumeConnectWaiters(.closed)
     }
 
     private func becameReady() {
+        connection?.established()
+        // With nothing to ask, being let in is the best sign there is.
+        if machine.isIdle { connection?.succeeded() }
         metrics?.becameReady()
         log.becameReady()
-        tellConnectWaiters(nil)
-        requestFlush()
+        resumeConnectWaiters(nil)
+        connection?.requestFlush()
     }
 
-    private func tellConnectWaiters(_ error: RedisError?) {
+    private func resumeConnectWaiters(_ error: RedisError?) {
         for waiter in connectWaiters { waiter.resume(returning: error) }
         connectWaiters = []
-    }
-
-    // MARK: - Ends
-
-    private func lost(_ error: RedisError) {
-        let error = explained(error)
-        closeSocket()
-        metrics?.lost(error)
-        log.lost(error)
-        resolve(machine.lost(error, now: loop.now, jitter: .random(in: 0...1)))
-        tellConnectWaiters(error)
-        loop.bringForward(machine.deadline)
-    }
-
-    /// What the end of a connection means in its beginning.
-    private func explained(_ error: RedisError) -> RedisError {
-        switch error {
-        case .connectionLost where isShakingHands: .tlsFailed(.ended)
-        case .timedOut where isShakingHands: .tlsFailed(.unanswered)
-        case .connectionLost where machine.isLoggingIn: .loginUnanswered
-        default: error
-        }
-    }
-
-    private func closeSocket() {
-        if let socket = socket.take() { loop.unregister(socket) }
-        isConnecting = false
-        tls = nil
-        isShakingHands = false
     }
 
     private func resolve(
@@ -239,145 +102,47 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         }
     }
 
-    // MARK: - Events
+    // MARK: - Replies
 
-    func ready(_ readiness: SocketReadiness) {
-        do {
-            if isConnecting {
-                guard readiness.contains(.writable) else { return }
-                try finishConnecting()
-            }
-            if readiness.contains(.readable) { try read(hasEnded: readiness.contains(.ended)) }
-            if readiness.contains(.writable) { requestFlush() }
-        } catch {
-            lost(.connectionLost)
-        }
-    }
-
-    private func read(hasEnded: Bool) throws(SystemError) {
-        while socket != nil, !isConnecting {
-            guard let count = try hasTLS ? readTLS() : readReplies() else { return }
-            if count == 0 { return lost(.connectionLost) }
-            if count < EventLoop.readBytesMax, !hasEnded { return }
-        }
-    }
-
-    /// How many bytes came; 0 at the end of the stream.
-    private func readReplies() throws(SystemError) -> Int? {
-        let reader = reader
-        guard let count = try socket?.read(on: loop, { reader.feed($0) }) ?? nil else { return nil }
-        if count > 0 { takeReplies(from: reader) }
-        return count
-    }
-
-    private func takeReplies(from reader: RedisReplyReader) {
+    private func takeReplies() {
         do {
             while let reply = try reader.next() {
                 switch machine.received(reply, now: loop.now) {
                 case .none: break
                 case .flush: becameReady()
                 case .resolve(let resolution):
-                    if log.isOutage { log.answered() }
+                    answered()
                     resolution.waiter.resume(returning: resolution.result)
                 case .resolveAll(let resolutions):
-                    if log.isOutage { log.answered() }
+                    answered()
                     resolve(resolutions)
-                    requestFlush()
-                case .fail(let error): return lost(error)
+                    connection?.requestFlush()
+                case .fail(let error): return lose(error)
                 }
             }
         } catch {
-            lost(error)
+            lose(error)
         }
     }
 
-    // MARK: - Sending
-
-    private func requestFlush() {
-        guard !asksForFlush else { return }
-        asksForFlush = true
-        loop.requestFlush(self)
+    private func answered() {
+        connection?.succeeded()
+        if log.isOutage { log.answered() }
     }
 
-    func flush() {
-        asksForFlush = false
-        guard socket != nil else { return }
-        do {
-            if hasTLS, let tls {
-                try send(over: tls)
-            } else {
-                try machine.flush { bytes, position throws(SystemError) in
-                    try socket?.send(bytes, from: position) ?? nil
-                }
-            }
-            loop.bringForward(machine.deadline)
-        } catch {
-            lost(.connectionLost)
-        }
+    /// Ends the connection for a reason of Redis's own.
+    private func lose(_ error: RedisError) {
+        connection?.end()
+        lost(error)
     }
 
-    // MARK: - TLS
-
-    /// As `readReplies`.
-    private func readTLS() throws(SystemError) -> Int? {
-        guard let tls, let count = try socket?.read(on: loop, { tls.receive($0) }) ?? nil else {
-            return nil
-        }
-        if count > 0 { try takeTLS(tls) }
-        return count
-    }
-
-    /// Goes on with what has come over TLS: the handshake, then the replies.
-    private func takeTLS(_ tls: TLSSession) throws(SystemError) {
-        if isShakingHands {
-            do {
-                isShakingHands = try !tls.shakeHands()
-            } catch {
-                // The server is told why, for its own log.
-                _ = try? flush(tls)
-                return lost(.tlsFailed(error))
-            }
-            requestFlush()
-            if isShakingHands { return }
-            // The last message of the handshake leaves with the login, in one write: a server that
-            // refuses our certificate has ended the connection when the next one comes, and its
-            // failure would hide the reason.
-            try logIn()
-        }
-        takeReplies(over: tls)
-    }
-
-    private func takeReplies(over tls: TLSSession) {
-        let reader = reader
-        var end: RedisError?
-        do {
-            if try !tls.read({ reader.feed($0) }) { end = .connectionLost }
-        } catch {
-            end = .tlsFailed(error)
-        }
-        takeReplies(from: reader)
-        guard self.tls === tls else { return }
-        if let end { return lost(end) }
-        // TLS may have an answer of its own, as to an update of keys.
-        if tls.hasOutput { requestFlush() }
-    }
-
-    private func send(over tls: TLSSession) throws(SystemError) {
-        try machine.flush { bytes, position throws(SystemError) in
-            // What the kernel does not take stays as it is, and is not encrypted.
-            if !tls.hasRoom {
-                guard try flush(tls) else { return nil }
-            }
-            return try tls.write(bytes, from: position)
-        }
-        _ = try flush(tls)
-    }
-
-    /// Whether the kernel has taken all that was encrypted.
-    private func flush(_ tls: TLSSession) throws(SystemError) -> Bool {
-        try tls.flush { bytes, position throws(SystemError) in
-            try socket?.send(bytes, from: position) ?? nil
-        }
+    private func lost(_ error: RedisError) {
+        metrics?.lost(error)
+        log.lost(error)
+        resolve(machine.lost(error, now: loop.now))
+        connection?.isWanted = machine.isWanted
+        resumeConnectWaiters(error)
+        loop.bringForward(machine.deadline)
     }
 
     // MARK: - Deadlines
@@ -385,12 +150,36 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     var deadline: MonotonicTime { machine.deadline }
 
     func deadlineReached(now: MonotonicTime) {
-        let (resolutions, action) = machine.deadlineReached(now: now)
+        let (resolutions, stalls) = machine.deadlineReached(now: now)
         resolve(resolutions)
-        switch action {
-        case .none: break
-        case .connect: connect()
-        case .fail(let error): lost(error)
-        }
+        if stalls { lose(.timedOut) }
+        connection?.isWanted = machine.isWanted
+    }
+}
+
+extension RedisConnectionHandler: OutgoingConnectionOwner {
+    func connectionOpened() {
+        reader = RedisReplyReader()
+        let login = machine.connected(now: loop.now)
+        if login.isEmpty { return becameReady() }
+        connection?.send(login)
+    }
+
+    func connectionReceived(_ bytes: Span<UInt8>) { reader.feed(bytes) }
+
+    func connectionReadEnded() { takeReplies() }
+
+    func connectionFlushed(
+        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
+        try machine.flush(send)
+        loop.bringForward(machine.deadline)
+    }
+
+    func connectionLost(_ error: OutgoingConnectionError) {
+        // A server that wants TLS, or a certificate, ends the connection during the login.
+        lost(
+            error == .connectionLost && machine.isLoggingIn
+                ? .loginUnanswered : RedisError(error))
     }
 }

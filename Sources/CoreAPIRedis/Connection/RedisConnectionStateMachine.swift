@@ -9,11 +9,10 @@ internal import DequeModule
 /// command that was wholly sent before may have been executed (`RedisFailure.mayBeExecuted`); one
 /// that was not was not: Redis executes no part of a command.
 ///
-/// A machine that is on demand has a connection only once a command waits for it, and sends none of
-/// them again.
+/// A machine that is on demand wants a connection only while a command waits for it, and sends no
+/// command again.
 ///
-/// A machine that is on demand has a connection only once a command waits for it, and sends none of
-/// them again.
+/// Attempts, TLS and the backoff between attempts are the part of `OutgoingConnection`.
 ///
 /// `Waiter` is what waits for a reply: a continuation in the program, a number in a test.
 package struct RedisConnectionStateMachine<Waiter> {
@@ -24,13 +23,10 @@ package struct RedisConnectionStateMachine<Waiter> {
     }
 
     private enum State: Equatable {
-        /// Waits until a new attempt. Can transition to: connecting, closed.
-        case disconnected(until: MonotonicTime)
-        /// A socket is being opened, and TLS if there is to be some. Can transition to: loggingIn,
-        /// ready, disconnected, closed.
-        case connecting(until: MonotonicTime)
+        /// Nothing can be sent. Can transition to: loggingIn, ready, closed.
+        case disconnected
         /// AUTH, SELECT and SCRIPT LOAD are sent. Can transition to: ready, disconnected, closed.
-        case loggingIn(repliesMissing: Int, until: MonotonicTime)
+        case loggingIn(repliesMissing: Int)
         /// Can transition to: disconnected, closed.
         case ready
         /// For good.
@@ -42,9 +38,8 @@ package struct RedisConnectionStateMachine<Waiter> {
     private let secrets: RedisSecrets
     private let barrier: RedisBarrier?
     private let isOnDemand: Bool
-    private var state: State
+    private var state = State.disconnected
     private var pipeline = RedisPipeline<Waiter>()
-    private var attempts = 0
     private var lastError = RedisError.timedOut
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
@@ -62,17 +57,19 @@ package struct RedisConnectionStateMachine<Waiter> {
         self.isOnDemand = isOnDemand
         login = RedisLogin(url, scripts: scripts)
         secrets = RedisSecrets(url)
-        state = .disconnected(until: now)
         awaitedSince = now
     }
 
     package var isReady: Bool { state == .ready }
 
-    /// Whether a socket is to be opened.
-    package var isConnecting: Bool { if case .connecting = state { true } else { false } }
+    /// Whether a connection is of use.
+    package var isWanted: Bool { state != .closed && !(isOnDemand && pipeline.isEmpty) }
 
     /// Whether Redis has not answered the whole login.
     var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
+
+    /// Whether no command waits for a reply.
+    var isIdle: Bool { pipeline.isEmpty }
 
     // MARK: - Commands
 
@@ -114,25 +111,15 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     // MARK: - Connecting
 
-    /// A new attempt begins; the machine was `disconnected`.
-    package mutating func connectStarted(now: MonotonicTime) {
-        guard case .disconnected = state else {
-            preconditionFailure("a connection is opened when there is none")
-        }
-        state = .connecting(
-            until: now.advanced(byMilliseconds: limits.connectTimeoutMilliseconds))
-    }
-
-    /// The socket is open, and TLS if there is to be some: what is to be sent first, which may be
-    /// nothing.
+    /// Bytes can be sent: returns those of the login, of which there may be none.
     package mutating func connected(now: MonotonicTime) -> [UInt8] {
-        guard case .connecting(let until) = state else {
-            preconditionFailure("a socket opens while it is being opened")
+        guard state == .disconnected else {
+            preconditionFailure("connected() outside .disconnected")
         }
         if login.replies.isEmpty {
             becomeReady(now)
         } else {
-            state = .loggingIn(repliesMissing: login.replies.count, until: until)
+            state = .loggingIn(repliesMissing: login.replies.count)
         }
         return login.command.bytes
     }
@@ -140,8 +127,6 @@ package struct RedisConnectionStateMachine<Waiter> {
     private mutating func becomeReady(_ now: MonotonicTime) {
         state = .ready
         awaitedSince = now
-        // With nothing to ask, being let in is the best sign there is.
-        if pipeline.isEmpty { attempts = 0 }
     }
 
     // MARK: - Replies
@@ -159,7 +144,7 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     package mutating func received(_ reply: RedisReply, now: MonotonicTime) -> ReplyAction {
         switch state {
-        case .loggingIn(let repliesMissing, let until):
+        case .loggingIn(let repliesMissing):
             if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
             let remaining = repliesMissing - 1
             guard login.accepts(reply, remaining: remaining) else {
@@ -169,7 +154,7 @@ package struct RedisConnectionStateMachine<Waiter> {
                 becomeReady(now)
                 return .flush
             }
-            state = .loggingIn(repliesMissing: remaining, until: until)
+            state = .loggingIn(repliesMissing: remaining)
             return .none
         case .ready:
             awaitedSince = now
@@ -177,7 +162,7 @@ package struct RedisConnectionStateMachine<Waiter> {
                 return receivedForCommand(.error(secrets.stripped(error)))
             }
             return receivedForCommand(reply)
-        case .disconnected, .connecting, .closed:
+        case .disconnected, .closed:
             preconditionFailure("received() without a connection")
         }
     }
@@ -187,28 +172,20 @@ package struct RedisConnectionStateMachine<Waiter> {
         case .unexpected: return .fail(.protocolViolation)
         case .refused(let error): return .fail(.server(error))
         case .answered(let resolution):
-            attempts = 0
             return resolution.map { .resolve($0) } ?? .none
         case .confirmed(let resolutions):
-            attempts = 0
             return .resolveAll(resolutions)
         }
     }
 
     // MARK: - Ends
 
-    /// The connection broke or could not be made. Returns those whose time is over, or whom waiting
-    /// does not help; the others wait for the next attempt, which follows after a pause.
-    ///
-    /// - Parameter jitter: 0 to 1, at random, so that many clients do not come back at once.
-    package mutating func lost(
-        _ error: RedisError, now: MonotonicTime, jitter: Double
-    ) -> [Resolution] {
-        precondition(state != .closed, "a closed connection is not lost")
+    /// The connection broke or could not be made. Returns the commands whose time is over, or that
+    /// waiting does not help; the others wait for the next attempt.
+    package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
+        precondition(state != .closed, "lost() after close()")
         lastError = error
-        let pause = limits.pauseMilliseconds(attempt: attempts, jitter: jitter)
-        attempts += 1
-        state = .disconnected(until: now.advanced(byMilliseconds: pause))
+        state = .disconnected
         if isOnDemand { return pipeline.failAll(error) }
         pipeline.rewind()
         // Logging in with a wrong password is not mended by waiting.
@@ -230,46 +207,26 @@ package struct RedisConnectionStateMachine<Waiter> {
     /// When `deadlineReached` is to be called.
     package var deadline: MonotonicTime {
         switch state {
-        case .disconnected(let until): isIdle ? .never : min(until, pipeline.deadline)
-        case .connecting(let until), .loggingIn(_, let until): min(until, pipeline.deadline)
+        case .disconnected, .loggingIn: pipeline.deadline
         case .ready: min(replyDeadline, pipeline.deadline)
         case .closed: .never
         }
     }
-
-    /// Whether no connection is wanted until a command is submitted.
-    private var isIdle: Bool { isOnDemand && pipeline.isEmpty }
 
     private var replyDeadline: MonotonicTime {
         pipeline.isEmpty
             ? .never : awaitedSince.advanced(byMilliseconds: limits.replyTimeoutMilliseconds)
     }
 
-    package enum DeadlineAction {
-        case none
-        /// A new attempt is due.
-        case connect
-        /// The connection stalls: it is to be ended by `lost`.
-        case fail(RedisError)
-    }
-
-    /// The time has come for something: those who have waited long enough, and what is to be done.
+    /// The time of some commands is over, or Redis has not answered for too long: then the
+    /// connection is to be ended by `lost`.
     package mutating func deadlineReached(
         now: MonotonicTime
-    ) -> (resolutions: [Resolution], action: DeadlineAction) {
+    ) -> (resolutions: [Resolution], stalls: Bool) {
         switch state {
-        case .disconnected(let until):
-            let resolutions = pipeline.expire(before: now, lastError)
-            return (resolutions, until <= now && !isIdle ? .connect : .none)
-        case .connecting(let until), .loggingIn(_, let until):
-            return (
-                pipeline.expire(before: now, lastError), until <= now ? .fail(.timedOut) : .none
-            )
-        case .ready:
-            let resolutions = pipeline.abandon(before: now, .timedOut)
-            return (resolutions, replyDeadline <= now ? .fail(.timedOut) : .none)
-        case .closed:
-            return ([], .none)
+        case .disconnected, .loggingIn: (pipeline.expire(before: now, lastError), false)
+        case .ready: (pipeline.abandon(before: now, .timedOut), replyDeadline <= now)
+        case .closed: ([], false)
         }
     }
 }

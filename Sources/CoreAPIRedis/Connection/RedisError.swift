@@ -63,6 +63,19 @@ public enum RedisError: Error, Hashable, Sendable {
     }
 }
 
+extension RedisError {
+    init(_ error: OutgoingConnectionError) {
+        self =
+            switch error {
+            case .hostNotFound(let reason): .hostNotFound(reason)
+            case .connectFailed(let error): .connectFailed(error)
+            case .tlsFailed(let error): .tlsFailed(error)
+            case .timedOut: .timedOut
+            case .connectionLost: .connectionLost
+            }
+    }
+}
+
 /// An error reply of Redis: a word that names its kind, then a message.
 public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kinds that matter to a queue, by the word they begin with.

@@ -1,3 +1,5 @@
+package import CoreAPIBase
+
 /// The bounds of one connection to Redis.
 package struct RedisLimits: Sendable {
     /// From the beginning of an attempt until the connection is ready.
@@ -23,13 +25,9 @@ package struct RedisLimits: Sendable {
         commandTimeoutMilliseconds = commandTimeoutSeconds * 1_000
     }
 
-    /// The pause before the next attempt, between half of it and the whole.
-    ///
-    /// - Parameter jitter: 0 to 1.
-    package func pauseMilliseconds(attempt: Int, jitter: Double) -> Int {
-        let doubled = pauseMillisecondsMin << min(attempt, 20)
-        let pause = Double(min(doubled, pauseMillisecondsMax))
-        return Int(pause * (0.5 + jitter / 2))
+    /// The pauses between attempts.
+    package var backoff: Backoff {
+        Backoff(millisecondsMin: pauseMillisecondsMin, millisecondsMax: pauseMillisecondsMax)
     }
 }
 

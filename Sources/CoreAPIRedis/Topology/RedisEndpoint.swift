@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// Where a Redis server listens, and whether others on the way can read what is said.
 public enum RedisEndpoint: Hashable, Sendable {
     /// `redis://`: TCP, in clear text.
@@ -6,4 +8,16 @@ public enum RedisEndpoint: Hashable, Sendable {
     case tls(host: String, port: UInt16)
     /// `unix://`: a socket in this machine's file system, by its absolute path.
     case unix(path: String)
+}
+
+extension RedisEndpoint {
+    /// Where a connection goes.
+    var place: OutgoingConnection.Endpoint {
+        switch self {
+        case .tcp(let host, let port), .tls(let host, let port): .tcp(host: host, port: port)
+        case .unix(let path): .unix(path: path)
+        }
+    }
+
+    var usesTLS: Bool { if case .tls = self { true } else { false } }
 }
