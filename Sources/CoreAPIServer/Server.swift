@@ -32,6 +32,8 @@ struct Server {
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
+        let buffers = BoundedCount(max: configuration.buffersBytesMax)
+        let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count, limits)
         let memory = InMemoryTransactionQueue(
             capacity: Configuration.memoryQueueCapacity, metrics: Server.factory(registry, 0))
@@ -46,7 +48,11 @@ struct Server {
                     configuration, memory, loop, Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let worker = Worker(
-                    loop: loop, limits: limits, count: count,
+                    loop: loop, limits: limits,
+                    memory: ConnectionMemory(
+                        loop: loop, buffers: buffers, trimming: trimming,
+                        loopCount: configuration.threads),
+                    count: count,
                     site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
