@@ -2,7 +2,8 @@ import CoreAPIKit
 import Foundation
 import Testing
 
-/// Requests that are larger than what is taken, and requests in a coding that is not: over a socket.
+/// Over a socket: requests that are larger than what is taken, in a coding that is not, or with
+/// another spelling of what is asked for.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct LargeBodyTests {
     @Test(arguments: [20_000, 1 << 20, 8 << 20])
     func `413 reaches a caller that sends its whole body before it reads`(length: Int) async throws

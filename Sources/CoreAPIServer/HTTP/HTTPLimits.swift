@@ -44,8 +44,8 @@ struct HTTPLimits: Sendable {
     /// Once the server ends: without a byte of one more request, which is answered as the last.
     var lastRequestTimeoutMilliseconds = 1_000
 
-    /// A buffer up to this is the connection's own; beyond it, it is counted (`ConnectionMemory`), and
-    /// given back as soon as it is not needed.
+    /// A buffer up to this is the connection's own. What is beyond it is counted
+    /// (`ConnectionMemory`), and given back as soon as it is not needed.
     var keptBytesMax = 4 * 1024
 
     init() {}
