@@ -32,6 +32,7 @@ enum RequestTarget {
         limits.chunkOverheadBytesMax = 40
         limits.chunkLineBytesMax = 24
         limits.keptBytesMax = 16
+        limits.ownBytesMax = 16
         limits.check()
         return limits
     }

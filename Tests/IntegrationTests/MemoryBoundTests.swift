@@ -49,6 +49,13 @@ import Testing
             }
             #expect((4...12).contains(held.count), "\(kind): \(held.count)")
             #expect(server.buffers.now <= bufferBytes)
+            // Pipelined requests are no large one.
+            try small.send(String(repeating: APIServer.post(APIServer.body()), count: 50))
+            var answers = ""
+            while answers.firstRange(of: "HTTP/1.1 503") == nil,
+                answers.components(separatedBy: "HTTP/1.1 200").count <= 50
+            { answers += try small.readSome() }
+            #expect(answers.firstRange(of: "HTTP/1.1 503") == nil)
             #expect(refused?.status == 503)
             #expect(refused?.body.contains("\"code\":\"overloaded\"") == true)
             #expect(refused?.fields["retry-after"].flatMap { Int($0) } != nil)

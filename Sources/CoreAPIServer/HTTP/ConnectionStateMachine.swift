@@ -164,14 +164,16 @@ struct ConnectionStateMachine {
         return .close
     }
 
-    /// How much is to be read at once: what the request may still have, and no more of the next
-    /// one than fits beside it.
+    /// How much is to be read at once: what fits the connection's own buffer, so that pipelined
+    /// requests are not counted as a large one; beyond it, what the request may still have.
     var readBytesMax: Int {
+        let own = limits.ownBytesMax - input.count
         let bytes =
             switch state {
-            case .readingHead: limits.headBytesMax - input.count
+            case .readingHead:
+                own >= limits.ownReadBytesMin ? own : limits.headBytesMax - input.count
             case .readingBody(let length):
-                max(limits.headBytesMax, parser.head.byteCount + length) - input.count
+                max(own, parser.head.byteCount + length - input.count)
             case .readingChunks: limits.chunkedReadBytesMax
             case .tooMany, .responding, .refusing, .lingering, .closed: EventLoop.readBytesMax
             }

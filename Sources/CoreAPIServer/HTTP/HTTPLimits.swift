@@ -47,12 +47,17 @@ struct HTTPLimits: Sendable {
     /// A buffer up to this is the connection's own. What is beyond it is counted
     /// (`ConnectionMemory`), and given back as soon as it is not needed.
     var keptBytesMax = 4 * 1024
+    /// What is read into such a buffer: an array and the allocator need the rest of the page.
+    var ownBytesMax = 4_032
+    /// With less room than this, a head is read on into a larger buffer.
+    var ownReadBytesMin = 1_024
 
     init() {}
 
     /// Traps if the bounds contradict each other.
     func check() {
         precondition(targetBytesMax + methodBytesMax < headBytesMax, "a request line fits a head")
+        precondition(ownBytesMax <= keptBytesMax, "what is read into a buffer fits it")
         precondition(keptBytesMax <= headBytesMax, "what is kept is no more than what is used")
         precondition(
             chunkLineBytesMax <= chunkOverheadBytesMax, "a line of chunks is a part of them all")
