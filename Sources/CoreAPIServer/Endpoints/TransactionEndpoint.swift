@@ -24,7 +24,7 @@ final class TransactionEndpoint: Sendable {
                 code: .unsupportedMediaType,
                 detail: "the body must have no Content-Encoding, or identity"
             ).response
-            response.acceptEncoding = "identity"
+            response.refusesEncoding = true
             return response
         }
         guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }

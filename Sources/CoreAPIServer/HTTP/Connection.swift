@@ -157,7 +157,10 @@ final class Connection: EventHandler, @unchecked Sendable {
             switch action ?? next(&conversation) {
             case .read(let deadline):
                 guard try read(&conversation) else { return .readable(until: deadline) }
-                guard recount(&conversation) else {
+                guard
+                    conversation.machine.input.capacity <= worker.limits.keptBytesMax
+                        || recount(&conversation)
+                else {
                     worker.warn(of: "buffers", max: worker.memory.buffersMax)
                     action = conversation.machine.inputRefused()
                     continue
@@ -218,21 +221,19 @@ final class Connection: EventHandler, @unchecked Sendable {
         case .nothingYet:
             (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
             conversation.machine.idles()
-            recount(&conversation)
+            if conversation.countedBytes > 0 { recount(&conversation) }
             return false
         }
         return true
     }
 
-    /// Counts what the buffers hold now, of the output only what waits for its caller. False if
-    /// there is no room for it.
+    /// Counts what the buffers hold now beyond the connection's own. False if there is no room for
+    /// it.
     @discardableResult private func recount(_ conversation: inout Conversation) -> Bool {
         let kept = worker.limits.keptBytesMax
-        let input = conversation.machine.input.capacity
-        if input <= kept, conversation.output.isEmpty, conversation.countedBytes == 0 {
-            return true
-        }
-        let bytes = max(0, input - kept) + max(0, conversation.output.capacity - kept)
+        let bytes =
+            max(0, conversation.machine.input.capacity - kept)
+            + max(0, conversation.output.capacity - kept)
         if bytes > conversation.countedBytes {
             guard worker.memory.take(bytes - conversation.countedBytes) else { return false }
         } else {

@@ -19,7 +19,7 @@ struct ConnectionStateMachine {
         /// A refusal is being answered. Can transition to: lingering.
         case refusing
         /// Answered for the last time: reads and drops. Can transition to: closed.
-        case lingering(bytesLeft: Int, end: MonotonicTime)
+        case lingering(bytesLeft: Int)
         case closed
     }
 
@@ -58,6 +58,8 @@ struct ConnectionStateMachine {
     /// Whether the answer is on its way, so that what it says of the connection holds.
     private var hasBegunAnswer = false
     private var shutsDown = false
+    /// When lingering ends, whatever still comes.
+    private var lingerEnd = MonotonicTime.never
 
     /// - Parameter isTooMany: whether it is one connection more than may be served.
     init(limits: HTTPLimits, isTooMany: Bool = false, now: MonotonicTime) {
@@ -98,7 +100,7 @@ struct ConnectionStateMachine {
             return nextForBody()
         case .responding, .refusing:
             preconditionFailure("the answer comes before the next request")
-        case .lingering(let bytesLeft, _):
+        case .lingering(let bytesLeft):
             if shutsDown {
                 shutsDown = false
                 return .linger
@@ -188,10 +190,11 @@ struct ConnectionStateMachine {
         switch state {
         case .readingHead where input.count == count:
             deadline = now.advanced(byMilliseconds: limits.headTimeoutMilliseconds)
-        case .lingering(let bytesLeft, let end):
+        case .lingering(let bytesLeft):
             input.removeAll()
-            state = .lingering(bytesLeft: bytesLeft - count, end: end)
-            deadline = min(end, now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds))
+            state = .lingering(bytesLeft: bytesLeft - count)
+            deadline = min(
+                lingerEnd, now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds))
         default: break
         }
     }
@@ -248,10 +251,10 @@ struct ConnectionStateMachine {
         input = []
         deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
         shutsDown = true
-        let end =
+        lingerEnd =
             drains || isTooMany
             ? deadline : now.advanced(byMilliseconds: limits.lingerTotalMilliseconds)
-        state = .lingering(bytesLeft: limits.lingerBytesMax, end: end)
+        state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
 
     /// The connection waits for bytes that may never come: gives back what it does not need.
@@ -283,10 +286,10 @@ struct ConnectionStateMachine {
     }
 
     private mutating func endIdling(at now: MonotonicTime) {
-        if case .lingering(let bytesLeft, let end) = state {
+        if case .lingering = state {
             let soon = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
             deadline = min(deadline, soon)
-            state = .lingering(bytesLeft: bytesLeft, end: min(end, soon))
+            lingerEnd = min(lingerEnd, soon)
         }
         guard case .readingHead = state, input.isEmpty else { return }
         let grace =

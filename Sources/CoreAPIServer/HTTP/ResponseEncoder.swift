@@ -60,11 +60,10 @@ extension Response {
     /// How long the answer is at most, but for what it begins with.
     fileprivate var encodedBytesMax: Int {
         Response.fixedBytesMax + (allow?.utf8CodeUnitCount ?? 0)
-            + (authenticate?.utf8CodeUnitCount ?? 0) + (acceptEncoding?.utf8CodeUnitCount ?? 0)
-            + body.count
+            + (authenticate?.utf8CodeUnitCount ?? 0) + body.count
     }
 
-    /// More than the names of all fields, and the values that are not counted, have together: 302.
+    /// More than the names of all fields, and the values that are not counted, have together: 310.
     private static var fixedBytesMax: Int { 320 }
 
     /// Appends the fields that this answer has and others have not.
@@ -87,10 +86,7 @@ extension Response {
             output.append("\r\nAllow: ")
             output.append(allow)
         }
-        if let acceptEncoding {
-            output.append("\r\nAccept-Encoding: ")
-            output.append(acceptEncoding)
-        }
+        if refusesEncoding { output.append("\r\nAccept-Encoding: identity") }
         if let retryAfterSeconds {
             output.append("\r\nRetry-After: ")
             output.append(decimal: retryAfterSeconds)
