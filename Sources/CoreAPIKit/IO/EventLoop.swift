@@ -166,13 +166,17 @@ internal import Synchronization
         waiting.append(handler)
     }
 
-    /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call.
-    /// Returns how many came, 0 at the end of the stream; nil if there is nothing yet.
+    /// Reads once from the socket: the bytes are valid during the call. Returns how many came, 0 at
+    /// the end of the stream; nil if there is nothing yet.
+    ///
+    /// - Parameter bytesMax: 1 to `readBytesMax`.
     func read(
-        _ socket: borrowing Socket, _ body: (Span<UInt8>) -> Void
+        _ socket: borrowing Socket, atMost bytesMax: Int = EventLoop.readBytesMax,
+        _ body: (Span<UInt8>) -> Void
     ) throws(SystemError) -> Int? {
         assertCurrent()
-        guard let count = unsafe try socket.receive(scratch) else { return nil }
+        let room = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[..<bytesMax])
+        guard let count = unsafe try socket.receive(room) else { return nil }
         let received = unsafe scratch[..<count].assumingMemoryBound(to: UInt8.self)
         unsafe body(Span(_unsafeElements: received))
         return count

@@ -19,6 +19,14 @@ final class TransactionEndpoint: Sendable {
 
     /// What is wrong with the head alone, before the body is looked at.
     static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+        if head.isEncoded {
+            var response = Problem(
+                code: .unsupportedMediaType,
+                detail: "the body must have no Content-Encoding, or identity"
+            ).response
+            response.refusesEncoding = true
+            return response
+        }
         guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }
         return Problem(
             code: .unsupportedMediaType, detail: "the Content-Type must be application/json"

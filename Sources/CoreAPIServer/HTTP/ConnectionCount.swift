@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// How many connections callers have, over all loops together, against two bounds: of those that
 /// are served, and of those that are told that they are too many.
 ///
@@ -15,45 +13,32 @@ final class ConnectionCount: Sendable {
         case dropped
     }
 
-    let servedMax: Int
-    let refusedMax: Int
-
-    private let served = Atomic(0)
-    private let refused = Atomic(0)
+    private let served: BoundedCount
+    private let refused: BoundedCount
 
     init(servedMax: Int, refusedMax: Int) {
-        self.servedMax = servedMax
-        self.refusedMax = refusedMax
+        served = BoundedCount(max: servedMax)
+        refused = BoundedCount(max: refusedMax)
     }
 
+    /// How many connections are served at most.
+    var servedMax: Int { served.max }
     /// How many connections are served at this moment.
-    var servedNow: Int { served.load(ordering: .relaxed) }
+    var servedNow: Int { served.now }
 
     /// Decides on a new connection; call `ended` with the answer once it has ended.
     func admit() -> Admission {
-        if ConnectionCount.take(served, max: servedMax) { return .served }
-        if ConnectionCount.take(refused, max: refusedMax) { return .refused }
+        if served.take() { return .served }
+        if refused.take() { return .refused }
         return .dropped
     }
 
     /// A connection that was admitted has ended.
     func ended(_ admission: Admission) {
         switch admission {
-        case .served: served.subtract(1, ordering: .relaxed)
-        case .refused: refused.subtract(1, ordering: .relaxed)
+        case .served: served.give()
+        case .refused: refused.give()
         case .dropped: break
         }
-    }
-
-    /// Counts one more, unless that were more than the bound.
-    private static func take(_ count: borrowing Atomic<Int>, max: Int) -> Bool {
-        var value = count.load(ordering: .relaxed)
-        while value < max {
-            let (exchanged, original) = count.weakCompareExchange(
-                expected: value, desired: value + 1, ordering: .relaxed)
-            if exchanged { return true }
-            value = original
-        }
-        return false
     }
 }

@@ -19,13 +19,12 @@ struct FramingFields {
     ) throws(HTTPRefusal) {
         switch name.count {
         case 4 where Grammar.equalsIgnoringCase("host", name, bytes):
-            guard !sawHost, Grammar.isAuthority(value, bytes) else { throw .malformed(.host) }
+            guard !sawHost, Authority.isValid(value, bytes) else { throw .malformed(.host) }
             sawHost = true
         case 6 where Grammar.equalsIgnoringCase("accept", name, bytes):
-            if head.accept == nil { head.accept = value }
+            head.accept = (head.accept?.lowerBound ?? value.lowerBound)..<value.upperBound
         case 6 where Grammar.equalsIgnoringCase("expect", name, bytes):
-            let isContinue = Grammar.equalsIgnoringCase("100-continue", value, bytes)
-            expects = isContinue && expects != .unknown ? .continue : .unknown
+            takeExpectations(value, bytes)
         case 10 where Grammar.equalsIgnoringCase("connection", name, bytes):
             takeConnection(value, bytes)
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
@@ -46,6 +45,10 @@ struct FramingFields {
         case 15 where Grammar.equalsIgnoringCase("idempotency-key", name, bytes):
             if head.idempotencyKey != nil { head.repeatsIdempotencyKey = true }
             head.idempotencyKey = value
+        case 16 where Grammar.equalsIgnoringCase("content-encoding", name, bytes):
+            Grammar.forEachElement(value, bytes) { coding in
+                if !Grammar.equalsIgnoringCase("identity", coding, bytes) { head.isEncoded = true }
+            }
         case 17 where Grammar.equalsIgnoringCase("transfer-encoding", name, bytes):
             try takeTransferEncoding(value, bytes)
         default: break
@@ -66,8 +69,10 @@ struct FramingFields {
             guard expects != .unknown else { throw .expectationUnknown }
             head.expectsContinue = expects == .continue
         }
-        // RFC 9112 §9.3: close wins; HTTP/1.0 goes on only where both sides say so.
-        head.keepsAlive = !saysClose && (head.isHTTP11 || saysKeepAlive)
+        // RFC 9112 §9.3: close wins; HTTP/1.0 goes on only where both sides say so. What follows a
+        // CONNECT may be meant for a tunnel, and is no request.
+        head.keepsAlive =
+            !saysClose && (head.isHTTP11 || saysKeepAlive) && head.method != .connect
     }
 
     /// RFC 9112 §6.3, with every contradiction refused.
@@ -97,7 +102,9 @@ struct FramingFields {
         isTooLong = contentLength == nil
     }
 
-    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), perhaps over several lines.
+    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), perhaps over several lines. Here
+    /// alone an empty element is refused: whoever reads it otherwise sees another end of the
+    /// request (RFC 9112 §11.2).
     private mutating func takeTransferEncoding(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -118,14 +125,17 @@ struct FramingFields {
 
     /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
     private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
-        var start = value.lowerBound
-        while start < value.upperBound {
-            let comma = ASCII.find(UInt8(ascii: ","), start..<value.upperBound, of: bytes)
-            let end = comma ?? value.upperBound
-            let option = Grammar.trimmed(start..<end, bytes)
+        Grammar.forEachElement(value, bytes) { option in
             if Grammar.equalsIgnoringCase("close", option, bytes) { saysClose = true }
             if Grammar.equalsIgnoringCase("keep-alive", option, bytes) { saysKeepAlive = true }
-            start = end + 1
+        }
+    }
+
+    /// `Expect = #expectation` (RFC 9110 §10.1.1), perhaps over several lines.
+    private mutating func takeExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        Grammar.forEachElement(value, bytes) { expectation in
+            let isContinue = Grammar.equalsIgnoringCase("100-continue", expectation, bytes)
+            expects = isContinue && expects != .unknown ? .continue : .unknown
         }
     }
 }

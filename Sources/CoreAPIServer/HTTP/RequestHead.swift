@@ -5,8 +5,8 @@ struct RequestHead: Equatable {
     enum Target: Equatable {
         /// The path, without the query; empty for an absolute target that has none.
         case path(Range<Int>)
-        /// `*`: the server as a whole.
-        case asterisk
+        /// `*`, or the authority that CONNECT names: the server as a whole.
+        case server
     }
 
     /// How the body is delimited (RFC 9112 §6.3).
@@ -17,13 +17,16 @@ struct RequestHead: Equatable {
     }
 
     var method = HTTPMethod.get
-    var target = Target.asterisk
+    var target = Target.server
     /// Whether the version is HTTP/1.1 or a later 1.x; otherwise it is 1.0.
     var isHTTP11 = true
     var framing = Framing.length(0)
     var contentType: Range<Int>?
     var authorization: Range<Int>?
+    /// `Accept`: from the value of the first such field to that of the last (`acceptedTypes`).
     var accept: Range<Int>?
+    /// Whether the body has a content coding other than `identity` (RFC 9110 §8.4).
+    var isEncoded = false
     var idempotencyKey: Range<Int>?
     var repeatsIdempotencyKey = false
     /// `X-Request-Id`, if there is one that can be taken.

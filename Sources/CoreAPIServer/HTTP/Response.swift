@@ -16,6 +16,8 @@ struct Response {
     var isReplayed = false
     /// `Allow` (RFC 9110 §10.2.1).
     var allow: StaticString?
+    /// `Accept-Encoding: identity` (RFC 9110 §12.5.3): the request had another coding.
+    var refusesEncoding = false
     /// `Retry-After`, in seconds (RFC 9110 §10.2.3).
     var retryAfterSeconds: Int?
     /// `WWW-Authenticate` (RFC 6750 §3).

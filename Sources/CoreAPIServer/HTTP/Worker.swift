@@ -8,6 +8,8 @@ internal import Logging
 final class Worker: @unchecked Sendable {
     let loop: EventLoop
     let limits: HTTPLimits
+    /// That of the loop's connections, at whichever site.
+    let memory: ConnectionMemory
 
     private var transactions: TransactionEndpoint
     private let health: HealthEndpoint
@@ -36,7 +38,8 @@ final class Worker: @unchecked Sendable {
     ///   - count: of the connections of all workers of the site.
     ///   - metrics: what the loop records; nil for nothing.
     init(
-        loop: EventLoop, limits: HTTPLimits, count: ConnectionCount, site: Site = .callers,
+        loop: EventLoop, limits: HTTPLimits, memory: ConnectionMemory, count: ConnectionCount,
+        site: Site = .callers,
         metrics: HTTPMetrics? = nil,
         transactions: TransactionEndpoint,
         health: HealthEndpoint, logger: Logger, accessLog: AccessLog
@@ -44,6 +47,7 @@ final class Worker: @unchecked Sendable {
         precondition(site == .callers || metrics != nil, "what is served of metrics is recorded")
         self.loop = loop
         self.limits = limits
+        self.memory = memory
         self.count = count
         self.site = site
         self.metrics = metrics
@@ -56,7 +60,7 @@ final class Worker: @unchecked Sendable {
     /// A worker for another site, on the loop of one that there is.
     convenience init(beside other: Worker, site: Site, count: ConnectionCount) {
         self.init(
-            loop: other.loop, limits: other.limits, count: count, site: site,
+            loop: other.loop, limits: other.limits, memory: other.memory, count: count, site: site,
             metrics: other.metrics, transactions: other.transactions, health: other.health,
             logger: other.logger, accessLog: other.accessLog)
     }
@@ -102,6 +106,7 @@ final class Worker: @unchecked Sendable {
         do {
             let connection = try Connection(socket, worker: self, admission)
             connections[ObjectIdentifier(connection)] = connection
+            memory.connectionBegan()
             if drained != nil { connection.drain() }
         } catch {
             logger.error("a connection cannot be watched", metadata: ["reason": "\(error)"])
@@ -111,12 +116,13 @@ final class Worker: @unchecked Sendable {
 
     func ended(_ connection: Connection) {
         connections[ObjectIdentifier(connection)] = nil
+        memory.connectionEnded()
         count.ended(connection.admission)
         tellIfDrained()
     }
 
     /// Says which bound is reached, from time to time: at the bound it happens all the time.
-    private func warn(of bound: String, max: Int) {
+    func warn(of bound: String, max: Int) {
         guard loop.now >= nextWarning else { return }
         nextWarning = loop.now.advanced(byMilliseconds: Worker.warningPauseMilliseconds)
         logger.warning("overloaded: refusing", metadata: ["bound": "\(bound)", "max": "\(max)"])
@@ -143,8 +149,7 @@ final class Worker: @unchecked Sendable {
 
     /// The answer to a request; nil if it comes later, by the connection's `answer`.
     func response(
-        to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        for connection: Connection
+        to head: RequestHead, _ input: [UInt8], body: Range<Int>, for connection: Connection
     ) -> Response? {
         let route = Route(head, input.span, on: site)
         switch route {
@@ -158,7 +163,9 @@ final class Worker: @unchecked Sendable {
             }
             return nil
         case .metrics:
-            let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
+            let accept = head.acceptedTypes(in: input.span).map {
+                String(decoding: $0, as: UTF8.self)
+            }
             answer(connection) { [self] in
                 guard let metrics else { preconditionFailure("what is served is recorded") }
                 return await metrics.response(accept: accept)
@@ -176,8 +183,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func transact(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        for connection: Connection
+        _ head: RequestHead, _ input: [UInt8], _ body: Range<Int>, for connection: Connection
     ) -> Response? {
         guard requestsInFlight < limits.requestsInFlightMax else {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
@@ -185,23 +191,15 @@ final class Worker: @unchecked Sendable {
         }
         if let refusal = TransactionEndpoint.refusal(head, input.span) { return refusal }
         let pending = connection.pendingTransaction()
-        do { try check(head, input, body, into: pending) } catch { return error.response }
+        let bytes = input.span
+        do {
+            try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
+        } catch {
+            return error.response
+        }
         if let response = transactions.enqueue(pending) { return response }
         requestsInFlight += 1
         return nil
-    }
-
-    private func check(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        into pending: PendingTransaction
-    ) throws(Problem) {
-        switch body {
-        case .inPlace(let range):
-            let bytes = input.span
-            try transactions.check(head, bytes, body: bytes.extracting(range), into: pending)
-        case .decoded(let decoded):
-            try transactions.check(head, input.span, body: decoded.span, into: pending)
-        }
     }
 
     /// The answer to a transaction that has waited for the queue.
