@@ -25,6 +25,9 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// nothing can be charged, such as gold (XAU) and the test code (XTS).
     public var minorUnit: Int? { entry.minorUnit.map(Int.init) }
 
+    /// Whether it is a fund code, such as CLF: a unit of account that nobody pays in.
+    public var isFund: Bool { use == .fund }
+
     /// The English name: `US Dollar`.
     public var name: String { entry.name }
 
@@ -37,6 +40,17 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         text.append(UInt8(truncatingIfNeeded: letters &>> 16))
         text.append(UInt8(truncatingIfNeeded: letters &>> 8))
         text.append(UInt8(truncatingIfNeeded: letters))
+    }
+
+    /// What amounts in a currency can be used for.
+    enum Use { case payment, fund, none }
+
+    /// Looked up by itself: an entry's copy would cost more than all else here.
+    var use: Use { CurrencyCode.uses[Int(index)] }
+
+    private static let uses = CurrencyTable.entries.map { entry in
+        if CurrencyTable.funds.contains(entry.code) { return Use.fund }
+        return entry.minorUnit == nil ? Use.none : .payment
     }
 
     /// How many letters a code has.

@@ -23,6 +23,7 @@ struct ChunkedBodyDecoder {
     private var searched: Int
     /// Bytes that were framing, not content.
     private var overhead = 0
+    private var trailerCount = 0
 
     init(from position: Int, limits: HTTPLimits) {
         self.position = position
@@ -41,7 +42,7 @@ struct ChunkedBodyDecoder {
                 part = size == 0 ? .trailers : .data(missing: size)
             case .data(let missing):
                 let end = min(bytes.count, position + missing)
-                for index in position..<end { body.append(bytes[index]) }
+                append(bytes.extracting(position..<end))
                 let rest = missing - (end - position)
                 (position, searched) = (end, end)
                 guard rest == 0 else {
@@ -55,8 +56,19 @@ struct ChunkedBodyDecoder {
             case .trailers:
                 guard let line = try nextLine(bytes) else { return false }
                 if line.isEmpty { return true }
+                trailerCount += 1
+                guard trailerCount <= limits.fieldsMax else { throw .fieldsTooLarge }
                 _ = try FieldLine(line, bytes)
             }
+        }
+    }
+
+    /// Small chunks byte by byte: what is made for a copy costs more than they do.
+    private mutating func append(_ data: Span<UInt8>) {
+        if data.count < 16 {
+            for index in data.indices { body.append(data[index]) }
+        } else {
+            body.append(addingCapacity: data.count) { $0.append(copying: data) }
         }
     }
 

@@ -12,7 +12,7 @@ struct HTTPLimits: Sendable {
     /// The content, without the framing of chunks.
     var bodyBytesMax = 16 * 1024
     /// Chunk sizes, extensions and trailers of one body.
-    var chunkOverheadBytesMax = 16 * 1024
+    var chunkOverheadBytesMax = 6 * 1024
     /// Transactions of one loop that wait for the queue. It is less than what the connection to
     /// Redis takes on (`RedisLimits.pendingMax`), so the refusal comes here, before any work.
     var requestsInFlightMax = 8_192
