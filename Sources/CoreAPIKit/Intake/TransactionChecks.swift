@@ -72,7 +72,8 @@ package final class TransactionChecks: Sendable {
                 }
                 return try verify(token, at: now)
             }
-            let token = text.decoded(body, where: CompactToken.mayHave)
+            // No token has other characters than those that ASCII prints (RFC 6750 §2.1).
+            let token = text.decoded(body, where: { 0x20...0x7E ~= $0 })
             guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
             guard let token else { throw .token(.malformed(.notBase64URL)) }
             return try verify(token.span, at: now)

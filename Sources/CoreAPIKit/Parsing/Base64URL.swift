@@ -15,9 +15,6 @@ package enum Base64URL {
         return isEncoded ? decoded : nil
     }
 
-    /// Whether the byte is one of the 64 digits.
-    static func isDigit(_ byte: UInt8) -> Bool { values[Int(byte)] < 64 }
-
     /// How many bytes so many digits are.
     static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
 

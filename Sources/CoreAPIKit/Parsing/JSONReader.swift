@@ -87,7 +87,9 @@ package struct JSONReader {
     @inline(never) private static func find(
         _ name: JSONText, _ bytes: Span<UInt8>, among names: InlineArray<3, EightBytes>
     ) -> EightBytes? {
-        guard let word = name.eightBytes(bytes) else { return nil }
+        guard !name.hasEscapes || name.range.count >= 10, let word = name.eightBytes(bytes) else {
+            return nil
+        }
         return word == names[0] || word == names[1] || word == names[2] ? word : nil
     }
 

@@ -9,11 +9,6 @@ public struct CompactToken: Sendable {
     /// What the signature is over: header, dot and payload as they were received.
     let signingInput: Range<Int>
 
-    /// Whether a token may have the byte (RFC 7515 §7.1).
-    static func mayHave(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: ".") || Base64URL.isDigit(byte)
-    }
-
     init(_ bytes: Span<UInt8>) throws(TokenError) {
         guard bytes.count <= CompactToken.bytesMax else { throw .malformed(.tooLong) }
         let dot = UInt8(ascii: ".")

@@ -57,7 +57,7 @@ struct ChunkedBodyDecoder {
                 guard let line = try nextLine(bytes) else { return false }
                 if line.isEmpty { return true }
                 trailerCount += 1
-                guard trailerCount <= limits.fieldsMax else { throw .fieldsTooLarge }
+                guard trailerCount <= limits.fieldsMax else { throw .bodyTooLarge }
                 _ = try FieldLine(line, bytes)
             }
         }

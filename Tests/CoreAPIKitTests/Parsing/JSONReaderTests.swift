@@ -104,6 +104,23 @@ import Testing
         )
     }
 
+    @Test func `half of a surrogate pair is no character, and equal to no word`() throws {
+        for (spelling, decoded) in [
+            ("\"\\ud834\"", [0xED, 0xA0, 0xB4]), ("\"\\udd1e\"", [0xED, 0xB4, 0x9E]),
+            ("\"\\ud834a\"", [0xED, 0xA0, 0xB4, 0x61]),
+            ("\"\\ud834\\ud834\\udd1e\"", [0xED, 0xA0, 0xB4, 0xF0, 0x9D, 0x84, 0x9E]),
+        ] as [(String, [UInt8])] {
+            let bytes = Array(spelling.utf8)
+            var reader = JSONReader()
+            guard case .text(let text) = try reader.value(bytes.span) else {
+                Issue.record("not a string")
+                continue
+            }
+            #expect(text.decoded(bytes.span) == decoded, "\(spelling)")
+            #expect(!text.equals("a", bytes.span))
+        }
+    }
+
     @Test func `a name is equal however it is escaped, and only to the same bytes`() throws {
         for (spelling, isEqual) in [
             ("\"token\"", true), ("\"t\\u006fken\"", true),
