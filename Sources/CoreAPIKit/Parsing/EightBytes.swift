@@ -43,7 +43,7 @@ package struct EightBytes: Equatable {
     }
 
     /// At most eight bytes of a literal, from the position on, with zeros behind them.
-    @inlinable @inline(__always) init(_ literal: StaticString, from position: Int) {
+    @inlinable @inline(__always) package init(_ literal: StaticString, from position: Int = 0) {
         var word: UInt64 = 0
         for index in 0..<8 where position + index < literal.utf8CodeUnitCount {
             word |= UInt64(literal.byte(at: position + index)) &<< UInt64(8 &* index)

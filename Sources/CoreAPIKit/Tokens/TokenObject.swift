@@ -3,18 +3,24 @@
 /// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe
 /// another.
 enum TokenObject {
-    /// More members than any token has; a bound on the work that an unsigned header can cause.
+    /// More members than any token has: the bound on the work for names that must differ.
     static let membersMax = 64
+
+    /// What is done with a name that is spelt with escape sequences.
+    enum EscapedNames { case refused, decoded }
 
     /// Reads all members. False if the bytes are not one JSON object with unique names: then those
     /// that were taken mean nothing.
-    static func read(_ bytes: Span<UInt8>, _ take: (JSONText, JSONValue) -> Void) -> Bool {
+    static func read(
+        _ bytes: Span<UInt8>, escapedNames: EscapedNames, _ take: (JSONText, JSONValue) -> Void
+    ) -> Bool {
         do {
             var reader = JSONReader()
             var names = Names()
             guard try reader.beginsObject(bytes) else { return false }
             while let name = try reader.nextMember(bytes, isFirst: names.count == 0) {
-                guard names.insert(name, bytes) else { return false }
+                guard escapedNames == .decoded || !name.hasEscapes, names.insert(name, bytes)
+                else { return false }
                 take(name, try reader.value(bytes, depth: 1))
             }
             try reader.end(bytes)
@@ -27,30 +33,37 @@ enum TokenObject {
     /// The names that there have been.
     private struct Names {
         private(set) var count = 0
-        private var names = InlineArray<64, JSONText>(
-            repeating: JSONText(range: 0..<0, hasEscapes: false))
+        private var plainCount = 0
+        /// Those without escape sequences.
+        private var plain = InlineArray<64, Range<Int>>(repeating: 0..<0)
+        /// The others, each decoded once.
+        private var decoded: [[UInt8]] = []
 
         /// False if the name was there before, or there are too many.
         mutating func insert(_ name: JSONText, _ bytes: Span<UInt8>) -> Bool {
             guard count < TokenObject.membersMax else { return false }
-            for index in 0..<count {
-                let other = names[index]
-                guard other.hasEscapes || name.hasEscapes || other.range.count == name.range.count
-                else { continue }
-                if Names.equal(other, name, bytes) { return false }
-            }
-            names[count] = name
             count += 1
+            if name.hasEscapes {
+                let name = name.decoded(bytes)
+                guard isNew(0..<name.count, of: name.span, bytes) else { return false }
+                decoded.append(name)
+            } else {
+                guard isNew(name.range, of: bytes, bytes) else { return false }
+                plain[plainCount] = name.range
+                plainCount += 1
+            }
             return true
         }
 
-        private static func equal(
-            _ left: JSONText, _ right: JSONText, _ bytes: Span<UInt8>
+        private func isNew(
+            _ range: Range<Int>, of name: Span<UInt8>, _ bytes: Span<UInt8>
         ) -> Bool {
-            if left.hasEscapes || right.hasEscapes {
-                return left.decoded(bytes) == right.decoded(bytes)
+            for index in 0..<plainCount where plain[index].count == range.count {
+                let other = bytes.extracting(plain[index])
+                if ASCII.equal(other, range, of: name) { return false }
             }
-            return ASCII.equal(bytes.extracting(left.range), right.range, of: bytes)
+            for other in decoded where ASCII.equal(other.span, range, of: name) { return false }
+            return true
         }
     }
 }

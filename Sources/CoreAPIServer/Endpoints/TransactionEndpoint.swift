@@ -111,6 +111,7 @@ final class TransactionEndpoint: Sendable {
             let space = ASCII.find(Grammar.space, value, of: bytes),
             Grammar.equalsIgnoringCase("bearer", value.lowerBound..<space, bytes)
         else { return nil }
-        return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }
+        let token = bytes.extracting(Grammar.trimmed((space + 1)..<value.upperBound, bytes))
+        return [UInt8](capacity: token.count) { $0.append(copying: token) }
     }
 }

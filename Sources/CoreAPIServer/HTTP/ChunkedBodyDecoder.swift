@@ -24,6 +24,7 @@ struct ChunkedBodyDecoder {
     private var searched: Int
     /// Bytes that were framing, not content.
     private var overhead = 0
+    private var trailerCount = 0
 
     init(from position: Int, limits: HTTPLimits) {
         self.body = position..<position
@@ -68,6 +69,8 @@ struct ChunkedBodyDecoder {
             case .trailers:
                 guard let line = try nextLine(input.span, from: &position) else { return false }
                 if line.isEmpty { return true }
+                trailerCount += 1
+                guard trailerCount <= limits.fieldsMax else { throw .bodyTooLarge }
                 _ = try FieldLine(line, input.span)
             }
         }

@@ -55,7 +55,8 @@ final class Connection: EventHandler, @unchecked Sendable {
 
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
-    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand.
+    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand;
+    /// fewer if they take long.
     private static let requestsInARowMax = 16
 
     /// Begins in the loop's next turn.
@@ -183,7 +184,8 @@ final class Connection: EventHandler, @unchecked Sendable {
             case .close: return .end
             }
             action = nil
-            if conversation.requestsInARow >= Connection.requestsInARowMax {
+            let inARow = conversation.requestsInARow
+            if inARow >= Connection.requestsInARowMax || inARow > 0 && worker.loop.endsTurn() {
                 return turn(&conversation)
             }
         }

@@ -10,6 +10,14 @@ struct FramingFields {
     private var saysKeepAlive = false
     private var expects = Expectation.none
 
+    private var requestIDCount = 0
+    /// More than any length has, zeros before it included.
+    private static let lengthDigitsMax = 1_000
+    /// So many of them are looked at.
+    private static let requestIDsMax = 8
+
+    private static let close = EightBytes("close")
+
     private enum Codings { case none, chunked, unknown, chunkedNotLast }
     private enum Expectation { case none, `continue`, unknown }
 
@@ -31,7 +39,10 @@ struct FramingFields {
             head.traceParent = head.traceParent == nil ? value : 0..<0
         case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
             // The first that can be taken: a proxy may have added another.
-            if head.requestID == nil, RequestID.isAcceptable(value, bytes) {
+            requestIDCount += 1
+            if head.requestID == nil, requestIDCount <= FramingFields.requestIDsMax,
+                RequestID.isAcceptable(value, bytes)
+            {
                 head.requestID = value
             }
         case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):
@@ -91,7 +102,9 @@ struct FramingFields {
     private mutating func takeContentLength(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
-        guard contentLength == nil, !isTooLong, !value.isEmpty else {
+        guard contentLength == nil, !isTooLong,
+            1...FramingFields.lengthDigitsMax ~= value.count
+        else {
             throw .malformed(.contentLength)
         }
         for index in value where !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[index]) {
@@ -120,14 +133,20 @@ struct FramingFields {
             case .unknown: break
             }
             start = (end ?? value.upperBound) + 1
-        } while start <= value.upperBound
+            // It is refused, whatever follows.
+        } while start <= value.upperBound && codings == .chunked
     }
 
     /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
     private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
         Grammar.forEachElement(value, bytes) { option in
-            if Grammar.equalsIgnoringCase("close", option, bytes) { saysClose = true }
-            if Grammar.equalsIgnoringCase("keep-alive", option, bytes) { saysKeepAlive = true }
+            switch option.count {
+            case 5 where !saysClose:
+                saysClose = EightBytes(option, of: bytes).lowercased == FramingFields.close
+            case 10 where !saysKeepAlive:
+                saysKeepAlive = Grammar.equalsIgnoringCase("keep-alive", option, bytes)
+            default: break
+            }
         }
     }
 

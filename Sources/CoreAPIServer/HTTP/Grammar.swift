@@ -33,18 +33,15 @@ enum Grammar {
 
     /// Whether every byte of the range may stand in a field's value.
     static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            if index &+ 8 <= range.upperBound {
-                let eight = EightBytes(bytes, at: index)
-                if eight.marks(below: 0x20) | eight.marks(of: 0x7F) == 0 {
-                    index &+= 8
-                    continue
-                }
+        var rest = bytes.extracting(range)
+        while rest.count >= 8 {
+            let eight = EightBytes(first: rest)
+            if eight.marks(below: 0x20) | eight.marks(of: 0x7F) != 0 {
+                for index in 0..<8 where !isFieldValue(rest[index]) { return false }
             }
-            guard isFieldValue(bytes[index]) else { return false }
-            index &+= 1
+            rest = rest.extracting(droppingFirst: 8)
         }
+        for index in rest.indices where !isFieldValue(rest[index]) { return false }
         return true
     }
 
@@ -89,18 +86,22 @@ enum Grammar {
     }
 
     /// Calls the body with each element of a list, without the white space around it. Empty
-    /// elements are passed over (RFC 9110 §5.6.1.2).
-    static func forEachElement(
+    /// elements are passed over (RFC 9110 §5.6.1.2). Byte by byte, since elements may be short.
+    @inline(__always) static func forEachElement(
         _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
     ) {
-        var start = list.lowerBound
-        while start < list.upperBound {
-            let comma = ASCII.find(UInt8(ascii: ","), start..<list.upperBound, of: bytes)
-            let end = comma ?? list.upperBound
-            let element = trimmed(start..<end, bytes)
-            if !element.isEmpty { body(element) }
-            start = end + 1
+        var (start, end) = (list.lowerBound, list.lowerBound)
+        for index in list {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: ",") {
+                if start < end { body(start..<end) }
+                (start, end) = (index &+ 1, index &+ 1)
+            } else if !isBlank(byte) {
+                if start == end { start = index }
+                end = index &+ 1
+            }
         }
+        if start < end { body(start..<end) }
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs

@@ -13,7 +13,7 @@ struct HTTPLimits: Sendable {
     /// The content, without the framing of chunks.
     var bodyBytesMax = 16 * 1024
     /// Chunk sizes, extensions and trailers of one body.
-    var chunkOverheadBytesMax = 16 * 1024
+    var chunkOverheadBytesMax = 6 * 1024
     /// A chunk's size with its extensions, or a trailer field, with its line end. It is held until
     /// it is complete.
     var chunkLineBytesMax = 4 * 1024
