@@ -47,7 +47,7 @@ def run_server(
     port = harness.free_port()
     log = harness.OUTPUT / f"{name}.log"
     env = harness.environment(
-        **FIXED, HTTP_PORT=str(port), QUEUE=queue, REDIS_URL=redis_url, **more)
+        **{**FIXED, **more}, HTTP_PORT=str(port), QUEUE=queue, REDIS_URL=redis_url)
     with harness.running([*wrapper, harness.CORE_API], log, env) as process:
         def listens():
             harness.assert_runs(process, log)

@@ -19,7 +19,7 @@ internal import Synchronization
     private var untold: [SocketReadiness] = []
     /// The descriptors of those handlers, the first to be called first.
     private var late: [Int] = []
-    private var budget = TurnBudget()
+    private var budget = TurnBudget(at: .now())
     /// Who has asked for a turn; two lists take turns, as with the jobs.
     private var waiting: [any EventHandler] = []
     private var called: [any EventHandler] = []
@@ -178,7 +178,12 @@ internal import Synchronization
 
     /// A handler has done one of several things at once, such as a request that was pipelined:
     /// whether the others are to wait for its next turn.
-    package func endsTurn() -> Bool { budget.called() }
+    package func endsTurn() -> Bool {
+        // A copy: an access that lasts over a call is checked while it runs.
+        var spent = budget
+        defer { budget = spent }
+        return spent.called()
+    }
 
     /// Reads once from the socket: the bytes are valid during the call. Returns how many came, 0 at
     /// the end of the stream; nil if there is nothing yet.
@@ -245,12 +250,12 @@ internal import Synchronization
     private func runJobs() {
         guard !jobs.isEmpty else { return }
         swap(&running, &jobs)
-        budget.begin(at: .now())
+        budget = TurnBudget(at: .now())
         var count = 0
         repeat {
             unsafe running[count].runSynchronously(on: asUnownedTaskExecutor())
             count += 1
-        } while count < running.count && !budget.called()
+        } while count < running.count && !endsTurn()
         jobs.insert(contentsOf: running[count...], at: 0)
         running.removeAll(keepingCapacity: true)
     }
@@ -259,12 +264,12 @@ internal import Synchronization
     private func callWaiting() {
         guard !waiting.isEmpty else { return }
         swap(&called, &waiting)
-        budget.begin(at: .now())
+        budget = TurnBudget(at: .now())
         var count = 0
         repeat {
             called[count].proceed()
             count += 1
-        } while count < called.count && !budget.called()
+        } while count < called.count && !endsTurn()
         waiting.insert(contentsOf: called[count...], at: 0)
         called.removeAll(keepingCapacity: true)
     }
@@ -284,7 +289,7 @@ internal import Synchronization
     private func handle(_ events: inout [epoll_event]) {
         let count = unsafe wait(&events)
         time = .now()
-        budget.begin(at: time)
+        budget = TurnBudget(at: time)
         callLate()
         for index in 0..<count {
             let number = unsafe events[index].data.fd
@@ -302,7 +307,7 @@ internal import Synchronization
         guard let handler = handlers[number] else { return }
         if late.isEmpty, !budget.isSpent {
             handler.ready(readiness)
-            _ = budget.called()
+            _ = endsTurn()
             return
         }
         if untold[number].isEmpty { late.append(number) }
@@ -319,7 +324,7 @@ internal import Synchronization
             // None: its socket was closed meanwhile.
             if !readiness.isEmpty { handlers[late[count]]?.ready(readiness) }
             count += 1
-        } while count < late.count && !budget.called()
+        } while count < late.count && !endsTurn()
         late.removeFirst(count)
     }
 

@@ -7,16 +7,14 @@ struct TurnBudget {
     static let nanoseconds: UInt64 = 500_000
     static let callsPerReading = 4
 
-    private var end = MonotonicTime.never
+    private let end: MonotonicTime
     private var callsLeft = callsPerReading
     /// Whether what is left must wait for the next turn.
     private(set) var isSpent = false
 
     /// The time to spend begins.
-    mutating func begin(at now: MonotonicTime) {
+    init(at now: MonotonicTime) {
         end = MonotonicTime(nanoseconds: now.nanoseconds + TurnBudget.nanoseconds)
-        callsLeft = TurnBudget.callsPerReading
-        isSpent = false
     }
 
     /// A handler was called, or a request answered: whether the budget is spent.

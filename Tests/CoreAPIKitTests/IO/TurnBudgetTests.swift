@@ -6,7 +6,7 @@ import Testing
     private let start = MonotonicTime(nanoseconds: 1_000_000)
 
     @Test func `the clock is read after every few calls, and not again once the time is over`() {
-        var budget = TurnBudget()
+        var budget = TurnBudget(at: start)
         var readings = 0
         let late = MonotonicTime(nanoseconds: start.nanoseconds + TurnBudget.nanoseconds)
         func call(at now: MonotonicTime) -> Bool {
@@ -15,7 +15,6 @@ import Testing
                 return now
             }
         }
-        budget.begin(at: start)
         for number in 1...(2 * TurnBudget.callsPerReading) {
             #expect(!call(at: start))
             #expect(readings == number / TurnBudget.callsPerReading)
@@ -24,7 +23,7 @@ import Testing
         #expect(call(at: late))
         #expect(call(at: start))
         #expect(readings == 3)
-        budget.begin(at: late)
+        budget = TurnBudget(at: late)
         #expect(!budget.isSpent)
         #expect(!call(at: late))
     }
@@ -72,7 +71,7 @@ import Testing
             }
         }
         await Suspension<Void>.value { done in
-            func wait() {
+            @Sendable func wait() {
                 if log.proceeded.count == 100 { return done.resume(returning: ()) }
                 loop.submit { wait() }
             }

@@ -116,8 +116,10 @@ import Testing
                 Issue.record("not a string")
                 continue
             }
-            #expect(text.decoded(bytes.span) == decoded, "\(spelling)")
-            #expect(!text.equals("a", bytes.span))
+            let found = text.decoded(bytes.span)
+            #expect(found == decoded, "\(spelling)")
+            let isWord = text.equals("a", bytes.span)
+            #expect(!isWord)
         }
     }
 
