@@ -18,7 +18,8 @@
 #   uninstall       take them away; what is configured stays
 #   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
 #   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
-#   bench-gates     instructions and allocations for one transaction against their thresholds
+#   bench-gates     instructions and allocations for one transaction against their thresholds, and the
+#                   costliest requests without a valid token against ten transactions
 #   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
 #   format          rewrite the Swift sources as .swift-format says
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
@@ -119,6 +120,7 @@ bench: build
 bench-gates: release
 	@scripts/setup.sh bench-gates
 	python3 Benchmarks/gates.py
+	python3 Benchmarks/worst.py
 
 # Optimised as the library is. The tests' access to what is not public costs no call that counts.
 bench-library:

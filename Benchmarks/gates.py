@@ -40,41 +40,63 @@ FIXED = {
 }
 
 
-def serve(
-    wrapper: list, count: int, name: str, queue: str, redis_url: str, **more: str
+def run_server(
+    wrapper: list, name: str, queue: str, redis_url: str, exchange, **more: str
 ) -> None:
-    """Runs the server under the wrapper, from its start over `count` requests to its end."""
+    """Runs the server under the wrapper, from its start over `exchange(port)` to its end."""
     port = harness.free_port()
     log = harness.OUTPUT / f"{name}.log"
     env = harness.environment(
-        **FIXED, HTTP_PORT=str(port), QUEUE=queue, REDIS_URL=redis_url, **more)
-    requests = [harness.request(token, port) for token in harness.tokens()]
+        **{**FIXED, **more}, HTTP_PORT=str(port), QUEUE=queue, REDIS_URL=redis_url)
     with harness.running([*wrapper, harness.CORE_API], log, env) as process:
         def listens():
             harness.assert_runs(process, log)
             return '"listening"' in log.read_text(errors="replace")
 
         harness.wait_until(listens, "the server listens", SECONDS_MAX)
-        with socket.create_connection((harness.LOOPBACK, port), SECONDS_MAX) as connection:
-            for index in range(count):
-                connection.sendall(requests[index % len(requests)])
-                answer = harness.read_answer(connection)
-                if not answer.startswith(b"HTTP/1.1 200 "):
-                    raise RuntimeError(f"void, request {index} was answered: {answer!r}")
+        exchange(port)
     if process.returncode != 0:
         raise RuntimeError(f"the server ended with {process.returncode}: see {log}")
 
 
+def transact(port: int, count: int) -> None:
+    """So many good transactions over one connection."""
+    requests = [harness.request(token, port) for token in harness.tokens()]
+    with socket.create_connection((harness.LOOPBACK, port), SECONDS_MAX) as connection:
+        for index in range(count):
+            connection.sendall(requests[index % len(requests)])
+            answer = harness.read_answer(connection)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"void, request {index} was answered: {answer!r}")
+
+
+def serve(
+    wrapper: list, count: int, name: str, queue: str, redis_url: str, **more: str
+) -> None:
+    """Runs the server under the wrapper, from its start over `count` requests to its end."""
+    run_server(
+        wrapper, name, queue, redis_url, lambda port: transact(port, count), **more)
+
+
 def callgrind(count: int, queue: str, redis_url: str, **more: str) -> pathlib.Path:
     out = harness.OUTPUT / f"callgrind.{count}"
-    wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    serve(wrapper, count, f"callgrind-{count}", queue, redis_url, **more)
+    serve(under_callgrind(out), count, f"callgrind-{count}", queue, redis_url, **more)
     return out
 
 
-def instructions(count: int, queue: str, redis_url: str, **more: str) -> int:
-    text = callgrind(count, queue, redis_url, **more).read_text(errors="replace")
+def under_callgrind(out: pathlib.Path) -> list:
+    """The command that runs another and counts its instructions into the file."""
+    return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+
+
+def counted(out: pathlib.Path) -> int:
+    """The instructions that a file of callgrind has."""
+    text = out.read_text(errors="replace")
     return int(re.search(r"^(?:summary|totals): (\d+)", text, re.MULTILINE).group(1))
+
+
+def instructions(count: int, queue: str, redis_url: str, **more: str) -> int:
+    return counted(callgrind(count, queue, redis_url, **more))
 
 
 def allocations(count: int, queue: str, redis_url: str, **more: str) -> int:

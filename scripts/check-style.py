@@ -48,7 +48,11 @@ SAFE_FOLDERS = (
 )
 # Each system library has one place that knows it.
 C_MODULES = {
-    "CEpoll": {"CoreAPIKit/IO/EventLoop.swift", "CoreAPIKit/IO/Socket.swift"},
+    "CEpoll": {
+        "CoreAPIKit/IO/EventLoop.swift",
+        "CoreAPIKit/IO/Heap.swift",
+        "CoreAPIKit/IO/Socket.swift",
+    },
     "CHiredis": {"CoreAPIKit/Redis/RedisReplyReader.swift"},
     "COpenSSL": {
         "CoreAPIKit/Redis/RedisScript.swift",

@@ -15,7 +15,9 @@ enum JSONTarget {
                     ours.agrees(with: theirs) || hasByteOrderMark(bytes),
                     "\(ours) is read, not \(theirs)")
             } else {
-                demand(hasNumberBeyondDouble(bytes), "\(ours) is read, and refused elsewhere")
+                demand(
+                    hasNumberBeyondDouble(bytes) || hasSurrogateEscape(bytes),
+                    "\(ours) is read, and refused elsewhere")
             }
             checkRequest(bytes, ours)
             checkTexts(ours)
@@ -33,9 +35,13 @@ enum JSONTarget {
         if isReadElsewhere { demand(exempts(bytes, error), "\(error), but read elsewhere") }
         do throws(JSONError) {
             _ = try TransactionRequest(json: bytes.span)
-            demand(false, "a request is read from what is refused: \(error)")
+            demand(
+                bytes.starts(with: [0xEF, 0xBB, 0xBF]),
+                "a request is read from what is refused: \(error)")
         } catch let other {
-            demand(other == error, "two errors: \(error); \(other)")
+            demand(
+                other == error || bytes.starts(with: [0xEF, 0xBB, 0xBF]),
+                "two errors: \(error); \(other)")
         }
     }
 
@@ -61,6 +67,11 @@ enum JSONTarget {
         return runs.contains { run in
             Double(String(decoding: run, as: UTF8.self)).map { !$0.isFinite } ?? false
         }
+    }
+
+    /// Foundation refuses half of a surrogate pair, which RFC 8259 §8.2 allows.
+    static func hasSurrogateEscape(_ bytes: [UInt8]) -> Bool {
+        String(decoding: bytes, as: UTF8.self).lowercased().contains("\\ud")
     }
 
     /// Foundation drops a U+FEFF at a string's beginning, and after an escape sequence; it is a
@@ -119,7 +130,7 @@ enum JSONTarget {
         switch request.token {
         case .absent: demand(members.isEmpty, "a token is not seen")
         case .repeated: demand(members.count > 1, "a token is seen twice")
-        case .otherType: demand(members.count == 1, "a token is seen once")
+        case .otherType, .null: demand(members.count == 1, "a token is seen once")
         case .text(let text):
             demand(members.count == 1, "one of \(members.count) tokens is believed")
             guard case .text(let decoded) = members[0].value else {
@@ -132,7 +143,7 @@ enum JSONTarget {
 
     /// What `JSONWriter` writes is read as the same text.
     private static func checkTexts(_ ours: ReadJSON) {
-        for text in ours.texts {
+        for text in ours.texts where String(validating: text, as: UTF8.self) != nil {
             var writer = JSONWriter()
             writer.text(String(decoding: text, as: UTF8.self))
             do throws(JSONError) {

@@ -2,7 +2,8 @@ internal import CoreAPIKit
 
 @testable internal import CoreAPIServer
 
-/// A request that was handed on, read a second time by other means: slowly, by lines and strings.
+/// A request that was handed on, read a second time by other means: slowly, by lines and strings,
+/// from the bytes as they were sent.
 struct RequestChecks {
     private let head: RequestHead
     private let input: [UInt8]
@@ -17,27 +18,20 @@ struct RequestChecks {
         self.limits = limits
     }
 
-    /// Checks what is known when the request is handed on.
-    func check(_ body: ConnectionStateMachine.Body, _ content: [UInt8]) {
+    /// Where the request ends.
+    ///
+    /// - Parameter body: where the machine has its content.
+    func check(_ body: Range<Int>, _ content: [UInt8]) -> Int {
         demand(head.byteCount <= limits.headBytesMax, "the head is too long")
         demand(head.byteCount <= input.count, "the head ends after the bytes")
         demand(content.count <= limits.bodyBytesMax, "the body is too long")
         checkLines()
-        switch (head.framing, body) {
-        case (.length(let length), .inPlace(let range)):
-            demand(range == head.byteCount..<(head.byteCount + length), "the body is elsewhere")
-        case (.chunked, .decoded): _ = decodeChunks(content)
-        default: demand(false, "\(head.framing) does not give \(body)")
-        }
-    }
-
-    /// Checks where the request ended.
-    func check(byteCount: Int, _ content: [UInt8]) {
+        demand(body.lowerBound == head.byteCount, "the body is elsewhere")
         switch head.framing {
         case .length(let length):
-            demand(byteCount == head.byteCount + length, "the request has another length")
-        case .chunked:
-            demand(decodeChunks(content) == byteCount, "the chunks end elsewhere")
+            demand(body.count == length, "the body has another length")
+            return body.upperBound
+        case .chunked: return decodeChunks(content)
         }
     }
 
@@ -69,7 +63,8 @@ struct RequestChecks {
         demand(words[2].hasPrefix("HTTP/1.") && words[2].count == 8, "the version is another")
         demand(head.isHTTP11 == (words[2] != "HTTP/1.0"), "the version is mistaken")
         guard case .path(let range) = head.target else {
-            demand(words[1] == "*" && head.method == .options, "the target is not *")
+            let isAsterisk = words[1] == "*" && head.method == .options
+            demand(isAsterisk || head.method == .connect, "the target is not the server")
             return
         }
         let path = text(input[range])
@@ -103,19 +98,30 @@ struct RequestChecks {
         ] {
             demand(fields[name] ?? [] == (range.map { [text(input[$0])] } ?? []), "\(name)")
         }
-        demand(fields["accept"]?.first == head.accept.map { text(input[$0]) }, "accept")
+        let accept = head.acceptedTypes(in: input.span).map { text($0[...]) }
+        let accepts = (fields["accept"] ?? []).drop { $0.isEmpty }
+        demand((accept == nil) == (fields["accept"] == nil), "accept")
+        demand(accept ?? "" == accepts.joined(separator: ","), "accept: \(accepts)")
+        let codings = elements(fields["content-encoding"] ?? [])
+        demand(head.isEncoded == codings.contains { $0 != "identity" }, "codings: \(codings)")
     }
 
     private func checkPersistence(_ fields: [String: [String]]) {
-        let options = (fields["connection"] ?? []).flatMap { $0.split(separator: ",") }
-            .map { trimmed($0).lowercased() }
+        let options = elements(fields["connection"] ?? [])
         let keeps =
             !options.contains("close") && (head.isHTTP11 || options.contains("keep-alive"))
+            && head.method != .connect
         demand(head.keepsAlive == keeps, "connection: \(options)")
-        let expectations = (fields["expect"] ?? []).map { $0.lowercased() }
+        let expectations = elements(fields["expect"] ?? [])
         let expects = head.isHTTP11 && !expectations.isEmpty
         demand(head.expectsContinue == expects, "expect: \(expectations)")
         demand(!expects || expectations.allSatisfy { $0 == "100-continue" }, "\(expectations)")
+    }
+
+    /// The elements of a list that is given by several fields, in lower case.
+    private func elements(_ values: [String]) -> [String] {
+        values.flatMap { $0.split(separator: ",") }.map { trimmed($0).lowercased() }
+            .filter { !$0.isEmpty }
     }
 
     // MARK: - Chunks

@@ -73,7 +73,9 @@ enum TokenTarget {
     private static func object(_ bytes: [UInt8]) -> [String: Any]? {
         let value = try? JSONSerialization.jsonObject(with: Data(bytes))
         guard let value else {
-            demand(JSONTarget.hasNumberBeyondDouble(bytes), "a part is believed that is no JSON")
+            demand(
+                JSONTarget.hasNumberBeyondDouble(bytes) || JSONTarget.hasSurrogateEscape(bytes),
+                "a part is believed that is no JSON")
             return nil
         }
         return demand(value as? [String: Any], "a part is believed that is no object: \(value)")

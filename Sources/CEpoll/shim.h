@@ -1,4 +1,5 @@
-// Linux's event interfaces that Swift's Glibc module leaves out.
+// Linux's interfaces that Swift's Glibc module leaves out: events, and the allocator's.
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 

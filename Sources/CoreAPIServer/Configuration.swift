@@ -40,6 +40,8 @@ struct Configuration {
     let enqueueTimeoutSeconds: Int
     /// Callers' connections, over all loops together.
     let connectionsMax: Int
+    /// What the buffers of all connections may hold together, beside what each has of its own.
+    let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
     let logLevel: Logger.Level
@@ -65,8 +67,10 @@ struct Configuration {
     ///   - environment: a variable's bytes; nil, or none, if it is not set.
     ///   - cores: how many threads there are without `THREADS`.
     ///   - openFilesMax: the process's limit of open files.
+    ///   - memoryBytes: how much memory the process may use.
     init(
-        environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int
+        environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int,
+        memoryBytes: Int = .max
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
         secrets = try SecretsConfiguration(values)
@@ -86,7 +90,8 @@ struct Configuration {
             "MAX_CONNECTIONS",
             OpenFiles(
                 limit: openFilesMax, threads: threads,
-                hasMetricsPort: metrics?.isPublic == false))
+                hasMetricsPort: metrics?.isPublic == false), memoryBytes: memoryBytes)
+        buffersBytesMax = MemoryLimit.buffersMax(memoryBytes: memoryBytes)
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
             leewaySeconds: try values.integer(

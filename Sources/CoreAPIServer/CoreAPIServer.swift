@@ -44,7 +44,8 @@ enum CoreAPIServer {
                 Process.environment, process: Process.identifier)
             configuration = try Configuration(
                 environment: Process.environment, cores: Process.cores,
-                openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax))
+                openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax),
+                memoryBytes: Process.memoryBytes)
         } catch {
             fail(error.mayPass ? .failure : .configuration, "\(error)")
         }

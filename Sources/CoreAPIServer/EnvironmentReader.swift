@@ -148,9 +148,9 @@ struct EnvironmentReader {
     }
 
     /// How many connections callers may have: what is given, if the limit of open files holds it;
-    /// otherwise what it holds.
+    /// otherwise what that and the memory hold.
     func connections(
-        _ variable: String, _ openFiles: OpenFiles
+        _ variable: String, _ openFiles: OpenFiles, memoryBytes: Int
     ) throws(ConfigurationError) -> Int {
         guard openFiles.connectionsMax > 0 else {
             let needed = openFiles.needed(connectionsMax: 1)
@@ -160,7 +160,9 @@ struct EnvironmentReader {
                     + "or raise it (ulimit -n) to \(needed) or more")
         }
         guard let given = try integer(variable, in: Configuration.connectionsMaxBounds) else {
-            return min(openFiles.connectionsMax, OpenFiles.connectionsDefaultMax)
+            return min(
+                openFiles.connectionsMax, OpenFiles.connectionsDefaultMax,
+                MemoryLimit.connectionsMax(memoryBytes: memoryBytes))
         }
         let needed = openFiles.needed(connectionsMax: given)
         guard needed <= openFiles.limit else {

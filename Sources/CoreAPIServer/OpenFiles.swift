@@ -12,7 +12,7 @@ struct OpenFiles {
     /// For each loop: epoll, eventfd, listener, two connections to Redis, the resolvers' sockets
     /// and files while Redis is looked up, a connection that was accepted and is closed at once.
     static let reservedForLoop = 10
-    /// The bound on callers' connections where nobody gives one: their buffers are memory too.
+    /// The bound on callers' connections where nobody gives one, and the memory holds so many.
     static let connectionsDefaultMax = 65_536
     /// Connections at the metrics' own port: a scraper or two, and probes. A caller takes none of
     /// these.

@@ -36,6 +36,8 @@ struct Server {
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
+        let buffers = BoundedCount(max: configuration.buffersBytesMax)
+        let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count, limits)
         let memory = Server.memory(configuration, registry)
         var workers: [Worker] = []
@@ -50,7 +52,11 @@ struct Server {
                     logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let worker = Worker(
-                    loop: loop, limits: limits, count: count,
+                    loop: loop, limits: limits,
+                    memory: ConnectionMemory(
+                        loop: loop, buffers: buffers, trimming: trimming,
+                        loopCount: configuration.threads),
+                    count: count,
                     site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)

@@ -127,9 +127,47 @@ import Testing
         #expect(word(machine.next(now: start)) == "read until 2000")
         feed(String(repeating: "x", count: 100_000), &machine, after(1))
         #expect(machine.input.isEmpty)
-        #expect(word(machine.next(now: after(1))) == "read until 2000")
-        feed(String(repeating: "x", count: 200_000), &machine, after(2))
-        #expect(word(machine.next(now: after(2))) == "close")
+        #expect(word(machine.next(now: after(1))) == "read until 2001", "bytes come")
+        for time in stride(from: 2_000, through: 28_000, by: 1_000) {
+            feed("x", &machine, after(time))
+            #expect(word(machine.next(now: after(time))) == "read until \(time + 2_000)")
+        }
+        feed("x", &machine, after(29_000))
+        #expect(word(machine.next(now: after(29_000))) == "read until 30000", "and no longer")
+        #expect(word(machine.deadlinePassed(now: after(30_000))) == "close")
+    }
+
+    @Test func `after a refusal a bounded number of bytes is read`() {
+        var machine = machine("x\r\n")
+        _ = machine.next(now: start)
+        machine.responded(now: start)
+        #expect(word(machine.next(now: start)) == "linger")
+        let piece = String(repeating: "x", count: 1 << 20)
+        for count in 1..<16 {
+            feed(piece, &machine, after(1))
+            #expect(machine.input.capacity == 0)
+            #expect(word(machine.next(now: after(1))) == "read until 2001", "\(count) MiB")
+        }
+        feed(piece, &machine, after(1))
+        #expect(word(machine.next(now: after(1))) == "close")
+    }
+
+    @Test func `when the server ends, lingering ends soon, however many bytes come`() {
+        var before = machine("x\r\n")
+        _ = before.next(now: start)
+        before.responded(now: start)
+        _ = before.next(now: start)
+        before.drain(now: after(1_000))
+        feed("x", &before, after(1_500))
+        #expect(word(before.next(now: after(1_500))) == "read until 3000")
+
+        var after = machine("x\r\n")
+        after.drain(now: start)
+        _ = after.next(now: start)
+        after.responded(now: start)
+        _ = after.next(now: start)
+        feed("x", &after, self.after(1_500))
+        #expect(word(after.next(now: self.after(1_500))) == "read until 2000")
     }
 
     @Test func `one connection too many is told so, unread, and lingers`() {
@@ -266,6 +304,65 @@ import Testing
         machine.responded(now: start)
         machine.idles()
         #expect(machine.input.capacity <= limits.keptBytesMax)
+    }
+
+    /// The machine after these bytes, in pieces as they are read from a socket.
+    private func stalled(_ text: String) -> ConnectionStateMachine {
+        var machine = machine()
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty, case .read = machine.next(now: start) {
+            let piece = rest.prefix(machine.readBytesMax)
+            rest.removeFirst(piece.count)
+            machine.input += piece
+            machine.received(piece.count, now: start)
+        }
+        _ = machine.next(now: start)
+        machine.idles()
+        return machine
+    }
+
+    @Test func `a request that stalls in its chunks holds its content, and no framing`() {
+        let start = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let head = start.utf8.count
+        func times(_ text: String, _ count: Int) -> String {
+            String(repeating: text, count: count)
+        }
+        for (body, content, remainder) in [
+            (times("1\r\na\r\n", 3_200), 3_200, 0),
+            (times("0000000000000001\r\na\r\n", 800) + "00000000", 800, 8),
+            (times("1;\(times("b", 1_000))\r\na\r\n", 16) + "1;bbb", 16, 5),
+            ("1;\(times("b", 4_000))", 0, 4_002),
+            ("3\r\nabc\r\n0\r\n" + times("A: b\r\n", 2_600) + "C: d", 3, 4),
+            ("4000\r\n" + times("a", 16_384) + "\r", 16_384, 1),
+            ("4000\r\n" + times("a", 1_000), 1_000, 0),
+        ] {
+            let machine = stalled(start + body)
+            #expect(machine.input.count == head + content + remainder)
+            #expect(machine.input.capacity <= machine.input.count + 2 * limits.keptBytesMax)
+        }
+    }
+
+    @Test func `no more is read at once than the request may still have`() {
+        let length = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16384\r\n\r\n"
+        let filler = String(repeating: "a", count: 8_000)
+        for text in [
+            "", "GET / HTTP/1.1\r\nA: \(filler)", length, length + filler + filler,
+            "POST / HTTP/1.1\r\nHost: a\r\nA: \(filler)\r\nContent-Length: 16384\r\n\r\n",
+        ] {
+            var machine = machine(text)
+            _ = machine.next(now: start)
+            let held = machine.input.count + machine.readBytesMax
+            #expect(held <= limits.headBytesMax + limits.bodyBytesMax)
+            #expect(machine.readBytesMax >= 1)
+        }
+    }
+
+    @Test func `what has no room is refused at once, and let go of`() {
+        var machine = machine("POST / HTTP/1.1\r\nHost: a\r\nA: bbbbb")
+        #expect(word(machine.next(now: start)) == "read until 10000")
+        #expect(word(machine.inputRefused()) == "refuse tooMuchInput")
+        #expect(machine.input.capacity == 0)
+        #expect(machine.closesAfterResponse)
     }
 
     @Test func `the bounds agree with each other`() { HTTPLimits().check() }

@@ -119,6 +119,35 @@ import Testing
         expect(.bodyTooLarge, post("Transfer-Encoding: chunked\r\n", "0\r\n\(trailers)\r\n"))
     }
 
+    @Test func `a line of chunks has 4 KiB, its end included`() {
+        func text(_ count: Int) -> String { String(repeating: "a", count: count) }
+        for (extended, trailer) in [(4_092, 4_091), (4_093, 4_092)] {
+            let chunk = post(
+                "Transfer-Encoding: chunked\r\n", "1;\(text(extended))\r\nb\r\n0\r\n\r\n")
+            let trailed = post(
+                "Transfer-Encoding: chunked\r\n", "1\r\nb\r\n0\r\nA: \(text(trailer))\r\n\r\n")
+            if extended == 4_092 {
+                #expect(lines(chunk) == ["POST /transaction b", "close"])
+                #expect(lines(trailed) == ["POST /transaction b", "close"])
+            } else {
+                expect(.bodyTooLarge, chunk)
+                expect(.bodyTooLarge, trailed)
+            }
+        }
+    }
+
+    @Test func `what follows a chunked body is the next request, however much framing is dropped`()
+    {
+        let chunks = String(repeating: "1;x=\"y\"\r\na\r\n", count: 50)
+        let first = post("Transfer-Encoding: chunked\r\n", "\(chunks)0\r\nA: b\r\n\r\n")
+        let second = post("Transfer-Encoding: chunked\r\n", "2\r\nbc\r\n0\r\n\r\n")
+        #expect(
+            lines(first + second + get()) == [
+                "POST /transaction \(String(repeating: "a", count: 50))", "POST /transaction bc",
+                "GET /health ", "close",
+            ])
+    }
+
     @Test func `a chunk's data has its size, and ends in CR LF`() {
         for body in [
             "3\r\nabcd\r\n0\r\n\r\n", "3\r\nabc0\r\n\r\n", "3\r\nabc\n0\r\n\r\n",

@@ -53,14 +53,16 @@ import Testing
     }
 
     @Test func `a method that nobody knows is 501, whatever its length`() {
-        for method in ["FOO", "get", "Post", "PROPFIND", String(repeating: "A", count: 5_000)] {
+        for method in [
+            "FOO", "get", "Post", "PROPFINDS", "QUERIES", "*", String(repeating: "A", count: 5_000),
+        ] {
             expect(.methodUnknown, get(line: "\(method) / HTTP/1.1"))
         }
         expect(.methodUnknown, String(repeating: "A", count: 100_000))
     }
 
-    @Test func `a target may have 4 KiB, and is 414 beyond`() {
-        let longest = "/" + String(repeating: "a", count: 4_095)
+    @Test func `a target may have 8,000 bytes, and is 414 beyond`() {
+        let longest = "/" + String(repeating: "a", count: 7_999)
         #expect(lines(get(line: "GET \(longest) HTTP/1.1")) == ["GET \(longest) ", "close"])
         expect(.targetTooLong, get(line: "GET \(longest)a HTTP/1.1"))
         expect(.targetTooLong, "GET /" + String(repeating: "a", count: 100_000))
@@ -74,6 +76,15 @@ import Testing
     func `origin-form and absolute-form are served (§3.2)`(target: String) {
         #expect(lines(get(line: "GET \(target) HTTP/1.1")).count == 2)
         #expect(refusal(get(line: "GET \(target) HTTP/1.1")) == nil)
+    }
+
+    @Test func `an authority of an absolute target is judged as Host is`() {
+        for authority in ["a%20b", "a!$&'()*+,;=b:1", "[v1.a]:80"] {
+            #expect(lines(get(line: "GET http://\(authority)/a HTTP/1.1")) == ["GET /a ", "close"])
+        }
+        for authority in ["a,b", "a%zz", "u@a", "[v.a]", "a:80,b:80"] {
+            expectMalformed(.target, get(line: "GET http://\(authority)/a HTTP/1.1"))
+        }
     }
 
     @Test func `the path is what stands before the query`() {
@@ -99,9 +110,21 @@ import Testing
         for method in ["GET", "POST", "HEAD", "DELETE"] {
             expectMalformed(.target, get(line: "\(method) * HTTP/1.1"))
         }
-        expectMalformed(.target, get(line: "CONNECT /a HTTP/1.1"))
-        expectMalformed(.target, get(line: "CONNECT * HTTP/1.1"))
-        expect(.methodUnknown, get(line: "CONNECT a:80 HTTP/1.1"))
+        // RFC 9110 §9.3.6: a port that is missing or empty is refused.
+        for target in ["*", "a", "a:", "a:x", ":80", "http://a/", "a,b:80", "[::1]"] {
+            expectMalformed(.target, get(line: "CONNECT \(target) HTTP/1.1"))
+        }
+    }
+
+    @Test(arguments: ["a:80", "[::1]:443", "a%20b:1", "/a"])
+    func `CONNECT is the connection's last request, since a tunnel's bytes may follow`(
+        target: String
+    ) {
+        let path = target == "/a" ? target : "*"
+        #expect(
+            lines(get(line: "CONNECT \(target) HTTP/1.1") + "tunnelled") == [
+                "CONNECT \(path) ", "linger", "close",
+            ])
     }
 
     // MARK: - Host (RFC 9112 §3.2)
@@ -118,6 +141,9 @@ import Testing
     @Test(arguments: [
         "", " ", "u@a", "u:p@a", "a/b", "a,b", "a, b", "a b", "http://a", "a:b", "a:80:80", ":80",
         "a:99999", "[::1", "[]", "[g]", "a?b", "a#b", "é", "a\\b",
+        "a.example,b.example", "a,", ",a", ",", "a:80,b:80", "a%", "a%4", "a%zz", "a%4g:80",
+        "u%40v@a", "[v.a]", "[v1]", "[v1.]", "[vg.a]", "[v1.a/b]", "[v1.a", "a[", "a]", "a<b",
+        "a\"b", "a^b", "a|b", "a{b}", "a`b", "[::1]a", "[::1]:x",
     ])
     func `a Host that is no host and port is refused`(host: String) {
         expectMalformed(.host, "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
@@ -125,7 +151,10 @@ import Testing
 
     @Test(arguments: [
         "a", "A.example:80", "127.0.0.1:5000", "[::1]", "[2001:db8::1]:443", "a:", "a_b",
-        "localhost",
+        "localhost", "a%20b", "%61", "a%2Cb:80", "a%2F", "%C3%A9.example:80",
+        "!$&'()*+;=", "a!$&'()*+,;=b:1", "a,!", "a;b=c", "~-._", "[v1.a]",
+        "[V1F.a:b!$&'()*+,;=~]:80",
+        "[::ffff:1.2.3.4]:0", "a:65535", "256.1.1.1",
     ])
     func `a Host that is one is accepted`(host: String) {
         #expect(lines("GET / HTTP/1.1\r\nHost:\(host) \t\r\n\r\n") == ["GET / ", "close"])

@@ -49,12 +49,8 @@ struct Transcript {
         }
     }
 
-    private func describe(_ head: RequestHead, _ body: ConnectionStateMachine.Body) -> String {
-        let content: [UInt8] =
-            switch body {
-            case .inPlace(let range): Array(machine.input[range])
-            case .decoded(let decoded): decoded
-            }
+    private func describe(_ head: RequestHead, _ body: Range<Int>) -> String {
+        let content = machine.input[body]
         var path = "*"
         if case .path(let range) = head.target {
             path = String(decoding: machine.input[range], as: UTF8.self)

@@ -26,6 +26,8 @@ from http_caller import request, token
 from redis_server import RedisServer
 
 MEMORY_MIB_MAX = 150
+# What the server may keep of it after the abusers have left.
+MEMORY_MIB_KEPT_MAX = 20
 # Files that a server without callers may have: sockets to Redis, listeners, the kernel's queues.
 FILES_AT_REST_MAX = 64
 # Descriptors that this program, and the server, may need beside the crowd.
@@ -35,6 +37,8 @@ GREEDY_CALLERS = 8
 # Beside the crowd there is room for the well-behaved caller, and within the limit of open files.
 CONNECTIONS_SPARE = 100
 SLOW_BYTE_SECONDS = 3.0
+# Less than a request may take, so that all of them are held at the same time.
+STALL_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,59 @@ async def greedy(port: int, size: Size) -> str:
         crowd.close()
 
 
-KINDS: list[Callable[[int, Size], Awaitable[str]]] = [slow, idle, deaf, greedy]
+async def stall(port: int, size: Size, request: bytes) -> str:
+    """Callers send most of a large request, and then nothing for a while."""
+    crowd = Crowd(port, size.connections)
+    try:
+        await crowd.open()
+        unsent = [request] * len(crowd)
+        end = time.monotonic() + STALL_SECONDS
+        while any(unsent) and time.monotonic() < end:
+            for index in range(len(crowd)):
+                if unsent[index]:
+                    unsent[index] = unsent[index][crowd.send(index, unsent[index]) :]
+                if index % 100 == 99:
+                    await asyncio.sleep(0.001)
+        await asyncio.sleep(max(0.0, end - time.monotonic()))
+        return f"{len(crowd)} connections, {crowd.reopened} opened again"
+    finally:
+        crowd.close()
+
+
+POST = b"POST /transaction HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+async def stall_head(port: int, size: Size) -> str:
+    """Heads that never end."""
+    return await stall(port, size, b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"a" * 16_000)
+
+
+async def stall_body(port: int, size: Size) -> str:
+    """Bodies of a known length that never end."""
+    return await stall(port, size, POST + b"Content-Length: 16384\r\n\r\n" + b"a" * 16_000)
+
+
+async def stall_sizes(port: int, size: Size) -> str:
+    """Chunks of one byte, without a last one."""
+    return await stall(port, size, CHUNKED + b"1\r\na\r\n" * 3_200)
+
+
+async def stall_extensions(port: int, size: Size) -> str:
+    """Chunks with long extensions, without a last one."""
+    return await stall(port, size, CHUNKED + (b"1;" + b"a" * 1_000 + b"\r\na\r\n") * 16)
+
+
+async def stall_trailers(port: int, size: Size) -> str:
+    """Trailers that never end."""
+    trailers = (b"A: " + b"a" * 1_000 + b"\r\n") * 16
+    return await stall(port, size, CHUNKED + b"1\r\na\r\n0\r\n" + trailers)
+
+
+KINDS: list[Callable[[int, Size], Awaitable[str]]] = [
+    slow, idle, deaf, greedy,
+    stall_head, stall_body, stall_sizes, stall_extensions, stall_trailers,
+]  # fmt: skip
 
 
 class Steady:
@@ -185,6 +241,10 @@ async def play(kind: Callable, server: ApiServer, steady: Steady, size: Size) ->
     await waiting.until(
         "the server gives up what it had for them",
         lambda: server.open_files() <= FILES_AT_REST_MAX,
+    )
+    await waiting.until(
+        f"the server is within {MEMORY_MIB_KEPT_MAX} MiB of the {before:.0f} MiB before",
+        lambda: server.memory_mib()[0] <= before + MEMORY_MIB_KEPT_MAX,
     )
     return problems
 

@@ -81,6 +81,7 @@ import Testing
     {
         var limits = HTTPLimits()
         limits.lingerTimeoutMilliseconds = 3_600_000
+        limits.lingerTotalMilliseconds = 3_600_000
         try await LoopServer.with(limits) { server in
             let client = try RawClient(port: server.port)
             let get = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -83,7 +83,7 @@ import Testing
                 ("GET /health HTTP/1.1\r\n\r\n", 400, "malformed_request"),
                 ("GET /health HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 417, "expectation_failed"),
                 (
-                    "GET /\(String(repeating: "a", count: 5_000)) HTTP/1.1\r\nHost: a\r\n\r\n", 414,
+                    "GET /\(String(repeating: "a", count: 8_000)) HTTP/1.1\r\nHost: a\r\n\r\n", 414,
                     "target_too_long"
                 ),
                 (

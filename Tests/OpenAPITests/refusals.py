@@ -29,7 +29,7 @@ def _requests(method: str, path: str) -> dict[int, str]:
         # Not complete: what is missing never comes.
         408: f"{line}{host}",
         413: f"{line}{host}Content-Length: 100000\r\n\r\n",
-        414: f"{method} {path}?{'a' * 5_000} HTTP/1.1\r\n{host}\r\n",
+        414: f"{method} {path}?{'a' * 8_000} HTTP/1.1\r\n{host}\r\n",
         417: f"{line}{host}Expect: a-miracle\r\n\r\n",
         431: f"{line}{host}X: {'a' * 20_000}\r\n\r\n",
         501: f"{line}{host}Transfer-Encoding: gzip\r\n\r\n",

@@ -194,7 +194,7 @@ struct HTTPSimulation {
         if continued { violate("it asks twice about one expectation") }
         continued = true
         guard random.chance(25) else { return }
-        let line = describe(head, .inPlace(0..<0))
+        let line = describe(head, 0..<0)
         machine.expectationRejected()
         answer("reject \(line)")
     }
@@ -233,12 +233,8 @@ struct HTTPSimulation {
         guard case .close = machine.next(now: now) else { return violate("closed is not for good") }
     }
 
-    private func describe(_ head: RequestHead, _ body: ConnectionStateMachine.Body) -> String {
-        let content: ArraySlice<UInt8> =
-            switch body {
-            case .inPlace(let range): machine.input[range]
-            case .decoded(let decoded): decoded[...]
-            }
+    private func describe(_ head: RequestHead, _ body: Range<Int>) -> String {
+        let content = machine.input[body]
         var path = "*"
         if case .path(let range) = head.target {
             path = String(decoding: machine.input[range], as: UTF8.self)

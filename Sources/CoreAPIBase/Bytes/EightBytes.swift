@@ -5,9 +5,9 @@
 /// (Hacker's Delight §6-1): each marks, by its uppermost bit, the first byte for which it holds,
 /// perhaps more bytes behind that one, and none if there is none.
 package struct EightBytes: Equatable {
-    @usableFromInline package let word: UInt64
+    @usableFromInline let word: UInt64
 
-    @inlinable package init(word: UInt64) { self.word = word }
+    @inlinable init(word: UInt64) { self.word = word }
 
     /// The bytes from the position on; they must be there.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
@@ -43,7 +43,7 @@ package struct EightBytes: Equatable {
     }
 
     /// At most eight bytes of a literal, from the position on, with zeros behind them.
-    @inlinable @inline(__always) package init(_ literal: StaticString, from position: Int) {
+    @inlinable @inline(__always) package init(_ literal: StaticString, from position: Int = 0) {
         var word: UInt64 = 0
         for index in 0..<8 where position + index < literal.utf8CodeUnitCount {
             word |= UInt64(literal.byte(at: position + index)) &<< UInt64(8 &* index)
@@ -79,6 +79,6 @@ package struct EightBytes: Equatable {
         marks.trailingZeroBitCount &>> 3
     }
 
-    @usableFromInline package static let each: UInt64 = 0x0101_0101_0101_0101
-    @usableFromInline package static let uppermost: UInt64 = 0x8080_8080_8080_8080
+    @usableFromInline static let each: UInt64 = 0x0101_0101_0101_0101
+    @usableFromInline static let uppermost: UInt64 = 0x8080_8080_8080_8080
 }

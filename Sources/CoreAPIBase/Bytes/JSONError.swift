@@ -18,8 +18,6 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case controlCharacter = "a control character in a string must be escaped"
         /// After a backslash (§7).
         case escapeInvalid = "not an escape sequence of JSON"
-        /// It would be no character (§7, §8.2).
-        case surrogateLone = "an escape sequence has one half of a surrogate pair"
         /// RFC 8259 §8.1.
         case notUTF8 = "not UTF-8"
         /// The bytes end within the value.

@@ -1,108 +1,172 @@
 /// A string of a JSON text, as offsets into its bytes; it has been checked to its end.
+///
+/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It is
+/// decoded to the three bytes that UTF-8 does not allow (U+D800 to U+DFFF as the others of its
+/// size), and so is equal to no text that has a meaning.
 package struct JSONText {
     /// The bytes between the quotation marks, escape sequences as they stand.
     package let range: Range<Int>
     package let hasEscapes: Bool
 
-    package init(range: Range<Int>, hasEscapes: Bool) {
-        self.range = range
-        self.hasEscapes = hasEscapes
+    /// The string, decoded, as one word; nil if it has more than eight bytes, or U+0000.
+    @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
+        let count = range.upperBound &- range.lowerBound
+        if hasEscapes { return count <= 8 &* 6 ? eightDecoded(bytes) : nil }
+        return 1...8 ~= count ? EightBytes(range, of: bytes) : nil
+    }
+
+    @inline(never) private func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
+        var (decoder, word, shift) = (Decoder(self), UInt64(0), UInt64(0))
+        while let byte = decoder.next(bytes) {
+            guard shift < 64, byte != 0 else { return nil }
+            word |= UInt64(byte) &<< shift
+            shift &+= 8
+        }
+        return EightBytes(word: word)
     }
 
     /// The string, decoded, for a comparison with names that are known; nil if it is longer.
     package func short(_ bytes: Span<UInt8>) -> ShortText? {
-        if hasEscapes {
-            let decoded = decoded(bytes)
-            return ShortText(0..<decoded.count, of: decoded.span)
-        }
-        return ShortText(range, of: bytes)
+        hasEscapes ? shortDecoded(bytes) : ShortText(range, of: bytes)
     }
 
     /// Whether the string, decoded, is this ASCII word.
     package func equals(_ word: String, _ bytes: Span<UInt8>) -> Bool {
-        if hasEscapes { return decoded(bytes).elementsEqual(word.utf8) }
-        return ASCII.equal(word, range, of: bytes)
+        guard hasEscapes else { return ASCII.equal(word, range, of: bytes) }
+        var decoder = Decoder(self)
+        for byte in word.utf8 where decoder.next(bytes) != byte { return false }
+        return decoder.next(bytes) == nil
     }
 
     /// The string's UTF-8, escape sequences resolved.
     package func decoded(_ bytes: Span<UInt8>) -> [UInt8] {
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(range.count)
-        var position = range.lowerBound
-        while position < range.upperBound {
-            guard bytes[position] == UInt8(ascii: "\\") else {
-                decoded.append(bytes[position])
-                position += 1
-                continue
-            }
-            let (scalar, end) = JSONText.scalar(at: position, in: bytes)
-            decoded.append(contentsOf: Array(String(Character(scalar)).utf8))
-            position = end
-        }
-        return decoded
-    }
-
-    /// Checks the escape sequence (RFC 8259 §7) whose backslash is at `position`: where it ends.
-    static func endOfEscape(at position: Int, in bytes: Span<UInt8>) throws(JSONError) -> Int {
-        guard position + 1 < bytes.count else {
-            throw JSONError(reason: .unterminated, offset: position)
-        }
-        guard bytes[position + 1] == UInt8(ascii: "u") else {
-            guard simpleEscape(bytes[position + 1]) != nil else {
-                throw JSONError(reason: .escapeInvalid, offset: position)
-            }
-            return position + 2
-        }
-        guard let unit = codeUnit(at: position, in: bytes) else {
-            throw JSONError(reason: .escapeInvalid, offset: position)
-        }
-        switch unit {
-        case 0xD800...0xDBFF:
-            guard let low = codeUnit(at: position + 6, in: bytes), 0xDC00...0xDFFF ~= low else {
-                throw JSONError(reason: .surrogateLone, offset: position)
-            }
-            return position + 12
-        case 0xDC00...0xDFFF:
-            throw JSONError(reason: .surrogateLone, offset: position)
-        default:
-            return position + 6
+        [UInt8](capacity: range.count) { place in
+            var decoder = Decoder(self)
+            while let byte = decoder.next(bytes) { place.append(byte) }
         }
     }
 
-    /// The scalar of a checked escape sequence, and where the sequence ends.
-    private static func scalar(at position: Int, in bytes: Span<UInt8>) -> (Unicode.Scalar, Int) {
-        if let simple = simpleEscape(bytes[position + 1]) { return (simple, position + 2) }
-        guard let unit = codeUnit(at: position, in: bytes) else {
-            preconditionFailure("the escape sequence was checked when the string was read")
+    /// The same, if it has such bytes alone: it is decoded no further than to the first other one.
+    func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
+        var isWhole = true
+        let decoded = [UInt8](capacity: range.count) { place in
+            var decoder = Decoder(self)
+            while isWhole, let byte = decoder.next(bytes) {
+                isWhole = isTaken(byte)
+                place.append(byte)
+            }
         }
-        if let scalar = Unicode.Scalar(unit) { return (scalar, position + 6) }
-        guard let low = codeUnit(at: position + 6, in: bytes),
-            let scalar = Unicode.Scalar(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
-        else { preconditionFailure("the surrogate pair was checked when the string was read") }
-        return (scalar, position + 12)
+        return isWhole ? decoded : nil
     }
 
-    /// The four hexadecimal digits of `\uXXXX` at `position`.
-    private static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
-        guard position + 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
-            bytes[position + 1] == UInt8(ascii: "u")
+    /// As `short`, in place: a name that nobody knows is to cost no allocation.
+    private func shortDecoded(_ bytes: Span<UInt8>) -> ShortText? {
+        var place = InlineArray<24, UInt8>(repeating: 0)
+        var (decoder, count) = (Decoder(self), 0)
+        while let byte = decoder.next(bytes) {
+            guard count < place.count else { return nil }
+            place[count] = byte
+            count &+= 1
+        }
+        return ShortText(0..<count, of: place.span)
+    }
+
+    // MARK: - Escape sequences
+
+    /// The bytes of a string one after another, escape sequences resolved.
+    struct Decoder {
+        private var position: Int
+        private let end: Int
+        /// What is left of a sequence, the next byte lowest: none of them is 0.
+        private var rest: UInt32 = 0
+
+        init(_ text: JSONText) {
+            position = text.range.lowerBound
+            end = text.range.upperBound
+        }
+
+        /// - Parameter bytes: those that the text was read from.
+        @inline(__always) mutating func next(_ bytes: Span<UInt8>) -> UInt8? {
+            if rest != 0 {
+                let byte = UInt8(truncatingIfNeeded: rest)
+                rest &>>= 8
+                return byte
+            }
+            guard position < end else { return nil }
+            let byte = bytes[position]
+            guard byte == UInt8(ascii: "\\") else {
+                position &+= 1
+                return byte
+            }
+            guard let simple = JSONText.simpleEscape(bytes[position &+ 1]) else {
+                return nextOfScalar(bytes)
+            }
+            position &+= 2
+            return simple
+        }
+
+        /// The first byte of `\uXXXX`, or of two of them that are a surrogate pair.
+        private mutating func nextOfScalar(_ bytes: Span<UInt8>) -> UInt8 {
+            let unit = checkedCodeUnit(bytes)
+            if unit < 0x80 { return UInt8(truncatingIfNeeded: unit) }
+            guard 0xD800...0xDBFF ~= unit, position < end,
+                let low = JSONText.codeUnit(at: position, in: bytes), 0xDC00...0xDFFF ~= low
+            else { return begin(unit) }
+            position &+= 6
+            return begin(0x10000 &+ (unit &- 0xD800) &<< 10 &+ (low &- 0xDC00))
+        }
+
+        /// The four digits of `\uXXXX`, which were checked when the string was read: the last four
+        /// bits of a digit are its value, less 9 for a letter, which has the seventh.
+        @inline(__always) private mutating func checkedCodeUnit(_ bytes: Span<UInt8>) -> UInt32 {
+            var unit: UInt32 = 0
+            for index in (position &+ 2)..<(position &+ 6) {
+                let digit = UInt32(bytes[index])
+                unit = unit &<< 4 | (digit & 0xF &+ 9 &* (digit &>> 6))
+            }
+            position &+= 6
+            return unit
+        }
+
+        /// The first byte of a scalar that is no ASCII; the others are left for `next`
+        /// (RFC 3629 §3).
+        private mutating func begin(_ scalar: UInt32) -> UInt8 {
+            let continuation = { (shift: UInt32) in 0x80 | (scalar &>> shift & 0x3F) }
+            if scalar < 0x800 {
+                rest = continuation(0)
+                return UInt8(truncatingIfNeeded: 0xC0 | scalar &>> 6)
+            }
+            if scalar < 0x10000 {
+                rest = continuation(6) | continuation(0) &<< 8
+                return UInt8(truncatingIfNeeded: 0xE0 | scalar &>> 12)
+            }
+            rest = continuation(12) | continuation(6) &<< 8 | continuation(0) &<< 16
+            return UInt8(truncatingIfNeeded: 0xF0 | scalar &>> 18)
+        }
+    }
+
+    /// The four hexadecimal digits of `\uXXXX` at `position`; nil for anything else.
+    @inline(__always) static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
+        guard position &+ 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position &+ 1] == UInt8(ascii: "u")
         else { return nil }
         var unit: UInt32 = 0
-        for index in (position + 2)..<(position + 6) {
+        for index in (position &+ 2)..<(position &+ 6) {
             guard let digit = ASCII.hexadecimalValue(bytes[index]) else { return nil }
-            unit = unit << 4 | UInt32(digit)
+            unit = unit &<< 4 | UInt32(digit)
         }
         return unit
     }
 
-    private static func simpleEscape(_ byte: UInt8) -> Unicode.Scalar? {
+    /// What a backslash and this byte stand for; nil if they are no escape sequence.
+    @inline(__always) static func simpleEscape(_ byte: UInt8) -> UInt8? {
         switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): Unicode.Scalar(byte)
-        case UInt8(ascii: "b"): "\u{8}"
-        case UInt8(ascii: "f"): "\u{C}"
-        case UInt8(ascii: "n"): "\n"
-        case UInt8(ascii: "r"): "\r"
-        case UInt8(ascii: "t"): "\t"
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): byte
+        case UInt8(ascii: "b"): 0x08
+        case UInt8(ascii: "f"): 0x0C
+        case UInt8(ascii: "n"): 0x0A
+        case UInt8(ascii: "r"): 0x0D
+        case UInt8(ascii: "t"): 0x09
         default: nil
         }
     }

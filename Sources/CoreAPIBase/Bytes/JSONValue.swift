@@ -35,8 +35,12 @@ package enum Digits {
     /// The value of the digits in the range; nil if there is none, another byte, or too many.
     package static func integer(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
         guard !range.isEmpty else { return nil }
+        var start = range.lowerBound
+        while start < range.upperBound &- 1, bytes[start] == UInt8(ascii: "0") { start &+= 1 }
+        // More digits than the largest integer has.
+        guard range.upperBound &- start <= 19 else { return nil }
         var value = 0
-        for index in range {
+        for index in start..<range.upperBound {
             let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
             let (tens, overflowed) = value.multipliedReportingOverflow(by: 10)

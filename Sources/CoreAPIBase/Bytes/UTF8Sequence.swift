@@ -2,7 +2,7 @@
 package enum UTF8Sequence {
     /// The length of the well-formed sequence of two to four bytes at `position`; nil if it is
     /// none: overlong, a surrogate, beyond U+10FFFF, or cut short.
-    package static func length(at position: Int, in bytes: Span<UInt8>) -> Int? {
+    @inline(__always) package static func length(at position: Int, in bytes: Span<UInt8>) -> Int? {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF
         switch bytes[position] {
@@ -15,10 +15,9 @@ package enum UTF8Sequence {
         case 0xF4: (length, second) = (4, 0x80...0x8F)
         default: return nil
         }
-        guard position + length <= bytes.count, second ~= bytes[position + 1] else { return nil }
-        for index in (position + 2)..<(position + length) where !(0x80...0xBF ~= bytes[index]) {
-            return nil
-        }
+        guard position &+ length <= bytes.count, second ~= bytes[position &+ 1] else { return nil }
+        if length > 2, bytes[position &+ 2] & 0xC0 != 0x80 { return nil }
+        if length > 3, bytes[position &+ 3] & 0xC0 != 0x80 { return nil }
         return length
     }
 }

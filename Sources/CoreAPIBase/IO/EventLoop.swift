@@ -15,6 +15,11 @@ internal import Synchronization
     private var handlers: [(any EventHandler)?] = []
     private var timedHandlers: [any EventHandler] = []
     private var flushing: [any EventHandler] = []
+    /// What each descriptor's handler has not been told yet, since a turn was too short for it.
+    private var untold: [SocketReadiness] = []
+    /// The descriptors of those handlers, the first to be called first.
+    private var late: [Int] = []
+    private var budget = TurnBudget(at: .now())
     /// Who has asked for a turn; two lists take turns, as with the jobs.
     private var waiting: [any EventHandler] = []
     private var called: [any EventHandler] = []
@@ -119,14 +124,19 @@ internal import Synchronization
         assertCurrent()
         try watch(socket.descriptor)
         let number = Int(socket.descriptor.number)
-        while handlers.count <= number { handlers.append(nil) }
+        while handlers.count <= number {
+            handlers.append(nil)
+            untold.append([])
+        }
         handlers[number] = handler
+        untold[number] = []
     }
 
     /// To be called before the socket is closed, which ends the kernel's interest in it.
     package func unregister(_ socket: borrowing Socket) {
         assertCurrent()
         handlers[Int(socket.descriptor.number)] = nil
+        untold[Int(socket.descriptor.number)] = []
     }
 
     /// As `unregister`, for a socket that has other descriptors, of other loops or processes: to
@@ -166,19 +176,32 @@ internal import Synchronization
         waiting.append(handler)
     }
 
-    /// Reads once from the socket, up to `readBytesMax`: the bytes are valid during the call.
-    /// Returns how many came, 0 at the end of the stream; nil if there is nothing yet.
-    package func read(
-        _ socket: borrowing Socket, _ body: (Span<UInt8>) -> Void
+    /// A handler has done one of several things at once, such as a request that was pipelined:
+    /// whether the others are to wait for its next turn.
+    package func endsTurn() -> Bool {
+        // A copy: an access that lasts over a call is checked while it runs.
+        var spent = budget
+        defer { budget = spent }
+        return spent.called()
+    }
+
+    /// Reads once from the socket: the bytes are valid during the call. Returns how many came, 0 at
+    /// the end of the stream; nil if there is nothing yet.
+    ///
+    /// - Parameter bytesMax: 1 to `readBytesMax`.
+    func read(
+        _ socket: borrowing Socket, atMost bytesMax: Int = EventLoop.readBytesMax,
+        _ body: (Span<UInt8>) -> Void
     ) throws(SystemError) -> Int? {
         assertCurrent()
-        guard let count = unsafe try socket.receive(scratch) else { return nil }
+        let room = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[..<bytesMax])
+        guard let count = unsafe try socket.receive(room) else { return nil }
         let received = unsafe scratch[..<count].assumingMemoryBound(to: UInt8.self)
         unsafe body(Span(_unsafeElements: received))
         return count
     }
 
-    package func assertCurrent() {
+    func assertCurrent() {
         assert(
             isCurrent || thread.load(ordering: .relaxed) == 0,
             "a loop's handlers and their sockets belong to the loop's own thread, once it runs")
@@ -227,7 +250,13 @@ internal import Synchronization
     private func runJobs() {
         guard !jobs.isEmpty else { return }
         swap(&running, &jobs)
-        for job in running { unsafe job.runSynchronously(on: asUnownedTaskExecutor()) }
+        budget = TurnBudget(at: .now())
+        var count = 0
+        repeat {
+            unsafe running[count].runSynchronously(on: asUnownedTaskExecutor())
+            count += 1
+        } while count < running.count && !endsTurn()
+        jobs.insert(contentsOf: running[count...], at: 0)
         running.removeAll(keepingCapacity: true)
     }
 
@@ -235,7 +264,13 @@ internal import Synchronization
     private func callWaiting() {
         guard !waiting.isEmpty else { return }
         swap(&called, &waiting)
-        for handler in called { handler.proceed() }
+        budget = TurnBudget(at: .now())
+        var count = 0
+        repeat {
+            called[count].proceed()
+            count += 1
+        } while count < called.count && !endsTurn()
+        waiting.insert(contentsOf: called[count...], at: 0)
         called.removeAll(keepingCapacity: true)
     }
 
@@ -254,16 +289,43 @@ internal import Synchronization
     private func handle(_ events: inout [epoll_event]) {
         let count = unsafe wait(&events)
         time = .now()
+        budget = TurnBudget(at: time)
+        callLate()
         for index in 0..<count {
             let number = unsafe events[index].data.fd
             if number == wakeUp.number {
                 takeInbox()
                 continue
             }
-            // The handler of an event in this batch may have been unregistered by another.
-            guard let handler = handlers[Int(number)] else { continue }
-            handler.ready(unsafe EventLoop.readiness(events[index].events))
+            tell(Int(number), unsafe EventLoop.readiness(events[index].events))
         }
+    }
+
+    /// Calls the handler, or notes that it is to be called once others have been that came before.
+    private func tell(_ number: Int, _ readiness: SocketReadiness) {
+        // The handler of an event in this batch may have been unregistered by another.
+        guard let handler = handlers[number] else { return }
+        if late.isEmpty, !budget.isSpent {
+            handler.ready(readiness)
+            _ = endsTurn()
+            return
+        }
+        if untold[number].isEmpty { late.append(number) }
+        untold[number].formUnion(readiness)
+    }
+
+    /// Calls the handlers that a turn before had no time for.
+    private func callLate() {
+        guard !late.isEmpty else { return }
+        var count = 0
+        repeat {
+            let readiness = untold[late[count]]
+            untold[late[count]] = []
+            // None: its socket was closed meanwhile.
+            if !readiness.isEmpty { handlers[late[count]]?.ready(readiness) }
+            count += 1
+        } while count < late.count && !endsTurn()
+        late.removeFirst(count)
     }
 
     private static func readiness(_ flags: UInt32) -> SocketReadiness {
@@ -279,7 +341,8 @@ internal import Synchronization
 
     private func wait(_ events: inout [epoll_event]) -> Int {
         let timeout: Int32 =
-            if !jobs.isEmpty || !waiting.isEmpty { 0 } else if nextSweep == .never { -1 } else {
+            if !jobs.isEmpty || !waiting.isEmpty || !late.isEmpty { 0 } else if nextSweep == .never
+            { -1 } else {
                 Int32(clamping: nextSweep.milliseconds(since: time))
             }
         let count = unsafe events.withUnsafeMutableBufferPointer { events in

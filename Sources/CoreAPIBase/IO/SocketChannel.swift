@@ -31,17 +31,39 @@ package struct SocketChannel: ~Copyable {
     /// Ends the connection.
     package func close() { loop.unregister(socket) }
 
-    /// Appends what has arrived to the buffer, at most 64 KiB in one call.
-    package mutating func read(into buffer: inout [UInt8]) throws(SystemError) -> ReadResult {
+    /// Appends what has arrived to the buffer.
+    ///
+    /// - Parameter bytesMax: 1 to `EventLoop.readBytesMax`.
+    package mutating func read(
+        into buffer: inout [UInt8], atMost bytesMax: Int = EventLoop.readBytesMax
+    ) throws(SystemError) -> ReadResult {
         guard mayRead else { return .nothingYet }
-        let count = try loop.read(socket) { bytes in
+        let count = try loop.read(socket, atMost: bytesMax) { bytes in
+            let needed = buffer.count + bytes.count
+            // An array doubles by itself: of large ones, half might never be used.
+            if needed > buffer.capacity, needed > SocketChannel.doubledBytesMax {
+                buffer.reserveCapacity(SocketChannel.capacity(for: needed))
+            }
             unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
         }
         // Fewer than there was room for: nothing is left, unless the end of the stream is. So the
         // next read waits for the loop, instead of asking the kernel in vain.
-        if (count ?? 0) < EventLoop.readBytesMax, !hasEnded { mayRead = false }
+        if (count ?? 0) < bytesMax, !hasEnded { mayRead = false }
         guard let count else { return .nothingYet }
         return count == 0 ? .endOfStream : .bytes(count)
+    }
+
+    /// A buffer that is smaller than this may double.
+    private static let doubledBytesMax = 2_000
+    private static let pageBytes = 4_096
+    /// What an array, and the allocator for it, need beside the bytes.
+    private static let overheadBytes = 64
+
+    /// How large a buffer is made to hold this much: a page or several, less what the array needs
+    /// itself.
+    package static func capacity(for byteCount: Int) -> Int {
+        let pages = (byteCount + overheadBytes + pageBytes - 1) / pageBytes
+        return pages * pageBytes - overheadBytes
     }
 
     /// Sends from the buffer's position on: how many bytes the kernel took, which may be none.

@@ -27,6 +27,8 @@ final class Connection: EventHandler, @unchecked Sendable {
         /// What is being sent, and how much of it the kernel has taken.
         var output: [UInt8] = []
         var written = 0
+        /// What the two buffers hold beyond what a connection has of its own.
+        var countedBytes = 0
         /// Whether that is the answer to a request, and no `100 Continue`.
         var isAnswer = false
         /// When the request that is answered was complete.
@@ -54,7 +56,8 @@ final class Connection: EventHandler, @unchecked Sendable {
 
     /// After so many of them others have their turn: a caller that floods does not keep the loop.
     private static let readsInARowMax = 2
-    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand.
+    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand;
+    /// fewer if they take long.
     private static let requestsInARowMax = 16
 
     /// Begins in the loop's next turn.
@@ -137,6 +140,7 @@ final class Connection: EventHandler, @unchecked Sendable {
         case .answer: break
         case .end:
             conversation.channel.close()
+            worker.memory.give(conversation.countedBytes)
             worker.ended(self)
         }
     }
@@ -155,6 +159,14 @@ final class Connection: EventHandler, @unchecked Sendable {
             switch action ?? next(&conversation) {
             case .read(let deadline):
                 guard try read(&conversation) else { return .readable(until: deadline) }
+                guard
+                    conversation.machine.input.capacity <= worker.limits.keptBytesMax
+                        || recount(&conversation)
+                else {
+                    worker.warn(of: "buffers", max: worker.memory.buffersMax)
+                    action = conversation.machine.inputRefused()
+                    continue
+                }
                 if conversation.readsInARow > Connection.readsInARowMax {
                     return turn(&conversation)
                 }
@@ -162,7 +174,8 @@ final class Connection: EventHandler, @unchecked Sendable {
             case .respond(let body):
                 conversation.requestedAt = conversation.now
                 let response = worker.response(
-                    to: conversation.machine.head, conversation.machine.input, body, for: self)
+                    to: conversation.machine.head, conversation.machine.input, body: body, for: self
+                )
                 guard let response else { return .answer }
                 begin(response, &conversation)
             case .refuse(let refusal):
@@ -172,7 +185,8 @@ final class Connection: EventHandler, @unchecked Sendable {
             case .close: return .end
             }
             action = nil
-            if conversation.requestsInARow >= Connection.requestsInARowMax {
+            let inARow = conversation.requestsInARow
+            if inARow >= Connection.requestsInARowMax || inARow > 0 && worker.loop.endsTurn() {
                 return turn(&conversation)
             }
         }
@@ -199,7 +213,10 @@ final class Connection: EventHandler, @unchecked Sendable {
 
     /// Reads what there is. False if there is nothing yet, and the connection is to wait.
     private func read(_ conversation: inout Conversation) throws(SystemError) -> Bool {
-        switch try conversation.channel.read(into: &conversation.machine.input) {
+        let bytesMax = conversation.machine.readBytesMax
+        let result = try conversation.channel.read(
+            into: &conversation.machine.input, atMost: bytesMax)
+        switch result {
         case .bytes(let count):
             conversation.machine.received(count, now: conversation.now)
             conversation.readsInARow += 1
@@ -207,8 +224,25 @@ final class Connection: EventHandler, @unchecked Sendable {
         case .nothingYet:
             (conversation.readsInARow, conversation.requestsInARow) = (0, 0)
             conversation.machine.idles()
+            if conversation.countedBytes > 0 { recount(&conversation) }
             return false
         }
+        return true
+    }
+
+    /// Counts what the buffers hold now beyond the connection's own. False if there is no room for
+    /// it.
+    @discardableResult private func recount(_ conversation: inout Conversation) -> Bool {
+        let kept = worker.limits.keptBytesMax
+        let bytes =
+            max(0, conversation.machine.input.capacity - kept)
+            + max(0, conversation.output.capacity - kept)
+        if bytes > conversation.countedBytes {
+            guard worker.memory.take(bytes - conversation.countedBytes) else { return false }
+        } else {
+            worker.memory.give(conversation.countedBytes - bytes)
+        }
+        conversation.countedBytes = bytes
         return true
     }
 
@@ -264,7 +298,8 @@ final class Connection: EventHandler, @unchecked Sendable {
                 conversation.answerEnd = now.advanced(
                     byMilliseconds: limits.answerTimeoutMilliseconds)
             }
-            guard now < conversation.answerEnd else { return .end }
+            // The answer that says so would find no room either.
+            guard now < conversation.answerEnd, recount(&conversation) else { return .end }
             let deadline = now.advanced(byMilliseconds: limits.writeTimeoutMilliseconds)
             return .writable(until: min(deadline, conversation.answerEnd))
         }
@@ -281,5 +316,6 @@ final class Connection: EventHandler, @unchecked Sendable {
         conversation.isAnswer = false
         conversation.requestsInARow += 1
         conversation.machine.responded(now: conversation.now)
+        if conversation.countedBytes > 0 { recount(&conversation) }
     }
 }

@@ -32,7 +32,9 @@ struct ConnectionStateMachine {
         /// answer the request and call `responded`.
         case decideOnExpectation
         /// Answer the request, whose head is `head`, and call `responded`.
-        case respond(Body)
+        ///
+        /// The body is in `input`.
+        case respond(body: Range<Int>)
         /// Answer with the refusal, and call `responded`.
         case refuse(HTTPRefusal)
         /// Shut down writing; then go on with `next`.
@@ -40,17 +42,12 @@ struct ConnectionStateMachine {
         case close
     }
 
-    /// Where a request's body is.
-    enum Body {
-        /// In `input`.
-        case inPlace(Range<Int>)
-        case decoded([UInt8])
-    }
-
-    /// What has arrived and is not used up; it begins with a request.
+    /// What has arrived and is not used up; it begins with a request. Of a chunked body it has the
+    /// content alone.
     var input: [UInt8] = []
 
     private let limits: HTTPLimits
+    private let isTooMany: Bool
     private var state: State
     private var parser: RequestParser
     private var deadline: MonotonicTime
@@ -62,10 +59,13 @@ struct ConnectionStateMachine {
     /// Whether the answer is on its way, so that what it says of the connection holds.
     private var hasBegunAnswer = false
     private var shutsDown = false
+    /// When lingering ends, whatever still comes.
+    private var lingerEnd = MonotonicTime.never
 
     /// - Parameter isTooMany: whether it is one connection more than may be served.
     init(limits: HTTPLimits, isTooMany: Bool = false, now: MonotonicTime) {
         self.limits = limits
+        self.isTooMany = isTooMany
         state = isTooMany ? .tooMany : .readingHead
         parser = RequestParser(limits: limits)
         deadline = now.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
@@ -90,14 +90,10 @@ struct ConnectionStateMachine {
         case .readingBody(let length):
             let end = parser.head.byteCount + length
             if input.count < end { return nextForBody() }
-            return respond(.inPlace(parser.head.byteCount..<end), end)
+            return respond(parser.head.byteCount..<end)
         case .readingChunks(var decoder):
-            // Not held twice, so that the body grows in place.
-            state = .closed
             do {
-                if try decoder.decode(input.span) {
-                    return respond(.decoded(decoder.body), decoder.position)
-                }
+                if try decoder.decode(&input) { return respond(decoder.body) }
             } catch {
                 return refuse(error)
             }
@@ -131,7 +127,9 @@ struct ConnectionStateMachine {
 
     private mutating func begin(_ now: MonotonicTime) -> Action {
         closesAfterResponse = drains || !parser.head.keepsAlive
-        decidedOnExpectation = !parser.head.expectsContinue
+        // RFC 9110 §10.1.1: the 100 may be left out if some of the body is here already.
+        decidedOnExpectation =
+            !parser.head.expectsContinue || input.count > parser.head.byteCount
         deadline = now.advanced(byMilliseconds: limits.bodyTimeoutMilliseconds)
         switch parser.head.framing {
         case .length(let length): state = .readingBody(length: length)
@@ -145,28 +143,44 @@ struct ConnectionStateMachine {
     /// The body is not complete.
     private mutating func nextForBody() -> Action {
         if hasEnded { return refuse(.malformed(.endedEarly)) }
-        // RFC 9110 §10.1.1: the 100 may be left out if some of the body is here already.
-        if !decidedOnExpectation, input.count == parser.head.byteCount {
+        if !decidedOnExpectation {
             decidedOnExpectation = true
             return .decideOnExpectation
         }
         return .read(until: deadline)
     }
 
-    private mutating func respond(_ body: Body, _ end: Int) -> Action {
-        state = .responding(end: end)
-        return .respond(body)
+    private mutating func respond(_ body: Range<Int>) -> Action {
+        state = .responding(end: body.upperBound)
+        return .respond(body: body)
     }
 
     private mutating func refuse(_ refusal: HTTPRefusal) -> Action {
         state = .refusing
         closesAfterResponse = true
+        input = []
         return .refuse(refusal)
     }
 
     private mutating func close() -> Action {
         state = .closed
         return .close
+    }
+
+    /// How much is to be read at once: what fits the connection's own buffer, so that pipelined
+    /// requests are not counted as a large one; beyond it, what the request may still have.
+    var readBytesMax: Int {
+        let own = limits.ownBytesMax - input.count
+        let bytes =
+            switch state {
+            case .readingHead:
+                own >= limits.ownReadBytesMin ? own : limits.headBytesMax - input.count
+            case .readingBody(let length):
+                max(own, parser.head.byteCount + length - input.count)
+            case .readingChunks: limits.chunkedReadBytesMax
+            case .tooMany, .responding, .refusing, .lingering, .closed: EventLoop.readBytesMax
+            }
+        return min(max(1, bytes), EventLoop.readBytesMax)
     }
 
     // MARK: - What has happened
@@ -180,12 +194,17 @@ struct ConnectionStateMachine {
         case .lingering(let bytesLeft):
             input.removeAll()
             state = .lingering(bytesLeft: bytesLeft - count)
+            deadline = min(
+                lingerEnd, now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds))
         default: break
         }
     }
 
     /// The caller sends nothing more; it may still read.
     mutating func inputEnded() { hasEnded = true }
+
+    /// There is no room for what was read.
+    mutating func inputRefused() -> Action { refuse(.tooMuchInput) }
 
     /// The deadline of `read` has passed.
     mutating func deadlinePassed(now: MonotonicTime) -> Action {
@@ -227,16 +246,29 @@ struct ConnectionStateMachine {
         if drains { endIdling(at: now) }
     }
 
+    /// Reads on while bytes come: who still sends its request, a proxy say, may look at the answer
+    /// only then.
     private mutating func linger(from now: MonotonicTime) {
         input = []
         deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
         shutsDown = true
+        lingerEnd =
+            drains || isTooMany
+            ? deadline : now.advanced(byMilliseconds: limits.lingerTotalMilliseconds)
         state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
 
-    /// The connection waits for a request that may never come: gives back what it does not need.
+    /// The connection waits for bytes that may never come: gives back what it does not need.
     mutating func idles() {
-        if input.isEmpty, input.capacity > limits.keptBytesMax { input = [] }
+        guard input.capacity > limits.keptBytesMax else { return }
+        let capacity = SocketChannel.capacity(for: input.count)
+        guard input.capacity >= capacity + limits.keptBytesMax else { return }
+        var fitting: [UInt8] = []
+        if !input.isEmpty {
+            fitting.reserveCapacity(capacity)
+            fitting += input
+        }
+        input = fitting
     }
 
     /// The server ends. What has arrived is answered, for the last time, and so is an answer that
@@ -255,6 +287,11 @@ struct ConnectionStateMachine {
     }
 
     private mutating func endIdling(at now: MonotonicTime) {
+        if case .lingering = state {
+            let soon = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
+            deadline = min(deadline, soon)
+            lingerEnd = min(lingerEnd, soon)
+        }
         guard case .readingHead = state, input.isEmpty else { return }
         let grace =
             isNew ? limits.headTimeoutMilliseconds : limits.lastRequestTimeoutMilliseconds

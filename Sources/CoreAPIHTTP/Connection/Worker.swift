@@ -1,4 +1,3 @@
-internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Logging
 
@@ -6,9 +5,11 @@ internal import Logging
 /// is shared with another worker but the secrets of the token verifier, which nobody writes.
 ///
 /// Sendable by discipline: all but `init`, `use` and `drain` is called on the loop's thread.
-package final class Worker: @unchecked Sendable {
-    package let loop: EventLoop
-    package let limits: HTTPLimits
+final class Worker: @unchecked Sendable {
+    let loop: EventLoop
+    let limits: HTTPLimits
+    /// That of the loop's connections, at whichever site.
+    let memory: ConnectionMemory
 
     private var transactions: TransactionEndpoint
     private let health: HealthEndpoint
@@ -36,8 +37,9 @@ package final class Worker: @unchecked Sendable {
     /// - Parameters:
     ///   - count: of the connections of all workers of the site.
     ///   - metrics: what the loop records; nil for nothing.
-    package init(
-        loop: EventLoop, limits: HTTPLimits, count: ConnectionCount, site: Site = .callers,
+    init(
+        loop: EventLoop, limits: HTTPLimits, memory: ConnectionMemory, count: ConnectionCount,
+        site: Site = .callers,
         metrics: HTTPMetrics? = nil,
         transactions: TransactionEndpoint,
         health: HealthEndpoint, logger: Logger, accessLog: AccessLog
@@ -45,6 +47,7 @@ package final class Worker: @unchecked Sendable {
         precondition(site == .callers || metrics != nil, "what is served of metrics is recorded")
         self.loop = loop
         self.limits = limits
+        self.memory = memory
         self.count = count
         self.site = site
         self.metrics = metrics
@@ -55,9 +58,9 @@ package final class Worker: @unchecked Sendable {
     }
 
     /// A worker for another site, on the loop of one that there is.
-    package convenience init(beside other: Worker, site: Site, count: ConnectionCount) {
+    convenience init(beside other: Worker, site: Site, count: ConnectionCount) {
         self.init(
-            loop: other.loop, limits: other.limits, count: count, site: site,
+            loop: other.loop, limits: other.limits, memory: other.memory, count: count, site: site,
             metrics: other.metrics, transactions: other.transactions, health: other.health,
             logger: other.logger, accessLog: other.accessLog)
     }
@@ -65,19 +68,19 @@ package final class Worker: @unchecked Sendable {
     /// Begins to accept; to be called before the loop runs.
     ///
     /// - Parameter isShared: whether others accept from the socket too.
-    package func listen(_ socket: consuming Socket, isShared: Bool = false) throws(SystemError) {
+    func listen(_ socket: consuming Socket, isShared: Bool = false) throws(SystemError) {
         listener = try Listener(socket, isShared: isShared, on: loop, logger: logger) {
             [unowned self] connection in begin(connection)
         }
     }
 
     /// Judges the tokens of the requests to come by another verifier. From any thread.
-    package func use(_ verifier: HMACTokenVerifier) {
+    func use(_ verifier: HMACTokenVerifier) {
         loop.submit { [self] in transactions = transactions.with(verifier) }
     }
 
     /// Listens no more, lets what has begun finish, and then calls `drained`. From any thread.
-    package func drain(_ drained: @escaping @Sendable () -> Void) {
+    func drain(_ drained: @escaping @Sendable () -> Void) {
         loop.submit { [self] in
             self.drained = drained
             isEnding = true
@@ -89,7 +92,7 @@ package final class Worker: @unchecked Sendable {
     }
 
     /// Says from now on that the server ends, and goes on. From any thread.
-    package func announceEnd() {
+    func announceEnd() {
         loop.submit { [self] in isEnding = true }
     }
 
@@ -103,6 +106,7 @@ package final class Worker: @unchecked Sendable {
         do {
             let connection = try Connection(socket, worker: self, admission)
             connections[ObjectIdentifier(connection)] = connection
+            memory.connectionBegan()
             if drained != nil { connection.drain() }
         } catch {
             logger.error("a connection cannot be watched", metadata: ["reason": "\(error)"])
@@ -110,14 +114,15 @@ package final class Worker: @unchecked Sendable {
         }
     }
 
-    package func ended(_ connection: Connection) {
+    func ended(_ connection: Connection) {
         connections[ObjectIdentifier(connection)] = nil
+        memory.connectionEnded()
         count.ended(connection.admission)
         tellIfDrained()
     }
 
     /// Says which bound is reached, from time to time: at the bound it happens all the time.
-    private func warn(of bound: String, max: Int) {
+    func warn(of bound: String, max: Int) {
         guard loop.now >= nextWarning else { return }
         nextWarning = loop.now.advanced(byMilliseconds: Worker.warningPauseMilliseconds)
         logger.warning("overloaded: refusing", metadata: ["bound": "\(bound)", "max": "\(max)"])
@@ -136,16 +141,15 @@ package final class Worker: @unchecked Sendable {
     private var showsChecks: Bool { site != .callers || metrics == nil }
 
     /// What can be answered without the body.
-    package func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+    func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
         let route = Route(head, bytes, on: site)
         if case .transaction = route { return TransactionEndpoint.refusal(head, bytes) }
         return route.response
     }
 
     /// The answer to a request; nil if it comes later, by the connection's `answer`.
-    package func response(
-        to head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        for connection: Connection
+    func response(
+        to head: RequestHead, _ input: [UInt8], body: Range<Int>, for connection: Connection
     ) -> Response? {
         let route = Route(head, input.span, on: site)
         switch route {
@@ -159,7 +163,9 @@ package final class Worker: @unchecked Sendable {
             }
             return nil
         case .metrics:
-            let accept = head.accept.map { String(decoding: input[$0], as: UTF8.self) }
+            let accept = head.acceptedTypes(in: input.span).map {
+                String(decoding: $0, as: UTF8.self)
+            }
             answer(connection) { [self] in
                 guard let metrics else { preconditionFailure("what is served is recorded") }
                 return await metrics.response(accept: accept)
@@ -177,8 +183,7 @@ package final class Worker: @unchecked Sendable {
     }
 
     private func transact(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        for connection: Connection
+        _ head: RequestHead, _ input: [UInt8], _ body: Range<Int>, for connection: Connection
     ) -> Response? {
         guard requestsInFlight < limits.requestsInFlightMax else {
             warn(of: "transactions in flight", max: limits.requestsInFlightMax)
@@ -186,27 +191,19 @@ package final class Worker: @unchecked Sendable {
         }
         if let refusal = TransactionEndpoint.refusal(head, input.span) { return refusal }
         let pending = connection.pendingTransaction()
-        do { try check(head, input, body, into: pending) } catch { return error.response }
+        let bytes = input.span
+        do {
+            try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
+        } catch {
+            return error.response
+        }
         if let response = transactions.enqueue(pending) { return response }
         requestsInFlight += 1
         return nil
     }
 
-    private func check(
-        _ head: RequestHead, _ input: [UInt8], _ body: ConnectionStateMachine.Body,
-        into pending: PendingTransaction
-    ) throws(Problem) {
-        switch body {
-        case .inPlace(let range):
-            let bytes = input.span
-            try transactions.check(head, bytes, body: bytes.extracting(range), into: pending)
-        case .decoded(let decoded):
-            try transactions.check(head, input.span, body: decoded.span, into: pending)
-        }
-    }
-
     /// The answer to a transaction that has waited for the queue.
-    package func response(
+    func response(
         to outcome: PendingTransaction.Outcome, of transaction: Transaction
     ) -> Response {
         requestsInFlight -= 1
@@ -219,7 +216,7 @@ package final class Worker: @unchecked Sendable {
     ).response
 
     /// What the request is called; nil for one that could not be read.
-    package func name(_ head: RequestHead?) -> RequestID {
+    func name(_ head: RequestHead?) -> RequestID {
         head?.requestID.map { .given($0) } ?? .made(requestNumber.next())
     }
 
@@ -234,7 +231,7 @@ package final class Worker: @unchecked Sendable {
     /// - Parameters:
     ///   - head: nil if the request has none that could be read.
     ///   - began: when the request was complete.
-    package func answered(
+    func answered(
         _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
         since began: MonotonicTime
     ) {

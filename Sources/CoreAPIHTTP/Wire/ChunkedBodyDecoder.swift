@@ -1,11 +1,12 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 
-/// Takes a body out of its chunks (RFC 9112 §7.1), whole or as it arrives. Extensions and trailers
-/// are checked and dropped.
+/// Takes a body out of its chunks (RFC 9112 §7.1) in the buffer that they arrive in: the content is
+/// moved to where the body begins, and chunk sizes, extensions and trailers are removed as soon as
+/// they are checked. So the buffer holds no framing but a line that is not complete.
 ///
-/// The bytes are always those from the request's beginning on. Lines are judged when they are
-/// complete, so that the result does not depend on how the bytes were split.
+/// Lines are judged when they are complete, so that the result does not depend on how the bytes
+/// were split.
 struct ChunkedBodyDecoder {
     private enum Part {
         case size
@@ -14,55 +15,82 @@ struct ChunkedBodyDecoder {
         case trailers
     }
 
-    /// The content so far.
-    private(set) var body: [UInt8] = []
-    /// How far the bytes have been used: once the body is complete, where the next request begins.
-    private(set) var position: Int
+    /// Where the content is so far. What follows it in the buffer is not decoded yet; once the body
+    /// is complete, it is the next request.
+    private(set) var body: Range<Int>
 
     private let limits: HTTPLimits
     private var part = Part.size
+    /// How far the end of the current line has been looked for.
     private var searched: Int
     /// Bytes that were framing, not content.
     private var overhead = 0
+    private var trailerCount = 0
 
     init(from position: Int, limits: HTTPLimits) {
-        self.position = position
+        self.body = position..<position
         self.searched = position
         self.limits = limits
     }
 
-    /// Uses what there is: true once the body is complete.
-    mutating func decode(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
+    /// Decodes what there is: true once the body is complete.
+    ///
+    /// - Parameter input: from the request's beginning on; after more has arrived, with that at its
+    ///   end.
+    mutating func decode(_ input: inout [UInt8]) throws(HTTPRefusal) -> Bool {
+        var position = body.upperBound
+        let isComplete = try decode(&input, from: &position)
+        input.removeSubrange(body.upperBound..<position)
+        searched -= position - body.upperBound
+        return isComplete
+    }
+
+    /// - Parameter position: what is before it is decoded.
+    private mutating func decode(
+        _ input: inout [UInt8], from position: inout Int
+    ) throws(HTTPRefusal) -> Bool {
         while true {
             switch part {
             case .size:
-                guard let line = try nextLine(bytes) else { return false }
-                let size = try ChunkLine.size(line, bytes)
-                guard body.count + size <= limits.bodyBytesMax else { throw .bodyTooLarge }
+                guard let line = try nextLine(input.span, from: &position) else { return false }
+                let size = try ChunkLine.size(line, input.span)
+                guard size <= limits.bodyBytesMax - body.count else { throw .bodyTooLarge }
                 part = size == 0 ? .trailers : .data(missing: size)
             case .data(let missing):
-                let end = min(bytes.count, position + missing)
-                for index in position..<end { body.append(bytes[index]) }
-                let rest = missing - (end - position)
-                (position, searched) = (end, end)
-                guard rest == 0 else {
-                    part = .data(missing: rest)
+                let count = min(missing, input.count - position)
+                move(count, in: &input, from: &position)
+                guard count == missing else {
+                    part = .data(missing: missing - count)
                     return false
                 }
                 part = .dataEnd
             case .dataEnd:
-                guard try skipDataEnd(bytes) else { return false }
+                guard try skipDataEnd(input.span, from: &position) else { return false }
                 part = .size
             case .trailers:
-                guard let line = try nextLine(bytes) else { return false }
+                guard let line = try nextLine(input.span, from: &position) else { return false }
                 if line.isEmpty { return true }
-                _ = try FieldLine(line, bytes)
+                trailerCount += 1
+                guard trailerCount <= limits.fieldsMax else { throw .bodyTooLarge }
+                _ = try FieldLine(line, input.span)
             }
         }
     }
 
+    /// Moves content to the end of the content before it.
+    private mutating func move(_ count: Int, in input: inout [UInt8], from position: inout Int) {
+        let end = body.upperBound
+        var bytes = input.mutableSpan
+        for offset in 0..<count { bytes[end + offset] = bytes[position + offset] }
+        body = body.lowerBound..<(end + count)
+        position += count
+        searched = position
+    }
+
     /// CR LF, and nothing else, after the data.
-    private mutating func skipDataEnd(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
+    private mutating func skipDataEnd(
+        _ bytes: Span<UInt8>, from position: inout Int
+    ) throws(HTTPRefusal) -> Bool {
         guard position < bytes.count else { return false }
         guard bytes[position] == Grammar.carriageReturn else { throw .malformed(.chunkEnd) }
         guard position + 1 < bytes.count else { return false }
@@ -74,8 +102,12 @@ struct ChunkedBodyDecoder {
     }
 
     /// The next complete line, without its end.
-    private mutating func nextLine(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Range<Int>? {
-        let window = position + max(0, limits.chunkOverheadBytesMax - overhead)
+    private mutating func nextLine(
+        _ bytes: Span<UInt8>, from position: inout Int
+    ) throws(HTTPRefusal) -> Range<Int>? {
+        let bytesMax = min(
+            limits.chunkLineBytesMax, max(0, limits.chunkOverheadBytesMax - overhead))
+        let window = position + bytesMax
         let end = min(bytes.count, window)
         guard let lineFeed = ASCII.find(Grammar.lineFeed, searched..<max(searched, end), of: bytes)
         else {

@@ -11,6 +11,14 @@ struct FramingFields {
     private var saysKeepAlive = false
     private var expects = Expectation.none
 
+    private var requestIDCount = 0
+    /// More than any length has, zeros before it included.
+    private static let lengthDigitsMax = 1_000
+    /// So many of them are looked at.
+    private static let requestIDsMax = 8
+
+    private static let close = EightBytes("close")
+
     private enum Codings { case none, chunked, unknown, chunkedNotLast }
     private enum Expectation { case none, `continue`, unknown }
 
@@ -20,20 +28,22 @@ struct FramingFields {
     ) throws(HTTPRefusal) {
         switch name.count {
         case 4 where Grammar.equalsIgnoringCase("host", name, bytes):
-            guard !sawHost, Grammar.isAuthority(value, bytes) else { throw .malformed(.host) }
+            guard !sawHost, Authority.isValid(value, bytes) else { throw .malformed(.host) }
             sawHost = true
         case 6 where Grammar.equalsIgnoringCase("accept", name, bytes):
-            if head.accept == nil { head.accept = value }
+            head.accept = (head.accept?.lowerBound ?? value.lowerBound)..<value.upperBound
         case 6 where Grammar.equalsIgnoringCase("expect", name, bytes):
-            let isContinue = Grammar.equalsIgnoringCase("100-continue", value, bytes)
-            expects = isContinue && expects != .unknown ? .continue : .unknown
+            takeExpectations(value, bytes)
         case 10 where Grammar.equalsIgnoringCase("connection", name, bytes):
             takeConnection(value, bytes)
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
             head.traceParent = head.traceParent == nil ? value : 0..<0
         case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
             // The first that can be taken: a proxy may have added another.
-            if head.requestID == nil, RequestID.isAcceptable(value, bytes) {
+            requestIDCount += 1
+            if head.requestID == nil, requestIDCount <= FramingFields.requestIDsMax,
+                RequestID.isAcceptable(value, bytes)
+            {
                 head.requestID = value
             }
         case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):
@@ -47,6 +57,10 @@ struct FramingFields {
         case 15 where Grammar.equalsIgnoringCase("idempotency-key", name, bytes):
             if head.idempotencyKey != nil { head.repeatsIdempotencyKey = true }
             head.idempotencyKey = value
+        case 16 where Grammar.equalsIgnoringCase("content-encoding", name, bytes):
+            Grammar.forEachElement(value, bytes) { coding in
+                if !Grammar.equalsIgnoringCase("identity", coding, bytes) { head.isEncoded = true }
+            }
         case 17 where Grammar.equalsIgnoringCase("transfer-encoding", name, bytes):
             try takeTransferEncoding(value, bytes)
         default: break
@@ -67,8 +81,10 @@ struct FramingFields {
             guard expects != .unknown else { throw .expectationUnknown }
             head.expectsContinue = expects == .continue
         }
-        // RFC 9112 §9.3: close wins; HTTP/1.0 goes on only where both sides say so.
-        head.keepsAlive = !saysClose && (head.isHTTP11 || saysKeepAlive)
+        // RFC 9112 §9.3: close wins; HTTP/1.0 goes on only where both sides say so. What follows a
+        // CONNECT may be meant for a tunnel, and is no request.
+        head.keepsAlive =
+            !saysClose && (head.isHTTP11 || saysKeepAlive) && head.method != .connect
     }
 
     /// RFC 9112 §6.3, with every contradiction refused.
@@ -87,7 +103,9 @@ struct FramingFields {
     private mutating func takeContentLength(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
-        guard contentLength == nil, !isTooLong, !value.isEmpty else {
+        guard contentLength == nil, !isTooLong,
+            1...FramingFields.lengthDigitsMax ~= value.count
+        else {
             throw .malformed(.contentLength)
         }
         for index in value where !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[index]) {
@@ -98,7 +116,9 @@ struct FramingFields {
         isTooLong = contentLength == nil
     }
 
-    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), perhaps over several lines.
+    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), perhaps over several lines. Here
+    /// alone an empty element is refused: whoever reads it otherwise sees another end of the
+    /// request (RFC 9112 §11.2).
     private mutating func takeTransferEncoding(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -114,19 +134,28 @@ struct FramingFields {
             case .unknown: break
             }
             start = (end ?? value.upperBound) + 1
-        } while start <= value.upperBound
+            // It is refused, whatever follows.
+        } while start <= value.upperBound && codings == .chunked
     }
 
     /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
     private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
-        var start = value.lowerBound
-        while start < value.upperBound {
-            let comma = ASCII.find(UInt8(ascii: ","), start..<value.upperBound, of: bytes)
-            let end = comma ?? value.upperBound
-            let option = Grammar.trimmed(start..<end, bytes)
-            if Grammar.equalsIgnoringCase("close", option, bytes) { saysClose = true }
-            if Grammar.equalsIgnoringCase("keep-alive", option, bytes) { saysKeepAlive = true }
-            start = end + 1
+        Grammar.forEachElement(value, bytes) { option in
+            switch option.count {
+            case 5 where !saysClose:
+                saysClose = EightBytes(option, of: bytes).lowercased == FramingFields.close
+            case 10 where !saysKeepAlive:
+                saysKeepAlive = Grammar.equalsIgnoringCase("keep-alive", option, bytes)
+            default: break
+            }
+        }
+    }
+
+    /// `Expect = #expectation` (RFC 9110 §10.1.1), perhaps over several lines.
+    private mutating func takeExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+        Grammar.forEachElement(value, bytes) { expectation in
+            let isContinue = Grammar.equalsIgnoringCase("100-continue", expectation, bytes)
+            expects = isContinue && expects != .unknown ? .continue : .unknown
         }
     }
 }

@@ -34,18 +34,15 @@ package enum Grammar {
 
     /// Whether every byte of the range may stand in a field's value.
     static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            if index &+ 8 <= range.upperBound {
-                let eight = EightBytes(bytes, at: index)
-                if eight.marks(below: 0x20) | eight.marks(of: 0x7F) == 0 {
-                    index &+= 8
-                    continue
-                }
+        var rest = bytes.extracting(range)
+        while rest.count >= 8 {
+            let eight = EightBytes(first: rest)
+            if eight.marks(below: 0x20) | eight.marks(of: 0x7F) != 0 {
+                for index in 0..<8 where !isFieldValue(rest[index]) { return false }
             }
-            guard isFieldValue(bytes[index]) else { return false }
-            index &+= 1
+            rest = rest.extracting(droppingFirst: 8)
         }
+        for index in rest.indices where !isFieldValue(rest[index]) { return false }
         return true
     }
 
@@ -69,51 +66,17 @@ package enum Grammar {
         return text.lowercased == word
     }
 
-    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
-    /// no percent-encoding, and percent-encoded bytes.
-    static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            switch bytes[index] {
-            case UInt8(ascii: "%"):
-                guard index + 2 < range.upperBound,
-                    ASCII.hexadecimalValue(bytes[index + 1]) != nil,
-                    ASCII.hexadecimalValue(bytes[index + 2]) != nil
-                else { return false }
-                index += 3
-            case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ";"),
-                UInt8(ascii: "="), UInt8(ascii: "?")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
-                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "~"):
-                index += 1
-            default: return false
-            }
-        }
-        return true
+    /// Whether a percent sign within the range is followed by two hexadecimal digits
+    /// (RFC 3986 §2.1).
+    static func isPercentEncoded(
+        _ percent: Int, _ range: Range<Int>, _ bytes: Span<UInt8>
+    ) -> Bool {
+        percent + 2 < range.upperBound && ASCII.hexadecimalValue(bytes[percent + 1]) != nil
+            && ASCII.hexadecimalValue(bytes[percent + 2]) != nil
     }
 
-    /// Whether the range is `uri-host [ ":" port ]` (RFC 9110 §7.2), and the host not empty: no
-    /// user, no path, no list.
-    static func isAuthority(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        guard let first = range.first else { return false }
-        var hostEnd = first
-        if bytes[first] == UInt8(ascii: "[") {
-            guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else {
-                return false
-            }
-            for index in (first + 1)..<bracket where !isAddressByte(bytes[index]) { return false }
-            guard bracket > first + 1 else { return false }
-            hostEnd = bracket + 1
-        } else {
-            while hostEnd < range.upperBound, isHostByte(bytes[hostEnd]) { hostEnd += 1 }
-            guard hostEnd > first else { return false }
-        }
-        guard hostEnd < range.upperBound else { return true }
-        guard bytes[hostEnd] == UInt8(ascii: ":") else { return false }
-        let port = (hostEnd + 1)..<range.upperBound
-        return port.isEmpty || (Digits.integer(port, of: bytes).map { $0 <= 65_535 } ?? false)
-    }
-
-    private static func isHostByte(_ byte: UInt8) -> Bool {
+    /// `unreserved` (RFC 3986 §2.3).
+    static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
@@ -123,8 +86,41 @@ package enum Grammar {
         }
     }
 
-    private static func isAddressByte(_ byte: UInt8) -> Bool {
-        ASCII.hexadecimalValue(byte) != nil || byte == UInt8(ascii: ":")
-            || byte == UInt8(ascii: ".")
+    /// Calls the body with each element of a list, without the white space around it. Empty
+    /// elements are passed over (RFC 9110 §5.6.1.2). Byte by byte, since elements may be short.
+    @inline(__always) static func forEachElement(
+        _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
+    ) {
+        var (start, end) = (list.lowerBound, list.lowerBound)
+        for index in list {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: ",") {
+                if start < end { body(start..<end) }
+                (start, end) = (index &+ 1, index &+ 1)
+            } else if !isBlank(byte) {
+                if start == end { start = index }
+                end = index &+ 1
+            }
+        }
+        if start < end { body(start..<end) }
+    }
+
+    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
+    /// no percent-encoding, and percent-encoded bytes.
+    static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            switch bytes[index] {
+            case UInt8(ascii: "%"):
+                guard isPercentEncoded(index, range, bytes) else { return false }
+                index += 3
+            case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ";"),
+                UInt8(ascii: "="), UInt8(ascii: "?")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "~"):
+                index += 1
+            default: return false
+            }
+        }
+        return true
     }
 }

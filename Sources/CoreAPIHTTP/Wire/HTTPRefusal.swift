@@ -12,6 +12,8 @@ package enum HTTPRefusal: Error, Equatable {
     case versionNotSupported
     /// The head or the body was not complete in time.
     case timedOut
+    /// The buffers of all connections together have no room for what was read.
+    case tooMuchInput
     /// The connection is one more than may be served; nothing of it was read.
     case tooManyConnections
 

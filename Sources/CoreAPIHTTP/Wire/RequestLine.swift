@@ -52,17 +52,17 @@ enum RequestLine {
     }
 
     /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
-    /// have.
+    /// have. CONNECT in origin-form is read as well, so that it is refused as any other method.
     private static func parseTarget(
         _ target: Range<Int>, _ bytes: Span<UInt8>, _ method: HTTPMethod
     ) throws(HTTPRefusal) -> RequestHead.Target {
-        if method == .connect {
-            // RFC 9110 §9.3.6: an origin server that is no proxy does not implement it.
-            throw Grammar.isAuthority(target, bytes) ? .methodUnknown : .malformed(.target)
-        }
         let first = bytes[target.lowerBound]
         if first == UInt8(ascii: "/") { return .path(try path(target, bytes)) }
-        if first == UInt8(ascii: "*"), target.count == 1, method == .options { return .asterisk }
+        if method == .connect {
+            guard Authority.hasPort(target, bytes) else { throw .malformed(.target) }
+            return .server
+        }
+        if first == UInt8(ascii: "*"), target.count == 1, method == .options { return .server }
         return .path(try pathOfAbsolute(target, bytes))
     }
 
@@ -89,7 +89,7 @@ enum RequestLine {
         while end < target.upperBound, bytes[end] != UInt8(ascii: "/"),
             bytes[end] != UInt8(ascii: "?")
         { end += 1 }
-        guard Grammar.isAuthority((colon + 3)..<end, bytes) else { throw .malformed(.target) }
+        guard Authority.isValid((colon + 3)..<end, bytes) else { throw .malformed(.target) }
         return try path(end..<target.upperBound, bytes)
     }
 }

@@ -1,34 +1,36 @@
 internal import CoreAPIKit
 
 /// An answer: its status, its body, and the fields that some answers have.
-package struct Response {
-    package var status: HTTPStatus
-    package var contentType: ContentType?
-    package var body: [UInt8] = []
+struct Response {
+    var status: HTTPStatus
+    var contentType: ContentType?
+    var body: [UInt8] = []
     /// What a refusal is called; nil for what is none.
-    package var code: Problem.Code?
+    var code: Problem.Code?
     /// `Transaction-Id`.
-    package var transactionID: TransactionID?
+    var transactionID: TransactionID?
     /// The transaction of which it is not known whether it is enqueued: for the log alone, since a
     /// retry with the same key may be answered by another.
-    package var unresolvedID: TransactionID?
+    var unresolvedID: TransactionID?
     /// `Idempotent-Replayed: true`: an earlier request with the same key was answered by this.
-    package var isReplayed = false
+    var isReplayed = false
     /// `Allow` (RFC 9110 §10.2.1).
-    package var allow: StaticString?
+    var allow: StaticString?
+    /// `Accept-Encoding: identity` (RFC 9110 §12.5.3): the request had another coding.
+    var refusesEncoding = false
     /// `Retry-After`, in seconds (RFC 9110 §10.2.3).
-    package var retryAfterSeconds: Int?
+    var retryAfterSeconds: Int?
     /// `WWW-Authenticate` (RFC 6750 §3).
-    package var authenticate: StaticString?
+    var authenticate: StaticString?
 
-    package enum ContentType {
+    enum ContentType {
         case json
         case problem
         case health
         case metricsText
         case openMetrics
 
-        package var name: StaticString {
+        var name: StaticString {
             switch self {
             case .json: "application/json"
             case .problem: "application/problem+json"
@@ -41,7 +43,7 @@ package struct Response {
 }
 
 /// The status codes that this server sends (RFC 9110 §15), with their reason phrases.
-package enum HTTPStatus: Int {
+enum HTTPStatus: Int {
     case ok = 200
     case noContent = 204
     case badRequest = 400
@@ -61,7 +63,7 @@ package enum HTTPStatus: Int {
     case gatewayTimeout = 504
     case versionNotSupported = 505
 
-    package var reason: String {
+    var reason: String {
         switch self {
         case .ok: "OK"
         case .noContent: "No Content"

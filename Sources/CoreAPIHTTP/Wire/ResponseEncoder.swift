@@ -64,7 +64,7 @@ extension Response {
             + (authenticate?.utf8CodeUnitCount ?? 0) + body.count
     }
 
-    /// More than the names of all fields, and the values that are not counted, have together: 283.
+    /// More than the names of all fields, and the values that are not counted, have together: 310.
     private static var fixedBytesMax: Int { 320 }
 
     /// Appends the fields that this answer has and others have not.
@@ -87,6 +87,7 @@ extension Response {
             output.append("\r\nAllow: ")
             output.append(allow)
         }
+        if refusesEncoding { output.append("\r\nAccept-Encoding: identity") }
         if let retryAfterSeconds {
             output.append("\r\nRetry-After: ")
             output.append(decimal: retryAfterSeconds)

@@ -53,17 +53,31 @@ package final class TransactionChecks: Sendable {
         case .absent:
             guard let bearerToken else { throw .tokenMissing }
             return try verify(bearerToken.span, at: now)
+        // Beside an Authorization field these stand for no token.
+        case .null:
+            guard let bearerToken else { throw .token(.malformed(.notText)) }
+            return try verify(bearerToken.span, at: now)
+        case .text(let text) where text.range.isEmpty:
+            guard let bearerToken else { throw .token(.malformed(.notThreeParts)) }
+            return try verify(bearerToken.span, at: now)
         case .otherType:
             throw .token(.malformed(.notText))
         case .repeated:
             // Which of them should be believed? Nothing else of the body is told.
             throw .invalid([FieldProblem(pointer: "/token", detail: "token is given twice")])
         case .text(let text):
-            if bearerToken == nil, !text.hasEscapes {
-                return try verify(body.extracting(text.range), at: now)
+            guard text.hasEscapes else {
+                let token = body.extracting(text.range)
+                if let bearerToken, !ASCII.equal(token, 0..<bearerToken.count, of: bearerToken.span)
+                {
+                    throw .tokensDiffer
+                }
+                return try verify(token, at: now)
             }
-            let token = text.decoded(body)
+            // No token has other characters than those that ASCII prints (RFC 6750 §2.1).
+            let token = text.decoded(body, where: { 0x20...0x7E ~= $0 })
             guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
+            guard let token else { throw .token(.malformed(.notBase64URL)) }
             return try verify(token.span, at: now)
         }
     }

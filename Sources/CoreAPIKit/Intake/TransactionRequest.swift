@@ -7,6 +7,7 @@ struct TransactionRequest {
     /// The `token` member as it stood in the body.
     enum TokenMember {
         case absent
+        case null
         case text(JSONText)
         case otherType
         case repeated
@@ -17,15 +18,26 @@ struct TransactionRequest {
     private(set) var currency = Field<CurrencyCode>.flaw(.missing)
     private(set) var isObject = true
 
+    /// The members that are looked for.
+    private enum Name {
+        static let amount = EightBytes("amount", from: 0)
+        static let currency = EightBytes("currency", from: 0)
+        static let token = EightBytes("token", from: 0)
+        static let none = EightBytes(word: 0)
+        static let all = [amount, currency, token] as InlineArray<3, EightBytes>
+    }
+
     /// A field's value, or what is wrong with it.
     enum Field<Value> {
         case value(Value)
         case flaw(FieldFlaw)
     }
 
-    /// Reads the whole body; throws if it is not one JSON text (RFC 8259).
+    /// Reads the whole body; throws if it is not one JSON text (RFC 8259). A byte order mark before
+    /// it is passed over.
     init(json bytes: Span<UInt8>) throws(JSONError) {
         var reader = JSONReader()
+        reader.skipByteOrderMark(bytes)
         guard try reader.beginsObject(bytes) else {
             isObject = false
             _ = try reader.value(bytes)
@@ -34,19 +46,22 @@ struct TransactionRequest {
         }
         var isFirst = true
         var (sawAmount, sawCurrency) = (false, false)
-        while let name = try reader.nextMember(bytes, isFirst: isFirst) {
+        // What is there twice is refused, and looked at no more.
+        var wanted = Name.all
+        while let name = try reader.nextMember(bytes, isFirst: isFirst, among: wanted) {
             isFirst = false
             let value = try reader.value(bytes, depth: 1)
-            switch name.short(bytes) {
-            case "amount"?:
+            if name == Name.amount {
                 amount = sawAmount ? .flaw(.repeated) : Self.amount(value, bytes)
+                if sawAmount { wanted[0] = Name.none }
                 sawAmount = true
-            case "currency"?:
+            } else if name == Name.currency {
                 currency = sawCurrency ? .flaw(.repeated) : Self.currency(value, bytes)
+                if sawCurrency { wanted[1] = Name.none }
                 sawCurrency = true
-            case "token"?:
+            } else {
                 token = Self.token(value, after: token)
-            default: break
+                if case .repeated = token { wanted[2] = Name.none }
             }
         }
         try reader.end(bytes)
@@ -86,10 +101,11 @@ struct TransactionRequest {
 
     private static func currency(_ currency: CurrencyCode?) -> Field<CurrencyCode> {
         guard let currency else { return .flaw(.unknownCode) }
-        guard currency.minorUnit != nil else {
-            return .flaw(.noMinorUnit)
+        switch currency.use {
+        case .payment: return .value(currency)
+        case .fund: return .flaw(.fund)
+        case .none: return .flaw(.noMinorUnit)
         }
-        return .value(currency)
     }
 
     // MARK: - Members
@@ -103,22 +119,28 @@ struct TransactionRequest {
             }
             return amount(number.nonNegativeInteger(bytes))
         case .text(let text):
-            let digits = text.hasEscapes ? text.decoded(bytes) : nil
-            return digits.map { amount(digits: 0..<$0.count, $0.span) }
-                ?? amount(digits: text.range, bytes)
+            guard text.hasEscapes else { return amount(digits: text.range, bytes) }
+            // Longer than the largest amount, each digit an escape sequence.
+            guard text.range.count <= 6 * 16 else { return .flaw(.outOfBounds) }
+            guard let digits = text.decoded(bytes, where: { isDigit($0) }) else {
+                return .flaw(.notNumber)
+            }
+            return amount(digits: 0..<digits.count, digits.span)
         case .object, .array, .bool, .null:
             return .flaw(.notNumber)
         }
     }
 
     private static func amount(digits: Range<Int>, _ bytes: Span<UInt8>) -> Field<Amount> {
-        for index in digits where !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[index]) {
-            return .flaw(.notNumber)
-        }
+        for index in digits where !isDigit(bytes[index]) { return .flaw(.notNumber) }
         if digits.count > 1, bytes[digits.lowerBound] == UInt8(ascii: "0") {
             return .flaw(.leadingZero)
         }
         return amount(Digits.integer(digits, of: bytes))
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
     }
 
     private static func currency(
@@ -135,7 +157,10 @@ struct TransactionRequest {
 
     private static func token(_ value: JSONValue, after seen: TokenMember) -> TokenMember {
         guard case .absent = seen else { return .repeated }
-        guard case .text(let text) = value else { return .otherType }
-        return .text(text)
+        switch value {
+        case .text(let text): return .text(text)
+        case .null: return .null
+        case .object, .array, .number, .bool: return .otherType
+        }
     }
 }

@@ -29,7 +29,7 @@ struct ClaimsSet {
     /// Nil if the bytes are not one JSON object with unique names.
     private init?(_ bytes: Span<UInt8>) {
         var set = ClaimsSet()
-        let isObject = TokenObject.read(bytes) { name, value in
+        let isObject = TokenObject.read(bytes, escapedNames: .decoded) { name, value in
             switch name.short(bytes) {
             case "exp"?: set.expiry = value
             case "user_id"?: set.userID = value

@@ -49,20 +49,17 @@ public struct HMACTokenVerifier: TokenVerifier {
     /// The claims of a token that is signed, in time and as the policy asks.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
-        if !JOSEHeader.isUsual(parts.header, of: token) {
-            guard let header = Base64URL.decode(parts.header, of: token) else {
-                throw .malformed(.notBase64URL)
-            }
-            try JOSEHeader.check(header.span)
-        }
-        let signature = try HMACTokenVerifier.signature(parts.signature, of: token)
-        // Nothing of the payload is believed before its signature (RFC 8725 §2.4 on).
+        let header = try HMACTokenVerifier.header(parts.header, of: token)
+        let signature = try HMACTokenVerifier.signature(parts, header, of: token)
+        // Nothing in the header selects the key, so neither part is read before the signature is
+        // verified (RFC 8725 §2.4 on): an unsigned token costs its hash and no more.
         let input = token.extracting(parts.signingInput)
         let expected = newest.code(of: input)
         guard
             HMACSHA256.isEqual(signature.span, expected.span)
                 || isSignedByOlder(input, signature.span)
         else { throw .signatureInvalid }
+        if let header { try JOSEHeader.check(header.span) }
         guard let payload = Base64URL.decode(parts.payload, of: token) else {
             throw .malformed(.notBase64URL)
         }
@@ -77,12 +74,26 @@ public struct HMACTokenVerifier: TokenVerifier {
         return false
     }
 
-    /// The signature, if it has the length of one.
-    private static func signature(
+    /// The header's JSON; nil if it is a usual one, which need not be looked at.
+    private static func header(
         _ range: Range<Int>, of token: Span<UInt8>
+    ) throws(TokenError) -> [UInt8]? {
+        if JOSEHeader.isUsual(range, of: token) { return nil }
+        guard let header = Base64URL.decode(range, of: token) else {
+            throw .malformed(.notBase64URL)
+        }
+        return header
+    }
+
+    /// The signature, if it has the length of one. Of a token that has another one, and so another
+    /// algorithm, the header says more.
+    private static func signature(
+        _ parts: CompactToken, _ header: [UInt8]?, of token: Span<UInt8>
     ) throws(TokenError) -> HMACSHA256.Digest {
+        let range = parts.signature
         var signature = HMACSHA256.Digest(repeating: 0)
         guard Base64URL.decodedLength(range.count) == signature.count else {
+            if let header { try JOSEHeader.check(header.span) }
             let isEncoded = Base64URL.decode(range, of: token) != nil
             throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
         }

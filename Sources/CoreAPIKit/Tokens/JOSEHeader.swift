@@ -15,12 +15,12 @@ enum JOSEHeader {
 
     /// Throws unless the header says `"alg":"HS256"` and asks for nothing that this service does
     /// not do. Members that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are not looked
-    /// at.
+    /// at. A member's name is spelt without escape sequences.
     static func check(_ bytes: Span<UInt8>) throws(TokenError) {
         var algorithm: JSONValue?
         var type: JSONValue?
         var (isCritical, isUnencoded) = (false, false)
-        let isObject = TokenObject.read(bytes) { name, value in
+        let isObject = TokenObject.read(bytes, escapedNames: .refused) { name, value in
             switch name.short(bytes) {
             case "alg"?: algorithm = value
             case "typ"?: type = value
@@ -31,7 +31,7 @@ enum JOSEHeader {
         }
         guard isObject else { throw .malformed(.headerNotObject) }
         // `none` in any case, and every other algorithm, ends here (RFC 8725 §3.1).
-        guard case .text(let algorithm)? = algorithm, algorithm.equals("HS256", bytes)
+        guard case .text(let algorithm)? = algorithm, algorithm.short(bytes) == "HS256"
         else { throw .malformed(.algorithm) }
         // No extension is understood, so none can be critical; an empty list is refused as well
         // (RFC 7515 §4.1.11).
@@ -43,8 +43,10 @@ enum JOSEHeader {
         }
     }
 
-    /// Media type names are compared without regard to case (RFC 7519 §5.1).
+    /// A media type, whose names are compared without regard to case, and whose `application/` may
+    /// be left out if there is no other slash (RFC 7515 §4.1.9, RFC 7519 §5.1).
     private static func isJWT(_ type: JSONText, _ bytes: Span<UInt8>) -> Bool {
-        type.decoded(bytes).map(ASCII.lowercased).elementsEqual("jwt".utf8)
+        guard let name = type.short(bytes)?.lowercased else { return false }
+        return name == "jwt" || name == "application/jwt"
     }
 }

@@ -22,7 +22,8 @@ public enum TokenError: Error, Hashable, Sendable {
         /// RFC 7515 §2; canonical: RFC 4648 §3.5.
         case notBase64URL = "a part is not canonical base64url without padding"
         /// RFC 7515 §4.
-        case headerNotObject = "its header is not one JSON object with unique names"
+        case headerNotObject =
+            "its header is not one JSON object with unique names, free of escapes"
         /// RFC 7519 §4.
         case payloadNotObject = "its payload is not one JSON object with unique names"
         /// RFC 8725 §3.1: one algorithm, and `none` least of all.
@@ -32,7 +33,7 @@ public enum TokenError: Error, Hashable, Sendable {
         /// RFC 7797 §3.
         case unencodedPayload = "it has a b64 header, which is not supported"
         /// RFC 7515 §4.1.9.
-        case type = "its typ is not JWT"
+        case type = "its typ is neither JWT nor application/jwt"
     }
 
     /// A claim; the raw value says what would be right.

@@ -5,54 +5,49 @@ internal import CoreAPIBase
 /// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe
 /// another.
 enum TokenObject {
-    /// More members than any token has; a bound on the work that an unsigned header can cause.
+    /// More members than any token has: the bound on the work for names that must differ.
     static let membersMax = 64
+
+    /// What is done with a name that is spelt with escape sequences.
+    enum EscapedNames { case refused, decoded }
 
     /// Reads all members. False if the bytes are not one JSON object with unique names: then those
     /// that were taken mean nothing.
-    static func read(_ bytes: Span<UInt8>, _ take: (JSONText, JSONValue) -> Void) -> Bool {
+    static func read(
+        _ bytes: Span<UInt8>, escapedNames: EscapedNames, _ take: (JSONText, JSONValue) -> Void
+    ) -> Bool {
         do {
             var reader = JSONReader()
-            var names = Names()
+            var (count, plainCount) = (0, 0)
+            // The names that there have been: those before the first with an escape sequence, and
+            // the others, each decoded once.
+            var plain = InlineArray<64, Range<Int>>(repeating: 0..<0)
+            var decoded: [[UInt8]] = []
             guard try reader.beginsObject(bytes) else { return false }
-            while let name = try reader.nextMember(bytes, isFirst: names.count == 0) {
-                guard names.insert(name, bytes) else { return false }
+            while let name = try reader.nextMember(bytes, isFirst: count == 0) {
+                guard count < membersMax else { return false }
+                count += 1
+                if !name.hasEscapes, decoded.isEmpty {
+                    for index in 0..<plainCount where plain[index].count == name.range.count {
+                        let other = bytes.extracting(plain[index])
+                        if ASCII.equal(other, name.range, of: bytes) { return false }
+                    }
+                    plain[plainCount] = name.range
+                    plainCount += 1
+                } else {
+                    guard escapedNames == .decoded else { return false }
+                    let name = name.decoded(bytes)
+                    for index in 0..<plainCount
+                    where ASCII.equal(name.span, plain[index], of: bytes) { return false }
+                    if decoded.contains(name) { return false }
+                    decoded.append(name)
+                }
                 take(name, try reader.value(bytes, depth: 1))
             }
             try reader.end(bytes)
             return true
         } catch {
             return false
-        }
-    }
-
-    /// The names that there have been.
-    private struct Names {
-        private(set) var count = 0
-        private var names = InlineArray<64, JSONText>(
-            repeating: JSONText(range: 0..<0, hasEscapes: false))
-
-        /// False if the name was there before, or there are too many.
-        mutating func insert(_ name: JSONText, _ bytes: Span<UInt8>) -> Bool {
-            guard count < TokenObject.membersMax else { return false }
-            for index in 0..<count {
-                let other = names[index]
-                guard other.hasEscapes || name.hasEscapes || other.range.count == name.range.count
-                else { continue }
-                if Names.equal(other, name, bytes) { return false }
-            }
-            names[count] = name
-            count += 1
-            return true
-        }
-
-        private static func equal(
-            _ left: JSONText, _ right: JSONText, _ bytes: Span<UInt8>
-        ) -> Bool {
-            if left.hasEscapes || right.hasEscapes {
-                return left.decoded(bytes) == right.decoded(bytes)
-            }
-            return ASCII.equal(bytes.extracting(left.range), right.range, of: bytes)
         }
     }
 }

@@ -61,6 +61,9 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// The English name: `US Dollar`; the letters for a code that is not listed.
     public var name: String { entry?.name ?? alphabetic }
 
+    /// Whether it is a fund code, such as CLF: a unit of account that nobody pays in.
+    public var isFund: Bool { use == .fund }
+
     /// The same as `alphabetic`.
     public var description: String { alphabetic }
 
@@ -69,6 +72,18 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         text.append(UInt8(truncatingIfNeeded: letters &>> 16))
         text.append(UInt8(truncatingIfNeeded: letters &>> 8))
         text.append(UInt8(truncatingIfNeeded: letters))
+    }
+
+    /// What amounts in a currency can be used for.
+    enum Use { case payment, fund, none }
+
+    /// `none` for a code that is not listed. Looked up by itself: an entry's copy would cost more
+    /// than all else here.
+    var use: Use { isListed ? CurrencyCode.uses[Int(index)] : .none }
+
+    private static let uses = CurrencyTable.entries.map { entry in
+        if CurrencyTable.funds.contains(entry.code) { return Use.fund }
+        return entry.minorUnit == nil ? Use.none : .payment
     }
 
     /// How many letters a code has.

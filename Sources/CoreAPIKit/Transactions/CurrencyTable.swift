@@ -20,6 +20,10 @@ enum CurrencyTable {
         }
     }
 
+    /// Units of account that nobody pays in: those that the agency's table marks as funds, and UYW,
+    /// which is one too. Sorted by code.
+    static let funds = ["BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW"]
+
     /// Sorted by code.
     static let entries: [Entry] = [
         Entry("AED", 784, 2, "UAE Dirham"),

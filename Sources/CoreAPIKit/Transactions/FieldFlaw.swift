@@ -9,6 +9,7 @@ enum FieldFlaw: String {
     case notText = "is not a string"
     case unknownCode = "is not an active currency"
     case noMinorUnit = "has no minor unit to charge in"
+    case fund = "is a fund code, which is a unit of account and no money to pay in"
 
     /// The fields that can have a flaw; the raw value says what would be right.
     enum Name: String {

@@ -96,6 +96,11 @@ extension Problem {
             self.init(code: .versionNotSupported, detail: "send HTTP/1.1")
         case .timedOut:
             self.init(code: .requestTimeout, detail: "the request was not complete in time")
+        case .tooMuchInput:
+            self.init(
+                code: .overloaded,
+                detail: "too many large requests are being read: nothing was enqueued, it is safe "
+                    + "to try again")
         case .tooManyConnections:
             self.init(
                 code: .overloaded,

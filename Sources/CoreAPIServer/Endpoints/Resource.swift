@@ -10,7 +10,7 @@ enum Resource: Int, CaseIterable {
     case ready
     case description
     case metrics
-    /// `*`: the server as a whole.
+    /// `*`, or what CONNECT names: the server as a whole.
     case server
     /// None that there is.
     case other
@@ -44,8 +44,37 @@ enum Resource: Int, CaseIterable {
             return
         }
         let name = ShortText(path, of: bytes)
-        self = Resource.paths.first { $0.name == name }?.resource ?? .other
+        self =
+            Resource.paths.first { $0.name == name }?.resource
+            ?? Resource.normalized(path, bytes) ?? .other
     }
+
+    /// The resource of a path in which unreserved characters are percent-encoded, which is the same
+    /// path (RFC 3986 §6.2.2.2). Whatever else is encoded stays so: `%2F` is no slash.
+    private static func normalized(_ path: Range<Int>, _ bytes: Span<UInt8>) -> Resource? {
+        guard path.count <= encodedBytesMax,
+            ASCII.find(UInt8(ascii: "%"), path, of: bytes) != nil
+        else { return nil }
+        var decoded: [UInt8] = []
+        var index = path.lowerBound
+        while index < path.upperBound {
+            decoded.append(bytes[index])
+            index += 1
+            guard decoded.last == UInt8(ascii: "%"), index + 1 < path.upperBound,
+                let high = ASCII.hexadecimalValue(bytes[index]),
+                let low = ASCII.hexadecimalValue(bytes[index + 1]),
+                Grammar.isUnreserved(high << 4 | low)
+            else { continue }
+            decoded[decoded.count - 1] = high << 4 | low
+            index += 2
+        }
+        let name = ShortText(0..<decoded.count, of: decoded.span)
+        return paths.first { $0.name == name }?.resource
+    }
+
+    /// The longest that a resource's path can be, all of it percent-encoded.
+    private static let encodedBytesMax =
+        3 * (allCases.map { $0.name.utf8.count }.max() ?? 0)
 
     /// All but what could not be read, which comes last.
     static let readable = allCases.dropLast()

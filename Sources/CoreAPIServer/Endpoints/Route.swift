@@ -36,7 +36,9 @@ enum Route {
             case .ready: Route.reading(.health(.ready), head.method)
             case .description: Route.reading(.description, head.method)
             case .metrics: Route.reading(.metrics, head.method)
-            case .server: .options(allow: site.methods)
+            case .server:
+                head.method == .options
+                    ? .options(allow: site.methods) : .methodNotAllowed(allow: site.methods)
             case .other, .unread: .notFound(site)
             }
     }

@@ -21,6 +21,14 @@ final class TransactionEndpoint: Sendable {
 
     /// What is wrong with the head alone, before the body is looked at.
     static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+        if head.isEncoded {
+            var response = Problem(
+                code: .unsupportedMediaType,
+                detail: "the body must have no Content-Encoding, or identity"
+            ).response
+            response.refusesEncoding = true
+            return response
+        }
         guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }
         return Problem(
             code: .unsupportedMediaType, detail: "the Content-Type must be application/json"
@@ -105,6 +113,7 @@ final class TransactionEndpoint: Sendable {
             let space = ASCII.find(Grammar.space, value, of: bytes),
             Grammar.equalsIgnoringCase("bearer", value.lowerBound..<space, bytes)
         else { return nil }
-        return Grammar.trimmed((space + 1)..<value.upperBound, bytes).map { bytes[$0] }
+        let token = bytes.extracting(Grammar.trimmed((space + 1)..<value.upperBound, bytes))
+        return [UInt8](capacity: token.count) { $0.append(copying: token) }
     }
 }

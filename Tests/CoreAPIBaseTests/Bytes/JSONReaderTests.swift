@@ -30,7 +30,8 @@ import Testing
         "null",
         "\"\"", "\"\\u0041\\n\\\\\\/\\\"\\b\\f\\r\\t\"", "\"é漢𝄞\"", "\"\\ud834\\udd1e\"",
         "{\"a\":{\"b\":[1,{\"c\":[]},\"x\",null]},\"d\":-2.5}", "[[],[[]],{},{\"a\":{}}]",
-        "{\"a\":1,\"a\":2}", "[1,2,3 ,\n4]", "{\"\":\"\"}",
+        "{\"a\":1,\"a\":2}", "[1,2,3 ,\n4]", "{\"\":\"\"}", "[0,10,-1,-0,0.5,1e0]",
+        "\"\\ud834\"", "\"\\udd1e\"", "\"\\ud834\\u0041\"", "\"\\ud834x\"", "[\"\\udd1e\\ud834\"]",
     ])
     func `what RFC 8259 allows is read`(text: String) {
         #expect(fault(text) == nil)
@@ -51,8 +52,6 @@ import Testing
         ("trux", .valueExpected), ("True", .valueExpected), ("nul1", .valueExpected),
         ("\"", .unterminated), ("\"a", .unterminated), ("\"\\\"", .unterminated),
         ("\"\\x\"", .escapeInvalid), ("\"\\u12\"", .escapeInvalid), ("\"\\u12g4\"", .escapeInvalid),
-        ("\"\\ud834\"", .surrogateLone), ("\"\\udd1e\"", .surrogateLone),
-        ("\"\\ud834\\u0041\"", .surrogateLone), ("\"\\ud834x\"", .surrogateLone),
         ("\"\n\"", .controlCharacter), ("\"\u{0}\"", .controlCharacter),
         ("{} {}", .trailingText), ("1 2", .trailingText), ("{}x", .trailingText),
         ("\u{FEFF}{}", .valueExpected), ("{\"a\":1}/* */", .trailingText), ("// x", .valueExpected),
@@ -103,6 +102,25 @@ import Testing
         #expect(
             String(decoding: text.decoded(bytes.span), as: UTF8.self) == "a\\\"/\u{8}\u{C}\n\r\té𝄞é"
         )
+    }
+
+    @Test func `half of a surrogate pair is no character, and equal to no word`() throws {
+        for (spelling, decoded) in [
+            ("\"\\ud834\"", [0xED, 0xA0, 0xB4]), ("\"\\udd1e\"", [0xED, 0xB4, 0x9E]),
+            ("\"\\ud834a\"", [0xED, 0xA0, 0xB4, 0x61]),
+            ("\"\\ud834\\ud834\\udd1e\"", [0xED, 0xA0, 0xB4, 0xF0, 0x9D, 0x84, 0x9E]),
+        ] as [(String, [UInt8])] {
+            let bytes = Array(spelling.utf8)
+            var reader = JSONReader()
+            guard case .text(let text) = try reader.value(bytes.span) else {
+                Issue.record("not a string")
+                continue
+            }
+            let found = text.decoded(bytes.span)
+            #expect(found == decoded, "\(spelling)")
+            let isWord = text.equals("a", bytes.span)
+            #expect(!isWord)
+        }
     }
 
     @Test func `a name is equal however it is escaped, and only to the same bytes`() throws {

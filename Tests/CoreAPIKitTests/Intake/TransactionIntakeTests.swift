@@ -102,6 +102,101 @@ import Testing
         #expect(await refusal(json: both, bearer: "bob") == .tokensDiffer)
     }
 
+    @Test func `a null or empty token beside the bearer's stands for none`() async {
+        for token in ["null", "\"\""] {
+            let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\(token)}"
+            #expect(await refusal(json: body, bearer: "alice") == nil, "\(token)")
+            #expect(await refusal(json: body, bearer: "bob") == .userDisabled, "\(token)")
+        }
+        let null = "{\"amount\":1,\"currency\":\"EUR\",\"token\":null}"
+        #expect(await refusal(json: null) == .token(.malformed(.notText)))
+        let empty = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"\"}"
+        #expect(await refusal(json: empty) == .token(.malformed(.notThreeParts)))
+        for token in ["0", "false", "[]", "{}"] {
+            let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\(token)}"
+            #expect(await refusal(json: body, bearer: "alice") == .token(.malformed(.notText)))
+        }
+        let twice = "{\"amount\":1,\"currency\":\"EUR\",\"token\":null,\"token\":null}"
+        #expect(pointers(await refusal(json: twice, bearer: "alice")) == ["/token"])
+    }
+
+    @Test(arguments: [
+        "\"x\":\"\\ud834\"", "\"\\udd1e\":1", "\"x\":[{\"\\ud834\":\"\\ud834\\ud834\"}]",
+    ])
+    func `half of a surrogate pair in what is ignored is ignored (RFC 8259 §8.2)`(
+        member: String
+    ) async {
+        let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice\",\(member)}"
+        #expect(await refusal(json: body) == nil)
+    }
+
+    @Test func `half of a surrogate pair in what is used is refused there`() async {
+        let amount = "{\"amount\":\"1\\ud834\",\"currency\":\"EUR\",\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: amount)) == ["/amount"])
+        let currency = "{\"amount\":1,\"currency\":\"EU\\ud834\",\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: currency)) == ["/currency"])
+        let token = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice\\ud834\"}"
+        #expect(await refusal(json: token) == .token(.malformed(.notBase64URL)))
+        let name = "{\"amount\\ud834\":1,\"currency\":\"EUR\",\"token\":\"alice\"}"
+        #expect(pointers(await refusal(json: name)) == ["/amount"])
+    }
+
+    @Test func `one byte order mark before the body is passed over, other encodings are refused`()
+        async
+    {
+        let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice\"}"
+        #expect(await refusal(json: "\u{FEFF}\(body)") == nil)
+        #expect(await refusal(json: "\u{FEFF} \(body)") == nil)
+        #expect(
+            await refusal(json: "\u{FEFF}\u{FEFF}\(body)")
+                == .malformedJSON(JSONError(reason: .valueExpected, offset: 3)))
+        let utf16: [UInt8] =
+            [0xFF, 0xFE] + body.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+        await #expect(
+            throws: IntakeRefusal.malformedJSON(JSONError(reason: .notUTF8, offset: 0))
+        ) {
+            try await intake.accept(json: utf16)
+        }
+    }
+
+    @Test(arguments: [
+        "BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW",
+    ])
+    func `a fund code is refused, with that reason`(code: String) async {
+        let json = "{\"amount\":1,\"currency\":\"\(code)\",\"token\":\"alice\"}"
+        guard case .invalid(let problems) = await refusal(json: json) else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(problems.map(\.pointer) == ["/currency"])
+        #expect(problems.allSatisfy { $0.detail.contains("is a fund code") })
+        await #expect(throws: IntakeRefusal.invalid(problems)) {
+            try await intake.accept(amount: 1, currency: code, token: "alice")
+        }
+    }
+
+    @Test func `members that are there more than twice are refused like those twice`() async {
+        let many = String(repeating: "\"amount\":1,\"currency\":\"EUR\",", count: 4)
+        #expect(
+            pointers(await refusal(json: "{\(many)\"token\":\"alice\"}"))
+                == ["/amount", "/currency"])
+        let tokens = String(repeating: ",\"token\":\"alice\"", count: 4)
+        #expect(
+            pointers(await refusal(json: "{\"amount\":1,\"currency\":\"EUR\"\(tokens)}"))
+                == ["/token"])
+    }
+
+    @Test func `an amount in escape sequences is out of bounds if it is long`() async {
+        let long = String(repeating: "\\u0030", count: 16) + "1"
+        for digits in [long, String(repeating: "\\u0031", count: 17)] {
+            let json = "{\"amount\":\"\(digits)\",\"currency\":\"EUR\",\"token\":\"alice\"}"
+            #expect(pointers(await refusal(json: json)) == ["/amount"])
+        }
+        let most = "9007199254740991".utf8.map { "\\u003\($0 - 48)" }.joined()
+        let json = "{\"amount\":\"\(most)\",\"currency\":\"EUR\",\"token\":\"alice\"}"
+        #expect(await refusal(json: json) == nil)
+    }
+
     @Test(arguments: [
         ("0", "/amount"), ("-1", "/amount"), ("1.0", "/amount"), ("1e2", "/amount"),
         ("9007199254740992", "/amount"), ("99999999999999999999999999999", "/amount"),

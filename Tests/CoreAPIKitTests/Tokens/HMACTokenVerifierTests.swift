@@ -146,10 +146,15 @@ import Testing
 
     @Test(arguments: [
         (#""JWT""#, true), (#""jwt""#, true), (#""at+jwt""#, false), (#""JWS""#, false),
+        (#""application/jwt""#, true), (#""application/JWT""#, true), (#""APPLICATION/Jwt""#, true),
+        (#""application\/jwt""#, true), (#""\u004aWT""#, true),
+        (#""text/jwt""#, false), (#""application/at+jwt""#, false), (#""/jwt""#, false),
+        (#""application/""#, false), (#""application/jwt;v=1""#, false), (#"" JWT""#, false),
+        (#""application/application/jwt""#, false), (#""JWT\ud800""#, false),
         (#""""#, false),
         ("1", false), ("null", false),
     ])
-    func `typ is absent or JWT`(type: String, isAccepted: Bool) {
+    func `typ is absent, JWT or application/jwt (RFC 7515 §4.1.9)`(type: String, isAccepted: Bool) {
         let text = token(header: #"{"alg":"HS256","typ":\#(type)}"#, payload: claims())
         #expect(error(text) == (isAccepted ? nil : .malformed(.type)))
         #expect(error(token(header: #"{"alg":"HS256"}"#, payload: claims())) == nil)
@@ -160,10 +165,42 @@ import Testing
         #"{"alg":"HS256",}"#,
         #"{"alg":"HS256","alg":"none"}"#, #"{"alg":"none","alg":"HS256"}"#,
         #"{"alg":"HS256","\u0061lg":"HS256"}"#,
+        #"{"alg":"HS256","k\u0069d":"a"}"#, #"{"\u0061lg":"HS256"}"#,
         #"{"alg":"HS256","kid":"a","kid":"b"}"#, "\u{FEFF}{\"alg\":\"HS256\"}",
     ])
     func `the header is one JSON object with unique names`(header: String) {
         #expect(error(token(header: header, payload: claims())) == .malformed(.headerNotObject))
+    }
+
+    @Test func `nothing of an unsigned header is read`() throws {
+        let attacker = try TokenIssuer(secret: "attacker")
+        let members = (0..<63).map { index in
+            "\"\(String(repeating: "\\n", count: 43))\(Character(Unicode.Scalar(UInt8(65 + index))))\":0"
+        }
+        for header in [
+            "{\(members.joined(separator: ","))}", #"{"alg":"none"}"#, "not even JSON", "",
+            #"{"alg":"HS256","crit":["exp"]}"#,
+        ] {
+            let forged = attacker.sign(header: Array(header.utf8), payload: Array(claims().utf8))
+            #expect(error(forged) == .signatureInvalid, "\(header)")
+        }
+    }
+
+    @Test func `half of a surrogate pair is refused in the claims that are looked at alone`() {
+        for more in [#","x":"\ud834""#, #","\udd1e":1"#, #","x":["\ud834",{"\ud834":0}]"#] {
+            #expect(error(payload: claims(more)) == nil, "\(more)")
+        }
+        #expect(error(payload: claims(#","\ud834":1,"\uD834":2"#)) == .malformed(.payloadNotObject))
+        #expect(error(payload: claims(#","exp":"\ud834""#)) == .malformed(.payloadNotObject))
+        let policy = TokenPolicy(audience: "core", issuer: "auth")
+        for more in [#","iss":"auth\ud834","aud":"core""#, #","iss":"auth","aud":"core\ud834""#] {
+            #expect(error(payload: claims(more), policy: policy) != nil, "\(more)")
+        }
+    }
+
+    @Test func `a claim's name may be spelt with escape sequences`() {
+        let payload = #"{"user\u005fid":1,"na\u00efve":2,"enabled":true,"exp":1700000030}"#
+        #expect(error(payload: payload) == nil)
     }
 
     @Test func `header and payload are UTF-8`() {

@@ -33,6 +33,11 @@ import Testing
         #expect(CurrencyCode(text) == nil)
     }
 
+    @Test func `fund codes are codes, and no others are of funds`() {
+        let funds = CurrencyCode.all.filter(\.isFund).map(\.alphabetic)
+        #expect(funds == ["BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW"])
+    }
+
     @Test func `gold, test and no currency have no minor unit`() {
         for code in ["XAU", "XAG", "XPT", "XPD", "XXX", "XTS", "XDR"] {
             #expect(CurrencyCode(code) != nil)

@@ -10,15 +10,16 @@ final class LoopServer: Sendable {
     let loop: EventLoop
     let port: UInt16
     let count: ConnectionCount
+    let buffers: BoundedCount
     private let worker: Worker
 
     /// Runs the body with a server, and ends it in order.
     static func with(
         _ limits: HTTPLimits = HTTPLimits(),
-        queue: any TransactionQueue = InMemoryTransactionQueue(),
+        queue: any TransactionQueue = InMemoryTransactionQueue(), buffersBytesMax: Int = 1 << 26,
         _ body: (LoopServer) async throws -> Void
     ) async throws {
-        let server = try LoopServer(limits, queue)
+        let server = try LoopServer(limits, queue, buffersBytesMax)
         do { try await body(server) } catch {
             await server.end()
             throw error
@@ -26,14 +27,20 @@ final class LoopServer: Sendable {
         await server.end()
     }
 
-    private init(_ limits: HTTPLimits, _ queue: any TransactionQueue) throws {
+    private init(
+        _ limits: HTTPLimits, _ queue: any TransactionQueue, _ buffersBytesMax: Int
+    ) throws {
         limits.check()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let verifier = try HMACTokenVerifier(secret: Array(APIServer.secret.utf8))
         let loop = try EventLoop()
         let count = ConnectionCount(servedMax: 1_000, refusedMax: 100)
+        let buffers = BoundedCount(max: buffersBytesMax)
         let worker = Worker(
-            loop: loop, limits: limits, count: count,
+            loop: loop, limits: limits,
+            memory: ConnectionMemory(
+                loop: loop, buffers: buffers, trimming: BoundedCount(max: 1), loopCount: 1),
+            count: count,
             transactions: TransactionEndpoint(
                 checks: TransactionChecks(verifier: verifier),
                 queue: TaskTransactionQueue(queue, loop)),
@@ -46,6 +53,7 @@ final class LoopServer: Sendable {
         try worker.listen(socket)
         self.loop = loop
         self.count = count
+        self.buffers = buffers
         self.worker = worker
         try Thread.start { loop.run() }
     }

@@ -1,0 +1,323 @@
+/// What is passed over: each function is given the position of something, and returns the one after
+/// it, once its grammar has been checked (RFC 8259).
+///
+/// This is what a caller can make the reader do for the longest time, before anything is known of
+/// the caller. Positions are values, not the reader's own, so that they stay in registers, and what
+/// there can be the most of in a text has the shortest way.
+extension JSONReader {
+    // MARK: - Containers
+
+    /// A value of any kind.
+    @inline(__always) static func afterValue(
+        _ start: Int, _ bytes: Span<UInt8>, depth: Int
+    ) throws(JSONError) -> Int {
+        if start &+ 1 < bytes.count, isDigit(bytes[start]),
+            bytes[start &+ 1] == UInt8(ascii: ",")
+        {
+            return start &+ 1
+        }
+        return try afterLongValue(start, bytes, depth: depth)
+    }
+
+    @inline(never) private static func afterLongValue(
+        _ position: Int, _ bytes: Span<UInt8>, depth: Int
+    ) throws(JSONError) -> Int {
+        let start = afterWhitespace(position, bytes)
+        guard start < bytes.count else { throw JSONError(.valueExpected, start) }
+        let byte = bytes[start]
+        if isOpening(byte) {
+            let isEmpty =
+                start &+ 1 < bytes.count
+                && bytes[start &+ 1] == closing(byte == UInt8(ascii: "{"))
+            if isEmpty, depth < JSONReader.depthMax { return start &+ 2 }
+            return try afterContainer(start, bytes, depth: depth)
+        }
+        return try afterScalar(byte, start, bytes)
+    }
+
+    /// The container that begins here, without recursion: bit n of `objects` tells whether the n-th
+    /// open container is an object.
+    static func afterContainer(
+        _ start: Int, _ bytes: Span<UInt8>, depth: Int
+    ) throws(JSONError) -> Int {
+        var (byte, position) = (bytes[start], start)
+        var objects: UInt64 = 0
+        var open = 0
+        while true {
+            if isOpening(byte) {
+                guard depth &+ open < JSONReader.depthMax else {
+                    throw JSONError(.tooDeep, position)
+                }
+                let isObject = byte == UInt8(ascii: "{")
+                objects = objects &<< 1 | (isObject ? 1 : 0)
+                open &+= 1
+                (byte, position) = try nextByte(position &+ 1, bytes)
+                if byte != closing(isObject) {
+                    if isObject {
+                        (byte, position) = try nextByte(afterName(position, bytes), bytes)
+                    }
+                    continue
+                }
+            } else if isDigit(byte), position &+ 1 < bytes.count,
+                bytes[position &+ 1] == UInt8(ascii: ",")
+            {
+                // The shortest element there is.
+                (byte, position) = (UInt8(ascii: ","), position &+ 1)
+            } else {
+                (byte, position) = try nextByte(afterScalar(byte, position, bytes), bytes)
+            }
+            // A value, or the first byte of what closes one, has come to its end.
+            while byte != UInt8(ascii: ",") {
+                guard byte == closing(objects & 1 == 1) else {
+                    throw JSONError(.commaOrEndExpected, position)
+                }
+                objects &>>= 1
+                open &-= 1
+                position &+= 1
+                if open == 0 { return position }
+                (byte, position) = try nextByte(position, bytes)
+            }
+            position &+= 1
+            if objects & 1 == 1 {
+                position = try afterName(afterWhitespace(position, bytes), bytes)
+            }
+            (byte, position) = try nextByte(position, bytes)
+        }
+    }
+
+    /// A member's name and the colon after it.
+    @inline(__always) private static func afterName(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        var hasEscapes = false
+        return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
+    }
+
+    /// The colon after a member's name.
+    @inline(__always) static func afterColon(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        let (byte, place) = try nextByte(position, bytes)
+        guard byte == UInt8(ascii: ":") else { throw JSONError(.colonExpected, place) }
+        return place &+ 1
+    }
+
+    @inline(__always) private static func isOpening(_ byte: UInt8) -> Bool {
+        byte | 0x20 == UInt8(ascii: "{")
+    }
+
+    @inline(__always) private static func closing(_ isObject: Bool) -> UInt8 {
+        isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")
+    }
+
+    // MARK: - Scalars
+
+    /// A value that is no container, and begins with the byte.
+    @inline(__always) static func afterScalar(
+        _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        if first == UInt8(ascii: "\"") {
+            var hasEscapes = false
+            return try afterText(position, bytes, &hasEscapes)
+        }
+        if isDigit(first) || first == UInt8(ascii: "-") {
+            var isInteger = true
+            return try afterNumber(position, bytes, &isInteger)
+        }
+        return try afterOther(first, position, bytes)
+    }
+
+    @inline(never) private static func afterOther(
+        _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        switch first {
+        case UInt8(ascii: "t"): return try afterLiteral("true", position, bytes)
+        case UInt8(ascii: "f"): return try afterLiteral("false", position, bytes)
+        case UInt8(ascii: "n"): return try afterLiteral("null", position, bytes)
+        default:
+            // Text in another encoding begins with bytes that are no UTF-8.
+            let isUTF8 = first < 0x80 || UTF8Sequence.length(at: position, in: bytes) != nil
+            throw JSONError(isUTF8 ? .valueExpected : .notUTF8, position)
+        }
+    }
+
+    @inline(__always) private static func afterLiteral(
+        _ word: StaticString, _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        for index in 0..<word.utf8CodeUnitCount {
+            let place = position &+ index
+            guard place < bytes.count else { throw JSONError(.unterminated, place) }
+            guard bytes[place] == word.byte(at: index) else {
+                throw JSONError(.valueExpected, place)
+            }
+        }
+        return position &+ word.utf8CodeUnitCount
+    }
+
+    /// `number = [ minus ] int [ frac ] [ exp ]` (RFC 8259 §6).
+    ///
+    /// - Parameter isInteger: becomes false if there is a fraction or an exponent.
+    @inline(__always) static func afterNumber(
+        _ start: Int, _ bytes: Span<UInt8>, _ isInteger: inout Bool
+    ) throws(JSONError) -> Int {
+        var position = start
+        if bytes[position] == UInt8(ascii: "-") { position &+= 1 }
+        let first = position
+        position = try afterDigits(position, bytes)
+        if position > first &+ 1, bytes[first] == UInt8(ascii: "0") {
+            throw JSONError(.leadingZero, first &+ 1)
+        }
+        guard position < bytes.count, bytes[position] != UInt8(ascii: ",") else { return position }
+        if bytes[position] == UInt8(ascii: ".") {
+            isInteger = false
+            position = try afterDigits(position &+ 1, bytes)
+            guard position < bytes.count else { return position }
+        }
+        guard bytes[position] | 0x20 == UInt8(ascii: "e") else { return position }
+        isInteger = false
+        position &+= 1
+        if position < bytes.count,
+            bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-")
+        {
+            position &+= 1
+        }
+        return try afterDigits(position, bytes)
+    }
+
+    @inline(__always) private static func afterDigits(
+        _ start: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        var position = start
+        while position < bytes.count, isDigit(bytes[position]) { position &+= 1 }
+        guard position > start else { throw JSONError(.digitExpected, position) }
+        return position
+    }
+
+    @inline(__always) private static func isDigit(_ byte: UInt8) -> Bool {
+        byte &- UInt8(ascii: "0") <= 9
+    }
+
+    // MARK: - Strings
+
+    /// A string, from its opening to its closing quotation mark.
+    ///
+    /// - Parameter hasEscapes: becomes true if it has an escape sequence.
+    @inline(__always) static func afterText(
+        _ start: Int, _ bytes: Span<UInt8>, _ hasEscapes: inout Bool
+    ) throws(JSONError) -> Int {
+        guard start < bytes.count else { throw JSONError(.unterminated, start) }
+        guard bytes[start] == UInt8(ascii: "\"") else { throw JSONError(.stringExpected, start) }
+        var position = start &+ 1
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte == UInt8(ascii: "\"") { return position &+ 1 }
+            if byte == UInt8(ascii: "\\") {
+                hasEscapes = true
+                position = try afterEscape(position, bytes)
+            } else if byte >= 0x80 {
+                position = try afterSequence(byte, position, bytes)
+            } else if byte >= 0x20 {
+                position &+= 1
+                if position < bytes.count, isPlain(bytes[position]) {
+                    position = afterPlain(position &+ 1, bytes)
+                }
+            } else {
+                throw JSONError(.controlCharacter, position)
+            }
+        }
+        throw JSONError(.unterminated, position)
+    }
+
+    /// A character that is not ASCII; one of two bytes at once, since there can be the most.
+    @inline(__always) private static func afterSequence(
+        _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        if 0xC2...0xDF ~= first, position &+ 1 < bytes.count,
+            bytes[position &+ 1] & 0xC0 == 0x80
+        {
+            return position &+ 2
+        }
+        return try afterLongSequence(position, bytes)
+    }
+
+    /// The characters that are not ASCII from here on.
+    @inline(never) private static func afterLongSequence(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        var position = position
+        repeat {
+            guard let length = UTF8Sequence.length(at: position, in: bytes) else {
+                throw JSONError(.notUTF8, position)
+            }
+            position &+= length
+        } while position < bytes.count && bytes[position] >= 0x80
+        return position
+    }
+
+    @inline(__always) private static func isPlain(_ byte: UInt8) -> Bool {
+        0x20..<0x80 ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    /// An escape sequence (RFC 8259 §7).
+    @inline(__always) private static func afterEscape(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        guard position &+ 1 < bytes.count else { throw JSONError(.unterminated, position) }
+        let byte = bytes[position &+ 1]
+        if byte == UInt8(ascii: "u") { return try afterCodeUnit(position, bytes) }
+        guard JSONText.simpleEscape(byte) != nil else { throw JSONError(.escapeInvalid, position) }
+        return position &+ 2
+    }
+
+    /// `\uXXXX`, of whatever code unit.
+    @inline(never) private static func afterCodeUnit(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
+        guard JSONText.codeUnit(at: position, in: bytes) != nil else {
+            throw JSONError(.escapeInvalid, position)
+        }
+        return position &+ 6
+    }
+
+    /// The ASCII characters of a string that stand for themselves, as far as eight of them can be
+    /// looked at together.
+    @inline(never) private static func afterPlain(_ start: Int, _ bytes: Span<UInt8>) -> Int {
+        var rest = bytes.extracting(droppingFirst: start)
+        while rest.count >= 8 {
+            let eight = EightBytes(first: rest)
+            let marks =
+                eight.marks(below: 0x20) | eight.marks(of: UInt8(ascii: "\""))
+                | eight.marks(of: UInt8(ascii: "\\")) | eight.marksBeyondASCII
+            if marks != 0 { return bytes.count &- rest.count &+ EightBytes.countBefore(marks) }
+            rest = rest.extracting(droppingFirst: 8)
+        }
+        return bytes.count &- rest.count
+    }
+
+    // MARK: - Bytes
+
+    /// The next byte that is no white space, and where it is.
+    @inline(__always) static func nextByte(
+        _ start: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> (UInt8, Int) {
+        let position = afterWhitespace(start, bytes)
+        guard position < bytes.count else { throw JSONError(.unterminated, position) }
+        return (bytes[position], position)
+    }
+
+    /// `ws` (RFC 8259 §2).
+    @inline(__always) static func afterWhitespace(_ start: Int, _ bytes: Span<UInt8>) -> Int {
+        var position = start
+        while position < bytes.count {
+            let byte = bytes[position]
+            // The bits of space, tab, line feed and carriage return.
+            guard byte <= 0x20, 0x1_0000_2600 as UInt64 &>> UInt64(byte) & 1 == 1 else { break }
+            position &+= 1
+        }
+        return position
+    }
+}
+
+extension JSONError {
+    fileprivate init(_ reason: Reason, _ offset: Int) { self.init(reason: reason, offset: offset) }
+}

@@ -1,0 +1,34 @@
+internal import CoreAPIKit
+
+extension RequestHead {
+    /// The value of `Accept`; of several such fields one list (RFC 9110 §5.3). Nil if there is
+    /// none.
+    ///
+    /// - Parameter bytes: those of the request.
+    func acceptedTypes(in bytes: Span<UInt8>) -> [UInt8]? {
+        guard let accept else { return nil }
+        var types: [UInt8] = []
+        var start = accept.lowerBound
+        while start < accept.upperBound {
+            let lineFeed = ASCII.find(Grammar.lineFeed, start..<accept.upperBound, of: bytes)
+            let line = start..<(lineFeed.map { $0 - 1 } ?? accept.upperBound)
+            if let value = value(ofAcceptIn: line, isFirst: start == accept.lowerBound, bytes) {
+                if !types.isEmpty { types.append(UInt8(ascii: ",")) }
+                for index in value { types.append(bytes[index]) }
+            }
+            start = line.upperBound + 2
+        }
+        return types
+    }
+
+    /// The first line begins with the value; another one may be another field.
+    private func value(
+        ofAcceptIn line: Range<Int>, isFirst: Bool, _ bytes: Span<UInt8>
+    ) -> Range<Int>? {
+        if isFirst { return line }
+        guard let field = try? FieldLine(line, bytes),
+            Grammar.equalsIgnoringCase("accept", field.name, bytes)
+        else { return nil }
+        return field.value
+    }
+}

@@ -1,0 +1,120 @@
+import CoreAPIKit
+import Testing
+
+@testable import CoreAPIServer
+
+/// Fields that are lists (RFC 9110 §5.6.1): elements may be empty, and a list may be given by
+/// several fields. Transfer-Encoding is the exception: see `RequestBodyRulesTests`.
+@Suite struct FieldListRulesTests: RequestRules {
+    private func head(_ fields: String) throws -> (head: RequestHead, bytes: [UInt8]) {
+        let bytes = Array(post("\(fields)Content-Length: 1\r\n").utf8)
+        var parser = RequestParser(limits: HTTPLimits())
+        #expect(try parser.parse(bytes.span))
+        return (parser.head, bytes)
+    }
+
+    // MARK: - Expect (RFC 9110 §10.1.1)
+
+    @Test(arguments: [
+        ("Expect:\r\n", false), ("Expect: \t \r\n", false), ("Expect: ,\r\n", false),
+        ("Expect: , ,,\r\n", false), ("Expect:\r\nExpect:\r\n", false),
+        ("Expect: 100-continue\r\n", true), ("Expect: 100-continue,\r\n", true),
+        ("Expect: ,100-Continue\r\n", true), ("Expect: , 100-CONTINUE ,\t,\r\n", true),
+        ("Expect: 100-continue, 100-continue\r\n", true),
+        ("Expect: 100-continue\r\nexpect: 100-continue\r\n", true),
+        ("Expect:\r\nExpect: 100-continue\r\n", true),
+        ("Expect: 100-continue\r\nExpect:\r\n", true),
+    ])
+    func `empty and repeated expectations are none, or the one that there is`(
+        fields: String, expects: Bool
+    ) throws {
+        #expect(try head(fields).head.expectsContinue == expects)
+        #expect(
+            lines(post("\(fields)Content-Length: 1\r\n", "a")) == [
+                "POST /transaction a", "close",
+            ])
+    }
+
+    @Test(arguments: [
+        "Expect: 100-continue, x\r\n", "Expect: x,\r\n", "Expect: ,x,100-continue\r\n",
+        "Expect:\r\nExpect: x\r\n", "Expect: x\r\nExpect: 100-continue\r\n",
+        "Expect: 100-continue x\r\n", "Expect: 100-continue;a\r\n", "Expect: \"\"\r\n",
+        "Expect: 100-continue=\r\n", "Expect: 100\r\n",
+    ])
+    func `an unknown expectation is 417, wherever in the list it is`(fields: String) {
+        expect(.expectationUnknown, post("\(fields)Content-Length: 1\r\n", "a"))
+    }
+
+    // MARK: - Connection (RFC 9110 §7.6.1)
+
+    @Test(arguments: [
+        ("", true), (",", true), (" , ,\t", true), ("a,,b", true), ("closed", true),
+        ("close,", false), (",close", false), (", ,Close , ,", false), ("a,, CLOSE", false),
+        ("keep-alive,,close", false),
+    ])
+    func `empty connection options are passed over`(value: String, keepsAlive: Bool) {
+        let requests = post("Connection: \(value)\r\nContent-Length: 1\r\n", "a") + get()
+        #expect(
+            lines(requests)
+                == (keepsAlive
+                    ? ["POST /transaction a", "GET /health ", "close"]
+                    : ["POST /transaction a", "linger", "close"]))
+    }
+
+    // MARK: - Content-Encoding (RFC 9110 §8.4)
+
+    @Test(arguments: [
+        ("Content-Encoding:\r\n", false), ("Content-Encoding: ,\r\n", false),
+        ("Content-Encoding: identity\r\n", false), ("content-encoding: IDENTITY\r\n", false),
+        ("Content-Encoding: , identity ,\r\n", false),
+        ("Content-Encoding: identity, Identity\r\n", false),
+        ("Content-Encoding: identity\r\nContent-Encoding:\r\n", false),
+        ("Content-Encoding: gzip\r\n", true), ("Content-Encoding: GZIP,\r\n", true),
+        ("Content-Encoding: identity, br\r\n", true), ("Content-Encoding: x\r\n", true),
+        ("Content-Encoding: identity\r\nContent-Encoding: zstd\r\n", true),
+        ("Content-Encoding: deflate\r\nContent-Encoding: identity\r\n", true),
+        ("Content-Encoding: identity;q=1\r\n", true), ("Content-Encodings: gzip\r\n", false),
+    ])
+    func `a content coding other than identity is 415, with the codings that would do`(
+        fields: String, isRefused: Bool
+    ) throws {
+        let (head, bytes) = try head(fields)
+        #expect(head.isEncoded == isRefused)
+        let response = TransactionEndpoint.refusal(head, bytes.span)
+        #expect(response?.status == (isRefused ? .unsupportedMediaType : nil))
+        #expect(response?.code == (isRefused ? .unsupportedMediaType : nil))
+        #expect((response?.refusesEncoding ?? false) == isRefused)
+        #expect(
+            lines(post("\(fields)Content-Length: 1\r\n", "a")) == [
+                "POST /transaction a", "close",
+            ])
+    }
+
+    // MARK: - Accept (RFC 9110 §12.5.1)
+
+    @Test(
+        arguments: [
+            ("", nil), ("Accept:\r\n", ""), ("Accept: a/b\r\n", "a/b"),
+            ("Accept: a/b\r\nX: c/d \r\naccept:\te/f;q=1 \r\n", "a/b,e/f;q=1"),
+            ("Accept:\r\nAcceptable: c/d\r\nACCEPT: e/f\r\nAccept: g/h\r\n", "e/f,g/h"),
+        ] as [(String, String?)])
+    func `Accept over several lines is one list`(fields: String, value: String?) throws {
+        let (head, bytes) = try head(fields)
+        let accept = head.acceptedTypes(in: bytes.span)
+        #expect(accept.map { String(decoding: $0, as: UTF8.self) } == value)
+    }
+
+    @Test(arguments: [
+        ("Accept: application/health+json\r\n", true),
+        ("Accept: ,, Application/Health+JSON ;q=0.5,\r\n", true),
+        ("Accept: text/html\r\nHost2: a\r\nAccept: application/health+json\r\n", true),
+        ("Accept: text/html\r\nX-Accept: application/health+json\r\n", false),
+        ("Accept: ,\r\n", false), ("", false),
+    ])
+    func `the media type of health is found wherever it is named`(
+        fields: String, isNamed: Bool
+    ) throws {
+        let (head, bytes) = try head(fields)
+        #expect(HealthEndpoint.acceptsHealthJSON(head, bytes.span) == isNamed)
+    }
+}
