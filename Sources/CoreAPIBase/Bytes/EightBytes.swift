@@ -5,9 +5,9 @@
 /// (Hacker's Delight §6-1): each marks, by its uppermost bit, the first byte for which it holds,
 /// perhaps more bytes behind that one, and none if there is none.
 package struct EightBytes: Equatable {
-    @usableFromInline let word: UInt64
+    @usableFromInline package let word: UInt64
 
-    @inlinable init(word: UInt64) { self.word = word }
+    @inlinable package init(word: UInt64) { self.word = word }
 
     /// The bytes from the position on; they must be there.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
@@ -79,6 +79,6 @@ package struct EightBytes: Equatable {
         marks.trailingZeroBitCount &>> 3
     }
 
-    @usableFromInline static let each: UInt64 = 0x0101_0101_0101_0101
-    @usableFromInline static let uppermost: UInt64 = 0x8080_8080_8080_8080
+    @usableFromInline package static let each: UInt64 = 0x0101_0101_0101_0101
+    @usableFromInline package static let uppermost: UInt64 = 0x8080_8080_8080_8080
 }

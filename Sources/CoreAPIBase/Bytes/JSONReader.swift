@@ -53,7 +53,7 @@ package struct JSONReader {
     /// As `nextMember`, but members of other names are passed over with their values.
     ///
     /// - Parameter names: letters, five to eight; all zeros for none.
-    mutating func nextMember(
+    package mutating func nextMember(
         _ bytes: Span<UInt8>, isFirst: Bool, among names: InlineArray<3, EightBytes>
     ) throws(JSONError) -> EightBytes? {
         var isFirst = isFirst

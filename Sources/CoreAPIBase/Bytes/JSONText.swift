@@ -47,7 +47,7 @@ package struct JSONText {
     }
 
     /// The same, if it has such bytes alone: it is decoded no further than to the first other one.
-    func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
+    package func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
         var isWhole = true
         let decoded = [UInt8](capacity: range.count) { place in
             var decoder = Decoder(self)

@@ -1,18 +1,18 @@
 internal import Synchronization
 
 /// A number that all loops add to and take from, up to a bound.
-final class BoundedCount: Sendable {
-    let max: Int
+package final class BoundedCount: Sendable {
+    package let max: Int
 
     private let count = Atomic(0)
 
-    init(max: Int) { self.max = max }
+    package init(max: Int) { self.max = max }
 
     /// The number at this moment.
-    var now: Int { count.load(ordering: .relaxed) }
+    package var now: Int { count.load(ordering: .relaxed) }
 
     /// Adds to the number, unless that were more than the bound.
-    func take(_ amount: Int = 1) -> Bool {
+    package func take(_ amount: Int = 1) -> Bool {
         var value = count.load(ordering: .relaxed)
         while value <= max - amount {
             let (exchanged, original) = count.weakCompareExchange(
@@ -24,5 +24,5 @@ final class BoundedCount: Sendable {
     }
 
     /// Gives back what was taken.
-    func give(_ amount: Int = 1) { count.subtract(amount, ordering: .relaxed) }
+    package func give(_ amount: Int = 1) { count.subtract(amount, ordering: .relaxed) }
 }

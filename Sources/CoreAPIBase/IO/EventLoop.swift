@@ -189,7 +189,7 @@ internal import Synchronization
     /// the end of the stream; nil if there is nothing yet.
     ///
     /// - Parameter bytesMax: 1 to `readBytesMax`.
-    func read(
+    package func read(
         _ socket: borrowing Socket, atMost bytesMax: Int = EventLoop.readBytesMax,
         _ body: (Span<UInt8>) -> Void
     ) throws(SystemError) -> Int? {
@@ -201,7 +201,7 @@ internal import Synchronization
         return count
     }
 
-    func assertCurrent() {
+    package func assertCurrent() {
         assert(
             isCurrent || thread.load(ordering: .relaxed) == 0,
             "a loop's handlers and their sockets belong to the loop's own thread, once it runs")

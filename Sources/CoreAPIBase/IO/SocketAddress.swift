@@ -94,12 +94,12 @@ package struct SocketAddress: Sendable {
     }
 
     /// The address that a bound socket has.
-    init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
+    package init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
         unsafe try self.init("getsockname", descriptor, getsockname)
     }
 
     /// The address of the other end of a connected socket.
-    init(peerOf descriptor: borrowing FileDescriptor) throws(SystemError) {
+    package init(peerOf descriptor: borrowing FileDescriptor) throws(SystemError) {
         unsafe try self.init("getpeername", descriptor, getpeername)
     }
 
@@ -121,7 +121,7 @@ package struct SocketAddress: Sendable {
         self.length = length
     }
 
-    var family: Int32 { Int32(storage.ss_family) }
+    package var family: Int32 { Int32(storage.ss_family) }
 
     /// Whether both are the same IPv4 or IPv6 address, with the same port.
     func isSameEndpoint(as other: SocketAddress) -> Bool {

@@ -1,23 +1,22 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, on
 /// its loop's thread.
 ///
 /// It is no task: it goes on until there is something to wait for, and is called when that has come
 /// (docs/decisions/0017-connections-are-no-tasks.md).
-final class Connection: EventHandler, @unchecked Sendable {
+package final class Connection: EventHandler, @unchecked Sendable {
     let admission: ConnectionCount.Admission
 
-    private let worker: Worker
+    private let server: HTTPServer
+    /// The application's side; made for the first request.
+    private var exchange: (any HTTPExchange)?
     /// It is handed on from function to function: each access to a class's property that lasts over
     /// a call is checked while it runs.
     private var conversation: Conversation
     private var wait = Wait.turn
     private var drains = false
     private(set) var deadline = MonotonicTime.never
-    /// Made for the first transaction.
-    private var pending: PendingTransaction?
 
     private struct Conversation: ~Copyable {
         var channel: SocketChannel
@@ -62,16 +61,16 @@ final class Connection: EventHandler, @unchecked Sendable {
 
     /// Begins in the loop's next turn.
     init(
-        _ socket: consuming Socket, worker: Worker, _ admission: ConnectionCount.Admission
+        _ socket: consuming Socket, server: HTTPServer, _ admission: ConnectionCount.Admission
     ) throws(SystemError) {
-        self.worker = worker
+        self.server = server
         self.admission = admission
         conversation = Conversation(
-            channel: SocketChannel(socket, on: worker.loop),
+            channel: SocketChannel(socket, on: server.loop),
             machine: ConnectionStateMachine(
-                limits: worker.limits, isTooMany: admission == .refused, now: worker.loop.now))
+                limits: server.limits, isTooMany: admission == .refused, now: server.loop.now))
         try conversation.channel.register(self)
-        worker.loop.requestTurn(self)
+        server.loop.requestTurn(self)
     }
 
     // MARK: - What has come
@@ -95,12 +94,19 @@ final class Connection: EventHandler, @unchecked Sendable {
         }
     }
 
-    func proceed() { goOn(nil) }
-
-    /// The answer to the request is there.
-    func answer(_ response: Response) {
-        begin(response, &conversation)
+    package func proceed() {
+        if case .answer = wait { begin(theExchange.takeResponse(), &conversation) }
         goOn(nil)
+    }
+
+    /// The answer to the request can be taken: it leaves in this turn of the loop, or the next.
+    package func answerIsReady() { server.loop.requestTurn(self) }
+
+    private var theExchange: any HTTPExchange {
+        if let exchange { return exchange }
+        let exchange = server.application.exchange(on: self)
+        self.exchange = exchange
+        return exchange
     }
 
     /// The server ends: nothing new is begun, what has begun is finished.
@@ -111,22 +117,6 @@ final class Connection: EventHandler, @unchecked Sendable {
         proceed()
     }
 
-    /// Who is told when a transaction of this connection is enqueued, or is not.
-    func pendingTransaction() -> PendingTransaction {
-        if let pending { return pending }
-        let pending = PendingTransaction { [unowned self] pending, outcome in
-            confirmed(pending, outcome)
-        }
-        self.pending = pending
-        return pending
-    }
-
-    private func confirmed(
-        _ pending: PendingTransaction, _ outcome: PendingTransaction.Outcome
-    ) {
-        answer(worker.response(to: outcome, of: pending.transaction))
-    }
-
     /// - Parameter action: what is to be done; nil for what the machine says.
     private func goOn(_ action: ConnectionStateMachine.Action?) {
         // A caller who is gone is nothing to report: the connection just ends.
@@ -135,13 +125,13 @@ final class Connection: EventHandler, @unchecked Sendable {
         switch wait {
         case .readable(let until), .writable(let until):
             deadline = until
-            worker.loop.bringForward(until)
-        case .turn: worker.loop.requestTurn(self)
+            server.loop.bringForward(until)
+        case .turn: server.loop.requestTurn(self)
         case .answer: break
         case .end:
             conversation.channel.close()
-            worker.memory.give(conversation.countedBytes)
-            worker.ended(self)
+            server.memory.give(conversation.countedBytes)
+            server.ended(self)
         }
     }
 
@@ -152,7 +142,7 @@ final class Connection: EventHandler, @unchecked Sendable {
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
-        conversation.now = worker.loop.now
+        conversation.now = server.loop.now
         var action = first
         while true {
             if let wait = try send(&conversation) { return wait }
@@ -160,10 +150,10 @@ final class Connection: EventHandler, @unchecked Sendable {
             case .read(let deadline):
                 guard try read(&conversation) else { return .readable(until: deadline) }
                 guard
-                    conversation.machine.input.capacity <= worker.limits.keptBytesMax
+                    conversation.machine.input.capacity <= server.limits.keptBytesMax
                         || recount(&conversation)
                 else {
-                    worker.warn(of: "buffers", max: worker.memory.buffersMax)
+                    server.application.overloaded("buffers", max: server.memory.buffersMax)
                     action = conversation.machine.inputRefused()
                     continue
                 }
@@ -173,20 +163,19 @@ final class Connection: EventHandler, @unchecked Sendable {
             case .decideOnExpectation: decideOnExpectation(&conversation)
             case .respond(let body):
                 conversation.requestedAt = conversation.now
-                let response = worker.response(
-                    to: conversation.machine.head, conversation.machine.input, body: body, for: self
-                )
+                let response = theExchange.response(
+                    to: conversation.machine.head, conversation.machine.input, body: body)
                 guard let response else { return .answer }
                 begin(response, &conversation)
             case .refuse(let refusal):
                 conversation.requestedAt = conversation.now
-                begin(Problem(refusal, worker.limits).response, to: nil, &conversation)
+                begin(theExchange.response(to: refusal), to: nil, &conversation)
             case .linger: conversation.channel.shutdownWriting()
             case .close: return .end
             }
             action = nil
             let inARow = conversation.requestsInARow
-            if inARow >= Connection.requestsInARowMax || inARow > 0 && worker.loop.endsTurn() {
+            if inARow >= Connection.requestsInARowMax || inARow > 0 && server.loop.endsTurn() {
                 return turn(&conversation)
             }
         }
@@ -201,7 +190,7 @@ final class Connection: EventHandler, @unchecked Sendable {
     private func beginDraining(_ conversation: inout Conversation) {
         guard drains, !conversation.isDraining else { return }
         conversation.isDraining = true
-        conversation.machine.drain(now: worker.loop.now)
+        conversation.machine.drain(now: server.loop.now)
     }
 
     private func turn(_ conversation: inout Conversation) -> Wait {
@@ -233,14 +222,14 @@ final class Connection: EventHandler, @unchecked Sendable {
     /// Counts what the buffers hold now beyond the connection's own. False if there is no room for
     /// it.
     @discardableResult private func recount(_ conversation: inout Conversation) -> Bool {
-        let kept = worker.limits.keptBytesMax
+        let kept = server.limits.keptBytesMax
         let bytes =
             max(0, conversation.machine.input.capacity - kept)
             + max(0, conversation.output.capacity - kept)
         if bytes > conversation.countedBytes {
-            guard worker.memory.take(bytes - conversation.countedBytes) else { return false }
+            guard server.memory.take(bytes - conversation.countedBytes) else { return false }
         } else {
-            worker.memory.give(conversation.countedBytes - bytes)
+            server.memory.give(conversation.countedBytes - bytes)
         }
         conversation.countedBytes = bytes
         return true
@@ -249,7 +238,7 @@ final class Connection: EventHandler, @unchecked Sendable {
     /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
     private func decideOnExpectation(_ conversation: inout Conversation) {
         let (head, input) = (conversation.machine.head, conversation.machine.input)
-        if let refusal = worker.refusal(head, input.span) {
+        if let refusal = theExchange.refusal(of: head, input.span) {
             conversation.machine.expectationRejected()
             conversation.requestedAt = conversation.now
             begin(refusal, &conversation)
@@ -277,11 +266,12 @@ final class Connection: EventHandler, @unchecked Sendable {
             if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
                 .keepAlive
             } else { .implied }
-        let id = worker.name(head)
-        worker.encode(
+        let id = server.id(of: head)
+        server.encode(
             response, id, input.span, to: &conversation.output,
             omitsBody: conversation.machine.answersHead, persistence)
-        worker.answered(response, to: head, input.span, id, since: conversation.requestedAt)
+        theExchange.answered(
+            response, to: head, input.span, id, since: conversation.requestedAt)
     }
 
     /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.
@@ -293,7 +283,7 @@ final class Connection: EventHandler, @unchecked Sendable {
                 conversation.output, from: conversation.written)
             conversation.written += count
             if count > 0 { continue }
-            let (now, limits) = (conversation.now, worker.limits)
+            let (now, limits) = (conversation.now, server.limits)
             if conversation.answerEnd == .never {
                 conversation.answerEnd = now.advanced(
                     byMilliseconds: limits.answerTimeoutMilliseconds)
@@ -311,7 +301,7 @@ final class Connection: EventHandler, @unchecked Sendable {
         conversation.written = 0
         conversation.answerEnd = .never
         conversation.output.removeAll(
-            keepingCapacity: conversation.output.capacity <= worker.limits.keptBytesMax)
+            keepingCapacity: conversation.output.capacity <= server.limits.keptBytesMax)
         guard conversation.isAnswer else { return }
         conversation.isAnswer = false
         conversation.requestsInARow += 1

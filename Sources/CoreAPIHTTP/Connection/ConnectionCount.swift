@@ -1,11 +1,13 @@
+internal import CoreAPIBase
+
 /// How many connections callers have, over all loops together, against two bounds: of those that
 /// are served, and of those that are told that they are too many.
 ///
 /// It is written when a connection begins and when it ends, never for a request
 /// (docs/decisions/0010-connection-bound.md).
-final class ConnectionCount: Sendable {
+package final class ConnectionCount: Sendable {
     /// What becomes of a connection.
-    enum Admission: String, CaseIterable {
+    package enum Admission: String, CaseIterable {
         case served
         /// One too many: it is answered with a refusal, and closed.
         case refused
@@ -16,15 +18,15 @@ final class ConnectionCount: Sendable {
     private let served: BoundedCount
     private let refused: BoundedCount
 
-    init(servedMax: Int, refusedMax: Int) {
+    package init(servedMax: Int, refusedMax: Int) {
         served = BoundedCount(max: servedMax)
         refused = BoundedCount(max: refusedMax)
     }
 
     /// How many connections are served at most.
-    var servedMax: Int { served.max }
+    package var servedMax: Int { served.max }
     /// How many connections are served at this moment.
-    var servedNow: Int { served.now }
+    package var servedNow: Int { served.now }
 
     /// Decides on a new connection; call `ended` with the answer once it has ended.
     func admit() -> Admission {
@@ -34,7 +36,7 @@ final class ConnectionCount: Sendable {
     }
 
     /// A connection that was admitted has ended.
-    func ended(_ admission: Admission) {
+    package func ended(_ admission: Admission) {
         switch admission {
         case .served: served.give()
         case .refused: refused.give()

@@ -1,4 +1,4 @@
-internal import CoreAPIKit
+package import CoreAPIBase
 
 /// What the connections of one loop hold in memory, and when that is given back to the system.
 ///
@@ -6,8 +6,8 @@ internal import CoreAPIKit
 /// one bound for all loops together (docs/decisions/0018-memory.md).
 ///
 /// Sendable by discipline: all but `init` is called on the loop's thread.
-final class ConnectionMemory: EventHandler, @unchecked Sendable {
-    private(set) var deadline = MonotonicTime.never
+package final class ConnectionMemory: EventHandler, @unchecked Sendable {
+    package private(set) var deadline = MonotonicTime.never
 
     private let loop: EventLoop
     private let buffers: BoundedCount
@@ -19,7 +19,7 @@ final class ConnectionMemory: EventHandler, @unchecked Sendable {
     private var nextTrim = MonotonicTime(nanoseconds: 0)
 
     /// What a connection costs by itself, about: its object and two small buffers.
-    static let connectionBytes = 12 * 1024
+    package static let connectionBytes = 12 * 1024
     /// What may stay with the allocator, of all loops together.
     private static let idleBytesMax = 4 * 1024 * 1024
     /// After a fall, since more may follow at once.
@@ -30,7 +30,7 @@ final class ConnectionMemory: EventHandler, @unchecked Sendable {
     ///   - buffers: bytes of all loops' buffers.
     ///   - trimming: 1, taken while some loop's thread gives memory back.
     ///   - loopCount: how many loops share what may stay.
-    init(loop: EventLoop, buffers: BoundedCount, trimming: BoundedCount, loopCount: Int) {
+    package init(loop: EventLoop, buffers: BoundedCount, trimming: BoundedCount, loopCount: Int) {
         self.loop = loop
         self.buffers = buffers
         self.trimming = trimming
@@ -39,20 +39,20 @@ final class ConnectionMemory: EventHandler, @unchecked Sendable {
     }
 
     /// The most that buffers may hold, of all loops together.
-    var buffersMax: Int { buffers.max }
+    package var buffersMax: Int { buffers.max }
 
     func connectionBegan() { changed(by: ConnectionMemory.connectionBytes) }
     func connectionEnded() { changed(by: -ConnectionMemory.connectionBytes) }
 
     /// Counts the bytes of a buffer that has grown. False if there is no room for them.
-    func take(_ byteCount: Int) -> Bool {
+    package func take(_ byteCount: Int) -> Bool {
         guard buffers.take(byteCount) else { return false }
         changed(by: byteCount)
         return true
     }
 
     /// A buffer has shrunk.
-    func give(_ byteCount: Int) {
+    package func give(_ byteCount: Int) {
         buffers.give(byteCount)
         changed(by: -byteCount)
     }
@@ -68,7 +68,7 @@ final class ConnectionMemory: EventHandler, @unchecked Sendable {
 
     /// The allocator keeps what is freed: it is told to give it back, on a thread of its own, since
     /// that takes some time.
-    func deadlineReached(now: MonotonicTime) {
+    package func deadlineReached(now: MonotonicTime) {
         nextTrim = now.advanced(byMilliseconds: ConnectionMemory.intervalMilliseconds)
         deadline = nextTrim
         guard trimming.take() else { return }

@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// What a connection with a caller does, without a socket, a clock or a wait: `next` says what is
 /// to be done, the other functions tell what has happened.

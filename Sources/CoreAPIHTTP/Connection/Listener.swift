@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 internal import Logging
 
 /// Accepts connections for one loop.

@@ -1,4 +1,4 @@
-internal import CoreAPIKit
+internal import CoreAPIBase
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2), with a host that is not empty: no user, no path, no
 /// list of hosts.

@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// Takes a body out of its chunks (RFC 9112 §7.1) in the buffer that they arrive in: the content is
 /// moved to where the body begins, and chunk sizes, extensions and trailers are removed as soon as

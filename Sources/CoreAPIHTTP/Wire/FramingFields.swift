@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// The fields that decide where a request ends and whether the connection goes on, as they come.
 struct FramingFields {

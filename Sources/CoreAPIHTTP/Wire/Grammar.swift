@@ -1,11 +1,10 @@
-internal import CoreAPIBase
-internal import CoreAPIKit
+package import CoreAPIBase
 
 /// The character classes of HTTP's grammar and the elements made of them, over raw bytes.
 package enum Grammar {
     package static let space = UInt8(ascii: " ")
     static let tab = UInt8(ascii: "\t")
-    static let carriageReturn = UInt8(ascii: "\r")
+    package static let carriageReturn = UInt8(ascii: "\r")
     package static let lineFeed = UInt8(ascii: "\n")
 
     /// `tchar` (RFC 9110 §5.6.2).
@@ -54,7 +53,7 @@ package enum Grammar {
         return start..<end
     }
 
-    static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
+    package static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
     /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
     package static func equalsIgnoringCase(
@@ -76,7 +75,7 @@ package enum Grammar {
     }
 
     /// `unreserved` (RFC 3986 §2.3).
-    static func isUnreserved(_ byte: UInt8) -> Bool {
+    package static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
@@ -86,9 +85,27 @@ package enum Grammar {
         }
     }
 
+    /// The bytes of a path with its encoded unreserved characters decoded (RFC 3986 §6.2.2.2).
+    package static func normalized(_ path: Range<Int>, _ bytes: Span<UInt8>) -> [UInt8] {
+        var decoded: [UInt8] = []
+        var index = path.lowerBound
+        while index < path.upperBound {
+            decoded.append(bytes[index])
+            index += 1
+            guard decoded.last == UInt8(ascii: "%"), index + 1 < path.upperBound,
+                let high = ASCII.hexadecimalValue(bytes[index]),
+                let low = ASCII.hexadecimalValue(bytes[index + 1]),
+                isUnreserved(high << 4 | low)
+            else { continue }
+            decoded[decoded.count - 1] = high << 4 | low
+            index += 2
+        }
+        return decoded
+    }
+
     /// Calls the body with each element of a list, without the white space around it. Empty
     /// elements are passed over (RFC 9110 §5.6.1.2). Byte by byte, since elements may be short.
-    @inline(__always) static func forEachElement(
+    @inline(__always) package static func forEachElement(
         _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
     ) {
         var (start, end) = (list.lowerBound, list.lowerBound)

@@ -1,17 +1,16 @@
-internal import CoreAPIKit
+internal import CoreAPIBase
 
-/// Every bound of HTTP: of a connection, and of the transactions of one loop. At each of them the
-/// caller is told, or the connection ends.
-struct HTTPLimits: Sendable {
+/// Every bound of an HTTP connection. At each of them the caller is told, or the connection ends.
+package struct HTTPLimits: Sendable {
     /// Request line and fields, with their line ends.
-    var headBytesMax = 16 * 1024
-    var fieldsMax = 100
+    package var headBytesMax = 16 * 1024
+    package var fieldsMax = 100
     /// What RFC 9112 §3 recommends to support at least.
-    var targetBytesMax = 8_000
+    package var targetBytesMax = 8_000
     /// The longest method that is still looked up; registered ones have at most 17 bytes.
     var methodBytesMax = 32
     /// The content, without the framing of chunks.
-    var bodyBytesMax = 16 * 1024
+    package var bodyBytesMax = 16 * 1024
     /// Chunk sizes, extensions and trailers of one body.
     var chunkOverheadBytesMax = 6 * 1024
     /// A chunk's size with its extensions, or a trailer field, with its line end. It is held until
@@ -19,9 +18,6 @@ struct HTTPLimits: Sendable {
     var chunkLineBytesMax = 4 * 1024
     /// What is read of a chunked body at once.
     var chunkedReadBytesMax = 8 * 1024
-    /// Transactions of one loop that wait for the queue. It is less than what the connection to
-    /// Redis takes on (`RedisLimits.pendingMax`), so the refusal comes here, before any work.
-    var requestsInFlightMax = 8_192
     /// What is read and thrown away after a refusal, so that the refusal is not lost to a reset:
     /// more than the body that a proxy passes on by its own defaults (nginx: 1 MiB).
     var lingerBytesMax = 16 * 1024 * 1024
@@ -52,10 +48,10 @@ struct HTTPLimits: Sendable {
     /// With less room than this, a head is read on into a larger buffer.
     var ownReadBytesMin = 1_024
 
-    init() {}
+    package init() {}
 
     /// Traps if the bounds contradict each other.
-    func check() {
+    package func check() {
         precondition(targetBytesMax + methodBytesMax < headBytesMax, "a request line fits a head")
         precondition(ownBytesMax <= keptBytesMax, "what is read into a buffer fits it")
         precondition(keptBytesMax <= headBytesMax, "what is kept is no more than what is used")
@@ -63,10 +59,6 @@ struct HTTPLimits: Sendable {
             chunkLineBytesMax <= chunkOverheadBytesMax, "a line of chunks is a part of them all")
         precondition(
             lingerTimeoutMilliseconds <= lingerTotalMilliseconds, "a silence ends before the whole")
-        precondition(requestsInFlightMax > 0, "there is room for a request")
-        precondition(
-            requestsInFlightMax < RedisLimits().pendingMax,
-            "a probe of Redis finds room beside the requests in flight, so they are the bound")
         for timeout in [
             headTimeoutMilliseconds, bodyTimeoutMilliseconds, idleTimeoutMilliseconds,
             writeTimeoutMilliseconds, answerTimeoutMilliseconds, lingerTimeoutMilliseconds,

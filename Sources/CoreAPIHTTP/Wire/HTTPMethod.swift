@@ -1,6 +1,6 @@
 /// The methods of IANA's registry (RFC 9110 §16.1.1), as of 2026. Those that this server has come
 /// first, since a name is looked up from the beginning.
-enum HTTPMethod: String, CaseIterable {
+package enum HTTPMethod: String, CaseIterable {
     case post = "POST"
     case get = "GET"
     case head = "HEAD"

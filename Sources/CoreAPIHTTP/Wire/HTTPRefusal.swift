@@ -18,7 +18,7 @@ package enum HTTPRefusal: Error, Equatable {
     case tooManyConnections
 
     /// The rule that was broken; the raw value says it in words for the caller.
-    enum Reason: String {
+    package enum Reason: String {
         case bareLineFeed = "a line must end in CR LF (RFC 9112 §2.2)"
         case requestLine = "the request line must be: method, space, target, space, version (§3)"
         case version = "the version must be HTTP/1.1 or HTTP/1.0 (RFC 9112 §2.3)"

@@ -1,11 +1,11 @@
-internal import CoreAPIKit
+internal import CoreAPIBase
 
 extension RequestHead {
     /// The value of `Accept`; of several such fields one list (RFC 9110 §5.3). Nil if there is
     /// none.
     ///
     /// - Parameter bytes: those of the request.
-    func acceptedTypes(in bytes: Span<UInt8>) -> [UInt8]? {
+    package func acceptedTypes(in bytes: Span<UInt8>) -> [UInt8]? {
         guard let accept else { return nil }
         var types: [UInt8] = []
         var start = accept.lowerBound

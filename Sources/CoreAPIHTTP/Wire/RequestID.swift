@@ -1,4 +1,4 @@
-internal import CoreAPIKit
+internal import CoreAPIBase
 
 /// What a request is called in its answer (`X-Request-Id`) and in the logs.
 package enum RequestID: Equatable {
@@ -54,7 +54,7 @@ package enum RequestID: Equatable {
 }
 
 /// Numbers requests: no two have the same, of whatever worker or process.
-struct RequestNumber: Equatable {
+package struct RequestNumber: Equatable {
     /// Random, so that it is another one for each worker of each process.
     let worker: UInt64
     /// How many it has numbered.

@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// `request-line = method SP request-target SP HTTP-version` (RFC 9112 §3).
 enum RequestLine {

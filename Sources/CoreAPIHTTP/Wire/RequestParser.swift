@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// Reads the head of one request (RFC 9112 §2 to §6), whole or as it arrives.
 ///

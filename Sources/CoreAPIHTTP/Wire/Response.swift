@@ -1,88 +1,51 @@
-internal import CoreAPIKit
+internal import CoreAPIBase
 
-/// An answer: its status, its body, and the fields that some answers have.
-struct Response {
-    var status: HTTPStatus
-    var contentType: ContentType?
-    var body: [UInt8] = []
-    /// What a refusal is called; nil for what is none.
-    var code: Problem.Code?
-    /// `Transaction-Id`.
-    var transactionID: TransactionID?
-    /// The transaction of which it is not known whether it is enqueued: for the log alone, since a
-    /// retry with the same key may be answered by another.
-    var unresolvedID: TransactionID?
-    /// `Idempotent-Replayed: true`: an earlier request with the same key was answered by this.
-    var isReplayed = false
-    /// `Allow` (RFC 9110 §10.2.1).
-    var allow: StaticString?
-    /// `Accept-Encoding: identity` (RFC 9110 §12.5.3): the request had another coding.
-    var refusesEncoding = false
-    /// `Retry-After`, in seconds (RFC 9110 §10.2.3).
-    var retryAfterSeconds: Int?
-    /// `WWW-Authenticate` (RFC 6750 §3).
-    var authenticate: StaticString?
+/// An answer: its status, the fields that the application adds, its body.
+package struct Response {
+    package var status: HTTPStatus
+    /// The media type; nil for an answer without content.
+    package var contentType: StaticString?
+    /// The application's fields, each with the line end before it, then the body: one buffer, since
+    /// each costs an allocation.
+    let content: [UInt8]
+    let bodyStart: Int
 
-    enum ContentType {
-        case json
-        case problem
-        case health
-        case metricsText
-        case openMetrics
-
-        var name: StaticString {
-            switch self {
-            case .json: "application/json"
-            case .problem: "application/problem+json"
-            case .health: "application/health+json"
-            case .metricsText: "text/plain; version=0.0.4; charset=utf-8"
-            case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
-            }
-        }
+    package init(
+        status: HTTPStatus, contentType: StaticString? = nil,
+        fields: ResponseFields = ResponseFields(), body: [UInt8] = []
+    ) {
+        self.status = status
+        self.contentType = contentType
+        bodyStart = fields.bytes.count
+        content = fields.bytes.isEmpty ? body : fields.bytes + body
     }
+
+    /// - Parameters:
+    ///   - content: the lines of `ResponseFields`, then the body.
+    ///   - bodyStart: how many bytes the lines have.
+    package init(
+        status: HTTPStatus, contentType: StaticString, content: [UInt8], bodyStart: Int
+    ) {
+        precondition(bodyStart <= content.count, "Response.init: bodyStart beyond the content")
+        self.status = status
+        self.contentType = contentType
+        self.content = content
+        self.bodyStart = bodyStart
+    }
+
+    /// The body's bytes.
+    package var body: [UInt8] { Array(content[bodyStart...]) }
 }
 
-/// The status codes that this server sends (RFC 9110 §15), with their reason phrases.
-enum HTTPStatus: Int {
-    case ok = 200
-    case noContent = 204
-    case badRequest = 400
-    case unauthorized = 401
-    case forbidden = 403
-    case notFound = 404
-    case methodNotAllowed = 405
-    case requestTimeout = 408
-    case contentTooLarge = 413
-    case uriTooLong = 414
-    case unsupportedMediaType = 415
-    case expectationFailed = 417
-    case unprocessableContent = 422
-    case fieldsTooLarge = 431
-    case notImplemented = 501
-    case serviceUnavailable = 503
-    case gatewayTimeout = 504
-    case versionNotSupported = 505
+/// Fields that an application adds to an answer, as they are sent.
+package struct ResponseFields {
+    fileprivate(set) var bytes: [UInt8] = []
 
-    var reason: String {
-        switch self {
-        case .ok: "OK"
-        case .noContent: "No Content"
-        case .badRequest: "Bad Request"
-        case .unauthorized: "Unauthorized"
-        case .forbidden: "Forbidden"
-        case .notFound: "Not Found"
-        case .methodNotAllowed: "Method Not Allowed"
-        case .requestTimeout: "Request Timeout"
-        case .contentTooLarge: "Content Too Large"
-        case .uriTooLong: "URI Too Long"
-        case .unsupportedMediaType: "Unsupported Media Type"
-        case .expectationFailed: "Expectation Failed"
-        case .unprocessableContent: "Unprocessable Content"
-        case .fieldsTooLarge: "Request Header Fields Too Large"
-        case .notImplemented: "Not Implemented"
-        case .serviceUnavailable: "Service Unavailable"
-        case .gatewayTimeout: "Gateway Timeout"
-        case .versionNotSupported: "HTTP Version Not Supported"
-        }
+    package init() {}
+
+    /// - Parameter value: visible ASCII, since it is not checked.
+    package mutating func add(_ name: StaticString, _ value: String) {
+        bytes.append(text: "\r\n")
+        bytes.append(text: "\(name): \(value)")
     }
 }

@@ -1,5 +1,4 @@
 internal import CoreAPIBase
-internal import CoreAPIKit
 
 /// Writes answers as HTTP/1.1 messages (RFC 9112 §4), with `Date` and `Content-Length`.
 struct ResponseEncoder {
@@ -43,7 +42,10 @@ struct ResponseEncoder {
             case .close: output.append("\r\nConnection: close")
             }
             output.append("\r\n\r\n")
-            if !omitsBody { output.append(copying: response.body.span) }
+            if !omitsBody {
+                let body = response.bodyStart..<response.content.count
+                output.append(copying: response.content.span.extracting(body))
+            }
         }
     }
 
@@ -60,71 +62,23 @@ struct ResponseEncoder {
 extension Response {
     /// How long the answer is at most, but for what it begins with.
     fileprivate var encodedBytesMax: Int {
-        Response.fixedBytesMax + (allow?.utf8CodeUnitCount ?? 0)
-            + (authenticate?.utf8CodeUnitCount ?? 0) + body.count
+        Response.fixedBytesMax + (contentType?.utf8CodeUnitCount ?? 0) + content.count
     }
 
-    /// More than the names of all fields, and the values that are not counted, have together: 310.
-    private static var fixedBytesMax: Int { 320 }
+    /// More than the names of the encoder's own fields, their values and line ends have together.
+    private static var fixedBytesMax: Int { 128 }
 
     /// Appends the fields that this answer has and others have not.
     fileprivate func appendFields(to output: inout OutputSpan<UInt8>) {
         if let contentType {
             output.append("\r\nContent-Type: ")
-            output.append(contentType.name)
+            output.append(contentType)
         }
         // RFC 9110 §8.6: no length with 204.
         if status != .noContent {
             output.append("\r\nContent-Length: ")
-            output.append(decimal: body.count)
+            output.append(decimal: content.count - bodyStart)
         }
-        if let transactionID {
-            output.append("\r\nTransaction-Id: ")
-            transactionID.append(to: &output)
-        }
-        if isReplayed { output.append("\r\nIdempotent-Replayed: true") }
-        if let allow {
-            output.append("\r\nAllow: ")
-            output.append(allow)
-        }
-        if refusesEncoding { output.append("\r\nAccept-Encoding: identity") }
-        if let retryAfterSeconds {
-            output.append("\r\nRetry-After: ")
-            output.append(decimal: retryAfterSeconds)
-        }
-        if let authenticate {
-            output.append("\r\nWWW-Authenticate: ")
-            output.append(authenticate)
-        }
-    }
-}
-
-/// The date format of HTTP (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-enum HTTPDate {
-    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    static func text(_ time: UnixTime) -> [UInt8] {
-        let days = Int(time.wholeSeconds / 86_400)
-        let second = Int(time.wholeSeconds % 86_400)
-        let date = CivilDate(daysSince1970: days)
-        var text: [UInt8] = []
-        text.append(text: HTTPDate.days[days % 7])
-        text.append(text: ", ")
-        text.append(decimal: date.day, width: 2)
-        text.append(text: " ")
-        text.append(text: months[date.month - 1])
-        text.append(text: " ")
-        text.append(decimal: date.year, width: 4)
-        text.append(text: " ")
-        text.append(decimal: second / 3_600, width: 2)
-        text.append(text: ":")
-        text.append(decimal: second / 60 % 60, width: 2)
-        text.append(text: ":")
-        text.append(decimal: second % 60, width: 2)
-        text.append(text: " GMT")
-        return text
+        if bodyStart > 0 { output.append(copying: content.span.extracting(0..<bodyStart)) }
     }
 }

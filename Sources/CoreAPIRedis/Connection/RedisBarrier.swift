@@ -8,7 +8,7 @@ package enum RedisBarrier: Hashable, Sendable {
 
     /// How long Redis waits before it says how far it came: more than the second of `everysec`, and
     /// less than `RedisLimits.replyTimeout…`, since nothing else is answered meanwhile.
-    static let timeoutMilliseconds = 1_800
+    package static let timeoutMilliseconds = 1_800
 
     /// `WAIT` or `WAITAOF`.
     package var command: RedisCommand {

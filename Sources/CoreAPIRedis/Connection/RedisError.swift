@@ -64,7 +64,7 @@ public enum RedisError: Error, Hashable, Sendable {
 }
 
 extension RedisError {
-    init(_ error: OutgoingConnectionError) {
+    package init(_ error: OutgoingConnectionError) {
         self =
             switch error {
             case .hostNotFound(let reason): .hostNotFound(reason)

@@ -51,7 +51,7 @@ package struct RedisCommand: Sendable {
     }
 
     /// Adds the other commands.
-    mutating func append(_ other: RedisCommand) {
+    package mutating func append(_ other: RedisCommand) {
         bytes += other.bytes
         replyCount += other.replyCount
     }
@@ -73,7 +73,7 @@ package struct RedisCommand: Sendable {
     }
 
     /// Adds words that are encoded already.
-    mutating func append(encoded words: [UInt8], _ range: Range<Int>) {
+    package mutating func append(encoded words: [UInt8], _ range: Range<Int>) {
         bytes.append(contentsOf: words[range])
     }
 

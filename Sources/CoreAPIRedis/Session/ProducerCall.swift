@@ -2,7 +2,7 @@ internal import CoreAPIBase
 
 /// The call of a session's batches: the script with the keys that are the same for each.
 package struct ProducerCall: Sendable {
-    let script: RedisScript
+    package let script: RedisScript
     let sessionKey: [UInt8]
     /// The queue's keys, encoded.
     private let queueKeys: RedisCommand
@@ -46,7 +46,7 @@ package struct ProducerCall: Sendable {
     /// Appends the call of the batch.
     ///
     /// - Parameter deadline: in milliseconds of Redis's clock, not negative.
-    func append<Waiter>(_ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand)
+    package func append<Waiter>(_ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand)
     {
         output.begin(
             wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
@@ -68,7 +68,7 @@ package struct ProducerCall: Sendable {
     /// The call that opens the session.
     ///
     /// - Parameter creates: whether the session is opened if it is missing.
-    func open(creates: Bool) -> RedisCommand {
+    package func open(creates: Bool) -> RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.open)
         command.word(sessionKey)
         command.word(decimal: creates ? 1 : 0)

@@ -16,7 +16,7 @@ package enum ProducerScripts {
     /// - KEYS: the session.
     /// - ARGV: `1` to open the session if it is missing, else `0`; the lifetime.
     /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`.
-    static let open = RedisScript(
+    package static let open = RedisScript(
         """
         local number = redis.call('GET', KEYS[1])
         if not number and ARGV[1] == '1' then

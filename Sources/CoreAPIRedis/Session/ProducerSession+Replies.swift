@@ -114,7 +114,7 @@ extension ProducerSession {
     }
 
     /// The batch is confirmed: its waiters are told, and it is kept for a while.
-    mutating func confirm(
+    package mutating func confirm(
         _ batch: Batch, _ outcomes: [Outcome], _ now: MonotonicTime,
         _ resolutions: inout [Resolution]
     ) {

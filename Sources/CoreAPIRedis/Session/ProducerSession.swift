@@ -26,7 +26,7 @@ package struct ProducerSession<Waiter> {
 
     typealias Batch = ProducerBatch<Waiter>
 
-    enum State: Equatable {
+    package enum State: Equatable {
         /// Not logged in. Can transition to: opening.
         case disconnected
         /// The session is asked for its number. Can transition to: fencing, ready, disconnected.
@@ -46,20 +46,20 @@ package struct ProducerSession<Waiter> {
         case barrier
     }
 
-    let call: ProducerCall
-    let limits: ProducerLimits
-    let barrier: RedisBarrier?
-    var state = State.disconnected
-    var output = RedisCommand(capacity: 0)
+    package let call: ProducerCall
+    package let limits: ProducerLimits
+    package let barrier: RedisBarrier?
+    package var state = State.disconnected
+    package var output = RedisCommand(capacity: 0)
     /// How many bytes of `output` the kernel has taken.
-    var written = 0
+    package var written = 0
     /// The messages of this turn.
     var gathering = Batch()
     /// Batches that wait to be sent.
     var unsent: Deque<Batch> = []
     var awaited: Deque<Awaited> = []
     /// Batches that Redis has applied and no barrier has confirmed.
-    var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
+    package var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
     /// Whether a barrier is under way, and whether something was written since it left.
     var awaitsBarrier = false
     var needsBarrier = false
@@ -67,9 +67,9 @@ package struct ProducerSession<Waiter> {
     var unresolved: Deque<Batch> = []
     var history: ProducerHistory<Waiter>
     /// The number of the next message: above all that were ever sent.
-    var next = 1
+    package var next = 1
     /// Everything up to this number is confirmed, or will never be sent.
-    var confirmed = 0
+    package var confirmed = 0
     /// A fence whose reply did not come, and the number that Redis had applied before it.
     var attemptedFence: (applied: Int?, fence: Int)?
     /// Whether the session was opened before: one that is missing then has been lost.
@@ -77,7 +77,7 @@ package struct ProducerSession<Waiter> {
     /// Whether the Redis is the one of the login before.
     var isSameRun = false
     /// The `run_id` of the Redis that the session is with.
-    var run = ""
+    package var run = ""
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
     var pendingCount = 0

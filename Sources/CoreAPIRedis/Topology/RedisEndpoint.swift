@@ -12,7 +12,7 @@ public enum RedisEndpoint: Hashable, Sendable {
 
 extension RedisEndpoint {
     /// Where a connection goes.
-    var place: OutgoingConnection.Endpoint {
+    package var place: OutgoingConnection.Endpoint {
         switch self {
         case .tcp(let host, let port), .tls(let host, let port): .tcp(host: host, port: port)
         case .unix(let path): .unix(path: path)

@@ -1,0 +1,115 @@
+internal import CoreAPIBase
+
+/// One endpoint's place: a method and a path. A path ends in a parameter if its last segment is in
+/// braces: `/transaction/{id}`.
+package struct Route<Endpoint> {
+    package let method: HTTPMethod
+    package let path: String
+    package let endpoint: Endpoint
+
+    package init(_ method: HTTPMethod, _ path: String, _ endpoint: Endpoint) {
+        self.method = method
+        self.path = path
+        self.endpoint = endpoint
+    }
+}
+
+/// The endpoints of a server by path and method.
+///
+/// `GET` answers `HEAD` too (RFC 9110 §9.3.2), and every resource answers `OPTIONS`.
+package struct RouteTable<Endpoint> {
+    /// The endpoints that share a path.
+    package struct Resource {
+        /// As the routes have it, which is its name in metrics and logs.
+        package let path: String
+        /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
+        package let allow: String
+        package let routes: [Route<Endpoint>]
+        /// The path without its parameter.
+        fileprivate let start: [UInt8]
+        fileprivate let hasParameter: Bool
+
+        fileprivate init(_ path: String, _ routes: [Route<Endpoint>]) {
+            self.path = path
+            self.routes = routes
+            allow = RouteTable.allow(routes.map(\.method))
+            hasParameter = path.utf8.last == UInt8(ascii: "}")
+            start = Array(path.utf8.prefix { $0 != UInt8(ascii: "{") })
+        }
+
+        /// The endpoint of the method; nil if the resource does not have it.
+        package func endpoint(_ method: HTTPMethod) -> Endpoint? {
+            for route in routes
+            where route.method == method || (method == .head && route.method == .get) {
+                return route.endpoint
+            }
+            return nil
+        }
+    }
+
+    /// In the order of the routes; a resource's place is its number.
+    package let resources: [Resource]
+    /// The longest path that is looked at once more, with its escapes decoded.
+    private let encodedBytesMax: Int
+
+    /// How many bytes the value of a parameter may have.
+    private static var parameterBytesMax: Int { 256 }
+
+    package init(_ routes: [Route<Endpoint>]) {
+        var paths: [String] = []
+        for route in routes where !paths.contains(route.path) { paths.append(route.path) }
+        resources = paths.map { path in Resource(path, routes.filter { $0.path == path }) }
+        let longest = paths.map(\.utf8.count).max() ?? 0
+        encodedBytesMax = 3 * (longest + RouteTable.parameterBytesMax)
+    }
+
+    /// The value of `Allow` for these methods.
+    package static func allow(_ methods: [HTTPMethod]) -> String {
+        var names: [String] = []
+        for method in methods {
+            names.append(method.rawValue)
+            if method == .get { names.append(HTTPMethod.head.rawValue) }
+        }
+        return (names + [HTTPMethod.options.rawValue]).joined(separator: ", ")
+    }
+
+    // MARK: - Matching
+
+    /// A resource's number, and the value of its parameter.
+    package struct Match: Equatable {
+        package let resource: Int
+        /// Empty for a path without a parameter.
+        package let parameter: [UInt8]
+    }
+
+    /// The resource of a path; nil if there is none.
+    ///
+    /// Percent-encoded unreserved characters are what they encode (RFC 3986 §6.2.2.2). Everything
+    /// else that is encoded stays so: `%2F` is no slash.
+    package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> Match? {
+        if let match = exactMatch(bytes.extracting(path)) { return match }
+        guard path.count <= encodedBytesMax,
+            ASCII.find(UInt8(ascii: "%"), path, of: bytes) != nil
+        else { return nil }
+        return exactMatch(Grammar.normalized(path, bytes).span)
+    }
+
+    private func exactMatch(_ path: Span<UInt8>) -> Match? {
+        for index in resources.indices {
+            let resource = resources[index]
+            let start = resource.start.count
+            guard path.count >= start, ASCII.equal(resource.start.span, 0..<start, of: path) else {
+                continue
+            }
+            guard resource.hasParameter else {
+                if path.count == start { return Match(resource: index, parameter: []) }
+                continue
+            }
+            guard 1...RouteTable.parameterBytesMax ~= path.count - start,
+                ASCII.find(UInt8(ascii: "/"), start..<path.count, of: path) == nil
+            else { continue }
+            return Match(resource: index, parameter: (start..<path.count).map { path[$0] })
+        }
+        return nil
+    }
+}
