@@ -22,10 +22,10 @@ struct AccessLog {
     ///   - head: nil if the request has none that could be read.
     ///   - began: when the request was complete.
     func answered(
-        _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
-        since began: MonotonicTime
+        _ status: HTTPStatus, _ note: ExchangeNote, to head: RequestHead?, _ input: Span<UInt8>,
+        _ id: RequestID, since began: MonotonicTime
     ) {
-        if let transaction = response.unresolvedID {
+        if let transaction = note.unresolvedID {
             logger.warning(
                 "outcome unknown: look for the transaction in the queue",
                 metadata: AccessLog.names(head, input, id)
@@ -33,11 +33,11 @@ struct AccessLog {
         }
         guard let level else { return }
         var metadata = AccessLog.names(head, input, id)
-        metadata["status"] = "\(response.status.rawValue)"
+        metadata["status"] = "\(status.rawValue)"
         metadata["duration_ms"] = "\(AccessLog.milliseconds(since: began))"
         metadata["method"] = "\(head?.method.rawValue ?? "-")"
-        metadata["route"] = "\(Resource(head, input).name)"
-        if let transaction = response.transactionID {
+        metadata["route"] = "\(ResourceName.all[note.resource])"
+        if let transaction = note.transactionID {
             metadata["transaction_id"] = "\(transaction)"
         }
         logger.log(level: level, "request", metadata: metadata)

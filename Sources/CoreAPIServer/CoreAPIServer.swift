@@ -1,5 +1,6 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 internal import Logging
 
 /// The program: read the command line and the environment, build the parts, run.

@@ -1,3 +1,5 @@
+internal import CoreAPIHTTP
+
 /// How much memory the process may use, and how that is divided.
 enum MemoryLimit {
     /// Where neither the machine nor a cgroup says.

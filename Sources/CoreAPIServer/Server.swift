@@ -6,14 +6,16 @@ internal import CoreMetrics
 internal import Logging
 internal import Synchronization
 
-/// The parts, put together: one loop, worker and Redis connection for each thread.
+/// The parts, put together: one loop, HTTP server and Redis connection for each thread.
 struct Server {
-    /// The port that the workers listen on.
+    /// The port that the callers' servers listen on.
     let port: UInt16
 
-    private let workers: [Worker]
+    /// One for each loop, with its application.
+    private let callers: [(server: HTTPServer, application: Application)]
     /// Where metrics are served; nil where they are not, or where callers are.
-    private let metrics: (worker: Worker, address: MetricsAddress)?
+    private let operators: (server: HTTPServer, address: MetricsAddress)?
+    private let drainState = DrainState()
     private let secrets: SecretsConfiguration
     private let tokenPolicy: TokenPolicy
     private let logger: Logger
@@ -26,6 +28,9 @@ struct Server {
     ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
+        precondition(
+            TransactionEndpoint.inFlightDefaultMax < RedisLimits().pendingMax,
+            "Server.init: the bound of transactions in flight is not below that of Redis")
         let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
@@ -38,9 +43,9 @@ struct Server {
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let buffers = BoundedCount(max: configuration.buffersBytesMax)
         let trimming = BoundedCount(max: 1)
-        let registry = Server.registry(configuration, count, limits)
+        let registry = Server.registry(configuration, count)
         let memory = Server.memory(configuration, registry)
-        var workers: [Worker] = []
+        var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
             do {
@@ -51,29 +56,33 @@ struct Server {
                     configuration, memory, refusals, loop, Server.factory(registry, index),
                     logger)
                 let checks = TransactionChecks(verifier: verifier)
-                let worker = Worker(
-                    loop: loop, limits: limits,
-                    memory: ConnectionMemory(
-                        loop: loop, buffers: buffers, trimming: trimming,
-                        loopCount: configuration.threads),
-                    count: count,
-                    site: configuration.metrics?.isPublic == true ? .callersAndMetrics : .callers,
-                    metrics: registry.map {
-                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
-                    },
+                let application = Application(
+                    loop: loop,
+                    site: configuration.metrics?.isPublic == true
+                        ? [.callers, .operators] : .callers,
+                    limits: limits,
                     transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
-                    logger: logger,
-                    accessLog: AccessLog(logger, level: configuration.accessLogLevel))
-                try worker.listen(socket, isShared: sockets.areShared)
-                workers.append(worker)
+                    metrics: registry.map {
+                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                    },
+                    accessLog: AccessLog(logger, level: configuration.accessLogLevel),
+                    drain: drainState, logger: logger)
+                let server = HTTPServer(
+                    application, on: loop, limits: limits,
+                    memory: ConnectionMemory(
+                        loop: loop, buffers: buffers, trimming: trimming,
+                        loopCount: configuration.threads),
+                    count: count, logger: logger)
+                try server.listen(socket, isShared: sockets.areShared)
+                callers.append((server, application))
             } catch {
                 throw .system(error, "\(place)")
             }
         }
-        self.workers = workers
-        metrics = try Server.metricsListener(configuration, beside: workers[0])
+        self.callers = callers
+        operators = try Server.operators(configuration, beside: callers[0])
         secrets = configuration.secrets
         tokenPolicy = configuration.tokenPolicy
         self.logger = logger
@@ -82,13 +91,13 @@ struct Server {
 
     /// Runs until the process is told to end, and then lets what is in flight finish.
     func run(host: String) throws(StartError) {
-        for worker in workers {
-            do { try Thread.start { worker.loop.run() } } catch {
+        for (server, _) in callers {
+            do { try Thread.start { server.loop.run() } } catch {
                 throw .system(error, "a thread for each event loop")
             }
         }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
-        if let address = metrics?.address {
+        if let address = operators?.address {
             logger.info(
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
@@ -103,7 +112,7 @@ struct Server {
     private func use(_ secrets: [[UInt8]]) {
         do {
             let verifier = try Server.verifier(secrets, tokenPolicy)
-            for worker in workers { worker.use(verifier) }
+            for (_, application) in callers { application.use(verifier) }
         } catch {
             logger.error("secrets not used", metadata: ["reason": "\(error)"])
         }
@@ -121,10 +130,10 @@ struct Server {
         tell(.stopping)
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
-        let remaining = Remaining(workers.count)
-        // Scrapes and probes are answered to the end, which they can watch.
-        metrics?.worker.announceEnd()
-        for worker in workers { worker.drain { remaining.countDown() } }
+        let remaining = Remaining(callers.count)
+        // The operators' port answers scrapes and probes to the end.
+        drainState.begin()
+        for (server, _) in callers { server.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // `SIGHUP` has no meaning any more.
             if Process.waitForNotice(before: .now().advanced(byMilliseconds: 10)) == .end {
@@ -204,12 +213,12 @@ struct Server {
     // MARK: - Metrics
 
     private static func registry(
-        _ configuration: Configuration, _ count: ConnectionCount, _ limits: HTTPLimits
+        _ configuration: Configuration, _ count: ConnectionCount
     ) -> MetricsRegistry? {
         guard configuration.metrics != nil else { return nil }
         return MetricsRegistry(
             loops: configuration.threads, queue: configuration.queue.name, connections: count,
-            inFlightMax: limits.requestsInFlightMax)
+            inFlightMax: TransactionEndpoint.inFlightDefaultMax)
     }
 
     /// What a loop's queue and connection record to.
@@ -219,25 +228,29 @@ struct Server {
         registry.map { $0.loops[index].shard } ?? NOOPMetricsHandler.instance
     }
 
-    /// Listens on the metrics' own port, if they have one: with a bound of its own on connections,
-    /// so that callers at theirs do not keep scrapers out.
-    private static func metricsListener(
-        _ configuration: Configuration, beside worker: Worker
-    ) throws(StartError) -> (worker: Worker, address: MetricsAddress)? {
+    /// Listens on the operators' own port, if they have one: with a bound of its own on
+    /// connections, so that callers at theirs do not keep scrapers out.
+    private static func operators(
+        _ configuration: Configuration,
+        beside callers: (server: HTTPServer, application: Application)
+    ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
         let place = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
         let address = try place.resolved()
         do {
-            let metrics = Worker(
-                beside: worker, site: .operators,
+            let other = callers.server
+            let server = HTTPServer(
+                Application(beside: callers.application, site: .operators), on: other.loop,
+                limits: other.limits, memory: other.memory,
                 count: ConnectionCount(
                     servedMax: OpenFiles.metricsConnectionsMax,
-                    refusedMax: OpenFiles.metricsRefusedMax))
+                    refusedMax: OpenFiles.metricsRefusedMax),
+                logger: callers.application.logger)
             let socket = try Socket.listening(
                 on: address, sharesPort: false, backlog: ListeningSockets.backlog)
             let port = try socket.address().port
-            try metrics.listen(socket)
-            return (metrics, MetricsAddress(host: wanted.host, port: port, isPublic: false))
+            try server.listen(socket)
+            return (server, MetricsAddress(host: wanted.host, port: port, isPublic: false))
         } catch {
             throw .system(error, "\(place)")
         }

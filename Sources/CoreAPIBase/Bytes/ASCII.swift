@@ -51,7 +51,9 @@ package enum ASCII {
     }
 
     /// The lowest eight digits of a number in hexadecimal, in lower case.
-    @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> InlineArray<8, UInt8> {
+    @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> InlineArray<
+        8, UInt8
+    > {
         // One digit in each byte of a word, and then all of them made characters at once.
         var spread = number & 0xFFFF_FFFF
         spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF

@@ -13,7 +13,8 @@ package struct Backoff: Sendable {
     ///   - millisecondsMin: the pause after the first failure, at least 1.
     ///   - millisecondsMax: the longest pause, at most a day.
     package init(millisecondsMin: Int, millisecondsMax: Int) {
-        precondition(1...86_400_000 ~= millisecondsMin, "Backoff.init: millisecondsMin out of bounds")
+        precondition(
+            1...86_400_000 ~= millisecondsMin, "Backoff.init: millisecondsMin out of bounds")
         precondition(
             millisecondsMin...86_400_000 ~= millisecondsMax,
             "Backoff.init: millisecondsMax out of bounds")

@@ -141,7 +141,9 @@ internal import COpenSSL
     ///
     /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
     ///   it takes none now.
-    package func flush(_ send: ([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError) -> Bool {
+    package func flush(_ send: ([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError)
+        -> Bool
+    {
         collect()
         while sent < ciphertext.count {
             guard let count = try send(ciphertext, sent) else { return false }

@@ -2,7 +2,7 @@ internal import CoreAPIBase
 
 /// One endpoint's place: a method and a path. A path ends in a parameter if its last segment is in
 /// braces: `/transaction/{id}`.
-package struct Route<Endpoint> {
+package struct Route<Endpoint: Sendable>: Sendable {
     package let method: HTTPMethod
     package let path: String
     package let endpoint: Endpoint
@@ -17,9 +17,9 @@ package struct Route<Endpoint> {
 /// The endpoints of a server by path and method.
 ///
 /// `GET` answers `HEAD` too (RFC 9110 §9.3.2), and every resource answers `OPTIONS`.
-package struct RouteTable<Endpoint> {
+package struct RouteTable<Endpoint: Sendable>: Sendable {
     /// The endpoints that share a path.
-    package struct Resource {
+    package struct Resource: Sendable {
         /// As the routes have it, which is its name in metrics and logs.
         package let path: String
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.

@@ -4,7 +4,7 @@ internal import CoreAPIBase
 ///
 /// A batch has no numbers before it is sent: `first` is assigned then, and anew when it is sent
 /// again behind a fence.
-struct ProducerBatch<Waiter> {
+package struct ProducerBatch<Waiter> {
     /// One message: a part of the batch's words, and of its keys if it is keyed.
     struct Message {
         /// Nil for a message that is sent again after it was confirmed, and once its time is over.

@@ -46,8 +46,9 @@ package struct ProducerCall: Sendable {
     /// Appends the call of the batch.
     ///
     /// - Parameter deadline: in milliseconds of Redis's clock, not negative.
-    package func append<Waiter>(_ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand)
-    {
+    package func append<Waiter>(
+        _ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand
+    ) {
         output.begin(
             wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
                 + queueWordCount + batch.count * wordsPerMessage)

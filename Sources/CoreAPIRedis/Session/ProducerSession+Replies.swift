@@ -203,7 +203,8 @@ private struct BatchAnswer<Waiter> {
             outcomes[Int(index)] = .found(record)
         }
         self.outcomes = outcomes
-        error = text.isEmpty
+        error =
+            text.isEmpty
             ? nil : RedisServerError(message: String(decoding: text, as: UTF8.self))
         guard error != nil || number == batch.last else { return nil }
     }

@@ -1,5 +1,5 @@
 package import CoreAPIBase
-internal import DequeModule
+package import DequeModule
 
 /// A producer session: gives messages their numbers, sends them in batches, and learns at each
 /// login what Redis has applied and what it has lost. It has no socket and no clock.
@@ -24,7 +24,7 @@ package struct ProducerSession<Waiter> {
         package let result: Result<Outcome, RedisFailure>
     }
 
-    typealias Batch = ProducerBatch<Waiter>
+    package typealias Batch = ProducerBatch<Waiter>
 
     package enum State: Equatable {
         /// Not logged in. Can transition to: opening.

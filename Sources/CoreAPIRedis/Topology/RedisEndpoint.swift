@@ -1,4 +1,4 @@
-internal import CoreAPIBase
+package import CoreAPIBase
 
 /// Where a Redis server listens, and whether others on the way can read what is said.
 public enum RedisEndpoint: Hashable, Sendable {

@@ -1,5 +1,6 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 extension HealthCheck {
     /// What there is to say of Redis.

@@ -42,10 +42,12 @@ struct HealthEndpoint {
         json.raw("}, \"status\": ")
         json.text(status.rawValue)
         json.raw("}")
+        var fields = ResponseFields()
+        if status == .fail { fields.add("Retry-After", "1") }
         return Response(
             status: status == .fail ? .serviceUnavailable : .ok,
-            contentType: acceptsHealthJSON ? .health : .json, body: json.bytes,
-            retryAfterSeconds: status == .fail ? 1 : nil)
+            contentType: acceptsHealthJSON ? MediaType.health : MediaType.json, fields: fields,
+            body: json.bytes)
     }
 
     private func checks(_ probe: Probe) async -> [HealthCheck] {

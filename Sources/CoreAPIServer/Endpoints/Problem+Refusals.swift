@@ -1,5 +1,6 @@
 internal import CoreAPIHTTP
 internal import CoreAPIKit
+internal import CoreAPIRedis
 
 extension Problem {
     /// The one switch from what the intake refuses to what the caller is told.

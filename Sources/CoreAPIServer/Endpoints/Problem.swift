@@ -9,6 +9,8 @@ struct Problem: Error {
     let detail: String
     /// The fields that are wrong, for `invalid_transaction`.
     var fields: [FieldProblem] = []
+    /// Header fields that this refusal has besides those of its code.
+    var header: [(name: StaticString, value: String)] = []
 
     /// Every refusal there is. The raw value is the `code` member and, after
     /// `urn:core-api:problem:`, the `type`; docs/problems.md has a section for each.
@@ -59,15 +61,16 @@ struct Problem: Error {
         json.text(detail)
         if !fields.isEmpty { Problem.write(fields, to: &json) }
         json.raw("}")
-        var response = Response(
-            status: code.status, contentType: .problem, body: json.bytes, code: code)
-        if code.status == .unauthorized { response.authenticate = authenticate }
-        if code.status == .serviceUnavailable { response.retryAfterSeconds = 1 }
-        return response
+        var lines = ResponseFields()
+        for (name, value) in header { lines.add(name, value) }
+        if code.status == .serviceUnavailable { lines.add("Retry-After", "1") }
+        if code.status == .unauthorized { lines.add("WWW-Authenticate", authenticate) }
+        return Response(
+            status: code.status, contentType: MediaType.problem, fields: lines, body: json.bytes)
     }
 
     /// RFC 6750 §3.1: without a token no error is named.
-    private var authenticate: StaticString {
+    private var authenticate: String {
         code == .tokenMissing ? "Bearer" : "Bearer error=\"invalid_token\""
     }
 

@@ -8,32 +8,43 @@ internal import CoreAPIKit
 final class TransactionEndpoint: Sendable {
     private let checks: TransactionChecks
     private let queue: any CallbackTransactionQueue
+    /// Transactions of one loop that may wait for the queue: fewer than a connection to Redis takes
+    /// (`RedisLimits.pendingMax`), so that the refusal comes here, before any work.
+    let inFlightMax: Int
 
-    init(checks: TransactionChecks, queue: any CallbackTransactionQueue) {
+    static let inFlightDefaultMax = 8_192
+
+    init(
+        checks: TransactionChecks, queue: any CallbackTransactionQueue,
+        inFlightMax: Int = inFlightDefaultMax
+    ) {
         self.checks = checks
         self.queue = queue
+        self.inFlightMax = inFlightMax
     }
 
     /// The same, but for the verifier that judges tokens.
     func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
-        TransactionEndpoint(checks: checks.with(verifier), queue: queue)
+        TransactionEndpoint(
+            checks: checks.with(verifier), queue: queue, inFlightMax: inFlightMax)
     }
 
     /// What is wrong with the head alone, before the body is looked at.
-    static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Response? {
+    @Sendable static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Problem? {
         if head.isEncoded {
-            var response = Problem(
+            return Problem(
                 code: .unsupportedMediaType,
-                detail: "the body must have no Content-Encoding, or identity"
-            ).response
-            response.refusesEncoding = true
-            return response
+                detail: "the body must have no Content-Encoding, or identity",
+                header: [("Accept-Encoding", "identity")])
         }
         guard let contentType = head.contentType, !isJSON(contentType, bytes) else { return nil }
         return Problem(
-            code: .unsupportedMediaType, detail: "the Content-Type must be application/json"
-        ).response
+            code: .unsupportedMediaType, detail: "the Content-Type must be application/json")
     }
+
+    static let overloaded = Problem(
+        code: .overloaded,
+        detail: "too many transactions wait for the queue: nothing was enqueued, try again later")
 
     /// The checks, which need the request's bytes; what has passed them is held by `pending`.
     func check(
@@ -51,41 +62,35 @@ final class TransactionEndpoint: Sendable {
         pending.hold(transaction, try idempotencyKey(head, bytes))
     }
 
-    /// The answer, if the queue has it at once; nil if `pending` is told later.
-    func enqueue(_ pending: PendingTransaction) -> Response? {
-        queue.enqueue(pending).map { response(to: $0, of: pending.transaction) }
+    /// The outcome, if the queue has it at once; nil if `pending` is resumed later.
+    func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
+        queue.enqueue(pending)
     }
 
-    func response(
-        to outcome: PendingTransaction.Outcome, of transaction: Transaction
-    ) -> Response {
-        switch outcome {
-        case .success(let outcome): return accepted(AcceptedTransaction(transaction, outcome))
-        case .failure(let error):
-            var response = Problem(.queue(error)).response
-            if case .outcomeUnknown = error { response.unresolvedID = transaction.id }
-            return response
-        }
-    }
-
-    private func accepted(_ transaction: AcceptedTransaction) -> Response {
-        var body: [UInt8] = []
-        body.append(addingCapacity: TransactionEndpoint.acceptedBytesMax) { json in
-            json.append("{\"amount\":")
-            json.append(decimal: transaction.amount.minorUnits)
-            json.append(",\"currency\":\"")
-            transaction.currency.append(to: &json)
-            json.append("\",\"user_id\":")
-            json.append(decimal: transaction.userID)
-            json.append("}")
+    /// The answer to a transaction that the queue has confirmed.
+    static func response(to transaction: AcceptedTransaction) -> Response {
+        var content: [UInt8] = []
+        var bodyStart = 0
+        content.append(addingCapacity: acceptedBytesMax) { content in
+            content.append("\r\nTransaction-Id: ")
+            transaction.id.append(to: &content)
+            if transaction.isReplayed { content.append("\r\nIdempotent-Replayed: true") }
+            bodyStart = content.count
+            content.append("{\"amount\":")
+            content.append(decimal: transaction.amount.minorUnits)
+            content.append(",\"currency\":\"")
+            transaction.currency.append(to: &content)
+            content.append("\",\"user_id\":")
+            content.append(decimal: transaction.userID)
+            content.append("}")
         }
         return Response(
-            status: .ok, contentType: .json, body: body, transactionID: transaction.id,
-            isReplayed: transaction.isReplayed)
+            status: .ok, contentType: MediaType.json, content: content, bodyStart: bodyStart)
     }
 
-    /// The names have 36 bytes with the last brace, the currency 3, the two numbers up to 19 each.
-    private static let acceptedBytesMax = 80
+    /// The fields have up to 54 and 27 bytes, the members' names 36 with the last brace, the
+    /// currency 3, the two numbers up to 19 each.
+    private static let acceptedBytesMax = 160
 
     private func idempotencyKey(
         _ head: RequestHead, _ bytes: Span<UInt8>

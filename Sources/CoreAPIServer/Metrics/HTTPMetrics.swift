@@ -39,15 +39,15 @@ final class HTTPMetrics {
                 return ($0, shard.counter(MetricCatalogue.connectionsAccepted.name, labels))
             })
         inFlight = shard.gauge(MetricCatalogue.inFlight.name)
-        durations = Resource.readable.map {
-            shard.histogram(MetricCatalogue.requestDuration.name, [("route", $0.name)])
+        durations = ResourceName.all.dropLast().map {
+            shard.histogram(MetricCatalogue.requestDuration.name, [("route", $0)])
         }
         accepted = shard.counter(
-            MetricCatalogue.requests.name, HTTPMetrics.labels(.transaction, .post, .ok))
-        requests = Resource.allCases.map { _ in [] }
+            MetricCatalogue.requests.name, HTTPMetrics.labels(ResourceName.transaction, .post, .ok))
+        requests = ResourceName.all.map { _ in [] }
         // Those that alerts are made of are there from the beginning: a rate needs a zero before.
         for status in [HTTPStatus.serviceUnavailable, .gatewayTimeout] {
-            _ = requestCell(.transaction, .post, status)
+            _ = requestCell(ResourceName.transaction, .post, status)
         }
     }
 
@@ -69,40 +69,38 @@ final class HTTPMetrics {
     /// An answer was made.
     ///
     /// - Parameters:
-    ///   - head: nil if the request has none that could be read.
+    ///   - method: nil if the request could not be read.
     ///   - began: when the request was complete.
     func answered(
-        _ response: Response, to head: RequestHead?, _ input: Span<UInt8>,
+        _ status: HTTPStatus, _ note: ExchangeNote, _ method: HTTPMethod?,
         since began: MonotonicTime
     ) {
-        let resource = Resource(head, input)
-        if resource != .unread {
+        if note.resource != ResourceName.unread {
             let nanoseconds = MonotonicTime.now().nanoseconds(since: began)
-            durations[resource.rawValue].recordNanoseconds(nanoseconds)
+            durations[note.resource].recordNanoseconds(nanoseconds)
         }
-        if resource == .transaction, response.status == .ok { return accepted.increment() }
-        requestCell(resource, head?.method, response.status).increment()
-        if let code = response.code { refusals[code]?.increment() }
+        if note.resource == ResourceName.transaction, status == .ok { return accepted.increment() }
+        requestCell(note.resource, method, status).increment()
+        if let code = note.code { refusals[code]?.increment() }
     }
 
     private func requestCell(
-        _ resource: Resource, _ method: HTTPMethod?, _ status: HTTPStatus
+        _ resource: Int, _ method: HTTPMethod?, _ status: HTTPStatus
     ) -> CounterCell {
-        for known in requests[resource.rawValue]
-        where known.status == status && known.method == method {
+        for known in requests[resource] where known.status == status && known.method == method {
             return known.cell
         }
         let cell = shard.counter(
             MetricCatalogue.requests.name, HTTPMetrics.labels(resource, method, status))
-        requests[resource.rawValue].append(Requests(method: method, status: status, cell: cell))
+        requests[resource].append(Requests(method: method, status: status, cell: cell))
         return cell
     }
 
     private static func labels(
-        _ resource: Resource, _ method: HTTPMethod?, _ status: HTTPStatus
+        _ resource: Int, _ method: HTTPMethod?, _ status: HTTPStatus
     ) -> [(String, String)] {
         [
-            ("route", resource.name), ("method", method?.rawValue ?? "-"),
+            ("route", ResourceName.all[resource]), ("method", method?.rawValue ?? "-"),
             ("status", "\(status.rawValue)"),
         ]
     }

@@ -7,10 +7,10 @@ enum MetricsFormat {
     /// OpenMetrics 1.0.0.
     case openMetrics
 
-    var contentType: Response.ContentType {
+    var contentType: StaticString {
         switch self {
-        case .text: .metricsText
-        case .openMetrics: .openMetrics
+        case .text: MediaType.metricsText
+        case .openMetrics: MediaType.openMetrics
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import CoreAPIKit
 
 /// Writes families of metrics as text, in Prometheus's format 0.0.4 or as OpenMetrics 1.0.

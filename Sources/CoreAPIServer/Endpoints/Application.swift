@@ -1,0 +1,158 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
+internal import CoreAPIKit
+internal import Logging
+
+/// The parts that the endpoints of one loop and one port share.
+///
+/// Sendable by discipline: all but `init` and `use` is called on the loop's thread.
+final class Application: @unchecked Sendable {
+    let loop: EventLoop
+    let site: Endpoint.Sites
+    let limits: HTTPLimits
+    let health: HealthEndpoint
+    let metrics: HTTPMetrics?
+    let accessLog: AccessLog
+    let drain: DrainState
+    private(set) var transactions: TransactionEndpoint
+    /// Transactions that wait for the queue.
+    private(set) var transactionsInFlight = 0 {
+        didSet { metrics?.transactionsInFlight(transactionsInFlight) }
+    }
+
+    let logger: Logger
+    private var warning = WarningLimit()
+
+    /// - Parameters:
+    ///   - site: the ports that the listener serves.
+    ///   - metrics: what the loop records; nil for nothing.
+    init(
+        loop: EventLoop, site: Endpoint.Sites, limits: HTTPLimits = HTTPLimits(),
+        transactions: TransactionEndpoint, health: HealthEndpoint, metrics: HTTPMetrics? = nil,
+        accessLog: AccessLog, drain: DrainState, logger: Logger
+    ) {
+        precondition(
+            !site.contains(.operators) || metrics != nil,
+            "Application.init: a port of operators without metrics")
+        self.loop = loop
+        self.site = site
+        self.limits = limits
+        self.transactions = transactions
+        self.health = health
+        self.metrics = metrics
+        self.accessLog = accessLog
+        self.drain = drain
+        self.logger = logger
+    }
+
+    /// The application of another port on the same loop.
+    convenience init(beside other: Application, site: Endpoint.Sites) {
+        self.init(
+            loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
+            health: other.health, metrics: other.metrics, accessLog: other.accessLog,
+            drain: other.drain, logger: other.logger)
+    }
+
+    /// Judges the tokens of later requests by another verifier. From any thread.
+    func use(_ verifier: HMACTokenVerifier) {
+        loop.submit { [self] in transactions = transactions.with(verifier) }
+    }
+
+    /// Depth, age, workers and durability are for operators: where they have a port of their own,
+    /// callers see the status alone.
+    var showsChecks: Bool { site.contains(.operators) || metrics == nil }
+
+    // MARK: - Transactions in flight
+
+    /// Whether one more transaction may wait for the queue.
+    var hasRoom: Bool {
+        if transactionsInFlight < transactions.inFlightMax { return true }
+        overloaded("transactions in flight", max: transactions.inFlightMax)
+        return false
+    }
+
+    func transactionBegan() { transactionsInFlight += 1 }
+
+    func transactionEnded() { transactionsInFlight -= 1 }
+
+    // MARK: - Routing
+
+    /// The endpoint of a request, or the answer where there is none.
+    enum Target {
+        case endpoint(Endpoint, parameter: [UInt8])
+        case answer(Response)
+        case refused(Problem)
+    }
+
+    /// - Returns: the number of the resource too, for metrics and logs.
+    func target(_ head: RequestHead, _ bytes: Span<UInt8>) -> (resource: Int, Target) {
+        guard case .path(let path) = head.target else {
+            return (ResourceName.server, Application.options(siteAllow, head.method))
+        }
+        guard let match = Routes.table.match(path, bytes) else {
+            return (ResourceName.other, .refused(notFound))
+        }
+        let resource = Routes.table.resources[match.resource]
+        guard let endpoint = resource.endpoint(head.method) else {
+            let serves = resource.routes.contains { !$0.endpoint.sites.isDisjoint(with: site) }
+            return serves
+                ? (match.resource, Application.options(resource.allow, head.method))
+                : (ResourceName.other, .refused(notFound))
+        }
+        guard !endpoint.sites.isDisjoint(with: site) else {
+            return (ResourceName.other, .refused(notFound))
+        }
+        return (match.resource, .endpoint(endpoint, parameter: match.parameter))
+    }
+
+    /// The answer to `OPTIONS`, or the refusal of a method that is not there.
+    private static func options(_ allow: String, _ method: HTTPMethod) -> Target {
+        guard method == .options else {
+            return .refused(
+                Problem(
+                    code: .methodNotAllowed, detail: "the methods here are \(allow)",
+                    header: [("Allow", allow)]))
+        }
+        var fields = ResponseFields()
+        fields.add("Allow", allow)
+        return .answer(Response(status: .noContent, fields: fields))
+    }
+
+    private var served: [RouteTable<Endpoint>.Resource] {
+        Routes.table.resources.filter {
+            $0.routes.contains { !$0.endpoint.sites.isDisjoint(with: site) }
+        }
+    }
+
+    /// The methods of the server as a whole (RFC 9110 §9.3.7).
+    private var siteAllow: String {
+        var methods: [HTTPMethod] = []
+        for route in served.flatMap(\.routes) where !methods.contains(route.method) {
+            methods.append(route.method)
+        }
+        return RouteTable<Endpoint>.allow(methods)
+    }
+
+    private var notFound: Problem {
+        let paths = served.map(\.path)
+        let list = paths.dropLast().joined(separator: ", ")
+        return Problem(
+            code: .notFound, detail: "there are \(list) and \(paths.last ?? "nothing")")
+    }
+}
+
+extension Application: HTTPApplication {
+    func exchange(on connection: Connection) -> any HTTPExchange {
+        Exchange(self, on: connection)
+    }
+
+    func admitted(_ admission: ConnectionCount.Admission) {
+        if site.contains(.callers) { metrics?.admitted(admission) }
+    }
+
+    /// Logs which bound is reached, from time to time: at the bound it happens all the time.
+    func overloaded(_ bound: String, max: Int) {
+        guard warning.isDue(now: loop.now) else { return }
+        logger.warning("overloaded: refusing", metadata: ["bound": "\(bound)", "max": "\(max)"])
+    }
+}
