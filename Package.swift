@@ -87,18 +87,41 @@ let package = Package(
             dependencies: ["CoreAPIKit"],
             path: "docs/examples/connector",
             swiftSettings: strict),
+        // One folder of tests for each layer.
+        .testTarget(
+            name: "CoreAPIBaseTests", dependencies: ["CoreAPIBase"], swiftSettings: strict),
+        .testTarget(
+            name: "CoreAPIRedisTests", dependencies: ["CoreAPIBase", "CoreAPIRedis"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CoreAPIHTTPTests", dependencies: ["CoreAPIBase", "CoreAPIHTTP"],
+            swiftSettings: strict),
         .testTarget(
             name: "CoreAPIKitTests",
             dependencies: [
-                "CoreAPIKit", "CoreAPIServer",
+                "CoreAPIBase", "CoreAPIKit", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "CoreAPIServerTests",
+            dependencies: [
+                "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis", "CoreAPIServer",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        // The machines of both connections in virtual time.
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis"],
+            swiftSettings: strict),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CoreAPIKit", "CoreAPIServer", "connector-example", "embedder-example",
+                "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis", "CoreAPIServer",
+                "connector-example", "embedder-example",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -115,30 +138,13 @@ if Context.environment["DOCS"] != nil {
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
 
-// `make fuzz` and `make bench-library` build another package of the same sources: the server's
-// parts as a library, and the program that fuzzes or measures them (docs/reliability.md,
-// docs/performance.md). A build without FUZZ and BENCH_LIBRARY is not changed.
-if Context.environment["FUZZ"] != nil || Context.environment["BENCH_LIBRARY"] != nil {
-    package.products = []
-    package.targets = package.targets.filter { $0.type == .system || $0.name == "CoreAPIKit" }
-    package.targets.append(
-        .target(
-            name: "CoreAPIServer",
-            dependencies: [
-                "CoreAPIKit",
-                .product(name: "CoreMetrics", package: "swift-metrics"),
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            exclude: ["CoreAPIServer.swift"],
-            resources: description,
-            swiftSettings: strict))
-}
+// `make fuzz` and `make bench-library` alone need the programs that fuzz and measure the layers.
 if Context.environment["BENCH_LIBRARY"] != nil {
     package.targets += [
         .target(name: "CBareMAC", dependencies: ["COpenSSL"], path: "Benchmarks/library/CBareMAC"),
         .executableTarget(
             name: "bench-library",
-            dependencies: ["CBareMAC", "CoreAPIKit", "CoreAPIServer"],
+            dependencies: ["CBareMAC", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis"],
             path: "Benchmarks/library/Program",
             swiftSettings: strict),
     ]
@@ -148,7 +154,7 @@ if Context.environment["FUZZ"] != nil {
         .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
         .executableTarget(
             name: "Fuzz",
-            dependencies: ["CFuzzer", "CoreAPIKit", "CoreAPIServer"],
+            dependencies: ["CFuzzer", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis"],
             path: "Fuzz/Program",
             swiftSettings: strict),
     ]
