@@ -1,7 +1,7 @@
-import CoreAPIKit
 import Foundation
 import Testing
 
+@testable import CoreAPIRedis
 @testable import CoreAPIServer
 
 /// Where Redis is, by a variable or by a file; the certificates' own rules are tested with real

@@ -1,4 +1,3 @@
-import CoreAPIKit
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
-import CoreAPIKit
+import CoreAPIBase
+import CoreAPIHTTP
 import Dispatch
 import Glibc
 import Synchronization

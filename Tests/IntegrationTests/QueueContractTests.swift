@@ -1,3 +1,4 @@
+import CoreAPIBase
 import CoreAPIKit
 import Logging
 import Testing

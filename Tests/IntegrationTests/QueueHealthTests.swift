@@ -1,4 +1,4 @@
-import CoreAPIKit
+import CoreAPIBase
 import Foundation
 import Testing
 

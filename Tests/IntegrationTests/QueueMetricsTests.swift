@@ -1,4 +1,5 @@
 import CoreAPIKit
+import CoreAPIRedis
 import CoreMetrics
 import MetricsTestKit
 import Testing

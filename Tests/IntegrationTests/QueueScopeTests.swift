@@ -1,4 +1,5 @@
 import CoreAPIKit
+import CoreAPIRedis
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import CoreAPIKit
+import CoreAPIRedis
 import Testing
 
 /// Which names of a Redis's certificate count: alternative names alone (RFC 9525 §2).

@@ -1,4 +1,6 @@
+import CoreAPIBase
 import CoreAPIKit
+import CoreAPIRedis
 import Foundation
 import Logging
 import Testing

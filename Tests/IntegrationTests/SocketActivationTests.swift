@@ -1,4 +1,5 @@
-import CoreAPIKit
+import CoreAPIBase
+import CoreAPIHTTP
 import Foundation
 import Synchronization
 import Testing

@@ -1,3 +1,4 @@
+import CoreAPIBase
 import CoreAPIKit
 import Foundation
 import Testing

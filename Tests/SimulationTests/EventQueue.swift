@@ -1,4 +1,4 @@
-import CoreAPIKit
+@testable import CoreAPIBase
 
 /// Events in the order of their virtual times; those of one time in the order in which they were
 /// added.

@@ -1,6 +1,4 @@
-import CoreAPIKit
-
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 /// What should have happened, told from the requests alone.
 extension HTTPSimulation {
@@ -49,7 +47,7 @@ extension HTTPSimulation {
         if isCutShort, line.hasPrefix("reject ") {
             return rest == ["linger", "close"] ? nil : line
         }
-        if isCutShort, line == "refuse malformed(CoreAPIServer.HTTPRefusal.Reason.endedEarly)" {
+        if isCutShort, line == "refuse malformed(CoreAPIHTTP.HTTPRefusal.Reason.endedEarly)" {
             return rest == ["linger", "close"] ? nil : line
         }
         let isSilent = endsAt == .never

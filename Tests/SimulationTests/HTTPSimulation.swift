@@ -1,6 +1,5 @@
-import CoreAPIKit
-
-@testable import CoreAPIServer
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 
 /// What is broken on purpose in the machine's use, to see that the simulation finds it out.
 enum HTTPBreakage: CaseIterable {

@@ -1,6 +1,5 @@
 import Testing
 
-@testable import CoreAPIServer
 
 /// Thousands of short lives of a caller's connection, each from a seed: see docs/reliability.md.
 @Suite struct HTTPSimulationTests {

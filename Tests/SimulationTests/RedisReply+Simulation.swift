@@ -1,4 +1,4 @@
-@testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 extension RedisReply {
     /// As Redis sends it (RESP 2).

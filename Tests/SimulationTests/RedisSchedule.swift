@@ -1,4 +1,5 @@
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// What will happen in one simulation, as its seed has chosen it: who calls when, and what goes
 /// wrong. Times are milliseconds from the beginning.

@@ -1,4 +1,6 @@
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// Those who want to be paid once, and what they were promised.
 extension RedisSimulation {

@@ -1,4 +1,5 @@
-@testable import CoreAPIKit
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 /// What `RedisConnectionHandler` does with the machine's actions, call for call.
 extension RedisSimulation {

@@ -1,4 +1,4 @@
-@testable import CoreAPIKit
+@testable import CoreAPIBase
 
 /// Bytes on their way: in fragments, late, cut off anywhere, and executed after nobody expects it.
 extension RedisSimulation {

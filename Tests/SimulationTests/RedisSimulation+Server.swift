@@ -1,4 +1,5 @@
-@testable import CoreAPIKit
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 /// The process of Redis around its data: connections, stalls, crashes, barriers.
 extension RedisSimulation {

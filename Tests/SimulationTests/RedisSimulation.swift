@@ -1,4 +1,6 @@
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// The machine of a Redis connection against models of Redis, of the network and of callers, in
 /// virtual time. Everything that happens follows from the seed.

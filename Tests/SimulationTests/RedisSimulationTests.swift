@@ -1,7 +1,5 @@
 import Testing
 
-@testable import CoreAPIKit
-
 /// Thousands of short lives of a connection to Redis, each from a seed: see docs/reliability.md.
 @Suite struct RedisSimulationTests {
     /// Nil, or the seed, the rule that was broken, and what happened before.

@@ -1,4 +1,4 @@
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 /// A request as a caller may send it, with what is to become of it.
 struct GeneratedRequest {

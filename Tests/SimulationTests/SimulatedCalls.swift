@@ -1,4 +1,6 @@
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// One attempt of a caller to have a transaction enqueued, or a question whether Redis is there.
 struct SimulatedCall {

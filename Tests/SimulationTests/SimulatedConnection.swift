@@ -1,4 +1,4 @@
-import CoreAPIKit
+@testable import CoreAPIBase
 
 /// A connection between the client and the model of Redis, with the bytes on their way.
 final class SimulatedConnection {

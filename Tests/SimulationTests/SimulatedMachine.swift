@@ -1,4 +1,5 @@
-@testable import CoreAPIKit
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 /// What `RedisConnectionHandler` calls of the machine, so that a simulation can also run machines
 /// that are broken on purpose.

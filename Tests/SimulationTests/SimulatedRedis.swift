@@ -1,4 +1,6 @@
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// A model of Redis: what it does with whole commands, and what of it a crash leaves.
 ///

@@ -1,4 +1,3 @@
-@testable import CoreAPIServer
 
 /// Which seeds a run of the tests simulates.
 ///

@@ -1,5 +1,6 @@
-import CoreAPIKit
 import Testing
+
+@testable import CoreAPIBase
 
 @Suite struct Base64URLTests {
     private func decode(_ text: String) -> [UInt8]? {

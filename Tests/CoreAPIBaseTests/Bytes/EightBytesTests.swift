@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
 
 @Suite struct EightBytesTests {
     // Spans do not pass through #expect.

@@ -1,5 +1,6 @@
-import CoreAPIKit
 import Testing
+
+@testable import CoreAPIBase
 
 @Suite struct JSONReaderTests {
     /// Reads one text to its end: nil if it is well-formed, otherwise why not.

@@ -1,5 +1,6 @@
-import CoreAPIKit
 import Testing
+
+@testable import CoreAPIBase
 
 @Suite struct JSONWriterTests {
     @Test func `what is written reads back as the same text`() throws {

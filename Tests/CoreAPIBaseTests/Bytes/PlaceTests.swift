@@ -1,4 +1,3 @@
-import CoreAPIKit
 import Testing
 
 @Suite struct PlaceTests {

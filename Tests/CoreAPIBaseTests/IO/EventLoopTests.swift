@@ -1,6 +1,7 @@
-import CoreAPIKit
 import Synchronization
 import Testing
+
+@testable import CoreAPIBase
 
 /// The loop on a thread of its own, with real sockets on the loopback.
 @Suite(.timeLimit(.minutes(10))) struct EventLoopTests {

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
 
 /// A connection to a free port of this machine may reach itself.
 @Suite struct SocketTests {

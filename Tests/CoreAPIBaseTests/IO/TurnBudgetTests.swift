@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
 
 @Suite(.timeLimit(.minutes(10))) struct TurnBudgetTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000)

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
 
 /// Timestamps that others wrote are read.
 @Suite struct TimestampTests {

@@ -1,6 +1,8 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 @Suite struct ConsumerOptionsTests {
     @Test func `pauses double from attempt to attempt, up to the longest, half by chance`() {

@@ -1,6 +1,8 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// The machine of a consumer, whose waiters are numbers here.
 @Suite struct ConsumerStateMachineTests {

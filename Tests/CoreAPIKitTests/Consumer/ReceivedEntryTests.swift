@@ -1,6 +1,7 @@
 import Testing
 
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 @Suite struct ReceivedEntryTests {
     private func bulk(_ text: String) -> RedisReply { .bulk(Array(text.utf8)) }

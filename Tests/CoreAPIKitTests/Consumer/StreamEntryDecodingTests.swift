@@ -1,6 +1,8 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 @Suite struct StreamEntryDecodingTests {
     private static let id = "01234567-89ab-4def-bedc-ba9876543210"

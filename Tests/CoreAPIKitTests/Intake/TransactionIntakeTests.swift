@@ -1,6 +1,8 @@
 import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
+
 @Suite struct TransactionIntakeTests {
     private let queue = InMemoryTransactionQueue()
     private let now = UnixTime(nanoseconds: 1_700_000_000_123_456_789)

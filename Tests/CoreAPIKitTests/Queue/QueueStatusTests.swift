@@ -1,6 +1,8 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// What the probes' readers make of replies, also of those that no Redis gives.
 @Suite struct QueueStatusTests {

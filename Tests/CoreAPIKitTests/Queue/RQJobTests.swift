@@ -1,6 +1,8 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 @Suite struct RQJobTests {
     private func transaction(_ traceParent: TraceParent? = nil) throws -> Transaction {

@@ -1,6 +1,8 @@
 import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
+
 /// The checklist of RFC 7515, 7518, 7519 and 8725, line by line. Every token here is signed with
 /// the right secret unless the test is about the signature, so that each fails for its own reason.
 @Suite struct HMACTokenVerifierTests {

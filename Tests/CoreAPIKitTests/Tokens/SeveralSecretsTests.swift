@@ -1,6 +1,8 @@
 import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
+
 /// A secret is replaced without refusing a token: for a time there are two.
 @Suite struct SeveralSecretsTests {
     private let now = UnixTime(seconds: 1_700_000_000)

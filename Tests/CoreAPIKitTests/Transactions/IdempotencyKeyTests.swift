@@ -1,6 +1,7 @@
 import Testing
 
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// draft-ietf-httpapi-idempotency-key-header-07, and RFC 8941 §3.3.3 for the string.
 @Suite struct IdempotencyKeyTests {

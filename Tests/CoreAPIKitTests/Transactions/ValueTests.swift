@@ -1,6 +1,8 @@
 import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
+
 @Suite struct ValueTests {
     @Test func `an amount is 1 to 2^53-1`() {
         #expect(Amount(0) == nil)

@@ -1,7 +1,7 @@
-import CoreAPIKit
 import CoreMetrics
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIServer
 
 @Suite struct MetricCellTests {

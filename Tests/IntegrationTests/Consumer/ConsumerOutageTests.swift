@@ -3,6 +3,7 @@ import Logging
 import Testing
 
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// A Redis that goes away, comes back, forgets, or refuses.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConsumerOutageTests {

@@ -3,7 +3,9 @@ import Logging
 import MetricsTestKit
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// One consumer, or a few, with a real Redis.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct TransactionConsumerTests {

@@ -3,6 +3,7 @@ import Logging
 import Testing
 
 @testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// What is removed from a stream, and what is not.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct TrimmingTests {

@@ -1,3 +1,5 @@
+import CoreAPIBase
+import CoreAPIHTTP
 import CoreAPIKit
 import Logging
 import Testing

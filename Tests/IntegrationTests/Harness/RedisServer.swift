@@ -1,4 +1,5 @@
-import CoreAPIKit
+import CoreAPIBase
+import CoreAPIRedis
 import Foundation
 import Logging
 import Testing

@@ -1,6 +1,6 @@
-import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIServer
 
 /// `JWT_SECRET_FILE`: which bytes of a file are secrets, and what is refused.

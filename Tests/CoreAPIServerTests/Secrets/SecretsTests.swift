@@ -1,7 +1,7 @@
-import CoreAPIKit
 import Foundation
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIServer
 
 /// `JWT_SECRET` and `JWT_SECRET_FILE`: what they may hold, and when a change counts.

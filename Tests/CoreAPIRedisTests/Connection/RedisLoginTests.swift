@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// What a login's replies must be, and what is told of Redis's own words.
 @Suite struct RedisLoginTests: RedisTranscript {

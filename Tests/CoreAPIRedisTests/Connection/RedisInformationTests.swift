@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// What is read out of `INFO`.
 @Suite struct RedisInformationTests {

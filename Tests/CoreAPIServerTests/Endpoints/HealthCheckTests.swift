@@ -1,6 +1,7 @@
 import CoreAPIKit
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIServer
 
 /// What `/health` says of what was found, and from where on it warns.

@@ -1,7 +1,7 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 
 @Suite struct ResponseEncoderTests {
     private func text(

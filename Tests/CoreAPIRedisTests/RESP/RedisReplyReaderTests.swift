@@ -1,5 +1,6 @@
-import CoreAPIKit
 import Testing
+
+@testable import CoreAPIRedis
 
 @Suite struct RedisReplyReaderTests {
     private func replies(_ pieces: [ArraySlice<UInt8>]) throws -> [RedisReply] {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIRedis
 
 /// The connection's life as a transcript.
 @Suite struct RedisConnectionStateMachineTests: RedisTranscript {

@@ -1,7 +1,6 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 @Suite struct RequestIDTests {
     private func head(_ fields: String) throws -> RequestHead {

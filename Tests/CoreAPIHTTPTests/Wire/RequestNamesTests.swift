@@ -1,7 +1,6 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 /// Methods and paths are read by one list and named by another.
 @Suite struct RequestNamesTests {

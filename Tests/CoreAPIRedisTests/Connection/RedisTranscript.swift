@@ -1,6 +1,7 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 /// What the tests of the machine of a Redis connection share: it is driven by hand, and what it
 /// does is told in words. Commands are named by numbers.

@@ -1,6 +1,8 @@
 import Testing
 
-@testable import CoreAPIKit
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
+@testable import CoreAPIRedis
 
 /// What becomes of commands when the connection breaks, Redis refuses for a while, or is silent.
 @Suite struct RedisConnectionFaultTests: RedisTranscript {

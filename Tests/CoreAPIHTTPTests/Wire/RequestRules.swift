@@ -1,7 +1,6 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 /// What the suites of HTTP's rules have in common: bytes in, an answer or a refusal out.
 protocol RequestRules {}

@@ -1,5 +1,7 @@
-import CoreAPIKit
 import Testing
+
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 @Suite struct RedisURLTests {
     @Test func `a URL has host, port, login and database`() throws {

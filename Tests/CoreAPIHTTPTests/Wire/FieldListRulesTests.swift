@@ -1,7 +1,6 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 /// Fields that are lists (RFC 9110 §5.6.1): elements may be empty, and a list may be given by
 /// several fields. Transfer-Encoding is the exception: see `RequestBodyRulesTests`.

@@ -1,7 +1,7 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 
 /// The connection's life between requests: deadlines, expectations, refusals, the end of the
 /// server.

@@ -1,6 +1,5 @@
-import CoreAPIKit
-
-@testable import CoreAPIServer
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 
 /// What a connection's machine does with bytes, as lines to compare: each request that it hands on,
 /// each refusal, and its end.

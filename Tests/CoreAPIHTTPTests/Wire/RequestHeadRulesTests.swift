@@ -1,7 +1,7 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 
 /// The checklist of RFC 9110 and RFC 9112 for heads and connections, line by line. Each input is
 /// fed whole, split at every byte, and one byte at a time, with the same result

@@ -1,7 +1,5 @@
-import CoreAPIKit
 import Testing
 
-@testable import CoreAPIServer
 
 /// The checklist of RFC 9112 for bodies, line by line: lengths, chunks, trailers.
 @Suite struct RequestBodyRulesTests: RequestRules {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CoreAPIServer
+@testable import CoreAPIHTTP
 
 @Suite struct ConnectionCountTests {
     @Test func `connections are served to the bound, then refused to another, then dropped`() {
