@@ -2,6 +2,7 @@ import CoreAPIKit
 import Logging
 import Testing
 
+@testable import CoreAPIRedis
 @testable import CoreAPIServer
 
 @Suite struct ConfigurationTests {

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import CoreAPIBase
+
 @Suite struct PlaceTests {
     @Test(arguments: [
         ("redis://host", "redis", "host"), ("://", "", ""), ("a://b://c", "a", "b://c"),

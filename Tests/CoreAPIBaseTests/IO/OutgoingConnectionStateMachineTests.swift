@@ -18,18 +18,19 @@ import Testing
             backoff: Backoff(millisecondsMin: 50, millisecondsMax: 1_000), now: start)
     }
 
-    private func addresses(_ count: Int) throws -> [SocketAddress] {
+    /// Addresses with the ports 1, 2, 3, …
+    private func addresses(_ count: UInt16) throws -> [SocketAddress] {
         try (1...count).flatMap {
-            try SocketAddress.resolve(host: "127.0.0.\($0)", port: 6_379, numericOnly: true)
+            try SocketAddress.resolve(host: "127.0.0.1", port: $0, numericOnly: true)
         }
     }
 
-    /// The action in words; an address by its last number.
+    /// The action in words; an address by its port.
     private func words(_ action: Machine.Action) -> String {
         switch action {
         case .none: "none"
         case .resolve: "resolve"
-        case .connect(let address): "connect \(address.lastByte)"
+        case .connect(let address): "connect \(address.port)"
         case .shakeHands: "shake hands"
         case .open: "open"
         case .fail(let error): "fail \(error)"
@@ -80,13 +81,18 @@ import Testing
         #expect(first == ["connect 2", "connect 3", "connect 1"])
     }
 
-    @Test(arguments: [(0.0, [25, 50, 100, 200, 400, 500, 500]), (1.0, [50, 100, 200, 400, 800])])
-    func `the backoff doubles up to its bound`(jitter: Double, pauses: [Int]) {
+    @Test(arguments: [
+        ([0.0], [25, 50, 100, 200, 400, 500, 500]), ([1.0], [50, 100, 200, 400, 800, 1_000, 1_000]),
+        ([1, 0, 1, 1, 1, 1, 1, 1, 0], [50, 50, 200, 400, 800, 1_000, 1_000, 1_000, 500]),
+    ])
+    func `the backoff doubles up to its bound, and half of each pause is chance`(
+        jitters: [Double], pauses: [Int]
+    ) {
         var machine = machine()
         var now = start
-        for pause in pauses {
+        for (index, pause) in pauses.enumerated() {
             _ = machine.deadlineReached(now: now)
-            machine.lost(now: now, jitter: jitter)
+            machine.lost(now: now, jitter: jitters[index % jitters.count])
             #expect(machine.deadline == now.advanced(byMilliseconds: pause))
             now = machine.deadline
         }
@@ -96,6 +102,23 @@ import Testing
         #expect(machine.deadline == now.advanced(byMilliseconds: 50))
     }
 
+    @Test func `a login alone does not end the backoff, a success does`() throws {
+        var machine = machine()
+        var now = start
+        for (pause, succeeds) in [
+            (50, false), (100, false), (200, true), (50, false), (100, false),
+        ] {
+            _ = machine.deadlineReached(now: now)
+            _ = machine.resolved(.success(try addresses(1)))
+            _ = machine.connected()
+            machine.established()
+            machine.lost(now: now, jitter: 1)
+            #expect(machine.deadline == now.advanced(byMilliseconds: pause))
+            now = machine.deadline
+            if succeeds { machine.succeeded() }
+        }
+    }
+
     @Test func `a login that takes too long ends the attempt`() throws {
         var machine = machine()
         _ = machine.deadlineReached(now: start)
@@ -103,6 +126,18 @@ import Testing
         _ = machine.connected()
         #expect(words(machine.deadlineReached(now: after(1_999))) == "none")
         #expect(words(machine.deadlineReached(now: after(2_000))) == "fail timedOut")
+    }
+
+    @Test func `the deadline of an attempt holds at each of its stages`() throws {
+        for stage in 0...3 {
+            var machine = machine(usesTLS: true)
+            _ = machine.deadlineReached(now: start)
+            if stage > 0 { _ = machine.resolved(.success(try addresses(2))) }
+            if stage > 1 { _ = machine.connected() }
+            if stage > 2 { _ = machine.handshakeFinished() }
+            #expect(words(machine.deadlineReached(now: after(1_999))) == "none")
+            #expect(words(machine.deadlineReached(now: after(2_000))) == "fail timedOut")
+        }
     }
 
     @Test func `an end during the handshake is one of TLS`() throws {
@@ -126,7 +161,9 @@ import Testing
     @Test func `a name without addresses fails the attempt`() {
         var machine = machine()
         _ = machine.deadlineReached(now: start)
-        #expect(words(machine.resolved(.failure(.hostNotFound("h: no")))) == "fail hostNotFound(\"h: no\")")
+        #expect(
+            words(machine.resolved(.failure(.hostNotFound("h: no"))))
+                == "fail hostNotFound(\"h: no\")")
         #expect(words(machine.resolved(.success([]))) == "fail connectionLost")
     }
 
@@ -146,12 +183,5 @@ import Testing
         machine.lost(now: start, jitter: 0)
         #expect(machine.deadline == .never)
         #expect(words(machine.deadlineReached(now: after(9_000))) == "none")
-    }
-}
-
-extension SocketAddress {
-    /// The last number of an IPv4 address.
-    fileprivate var lastByte: UInt8 {
-        withUnsafeBytes(of: storage) { $0[7] }
     }
 }

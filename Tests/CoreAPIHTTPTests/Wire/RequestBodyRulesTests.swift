@@ -1,5 +1,6 @@
 import Testing
 
+@testable import CoreAPIHTTP
 
 /// The checklist of RFC 9112 for bodies, line by line: lengths, chunks, trailers.
 @Suite struct RequestBodyRulesTests: RequestRules {

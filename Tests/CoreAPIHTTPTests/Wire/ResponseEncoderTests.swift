@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func `an answer has a date, a type and a length`() {
-        let response = Response(status: .ok, contentType: .json, body: Array("{}".utf8))
+        let response = Response(status: .ok, contentType: "application/json", body: Array("{}".utf8))
         #expect(
             text(response)
                 == "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -28,19 +28,21 @@ import Testing
     }
 
     @Test func `HEAD has the fields and not the body (RFC 9110 §9.3.2)`() {
-        let response = Response(status: .ok, contentType: .json, body: Array("{}".utf8))
+        let response = Response(status: .ok, contentType: "application/json", body: Array("{}".utf8))
         #expect(text(response, omitsBody: true).hasSuffix("Content-Length: 2\r\n\r\n"))
     }
 
     @Test func `all fields together have room`() {
-        let longest: StaticString =
-            "Bearer error=\"invalid_token\", error_description=\"longer than any\""
+        let longest = "Bearer error=\"invalid_token\", error_description=\"longer than any\""
+        var fields = ResponseFields()
+        fields.add("Idempotent-Replayed", "true")
+        fields.add("Allow", "GET, HEAD, POST, OPTIONS")
+        fields.add("Retry-After", "\(Int.max)")
+        fields.add("WWW-Authenticate", longest)
+        let type: StaticString = "application/openmetrics-text; version=1.0.0; charset=utf-8"
         let response = Response(
-            status: .versionNotSupported, contentType: .openMetrics,
-            body: [UInt8](repeating: 0x20, count: 99_999),
-            transactionID: .random(), isReplayed: true, allow: "GET, HEAD, POST, OPTIONS",
-            retryAfterSeconds: .max,
-            authenticate: longest)
+            status: .versionNotSupported, contentType: type, fields: fields,
+            body: [UInt8](repeating: 0x20, count: 99_999))
         var encoder = ResponseEncoder()
         var output: [UInt8] = []
         let input = [UInt8](repeating: UInt8(ascii: "i"), count: RequestID.lengthMax)
@@ -50,6 +52,7 @@ import Testing
         let head = String(decoding: output.dropLast(99_999), as: UTF8.self)
         for line in [
             "HTTP/1.1 505 HTTP Version Not Supported", "Content-Length: 99999",
+            "Content-Type: \(type)",
             "X-Request-Id: \(String(decoding: input, as: UTF8.self))",
             "Idempotent-Replayed: true", "Allow: GET, HEAD, POST, OPTIONS",
             "Retry-After: \(Int.max)", "WWW-Authenticate: \(longest)", "Connection: keep-alive",
@@ -60,9 +63,23 @@ import Testing
     }
 
     @Test func `204 has no length (RFC 9110 §8.6)`() {
-        let answer = text(Response(status: .noContent, allow: "GET"))
+        var fields = ResponseFields()
+        fields.add("Allow", "GET")
+        let answer = text(Response(status: .noContent, fields: fields))
         #expect(!answer.contains("Content-Length"))
         #expect(answer.contains("\r\nAllow: GET\r\n"))
+    }
+
+    @Test func `an answer written at once is the one of its fields and its body`() {
+        var fields = ResponseFields()
+        fields.add("Allow", "GET")
+        let parts = Response(
+            status: .ok, contentType: "text/plain", fields: fields, body: Array("body".utf8))
+        let whole = Response(
+            status: .ok, contentType: "text/plain", content: Array("\r\nAllow: GETbody".utf8),
+            bodyStart: 12)
+        #expect(text(whole) == text(parts))
+        #expect(whole.body == Array("body".utf8) && parts.body == whole.body)
     }
 
     @Test func `how the connection goes on is said where it is not implied`() {

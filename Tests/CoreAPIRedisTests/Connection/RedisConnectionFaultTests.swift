@@ -9,7 +9,6 @@ import Testing
     // MARK: - A connection that breaks
 
     private func reconnect(_ machine: inout Machine, at now: MonotonicTime) {
-        machine.connectStarted(now: now)
         _ = machine.connected(now: now)
     }
 
@@ -18,7 +17,7 @@ import Testing
         for number in 1...3 { _ = submit(number, &machine) }
         _ = try send(&machine)
         #expect(reply(ok, &machine) == "1 done")
-        #expect(words(machine.lost(.connectionLost, now: start, jitter: 0)) == "")
+        #expect(words(machine.lost(.connectionLost, now: start)) == "")
         #expect(submit(4, &machine) == "wait")
         reconnect(&machine, at: after(50))
         #expect(try send(&machine) == echo(2) + echo(3) + echo(4))
@@ -31,7 +30,7 @@ import Testing
             var machine = try ready()
             for number in 1...3 { _ = submit(number, &machine) }
             _ = try send(&machine, upTo: partial)
-            #expect(words(machine.lost(.connectionLost, now: start, jitter: 0)) == "")
+            #expect(words(machine.lost(.connectionLost, now: start)) == "")
             reconnect(&machine, at: after(50))
             #expect(try send(&machine) == (1...3).map(echo).joined())
         }
@@ -43,7 +42,7 @@ import Testing
             var machine = try ready()
             for number in 1...3 { _ = submit(number, &machine) }
             _ = try send(&machine, upTo: partial)
-            _ = machine.lost(.connectionLost, now: start, jitter: 0)
+            _ = machine.lost(.connectionLost, now: start)
             let expected = (1...3).map { number in
                 number <= partial / length
                     ? "\(number) may be executed: connectionLost"
@@ -60,7 +59,7 @@ import Testing
         var machine = try ready()
         _ = submit(1, &machine)
         _ = try send(&machine)
-        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        _ = machine.lost(.connectionLost, now: start)
         reconnect(&machine, at: after(50))
         _ = try send(&machine)
         #expect(
@@ -79,15 +78,16 @@ import Testing
         _ = try send(&machine)
         let error = RedisServerError(message: message)
         #expect(error.isPassing)
-        for (attempt, pause) in [50, 100, 200, 400, 800, 1_000, 1_000].enumerated() {
+        for attempt in 0...6 {
             let now = after(attempt * 300)
             #expect(reply(.error(error), &machine) == "fail server(\(message))")
-            #expect(words(machine.lost(.server(error), now: now, jitter: 1)) == "")
-            #expect(machine.deadline == min(now.advanced(byMilliseconds: pause), after(5_000)))
+            #expect(words(machine.lost(.server(error), now: now)) == "")
+            #expect(machine.deadline == after(5_000))
             reconnect(&machine, at: now)
+            #expect(machine.isReady && !machine.isIdle, "the backoff goes on")
             #expect(try send(&machine) == echo(1))
         }
-        _ = machine.lost(.server(error), now: after(4_000), jitter: 0)
+        _ = machine.lost(.server(error), now: after(4_000))
         #expect(
             words(machine.deadlineReached(now: after(5_000)).resolutions)
                 == "1 may be executed: server(\(message))",
@@ -101,7 +101,7 @@ import Testing
         _ = try send(&machine)
         let error = RedisServerError(message: "READONLY x")
         #expect(reply(.error(error), &machine) == "fail server(READONLY x)")
-        _ = machine.lost(.server(error), now: start, jitter: 0)
+        _ = machine.lost(.server(error), now: start)
         #expect(
             words(machine.deadlineReached(now: after(5_000)).resolutions)
                 == "1 not executed: server(READONLY x), 2 may be executed: server(READONLY x)")
@@ -125,7 +125,7 @@ import Testing
         }
         _ = try send(&machine)
         for number in 1...150 { #expect(reply(ok, &machine) == "\(number) done") }
-        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        _ = machine.lost(.connectionLost, now: start)
         reconnect(&machine, at: after(50))
         #expect(try send(&machine) == String(repeating: bytes, count: 50))
     }
@@ -136,7 +136,6 @@ import Testing
         var machine = Machine(
             url: try RedisURL("redis://h"), limits: RedisLimits(), barrier: .replicas(1), now: start
         )
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         return machine
     }
@@ -186,7 +185,7 @@ import Testing
             #expect(reply(ok, &machine) == "none")
             let error = RedisServerError(message: message)
             #expect(reply(.error(error), &machine) == "fail server(\(message))")
-            #expect(words(machine.lost(.server(error), now: start, jitter: 0)) == "")
+            #expect(words(machine.lost(.server(error), now: start)) == "")
             reconnect(&machine, at: after(50))
             #expect(try send(&machine) == echo(1) + wait)
             #expect(reply(ok, &machine) == "none")
@@ -200,7 +199,7 @@ import Testing
         _ = submit(2, &machine)
         _ = try send(&machine)
         #expect(reply(ok, &machine) == "none")
-        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        _ = machine.lost(.connectionLost, now: start)
         reconnect(&machine, at: after(50))
         #expect(try send(&machine) == echo(1) + echo(2) + wait)
         #expect(reply(ok, &machine) == "none")
@@ -215,9 +214,8 @@ import Testing
         var machine = try machine()
         _ = submit(1, &machine, at: start)
         _ = submit(2, &machine, at: after(1_000))
-        machine.connectStarted(now: start)
         let refused = RedisError.connectFailed(SystemError(code: 111, call: "connect"))
-        #expect(words(machine.lost(refused, now: after(10), jitter: 1)) == "")
+        #expect(words(machine.lost(refused, now: after(10))) == "")
         #expect(words(machine.deadlineReached(now: after(4_999)).resolutions) == "")
         #expect(
             words(machine.deadlineReached(now: after(5_000)).resolutions)
@@ -237,13 +235,9 @@ import Testing
         #expect(machine.deadline == after(2_000))
         #expect(reply(ok, &machine, at: after(1_500)) == "1 done")
         #expect(machine.deadline == after(3_500), "an answer begins the time anew")
-        guard case .none = machine.deadlineReached(now: after(3_499)).action,
-            case .fail(.timedOut) = machine.deadlineReached(now: after(3_500)).action
-        else {
-            Issue.record("the connection goes on")
-            return
-        }
-        #expect(words(machine.lost(.timedOut, now: after(3_500), jitter: 0)) == "")
+        #expect(!machine.deadlineReached(now: after(3_499)).stalls)
+        #expect(machine.deadlineReached(now: after(3_500)).stalls)
+        #expect(words(machine.lost(.timedOut, now: after(3_500))) == "")
         reconnect(&machine, at: after(3_550))
         #expect(try send(&machine) == echo(2))
         #expect(reply(ok, &machine, at: after(3_560)) == "2 done")
@@ -253,17 +247,14 @@ import Testing
     @Test func `who was told that the time is over is not told again by a late reply`() throws {
         var machine = try ready()
         _ = submit(1, &machine, at: start)
-        _ = machine.lost(.connectionLost, now: start, jitter: 0)
+        _ = machine.lost(.connectionLost, now: start)
         _ = submit(2, &machine, at: after(1_000))
         reconnect(&machine, at: after(4_900))
         _ = try send(&machine)
         #expect(machine.deadline == after(5_000))
-        let (resolutions, action) = machine.deadlineReached(now: after(5_000))
+        let (resolutions, stalls) = machine.deadlineReached(now: after(5_000))
         #expect(words(resolutions) == "1 may be executed: timedOut")
-        guard case .none = action else {
-            Issue.record("the connection is given up, though Redis has had little time")
-            return
-        }
+        #expect(!stalls, "Redis has had little time")
         #expect(machine.deadline == after(6_000))
         #expect(reply(ok, &machine, at: after(5_100)) == "none")
         #expect(reply(ok, &machine, at: after(5_100)) == "2 done")

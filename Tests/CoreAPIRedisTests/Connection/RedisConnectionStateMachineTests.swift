@@ -1,5 +1,6 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIRedis
 
 /// The connection's life as a transcript.
@@ -8,11 +9,10 @@ import Testing
 
     @Test func `without password and database the connection is ready at once`() throws {
         var machine = try machine()
-        #expect(machine.deadline == start)
-        machine.connectStarted(now: start)
-        #expect(machine.deadline == after(2_000))
+        #expect(machine.isWanted && !machine.isReady)
+        #expect(machine.deadline == .never)
         #expect(machine.connected(now: start).isEmpty)
-        #expect(machine.isReady)
+        #expect(machine.isReady && machine.isIdle)
         #expect(machine.deadline == .never)
     }
 
@@ -26,7 +26,6 @@ import Testing
     {
         var machine = try machine(url)
         #expect(submit(1, &machine) == "wait")
-        machine.connectStarted(now: start)
         #expect(String(decoding: machine.connected(now: start), as: UTF8.self) == login)
         #expect(!machine.isReady)
         #expect(try send(&machine) == "")
@@ -40,54 +39,34 @@ import Testing
         var machine = Machine(
             url: try RedisURL("redis://h"), limits: RedisLimits(), scripts: [script], now: start)
         for _ in 1...2 {
-            machine.connectStarted(now: start)
             #expect(
                 String(decoding: machine.connected(now: start), as: UTF8.self)
                     == "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n")
             #expect(reply(.bulk(Array(script.digest.utf8)), &machine) == "flush")
-            _ = machine.lost(.connectionLost, now: start, jitter: 0)
+            _ = machine.lost(.connectionLost, now: start)
         }
     }
 
     @Test func `a refused login fails those who wait, at once, and is tried again`() throws {
         var machine = try machine("redis://:wrong@h")
         _ = submit(1, &machine)
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         let refused = RedisServerError(message: "WRONGPASS no")
         #expect(reply(.error(refused), &machine) == "fail refused(WRONGPASS no)")
         #expect(
-            words(machine.lost(.refused(refused), now: start, jitter: 1))
+            words(machine.lost(.refused(refused), now: start))
                 == "1 not executed: refused(WRONGPASS no)")
-        #expect(machine.deadline == after(50))
+        #expect(machine.isWanted && machine.deadline == .never)
     }
 
-    @Test func `pauses double up to a second, and half of each is chance`() throws {
-        var machine = try machine()
-        var pauses: [Int] = []
-        for jitter in [1.0, 0, 1, 1, 1, 1, 1, 1, 0] {
-            machine.connectStarted(now: start)
-            _ = machine.lost(.timedOut, now: start, jitter: jitter)
-            pauses.append(machine.deadline.milliseconds(since: start))
-        }
-        #expect(pauses == [50, 50, 200, 400, 800, 1_000, 1_000, 1_000, 500])
-        machine.connectStarted(now: start)
-        _ = machine.connected(now: start)
-        _ = machine.lost(.connectionLost, now: start, jitter: 1)
-        #expect(machine.deadline == after(50), "a connection that was made begins anew")
-    }
-
-    @Test func `an attempt has its time`() throws {
+    @Test func `a login has no deadline of its own, since it is a part of the attempt`() throws {
         for url in ["redis://h", "redis://:p@h"] {
             var machine = try machine(url)
-            machine.connectStarted(now: start)
-            if url.contains("@") { _ = machine.connected(now: start) }
-            guard case (_, .none) = machine.deadlineReached(now: after(1_999)),
-                case (_, .fail(.timedOut)) = machine.deadlineReached(now: after(2_000))
-            else {
-                Issue.record("the attempt goes on")
-                continue
-            }
+            #expect(machine.deadline == .never)
+            _ = machine.connected(now: start)
+            #expect(machine.isLoggingIn == url.contains("@"))
+            #expect(machine.deadline == .never)
+            #expect(!machine.deadlineReached(now: after(60_000)).stalls)
         }
     }
 
@@ -129,12 +108,12 @@ import Testing
         var few = try machine(limits: limits)
         #expect(submit(1, &few) == "wait")
         #expect(submit(2, &few) == "wait")
-        #expect(submit(3, &few) == "reject notExecuted(CoreAPIKit.RedisError.backlogFull)")
+        #expect(submit(3, &few) == "reject notExecuted(CoreAPIRedis.RedisError.backlogFull)")
         limits.pendingMax = 100
         limits.backlogBytesMax = echo(1).utf8.count * 3
         var short = try machine(limits: limits)
         for number in 1...3 { #expect(submit(number, &short) == "wait") }
-        #expect(submit(4, &short) == "reject notExecuted(CoreAPIKit.RedisError.backlogFull)")
+        #expect(submit(4, &short) == "reject notExecuted(CoreAPIRedis.RedisError.backlogFull)")
     }
 
     // MARK: - The end
@@ -145,7 +124,7 @@ import Testing
         _ = try send(&machine)
         _ = submit(2, &machine)
         #expect(words(machine.close()) == "1 may be executed: closed, 2 not executed: closed")
-        #expect(submit(3, &machine) == "reject notExecuted(CoreAPIKit.RedisError.closed)")
+        #expect(submit(3, &machine) == "reject notExecuted(CoreAPIRedis.RedisError.closed)")
         #expect(machine.deadline == .never)
         #expect(words(machine.close()) == "")
     }

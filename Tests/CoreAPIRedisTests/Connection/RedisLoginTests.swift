@@ -1,5 +1,6 @@
 import Testing
 
+@testable import CoreAPIBase
 @testable import CoreAPIRedis
 
 /// What a login's replies must be, and what is told of Redis's own words.
@@ -9,7 +10,6 @@ import Testing
     private func loggingIn(_ url: String) throws -> Machine {
         var machine = Machine(
             url: try RedisURL(url), limits: RedisLimits(), scripts: [script], now: start)
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         return machine
     }
@@ -37,8 +37,9 @@ import Testing
             for _ in 0..<min(place, 2) { #expect(reply(ok, &machine) == "none") }
             if place == 2, wrong == .bulk(Array(script.digest.utf8)) { continue }
             #expect(reply(wrong, &machine) == "fail loginReplyUnexpected")
-            #expect(words(machine.lost(.loginReplyUnexpected, now: start, jitter: 1)) == "")
-            #expect(machine.deadline == after(50))
+            #expect(words(machine.lost(.loginReplyUnexpected, now: start)) == "")
+            #expect(machine.isWanted && !machine.isReady)
+            #expect(machine.deadline == after(5_000), "the command waits for the next attempt")
         }
     }
 
@@ -88,7 +89,6 @@ import Testing
     @Test func `a command's refusal does not tell the password either`() throws {
         var machine = Machine(
             url: try RedisURL("redis://:hunter2@h"), limits: RedisLimits(), now: start)
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         #expect(reply(ok, &machine) == "flush")
         _ = submit(1, &machine)
@@ -115,18 +115,10 @@ import Testing
 
     @Test func `a connection on demand is opened for a command`() throws {
         var machine = try onDemand()
+        #expect(!machine.isWanted)
         #expect(machine.deadline == .never)
-        guard case .none = machine.deadlineReached(now: after(1)).action else {
-            Issue.record("it connects for nobody")
-            return
-        }
         #expect(submit(1, &machine) == "wait")
-        #expect(machine.deadline == start)
-        guard case .connect = machine.deadlineReached(now: start).action else {
-            Issue.record("it does not connect")
-            return
-        }
-        machine.connectStarted(now: start)
+        #expect(machine.isWanted)
         _ = machine.connected(now: start)
         #expect(try send(&machine) == echo(1))
         #expect(reply(ok, &machine) == "1 done")
@@ -134,18 +126,17 @@ import Testing
 
     @Test func `a connection on demand sends nothing again, and rests after a break`() throws {
         var machine = try onDemand()
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         _ = submit(1, &machine)
         #expect(try send(&machine) == echo(1))
         _ = submit(2, &machine)
         #expect(
-            words(machine.lost(.connectionLost, now: start, jitter: 1))
+            words(machine.lost(.connectionLost, now: start))
                 == "1 may be executed: connectionLost, 2 not executed: connectionLost")
+        #expect(!machine.isWanted)
         #expect(machine.deadline == .never)
         #expect(submit(3, &machine) == "wait")
-        #expect(machine.deadline == after(50))
-        machine.connectStarted(now: after(50))
+        #expect(machine.isWanted)
         _ = machine.connected(now: after(50))
         #expect(try send(&machine) == echo(3))
     }

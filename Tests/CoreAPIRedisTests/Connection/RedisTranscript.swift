@@ -24,7 +24,6 @@ extension RedisTranscript {
 
     func ready(limits: RedisLimits = RedisLimits()) throws -> Machine {
         var machine = try machine(limits: limits)
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         return machine
     }

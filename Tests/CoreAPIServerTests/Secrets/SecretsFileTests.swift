@@ -1,6 +1,7 @@
 import Testing
 
 @testable import CoreAPIBase
+@testable import CoreAPIKit
 @testable import CoreAPIServer
 
 /// `JWT_SECRET_FILE`: which bytes of a file are secrets, and what is refused.

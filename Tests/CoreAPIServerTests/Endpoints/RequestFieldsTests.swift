@@ -1,0 +1,42 @@
+import Testing
+
+@testable import CoreAPIHTTP
+@testable import CoreAPIServer
+
+/// What the endpoints make of fields that are lists.
+@Suite struct RequestFieldsTests {
+    private func head(_ fields: String) throws -> (head: RequestHead, bytes: [UInt8]) {
+        try RequestHead.of("POST /transaction HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 1")
+    }
+
+    @Test(arguments: [
+        ("", false), ("Content-Encoding: identity\r\n", false),
+        ("Content-Encoding: gzip\r\n", true), ("Content-Encoding: identity, br\r\n", true),
+    ])
+    func `a content coding other than identity is 415, with the coding that would do`(
+        fields: String, isRefused: Bool
+    ) throws {
+        let (head, bytes) = try head(fields)
+        #expect(head.isEncoded == isRefused)
+        let problem = TransactionEndpoint.refusal(head, bytes.span)
+        #expect(problem?.code == (isRefused ? .unsupportedMediaType : nil))
+        #expect(problem?.response.status == (isRefused ? .unsupportedMediaType : nil))
+        #expect(
+            problem?.header.map { "\($0.name): \($0.value)" }
+                == (isRefused ? ["Accept-Encoding: identity"] : nil))
+    }
+
+    @Test(arguments: [
+        ("Accept: application/health+json\r\n", true),
+        ("Accept: ,, Application/Health+JSON ;q=0.5,\r\n", true),
+        ("Accept: text/html\r\nHost2: a\r\nAccept: application/health+json\r\n", true),
+        ("Accept: text/html\r\nX-Accept: application/health+json\r\n", false),
+        ("Accept: ,\r\n", false), ("", false),
+    ])
+    func `the media type of health is found wherever it is named`(
+        fields: String, isNamed: Bool
+    ) throws {
+        let (head, bytes) = try head(fields)
+        #expect(HealthEndpoint.acceptsHealthJSON(head, bytes.span) == isNamed)
+    }
+}
