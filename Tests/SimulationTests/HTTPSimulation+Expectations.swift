@@ -1,3 +1,4 @@
+@testable import CoreAPIBase
 @testable import CoreAPIHTTP
 
 /// What should have happened, told from the requests alone.

@@ -12,7 +12,9 @@ extension RedisSimulation {
         tell("#\(waiter) submits \(call.id) \(call.recordKey)")
         switch machine.submitted(call.command, waiter, now: now) {
         case .flush: asksForFlush = true
-        case .wait: bringForward()
+        case .wait:
+            outgoing.isWanted = true
+            bringForward()
         case .reject(let failure): resolve(waiter, .failure(failure))
         }
         checkBounds()
@@ -121,7 +123,7 @@ extension RedisSimulation {
     func checkEnd() {
         if !unresolved.isEmpty { violate("somebody waits for ever") }
         if !queue.isEmpty { violate("it does not end") }
-        if !isClosed, !machine.isReady || machine.deadline != .never {
+        if !isClosed, !machine.isReady || min(machine.deadline, outgoing.deadline) != .never {
             violate("it has not come to rest")
         }
         var counts: [String: Int] = [:]

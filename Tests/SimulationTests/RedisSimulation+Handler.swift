@@ -1,60 +1,21 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What `RedisConnectionHandler` does with the machine's actions, call for call.
+/// What `RedisConnectionHandler` does with the actions of its machine, call for call.
 extension RedisSimulation {
-    func connect() {
-        machine.connectStarted(now: now)
-        let connection = SimulatedConnection(number: connections.count)
-        connections.append(connection)
-        self.connection = connection
-        isConnecting = true
-        tell("connects (\(connection.number))")
-        if now >= swallowsUntil { after(random.integer(1...4), .connectDone(connection)) }
-        bringForward()
-    }
-
-    /// The kernel has decided on the connection.
-    func connectDone(_ connection: SimulatedConnection) {
-        guard connection === self.connection, isConnecting else { return }
-        guard isUp, now >= refusesUntil else {
-            return lost(.connectFailed(SystemError(code: 111, call: "connect")))
-        }
-        isConnecting = false
+    func connectionOpened() {
         reader = RedisReplyReader()
         let login = machine.connected(now: now)
-        tell("connected (\(connection.number))")
+        if let connection { tell("connected (\(connection.number))") }
         if login.isEmpty { return becameReady() }
-        send(login[...], over: connection)
+        if let connection { send(login[...], over: connection) }
     }
 
     private func becameReady() {
         tell("ready")
+        outgoing.established()
+        if machine.isIdle { outgoing.succeeded() }
         asksForFlush = true
-    }
-
-    func lost(_ error: RedisError) {
-        tell("lost: \(error)")
-        closeSocket()
-        resolve(machine.lost(error, now: now, jitter: random.fraction()))
-        bringForward()
-    }
-
-    private func closeSocket() {
-        if let connection { closeByClient(connection) }
-        connection = nil
-        isConnecting = false
-    }
-
-    func closeByOwner() {
-        submit(SimulatedPayment(userID: 3, amount: 1, key: nil, retries: 0))
-        if random.chance(50) { flush() }
-        tell("is closed")
-        resolve(machine.close())
-        closeSocket()
-        isClosed = true
-        nextSweep = .never
-        if !unresolved.isEmpty { violate("close leaves somebody waiting") }
     }
 
     func takeReplies() {
@@ -64,36 +25,66 @@ extension RedisSimulation {
                 switch machine.received(reply, now: now) {
                 case .none: break
                 case .flush: becameReady()
-                case .resolve(let resolution): resolve([resolution])
-                case .resolveAll(let resolutions): resolve(resolutions)
-                case .fail(let error): return lost(error)
+                case .resolve(let resolution):
+                    outgoing.succeeded()
+                    resolve([resolution])
+                case .resolveAll(let resolutions):
+                    outgoing.succeeded()
+                    resolve(resolutions)
+                    asksForFlush = true
+                case .fail(let error): return lose(error)
                 }
             }
         } catch {
-            lost(error)
+            lose(error)
         }
     }
 
-    func flush() {
-        asksForFlush = false
-        guard let connection, !isClosed else { return }
-        do {
-            try machine.flush { bytes, position throws(SystemError) in
-                try take(bytes[position...], over: connection)
-            }
-            bringForward()
-        } catch {
-            lost(.connectionLost)
-        }
+    func connectionFlushed(
+        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
+        try machine.flush(send)
+        bringForward()
     }
+
+    // MARK: - Ends
+
+    func connectionLost(_ error: OutgoingConnectionError) {
+        lost(
+            error == .connectionLost && machine.isLoggingIn
+                ? .loginUnanswered : RedisError(error))
+    }
+
+    private func lose(_ error: RedisError) {
+        endConnection()
+        lost(error)
+    }
+
+    private func lost(_ error: RedisError) {
+        tell("lost: \(error)")
+        resolve(machine.lost(error, now: now))
+        outgoing.isWanted = machine.isWanted
+        bringForward()
+    }
+
+    func closeByOwner() {
+        submit(SimulatedPayment(userID: 3, amount: 1, key: nil, retries: 0))
+        if random.chance(50) { flush() }
+        tell("is closed")
+        resolve(machine.close())
+        outgoing.close()
+        closeSocket()
+        isClosed = true
+        nextSweep = .never
+        if !unresolved.isEmpty { violate("close leaves somebody waiting") }
+    }
+
+    // MARK: - Deadlines
 
     func deadlineReached() {
-        let (resolutions, action) = machine.deadlineReached(now: now)
+        let (resolutions, stalls) = machine.deadlineReached(now: now)
         resolve(resolutions)
-        switch action {
-        case .none: break
-        case .connect: connect()
-        case .fail(let error): lost(error)
-        }
+        if stalls { lose(RedisError.timedOut) }
+        outgoing.isWanted = machine.isWanted
     }
 }

@@ -1,4 +1,5 @@
 @testable import CoreAPIBase
+@testable import CoreAPIRedis
 
 /// Bytes on their way: in fragments, late, cut off anywhere, and executed after nobody expects it.
 extension RedisSimulation {
@@ -89,7 +90,7 @@ extension RedisSimulation {
     }
 
     func deliverToClient(_ connection: SimulatedConnection, _ count: Int) {
-        guard connection === self.connection, !isConnecting else { return }
+        guard connection === self.connection, !outgoing.isConnecting else { return }
         let fragment = Array(connection.toClient.prefix(count))
         connection.toClient.removeFirst(count)
         reader.feed(fragment.span)

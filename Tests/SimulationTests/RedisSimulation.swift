@@ -2,7 +2,7 @@
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// The machine of a Redis connection against models of Redis, of the network and of callers, in
+/// The machines of a Redis connection against models of Redis, of the network and of callers, in
 /// virtual time. Everything that happens follows from the seed.
 final class RedisSimulation {
     enum Event {
@@ -11,7 +11,9 @@ final class RedisSimulation {
         case fault(RedisSchedule.Fault)
         case restarted(crash: Int)
         case stallEnded
+        case resolverAnswers
         case connectDone(SimulatedConnection)
+        case handshakeDone(SimulatedConnection)
         case toServer(SimulatedConnection, Int)
         /// What was on its way when the client closed its side.
         case lateToServer(SimulatedConnection)
@@ -40,8 +42,12 @@ final class RedisSimulation {
     // The handler's part.
     var machine: any SimulatedMachine
     var reader = RedisReplyReader()
+
+    // The outgoing connection's part.
+    var outgoing: OutgoingConnectionStateMachine
+    let usesTLS: Bool
+    var hasResolver = false
     var connection: SimulatedConnection?
-    var isConnecting = false
     var asksForFlush = false
     var nextSweep = MonotonicTime.never
     var isClosed = false
@@ -64,8 +70,12 @@ final class RedisSimulation {
     init(seed: UInt64, breakage: Breakage? = nil, isTold: Bool = false) throws {
         var random = SimulationRandom(seed: seed)
         let schedule = try RedisSchedule(&random)
+        usesTLS = random.chance(25)
         self.schedule = schedule
         self.random = random
+        outgoing = OutgoingConnectionStateMachine(
+            usesTLS: usesTLS, attemptMilliseconds: schedule.limits.connectTimeoutMilliseconds,
+            backoff: schedule.limits.backoff, now: now)
         self.isTold = isTold
         redis = SimulatedRedis(
             durability: schedule.durability, ignoresRecords: breakage == .scriptsIgnoreRecords,
@@ -115,7 +125,7 @@ final class RedisSimulation {
 
     /// Runs until nothing more can happen; returns the rule that was broken, if any.
     func run() -> String? {
-        connect()
+        start()
         for _ in 0..<RedisSimulation.stepsMax {
             let time = min(queue.nextTime, nextSweep)
             guard time < .never, violation == nil else { break }
@@ -133,6 +143,7 @@ final class RedisSimulation {
         nextSweep = .never
         if !isClosed {
             if machine.deadline <= now { deadlineReached() }
+            if outgoing.deadline <= now { perform(outgoing.deadlineReached(now: now)) }
             bringForward()
         }
         nextSweep = max(
@@ -141,7 +152,7 @@ final class RedisSimulation {
         checkDeadlines()
     }
 
-    func bringForward() { nextSweep = min(nextSweep, machine.deadline) }
+    func bringForward() { nextSweep = min(nextSweep, machine.deadline, outgoing.deadline) }
 
     private func handle(_ event: Event) {
         switch event {
@@ -150,15 +161,16 @@ final class RedisSimulation {
         case .fault(let fault): begin(fault)
         case .restarted(let crash): restarted(after: crash)
         case .stallEnded: processAll()
+        case .resolverAnswers: resolverAnswers()
         case .connectDone(let connection): connectDone(connection)
+        case .handshakeDone(let connection): handshakeDone(connection)
         case .toServer(let connection, let count): deliverToServer(connection, count)
         case .lateToServer(let connection): deliverLate(connection)
         case .toClient(let connection, let count): deliverToClient(connection, count)
         case .writable(let connection):
             connection.isFull = false
             if connection === self.connection { asksForFlush = true }
-        case .endOfStream(let connection):
-            if connection === self.connection { lost(.connectionLost) }
+        case .endOfStream(let connection): endOfStream(connection)
         case .repliesLeave(let crash): repliesLeave(crash)
         case .safe(let writes, let crash): becameSafe(writes, crash)
         case .barrierTimedOut(let connection, let number): barrierTimedOut(connection, number)

@@ -54,7 +54,7 @@ struct SimulatedPayment {
 }
 
 extension SimulatedCall {
-    /// What a reply means, as `RedisConnection.enqueue` has it.
+    /// What a reply means, as `RedisQueue` has it.
     func outcome(of result: Result<RedisReply, RedisFailure>) -> Outcome {
         switch result {
         case .failure(.notExecuted): return .notExecuted

@@ -7,21 +7,22 @@ protocol SimulatedMachine {
     typealias Machine = RedisConnectionStateMachine<Int>
 
     var isReady: Bool { get }
+    var isWanted: Bool { get }
+    var isIdle: Bool { get }
+    var isLoggingIn: Bool { get }
     var deadline: MonotonicTime { get }
     mutating func submitted(_ command: RedisCommand, _ waiter: Int, now: MonotonicTime)
         -> Machine.SubmitAction
     mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError)
-    mutating func connectStarted(now: MonotonicTime)
     mutating func connected(now: MonotonicTime) -> [UInt8]
     mutating func received(_ reply: RedisReply, now: MonotonicTime) -> Machine.ReplyAction
-    mutating func lost(_ error: RedisError, now: MonotonicTime, jitter: Double)
-        -> [Machine.Resolution]
+    mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Machine.Resolution]
     mutating func close() -> [Machine.Resolution]
     mutating func deadlineReached(
         now: MonotonicTime
-    ) -> (resolutions: [Machine.Resolution], action: Machine.DeadlineAction)
+    ) -> (resolutions: [Machine.Resolution], stalls: Bool)
 }
 
 extension RedisConnectionStateMachine: SimulatedMachine where Waiter == Int {}
@@ -56,6 +57,9 @@ struct BrokenMachine: SimulatedMachine {
     }
 
     var isReady: Bool { machine.isReady }
+    var isWanted: Bool { machine.isWanted }
+    var isIdle: Bool { machine.isIdle }
+    var isLoggingIn: Bool { machine.isLoggingIn }
     var deadline: MonotonicTime { machine.deadline }
 
     mutating func submitted(
@@ -65,8 +69,6 @@ struct BrokenMachine: SimulatedMachine {
     mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) { try machine.flush(send) }
-
-    mutating func connectStarted(now: MonotonicTime) { machine.connectStarted(now: now) }
 
     mutating func connected(now: MonotonicTime) -> [UInt8] { machine.connected(now: now) }
 
@@ -78,10 +80,8 @@ struct BrokenMachine: SimulatedMachine {
         return action
     }
 
-    mutating func lost(
-        _ error: RedisError, now: MonotonicTime, jitter: Double
-    ) -> [Machine.Resolution] {
-        let resolutions = machine.lost(error, now: now, jitter: jitter)
+    mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Machine.Resolution] {
+        let resolutions = machine.lost(error, now: now)
         if breakage == .dropsPipeline { machine = fresh(now) }
         if breakage == .resolvesTwice, let lastResolution { return resolutions + [lastResolution] }
         return resolutions.map(told)
@@ -91,9 +91,9 @@ struct BrokenMachine: SimulatedMachine {
 
     mutating func deadlineReached(
         now: MonotonicTime
-    ) -> (resolutions: [Machine.Resolution], action: Machine.DeadlineAction) {
-        let (resolutions, action) = machine.deadlineReached(now: now)
-        return (resolutions.map(told), action)
+    ) -> (resolutions: [Machine.Resolution], stalls: Bool) {
+        let (resolutions, stalls) = machine.deadlineReached(now: now)
+        return (resolutions.map(told), stalls)
     }
 
     private func told(_ resolution: Machine.Resolution) -> Machine.Resolution {

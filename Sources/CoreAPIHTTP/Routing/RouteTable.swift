@@ -87,7 +87,11 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
     /// Percent-encoded unreserved characters are what they encode (RFC 3986 §6.2.2.2). Everything
     /// else that is encoded stays so: `%2F` is no slash.
     package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> Match? {
-        if let match = exactMatch(bytes.extracting(path)) { return match }
+        if let match = exactMatch(bytes.extracting(path)),
+            !match.parameter.contains(UInt8(ascii: "%"))
+        {
+            return match
+        }
         guard path.count <= encodedBytesMax,
             ASCII.find(UInt8(ascii: "%"), path, of: bytes) != nil
         else { return nil }

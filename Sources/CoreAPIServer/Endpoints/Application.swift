@@ -130,7 +130,7 @@ final class Application: @unchecked Sendable {
         for route in served.flatMap(\.routes) where !methods.contains(route.method) {
             methods.append(route.method)
         }
-        return RouteTable<Endpoint>.allow(methods)
+        return RouteTable<Endpoint>.allow(methods.sorted { $0.rawValue < $1.rawValue })
     }
 
     private var notFound: Problem {

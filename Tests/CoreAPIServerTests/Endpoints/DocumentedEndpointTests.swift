@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+@testable import CoreAPIHTTP
+@testable import CoreAPIServer
+
+/// The endpoints of callers and docs/openapi.json, which the server has as an array.
+@Suite struct DocumentedEndpointTests {
+    private struct Operation: Hashable {
+        let method: String
+        let path: String
+    }
+
+    /// Whether each operation of the document names the scheme of the token.
+    private func documented() throws -> [Operation: Bool] {
+        let document = try #require(
+            JSONSerialization.jsonObject(with: Data(PackageResources.openapi_json))
+                as? [String: Any])
+        let paths = try #require(document["paths"] as? [String: [String: Any]])
+        var operations: [Operation: Bool] = [:]
+        for (path, item) in paths {
+            for (name, value) in item {
+                guard let method = HTTPMethod(rawValue: name.uppercased()),
+                    let operation = value as? [String: Any]
+                else { continue }
+                let schemes = (operation["security"] ?? document["security"]) as? [[String: Any]]
+                operations[Operation(method: method.rawValue, path: path)] =
+                    schemes?.contains { $0["bearer"] != nil } ?? false
+            }
+        }
+        return operations
+    }
+
+    @Test func `the document and the routes name the same endpoints, and those with a token`() throws
+    {
+        var routed: [Operation: Bool] = [:]
+        for route in Routes.table.resources.flatMap(\.routes)
+        where route.endpoint.sites.contains(.callers) {
+            let operation = Operation(method: route.method.rawValue, path: route.path)
+            routed[operation] = if case .token = route.endpoint.access { true } else { false }
+        }
+        #expect(try documented() == routed)
+        #expect(routed.values.contains(true) && routed.values.contains(false))
+    }
+}
