@@ -112,10 +112,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
-        // The machines of both connections in virtual time.
+        // The machines of both connections in virtual time, beside the transcripts of the tests of
+        // HTTP.
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis"],
+            dependencies: [
+                "CoreAPIBase", "CoreAPIHTTP", "CoreAPIHTTPTests", "CoreAPIKit", "CoreAPIRedis",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

@@ -1,4 +1,6 @@
+@testable internal import CoreAPIBase
 @testable internal import CoreAPIKit
+@testable internal import CoreAPIRedis
 
 /// What a hostile or odd Redis answers a consumer: each reply as the answer to each of its
 /// commands, and each list of texts in it as an entry's fields.

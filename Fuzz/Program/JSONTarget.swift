@@ -1,5 +1,6 @@
 internal import Foundation
 
+@testable internal import CoreAPIBase
 @testable internal import CoreAPIKit
 
 /// A JSON text: what the reader makes of it is what Foundation makes of it, but for the differences

@@ -1,23 +1,20 @@
+@testable internal import CoreAPIBase
 @testable internal import CoreAPIKit
-@testable internal import CoreAPIServer
+@testable internal import CoreAPIRedis
 
 /// Replies of Redis, to whoever waits for one: whatever they are, the connection's machine and the
-/// queues take them, and what the probes make of them can be written as `/health`, with no figure
-/// that is less than nothing.
+/// queues take them, and no figure that the probes make of them is less than nothing.
 enum ProbeTarget {
     static func run(_ bytes: [UInt8]) {
         var information = RedisInformation()
         information.add(bytes)
-        check(information, nil, QueueStatus())
         let replies = replies(bytes)
         for reply in replies {
             check(reply)
             information.add(setting: reply)
-            check(information, nil, QueueStatus())
             if case .bulk(let text) = reply {
                 var part = RedisInformation()
                 part.add(text)
-                check(part, nil, QueueStatus())
                 _ = try? record?.outcome(found: text)
             }
         }
@@ -44,33 +41,12 @@ enum ProbeTarget {
             (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
         ]
         for (status, kind) in statuses {
+            _ = QueueAccess(reply: reply, kind)
             let figures = [
                 status.depth, status.oldestAgeSeconds, status.workers?.alive,
                 status.workers?.registered,
             ]
             demand(figures.allSatisfy { $0 ?? 0 >= 0 }, "\(status)")
-            check(RedisInformation(), QueueAccess(reply: reply, kind), status)
-        }
-    }
-
-    private static func check(
-        _ information: RedisInformation, _ access: QueueAccess?, _ status: QueueStatus
-    ) {
-        for barrier in [nil, .replicas(2), .appendOnlyFile] as [RedisBarrier?] {
-            let redis = RedisMonitor.Check(
-                result: .success(1), information: information, access: access, barrier: barrier,
-                time: now)
-            let queue = RedisMonitor.QueueCheck(status: status, time: now)
-            let checks =
-                HealthCheck.checks(of: redis) + HealthCheck.checks(of: queue, HealthThresholds())
-            for check in checks {
-                var json = JSONWriter()
-                json.raw("{")
-                check.write(to: &json)
-                json.raw("}")
-                let isJSON = (try? ReadJSON(json.bytes)) != nil
-                demand(isJSON, String(decoding: json.bytes, as: UTF8.self))
-            }
         }
     }
 
@@ -93,7 +69,6 @@ enum ProbeTarget {
         var machine = RedisConnectionStateMachine<Int>(
             url: url, limits: RedisLimits(), scripts: [StreamEntry.script], barrier: barrier,
             now: start)
-        machine.connectStarted(now: start)
         _ = machine.connected(now: start)
         var resolved: Set<Int> = []
         func resolve(_ resolutions: [RedisConnectionStateMachine<Int>.Resolution]) {
@@ -113,9 +88,8 @@ enum ProbeTarget {
             case .resolveAll(let resolutions): resolve(resolutions)
             case .fail(let error):
                 demand(!"\(error)".contains("\r"), "\(error)")
-                resolve(machine.lost(error, now: start, jitter: 0))
-                machine.connectStarted(now: start)
-                _ = machine.connected(now: start)
+                resolve(machine.lost(error, now: start))
+                        _ = machine.connected(now: start)
             }
         }
         resolve(machine.close())

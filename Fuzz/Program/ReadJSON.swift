@@ -1,6 +1,6 @@
 internal import Foundation
 
-@testable internal import CoreAPIKit
+@testable internal import CoreAPIBase
 
 /// What `JSONReader` reads of a JSON text: the members of the outermost object, or one value.
 enum ReadJSON {

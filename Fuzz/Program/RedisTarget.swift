@@ -1,4 +1,4 @@
-internal import CoreAPIKit
+@testable internal import CoreAPIRedis
 
 /// Bytes of Redis: however they arrive, they give the same replies, and these are what a second
 /// reader of RESP 2 makes of them.

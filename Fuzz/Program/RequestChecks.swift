@@ -1,6 +1,4 @@
-internal import CoreAPIKit
-
-@testable internal import CoreAPIServer
+@testable internal import CoreAPIHTTP
 
 /// A request that was handed on, read a second time by other means: slowly, by lines and strings,
 /// from the bytes as they were sent.

@@ -1,6 +1,5 @@
-internal import CoreAPIKit
-
-@testable internal import CoreAPIServer
+@testable internal import CoreAPIBase
+@testable internal import CoreAPIHTTP
 
 /// The bytes of one connection: whatever they are, and however they arrive, the machine does the
 /// same, keeps its limits, and hands on nothing but what RFC 9112 allows (`RequestChecks`).
@@ -161,8 +160,21 @@ struct RequestTrace {
         let byteCount = closes ? nil : before.count - machine.input.count
         demand(closes || byteCount == body.upperBound, "the request has another length")
         events.append(.request(head, content: content, byteCount: byteCount))
-        _ = Route(head, before.span, on: .callers)
-        _ = MetricsFormat(accept: head.accept.map { String(decoding: before[$0], as: UTF8.self) })
+        if case .path(let path) = head.target { checkMatch(path, before) }
+        _ = head.acceptedTypes(in: before.span)
+    }
+
+    private static let routes = RouteTable([
+        Route(.get, "/", 0), Route(.get, "/a/{x}", 1), Route(.get, "/{x}", 2),
+    ])
+
+    /// A parameter is one segment with a bound, and a path without a parameter has none.
+    private func checkMatch(_ path: Range<Int>, _ bytes: [UInt8]) {
+        guard let match = Self.routes.match(path, bytes.span) else { return }
+        let parameter = match.parameter
+        demand((match.resource == 0) == parameter.isEmpty, "\(match)")
+        demand(parameter.count <= 256, "a parameter of \(parameter.count) bytes")
+        demand(!parameter.contains(UInt8(ascii: "/")), "a parameter with a slash")
     }
 
     private mutating func missDeadline() {

@@ -1,5 +1,6 @@
 internal import Foundation
 
+@testable internal import CoreAPIBase
 @testable internal import CoreAPIKit
 
 /// A token's header and payload, parted by the first line feed, which are signed here so that the

@@ -1,10 +1,11 @@
 import CoreAPIBase
-import CoreAPIHTTP
 import Dispatch
 import Glibc
 import Synchronization
 import Testing
 
+@testable import CoreAPIRedis
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 /// The end of the server under load: what it has taken it answers, and what it answers is true.

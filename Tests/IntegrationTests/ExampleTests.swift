@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import CoreAPIHTTP
+@testable import CoreAPIRedis
 @testable import CoreAPIServer
 
 /// What the README and the docs say, done.

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import CoreAPIBase
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 /// What callers who stall cost in memory: while they are there, and after they have gone.

@@ -58,7 +58,7 @@ import Testing
             #expect(Problem.Code(rawValue: String(match.output.1)) != nil, "\(match.output.0)")
         }
         for match in all.matches(of: /route="([^"]+)"/) {
-            #expect(Resource.allCases.map(\.name).contains(String(match.output.1)))
+            #expect(ResourceName.all.contains(String(match.output.1)))
         }
         // What nobody looks at need not be recorded.
         #expect(known.subtracting(named).subtracting(["process_virtual_memory_bytes"]).isEmpty)

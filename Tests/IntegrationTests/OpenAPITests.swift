@@ -2,6 +2,7 @@ import CoreAPIKit
 import Foundation
 import Testing
 
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 /// docs/openapi.json: served as it is, and complete. That the server does what it says is for

@@ -1,4 +1,5 @@
 import CoreAPIBase
+import CoreAPIRedis
 import Foundation
 import Testing
 

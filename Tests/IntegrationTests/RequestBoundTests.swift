@@ -1,10 +1,10 @@
 import CoreAPIBase
-import CoreAPIHTTP
 import CoreAPIKit
 import Foundation
 import Synchronization
 import Testing
 
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 /// What one caller, or one loop, may use up: with bounds that are small enough to be reached.
@@ -34,10 +34,8 @@ import Testing
     }
 
     @Test func `beyond its bound, a transaction is refused before it is looked at`() async throws {
-        var limits = HTTPLimits()
-        limits.requestsInFlightMax = 2
         let gate = Gate()
-        try await LoopServer.with(limits, queue: gate) { server in
+        try await LoopServer.with(queue: gate, inFlightMax: 2) { server in
             defer { gate.open() }
             let clients = try (0..<2).map { _ in try RawClient(port: server.port) }
             for client in clients { try client.send(APIServer.post(APIServer.body())) }

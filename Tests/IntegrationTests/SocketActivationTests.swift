@@ -4,6 +4,7 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import CoreAPIRedis
 @testable import CoreAPIServer
 
 /// A socket that the server is given by whoever starts it, and what it tells them.

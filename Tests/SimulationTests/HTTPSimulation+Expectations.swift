@@ -1,5 +1,6 @@
 @testable import CoreAPIBase
 @testable import CoreAPIHTTP
+@testable import CoreAPIHTTPTests
 
 /// What should have happened, told from the requests alone.
 extension HTTPSimulation {

@@ -1,3 +1,4 @@
+import Foundation
 
 /// Which seeds a run of the tests simulates.
 ///
@@ -23,6 +24,6 @@ enum SimulationSeeds {
     static let forBrokenMachines = (0..<UInt64(countDefault))
 
     private static func variable(_ name: String) -> Int? {
-        Process.environment(name).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+        ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
     }
 }

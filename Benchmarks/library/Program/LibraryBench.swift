@@ -2,7 +2,6 @@ internal import Foundation
 internal import Glibc
 
 @testable internal import CoreAPIKit
-@testable internal import CoreAPIServer
 
 /// Measures the library's parts, without HTTP and without a network: docs/performance.md.
 ///

@@ -1,7 +1,8 @@
 internal import Foundation
 
+@testable internal import CoreAPIBase
+@testable internal import CoreAPIHTTP
 @testable internal import CoreAPIKit
-@testable internal import CoreAPIServer
 
 /// What the cases work on: 1,000 tokens, their bodies, and the head that `wrk` sends.
 struct Material {

@@ -6,22 +6,24 @@ import Testing
 
 @testable import CoreAPIServer
 
-/// One worker on a loop of its own, within the test's process: with bounds and a queue that a test
+/// One HTTP server on a loop of its own, within the test's process: with bounds and a queue that a test
 /// chooses.
 final class LoopServer: Sendable {
     let loop: EventLoop
     let port: UInt16
     let count: ConnectionCount
     let buffers: BoundedCount
-    private let worker: Worker
+    private let server: HTTPServer
+    private let drainState = DrainState()
 
     /// Runs the body with a server, and ends it in order.
     static func with(
         _ limits: HTTPLimits = HTTPLimits(),
         queue: any TransactionQueue = InMemoryTransactionQueue(), buffersBytesMax: Int = 1 << 26,
+        inFlightMax: Int = TransactionEndpoint.inFlightDefaultMax,
         _ body: (LoopServer) async throws -> Void
     ) async throws {
-        let server = try LoopServer(limits, queue, buffersBytesMax)
+        let server = try LoopServer(limits, queue, buffersBytesMax, inFlightMax)
         do { try await body(server) } catch {
             await server.end()
             throw error
@@ -30,7 +32,8 @@ final class LoopServer: Sendable {
     }
 
     private init(
-        _ limits: HTTPLimits, _ queue: any TransactionQueue, _ buffersBytesMax: Int
+        _ limits: HTTPLimits, _ queue: any TransactionQueue, _ buffersBytesMax: Int,
+        _ inFlightMax: Int
     ) throws {
         limits.check()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -38,34 +41,39 @@ final class LoopServer: Sendable {
         let loop = try EventLoop()
         let count = ConnectionCount(servedMax: 1_000, refusedMax: 100)
         let buffers = BoundedCount(max: buffersBytesMax)
-        let worker = Worker(
-            loop: loop, limits: limits,
-            memory: ConnectionMemory(
-                loop: loop, buffers: buffers, trimming: BoundedCount(max: 1), loopCount: 1),
-            count: count,
+        let application = Application(
+            loop: loop, site: .callers, limits: limits,
             transactions: TransactionEndpoint(
                 checks: TransactionChecks(verifier: verifier),
-                queue: TaskTransactionQueue(queue, loop)),
-            health: HealthEndpoint(monitor: nil), logger: logger,
-            accessLog: AccessLog(logger, level: nil))
+                queue: TaskTransactionQueue(queue, loop), inFlightMax: inFlightMax),
+            health: HealthEndpoint(monitor: nil), accessLog: AccessLog(logger, level: nil),
+            drain: drainState, logger: logger)
+        let server = HTTPServer(
+            application, on: loop, limits: limits,
+            memory: ConnectionMemory(
+                loop: loop, buffers: buffers, trimming: BoundedCount(max: 1), loopCount: 1),
+            count: count, logger: logger)
         let addresses = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
         let socket = try Socket.listening(
             on: #require(addresses.first), sharesPort: false, backlog: 1_024)
         port = try socket.address().port
-        try worker.listen(socket)
+        try server.listen(socket)
         self.loop = loop
         self.count = count
         self.buffers = buffers
-        self.worker = worker
+        self.server = server
         try Thread.start { loop.run() }
     }
 
     /// Begins to end, as a signal makes the server do.
-    func drain() { worker.drain {} }
+    func drain() {
+        drainState.begin()
+        server.drain {}
+    }
 
     private func end() async {
         await Suspension<Void>.value { done in
-            worker.drain { done.resume(returning: ()) }
+            server.drain { done.resume(returning: ()) }
         }
         loop.stop()
     }
