@@ -31,7 +31,8 @@ import Testing
         return operations
     }
 
-    @Test func `the document and the routes name the same endpoints, and those with a token`() throws
+    @Test func `the document and the routes name the same endpoints, and those with a token`()
+        throws
     {
         var routed: [Operation: Bool] = [:]
         for resource in Routes.table.resources {
