@@ -89,7 +89,7 @@ enum ProbeTarget {
             case .fail(let error):
                 demand(!"\(error)".contains("\r"), "\(error)")
                 resolve(machine.lost(error, now: start))
-                        _ = machine.connected(now: start)
+                _ = machine.connected(now: start)
             }
         }
         resolve(machine.close())

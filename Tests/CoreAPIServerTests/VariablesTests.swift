@@ -7,7 +7,7 @@ import Testing
 /// Every variable that the configuration reads is described where operators look for it.
 @Suite struct VariablesTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
 
     /// What the configuration asks the environment for, whether it is used or not.
     private func variablesRead() -> Set<String> {

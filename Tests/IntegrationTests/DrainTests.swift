@@ -4,8 +4,8 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import CoreAPIRedis
 @testable import CoreAPIHTTP
+@testable import CoreAPIRedis
 @testable import CoreAPIServer
 
 /// The end of the server under load: what it has taken it answers, and what it answers is true.

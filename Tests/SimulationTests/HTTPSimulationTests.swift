@@ -1,6 +1,5 @@
 import Testing
 
-
 /// Thousands of short lives of a caller's connection, each from a seed: see docs/reliability.md.
 @Suite struct HTTPSimulationTests {
     /// Nil, or the seed, the rule that was broken, and what was sent and done.

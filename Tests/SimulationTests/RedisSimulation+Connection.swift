@@ -26,7 +26,9 @@ extension RedisSimulation {
     private func resolveHost() {
         bringForward()
         let time = now.nanoseconds / 1_000_000
-        guard random.chance(40) else { return perform(outgoing.resolved(.success(addresses(time)))) }
+        guard random.chance(40) else {
+            return perform(outgoing.resolved(.success(addresses(time))))
+        }
         // The thread of an attempt before is under way, and its answer serves this one.
         guard !hasResolver else { return }
         hasResolver = true

@@ -91,7 +91,9 @@ extension RedisSimulation {
         tell("FAULT \(fault)")
         switch fault {
         case .cut:
-            if let connection, !outgoing.isConnecting { queue.add(.endOfStream(connection), at: now) }
+            if let connection, !outgoing.isConnecting {
+                queue.add(.endOfStream(connection), at: now)
+            }
         case .crash(let downtime, let loading, let isSilent):
             crash(downtime: downtime, loading: loading, isSilent: isSilent)
         case .refusedConnections(let duration): refusesUntil = until(duration)

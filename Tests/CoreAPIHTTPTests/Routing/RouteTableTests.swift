@@ -75,7 +75,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "/transaction/", "/transaction/1/", "/transaction/1/2", "/transaction//", "/transaction%2F1",
+        "/transaction/", "/transaction/1/", "/transaction/1/2", "/transaction//",
+        "/transaction%2F1",
     ])
     func `a parameter is one segment that is not empty`(path: String) {
         #expect(match(path) == nil)

@@ -19,7 +19,8 @@ import Testing
     }
 
     @Test func `an answer has a date, a type and a length`() {
-        let response = Response(status: .ok, contentType: "application/json", body: Array("{}".utf8))
+        let response = Response(
+            status: .ok, contentType: "application/json", body: Array("{}".utf8))
         #expect(
             text(response)
                 == "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -28,7 +29,8 @@ import Testing
     }
 
     @Test func `HEAD has the fields and not the body (RFC 9110 §9.3.2)`() {
-        let response = Response(status: .ok, contentType: "application/json", body: Array("{}".utf8))
+        let response = Response(
+            status: .ok, contentType: "application/json", body: Array("{}".utf8))
         #expect(text(response, omitsBody: true).hasSuffix("Content-Length: 2\r\n\r\n"))
     }
 

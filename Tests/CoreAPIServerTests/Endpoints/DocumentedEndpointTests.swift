@@ -31,13 +31,19 @@ import Testing
         return operations
     }
 
-    @Test func `the document and the routes name the same endpoints, and those with a token`() throws
+    @Test func `the document and the routes name the same endpoints, and those with a token`()
+        throws
     {
         var routed: [Operation: Bool] = [:]
-        for route in Routes.table.resources.flatMap(\.routes)
-        where route.endpoint.sites.contains(.callers) {
-            let operation = Operation(method: route.method.rawValue, path: route.path)
-            routed[operation] = if case .token = route.endpoint.access { true } else { false }
+        for resource in Routes.table.resources {
+            for route in resource.routes where route.endpoint.sites.contains(.callers) {
+                let needsToken = if case .token = route.endpoint.access { true } else { false }
+                let methods = route.method == .get ? [.get, .head] : [route.method]
+                for method in methods {
+                    routed[Operation(method: method.rawValue, path: route.path)] = needsToken
+                }
+                routed[Operation(method: HTTPMethod.options.rawValue, path: route.path)] = false
+            }
         }
         #expect(try documented() == routed)
         #expect(routed.values.contains(true) && routed.values.contains(false))
