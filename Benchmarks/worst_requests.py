@@ -16,7 +16,7 @@ HEAD_BYTES = 16 * 1024 - 1
 BODY_BYTES = 16 * 1024
 FRAMING_BYTES = 6 * 1024
 TOKEN_BYTES = 8 * 1024
-TARGET_BYTES = 4_000
+TARGET_BYTES = 8_000
 FIELDS = 100
 
 
@@ -121,6 +121,13 @@ def heads() -> list:
            post(b"", *[b"x-request-id: " + b"a" * 127 + b","] * (FIELDS - 2))),
         of("100 traceparent", post(b"", *fields(b"traceparent: 00-"))),
         of("100 Connection lists", post(b"", *[b"Connection:" + b"," * 140] * (FIELDS - 2))),
+        of("100 Expect lists", post(b"", *[b"Expect:" + b",a" * 70] * (FIELDS - 2)), 417),
+        of("100 Expect lists of empty elements",
+           post(b"", *[b"Expect:" + b"," * 140] * (FIELDS - 2))),
+        of("100 Content-Encoding lists",
+           post(b"", *[b"Content-Encoding:" + b",a" * 65] * (FIELDS - 2)), 415),
+        of("100 Content-Encoding lists of empty elements",
+           post(b"", *[b"Content-Encoding:" + b"," * 140] * (FIELDS - 2))),
         of_one("one name of 16 KiB", field(b"x", b"", b"a")[2:] + b":"),
         of_one("a value of tabs", field(b"x", b"a", b"\t", b"a")),
         of_one("a value of blanks, to be trimmed", field(b"x", b"", b" ")),
@@ -133,6 +140,8 @@ def heads() -> list:
         of("Content-Length of zeros", head(field(b"Content-Length", b"", b"0"))),
         of("a Host of 16 KiB", head(b"Content-Length: 0", host=field(b"", b"", b"h")[1:])),
         of("a target of escapes", head(b"Content-Length: 0", target=escapes), 404),
+        of("a target of slashes",
+           head(b"Content-Length: 0", target=filled(TARGET_BYTES, b"", b"/")), 404),
         of("an absolute target of one long host",
            head(b"Content-Length: 0", target=filled(TARGET_BYTES, b"http://", b"h")), 404),
         of("16 KiB of a request line", b"POST /" + b"a" * HEAD_BYTES, 414),
@@ -192,6 +201,10 @@ def bodies() -> list:
         of("members nearly of a known name", b"{", b'"curency":0,', b'"":0}'),
         of("members with an escape in the name", b"{", b'"\\n":0,', b'"":0}'),
         of("members with U+0000 in the name", b"{", b'"\\u0000":0,', b'"":0}'),
+        of("members with a known name in code units", b"{",
+           b'"' + b"".join(b"\\u%04x" % byte for byte in b"currency") + b'":0,', b'"":0}'),
+        of("members nearly of a known name in code units", b"{",
+           b'"' + b"".join(b"\\u%04x" % byte for byte in b"curency") + b'":0,', b'"":0}'),
         of("one name of escapes", b'{"', b"\\n", b'":0}'),
         of("repeated amounts", b"{", b'"amount":0,', b'"":0}'),
         of("repeated amounts of text", b"{", b'"amount":"\\u0031",', b'"":0}'),
