@@ -44,7 +44,9 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
-        if let failure = submit(command, RedisReplyTask(task)) { task.resume(returning: .failure(failure)) }
+        if let failure = submit(command, RedisReplyTask(task)) {
+            task.resume(returning: .failure(failure))
+        }
     }
 
     /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
