@@ -1,12 +1,12 @@
-/// The pause before each new attempt: it doubles from one failure to the next, up to a bound, and
-/// is drawn at random from its upper half, so that many clients do not come back at once.
+/// Exponential backoff with jitter. The pause doubles with each failure up to a bound. A random
+/// value from its upper half is used, so that many clients do not retry at once.
 package struct Backoff: Sendable {
     package let millisecondsMin: Int
     package let millisecondsMax: Int
     /// Failures since the last success.
     package private(set) var failures = 0
 
-    /// The doublings that are counted: more would overflow, and the bound is reached long before.
+    /// Limits the shift: more doublings overflow, and the pause reaches its bound long before.
     private static let doublingsMax = 20
 
     /// - Parameters:
@@ -24,13 +24,13 @@ package struct Backoff: Sendable {
 
     /// Counts a failure and returns the pause that follows it, in milliseconds.
     ///
-    /// - Parameter jitter: 0 to 1, at random.
+    /// - Parameter jitter: a random number from 0 to 1.
     package mutating func failed(jitter: Double) -> Int {
         let doubled = millisecondsMin << min(failures, Backoff.doublingsMax)
         failures += 1
         return Int(Double(min(doubled, millisecondsMax)) * (0.5 + jitter / 2))
     }
 
-    /// Forgets the failures before.
+    /// Resets the backoff after a success.
     package mutating func succeeded() { failures = 0 }
 }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A number that all loops add to and take from, up to a bound.
+/// A counter with an upper bound that all loops share.
 package final class BoundedCount: Sendable {
     package let max: Int
 
@@ -8,10 +8,11 @@ package final class BoundedCount: Sendable {
 
     package init(max: Int) { self.max = max }
 
-    /// The number at this moment.
+    /// The current count.
     package var now: Int { count.load(ordering: .relaxed) }
 
-    /// Adds to the number, unless that were more than the bound.
+    /// Adds `amount` and returns true; changes nothing and returns false if the count would exceed
+    /// `max`.
     package func take(_ amount: Int = 1) -> Bool {
         var value = count.load(ordering: .relaxed)
         while value <= max - amount {
@@ -23,6 +24,6 @@ package final class BoundedCount: Sendable {
         return false
     }
 
-    /// Gives back what was taken.
+    /// Subtracts an amount that `take` added.
     package func give(_ amount: Int = 1) { count.subtract(amount, ordering: .relaxed) }
 }

@@ -1,5 +1,5 @@
-/// Asks something at most once a second, however many callers ask, and tells them within a second.
-/// It lives on its loop's thread.
+/// Coalesces and caches a probe: the probe runs at most once a second for any number of callers,
+/// and each caller gets a value within a second. The loop's thread alone uses it.
 package final class CachedProbe<Value: Sendable>: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let late: @Sendable () -> Value
@@ -10,8 +10,8 @@ package final class CachedProbe<Value: Sendable>: EventHandler, @unchecked Senda
     package private(set) var deadline = MonotonicTime.never
 
     /// - Parameters:
-    ///   - late: what callers are told when the probe takes longer than they wait.
-    ///   - probe: may take its time.
+    ///   - late: the value for callers when the probe misses the deadline.
+    ///   - probe: the operation to cache. It may take longer than the deadline.
     package init(
         loop: EventLoop, late: @escaping @Sendable () -> Value,
         probe: @escaping @Sendable () async -> Value
@@ -25,37 +25,37 @@ package final class CachedProbe<Value: Sendable>: EventHandler, @unchecked Senda
     private static var cacheMilliseconds: Int { 1_000 }
     private static var timeoutMilliseconds: Int { 1_000 }
 
-    /// What was found, not longer than a second ago.
+    /// A value that is at most one second old.
     package func value() async -> Value {
         if let last, last.at.advanced(byMilliseconds: Self.cacheMilliseconds) > loop.now {
             return last.value
         }
         return await Suspension.value { waiter in
             waiters.append(waiter)
-            if waiters.count == 1 { beginToWait() }
+            if waiters.count == 1 { startWaiting() }
         }
     }
 
-    private func beginToWait() {
+    private func startWaiting() {
         deadline = .now().advanced(byMilliseconds: Self.timeoutMilliseconds)
         loop.bringForward(deadline)
-        // A probe that has not come back from a stalled Redis is not followed by another.
+        // While a probe hangs (a stalled Redis), no second probe starts.
         guard !isProbing else { return }
         isProbing = true
         Task(executorPreference: loop) { [self] in
             let value = await probe()
             isProbing = false
-            tellWaiters(value)
+            resumeWaiters(value)
         }
     }
 
-    package func deadlineReached(now: MonotonicTime) { tellWaiters(late()) }
+    package func deadlineReached(now: MonotonicTime) { resumeWaiters(late()) }
 
-    private func tellWaiters(_ value: Value) {
+    private func resumeWaiters(_ value: Value) {
         last = (value, .now())
         deadline = .never
-        let told = waiters
+        let resumed = waiters
         waiters = []
-        for waiter in told { waiter.resume(returning: value) }
+        for waiter in resumed { waiter.resume(returning: value) }
     }
 }

@@ -1,46 +1,47 @@
-/// What an event loop calls: the owner of a socket, or of nothing but a deadline.
+/// The object that an event loop calls: the owner of a socket, or of a deadline alone.
 ///
-/// A handler belongs to one loop and is touched on its thread alone.
+/// A handler belongs to one loop. Only the loop's thread calls it.
 package protocol EventHandler: AnyObject {
-    /// The socket has changed: what may be tried again.
+    /// The socket's readiness has changed; `readiness` names the operations to try.
     func ready(_ readiness: SocketReadiness)
 
-    /// When `deadlineReached` is to be called; `.never` for not at all. Whoever brings it forward
-    /// tells the loop by `EventLoop.bringForward`.
+    /// When the loop calls `deadlineReached`; `.never` for no call. Code that sets an earlier
+    /// deadline calls `EventLoop.bringForward`.
     var deadline: MonotonicTime { get }
 
-    /// The deadline has passed. It is called again until the handler has set another.
+    /// The deadline has passed. The loop calls this again until the handler sets a later deadline.
     func deadlineReached(now: MonotonicTime)
 
-    /// The turn of the loop ends, and the handler asked by `EventLoop.requestFlush` to be told:
-    /// what was gathered during the turn can leave in one write.
+    /// The loop's turn ends, and the handler has called `EventLoop.requestFlush`. Output gathered
+    /// during the turn can leave in one write.
     func flush()
 
-    /// The turn has come that the handler asked for by `EventLoop.requestTurn`.
+    /// The turn begins that the handler requested by `EventLoop.requestTurn`.
     func proceed()
 }
 
 extension EventHandler {
     package func ready(_ readiness: SocketReadiness) {
-        preconditionFailure("this handler has registered no socket")
+        preconditionFailure("ready() called on a handler without a socket")
     }
 
     package func flush() {
-        preconditionFailure("this handler has asked for no flush")
+        preconditionFailure("flush() called on a handler that never requests a flush")
     }
 
     package func proceed() {
-        preconditionFailure("this handler has asked for no turn")
+        preconditionFailure("proceed() called on a handler that never requests a turn")
     }
 }
 
-/// What a socket's change allows to try.
+/// The operations that a socket's readiness allows.
 package struct SocketReadiness: OptionSet {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     package static let readable = SocketReadiness(rawValue: 1)
     package static let writable = SocketReadiness(rawValue: 2)
-    /// The peer sends nothing more: after what has arrived, a read finds the end of the stream.
+    /// The peer has ended its output: after the bytes that have arrived, a read returns the end of
+    /// the stream.
     package static let ended = SocketReadiness(rawValue: 4)
 }

@@ -1,14 +1,14 @@
 internal import Glibc
 
-/// An open file descriptor, closed when its owner lets go of it.
+/// An open file descriptor, closed by `deinit`.
 package struct FileDescriptor: ~Copyable, Sendable {
     package let number: Int32
 
-    /// Takes over a descriptor that nobody else closes.
+    /// Takes ownership of an open descriptor: no other code may close it.
     package init(taking number: Int32) { self.number = number }
 
     deinit {
-        // Whatever close reports, the descriptor is gone (close(2)).
+        // close(2) releases the descriptor even when it reports an error.
         _ = Glibc.close(number)
     }
 }

@@ -1,8 +1,8 @@
 internal import CEpoll
 
-/// The allocator of the C library, which Swift's objects come from.
+/// The C library's allocator, which allocates Swift's objects.
 package enum Heap {
-    /// Gives what is free back to the system, of every thread's arena (malloc_trim(3)). It may take
+    /// Returns free memory of all threads' arenas to the system (malloc_trim(3)). The call takes
     /// some milliseconds for each 100 MiB.
     package static func trim() { malloc_trim(0) }
 }

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// What tells this process from others that use the same Redis.
+/// Identifies this process among the processes that use the same Redis.
 package enum ProcessName {
-    /// The machine's name; `localhost` if it has none.
+    /// The host name; `localhost` if the system has no host name.
     package static let host: String = {
-        // Linux allows 64 bytes, and the zero at the end.
+        // Linux limits a host name to 64 bytes and a terminating zero.
         var name = [CChar](repeating: 0, count: 65)
         let result = unsafe gethostname(&name, name.count - 1)
         let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
@@ -12,6 +12,6 @@ package enum ProcessName {
         return result == 0 && !text.isEmpty ? text : "localhost"
     }()
 
-    /// The process's number.
+    /// The process ID.
     package static var number: Int32 { getpid() }
 }

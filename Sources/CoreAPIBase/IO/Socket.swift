@@ -1,7 +1,7 @@
 internal import CEpoll
 internal import Glibc
 
-/// A stream socket that never blocks: of TCP, or within the machine.
+/// A non-blocking stream socket: TCP, or Unix within this machine.
 package struct Socket: ~Copyable, Sendable {
     package let descriptor: FileDescriptor
 
@@ -10,13 +10,14 @@ package struct Socket: ~Copyable, Sendable {
     private init(family: Int32) throws(SystemError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let number = try SystemCall.run("socket") { socket(family, type, 0) }
-        guard let number else { preconditionFailure("socket(2) does not block") }
+        guard let number else { preconditionFailure("Socket.init: socket(2) returned EAGAIN") }
         self.init(taking: number)
     }
 
     // MARK: - Opening
 
-    /// Begins to connect; the socket is writable once it is decided, then ask `takeError`.
+    /// Begins to connect. The socket becomes writable once the attempt has succeeded or failed;
+    /// `connectionError` returns the outcome.
     package static func connecting(to address: SocketAddress) throws(SystemError) -> Socket {
         let socket = try Socket(family: address.family)
         let isLocal = address.family == AF_UNIX
@@ -30,30 +31,31 @@ package struct Socket: ~Copyable, Sendable {
                 unsafe connect(number, address, length)
             }
         }
-        // A socket of the file system is connected at once, or its listener's queue is full.
+        // A Unix socket connects at once, unless the listener's backlog is full.
         if isLocal, result == nil { throw SystemError(code: EAGAIN, call: "connect") }
         return socket
     }
 
     /// A listening socket.
     ///
-    /// - Parameter sharesPort: whether several sockets of this process listen on the port, among
-    ///   which the kernel spreads the connections.
+    /// - Parameter sharesPort: whether several sockets of this process listen on the port. The
+    ///   kernel distributes the connections among them.
     package static func listening(
         on address: SocketAddress, sharesPort: Bool, backlog: Int32
     ) throws(SystemError) -> Socket {
         let socket = try bound(to: address, sharesPort: sharesPort)
-        // Connections that are accepted inherit the option: answers leave at once.
+        // Accepted connections inherit TCP_NODELAY: answers leave at once.
         try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         let number = socket.descriptor.number
         _ = try SystemCall.run("listen") { listen(number, backlog) }
         return socket
     }
 
-    /// The listening TCP socket that the process was given at its start, by a descriptor of its
-    /// own: several loops may accept from one socket. Nil if the number is not that of such a one.
+    /// A duplicate of a listening TCP socket that the process inherited at its start, so that
+    /// several loops can accept from one socket. Nil if the descriptor is no listening TCP socket.
     ///
-    /// - Parameter number: stays open, so that it can be asked for again.
+    /// - Parameter number: the inherited descriptor. It stays open, so that it can be duplicated
+    ///   again.
     package static func listening(inherited number: Int32) throws(SystemError) -> Socket? {
         let family = option(SO_DOMAIN, of: number)
         guard family == AF_INET || family == AF_INET6,
@@ -61,16 +63,16 @@ package struct Socket: ~Copyable, Sendable {
             option(SO_ACCEPTCONN, of: number) == 1
         else { return nil }
         let copy = try SystemCall.run("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 0) }
-        guard let copy else { preconditionFailure("a descriptor is duplicated without a wait") }
+        guard let copy else { preconditionFailure("F_DUPFD_CLOEXEC returned EAGAIN") }
         let socket = Socket(taking: copy)
         let flags = try SystemCall.run("fcntl") { fcntl(copy, F_GETFL) }
-        guard let flags else { preconditionFailure("flags are read without a wait") }
+        guard let flags else { preconditionFailure("F_GETFL returned EAGAIN") }
         _ = try SystemCall.run("fcntl") { fcntl(copy, F_SETFL, flags | O_NONBLOCK) }
         try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         return socket
     }
 
-    /// An option of the socket; nil if the descriptor is none of a socket.
+    /// A socket option; nil if the descriptor is no socket.
     private static func option(_ option: Int32, of number: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -78,8 +80,8 @@ package struct Socket: ~Copyable, Sendable {
         return result == 0 ? value : nil
     }
 
-    /// A socket that has the address, and does not listen yet. An error if another socket listens
-    /// there, unless both share the port.
+    /// A bound socket that does not listen yet. Throws if another socket listens on the address,
+    /// unless both share the port.
     package static func bound(
         to address: SocketAddress, sharesPort: Bool
     ) throws(SystemError) -> Socket {
@@ -95,7 +97,7 @@ package struct Socket: ~Copyable, Sendable {
         return socket
     }
 
-    /// The next connection that waits; nil if there is none.
+    /// The next connection of the backlog; nil if the backlog is empty.
     package func accept() throws(SystemError) -> Socket? {
         let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let listener = descriptor.number
@@ -105,20 +107,21 @@ package struct Socket: ~Copyable, Sendable {
                 guard let number else { return nil }
                 return Socket(taking: number)
             } catch {
-                // Its caller has gone while it waited: no failure of ours (accept(2)).
+                // The peer closed the connection while it was in the backlog (accept(2)): not an
+                // error of the listener.
                 guard error.code == ECONNABORTED || error.code == EPROTO else { throw error }
             }
         }
     }
 
-    /// The address that the socket is bound to.
+    /// The local address that the socket is bound to.
     package func address() throws(SystemError) -> SocketAddress {
         try SocketAddress(of: descriptor)
     }
 
-    /// Whether both ends of a connection are this socket. The kernel may give a connection to a
-    /// port of this machine, where nobody listens, that same port as its own: then TCP connects it
-    /// to itself (RFC 9293 §3.5, simultaneous open).
+    /// Whether the socket is connected to itself. When no socket listens on a local port, the
+    /// kernel may choose that port as the source port too; TCP then connects the socket to itself
+    /// (RFC 9293 §3.5, simultaneous open).
     func isConnectedToItself() -> Bool {
         guard let own = try? SocketAddress(of: descriptor),
             let peer = try? SocketAddress(peerOf: descriptor)
@@ -128,8 +131,8 @@ package struct Socket: ~Copyable, Sendable {
 
     // MARK: - Data
 
-    /// Sends from the buffer's position on: how many bytes the kernel took; nil if it took none
-    /// because its own buffer is full.
+    /// Sends the buffer's bytes from `position` on and returns how many the kernel took; nil if the
+    /// send would block.
     package func send(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int? {
         let number = descriptor.number
         return try SystemCall.run("send") {
@@ -141,15 +144,15 @@ package struct Socket: ~Copyable, Sendable {
         }
     }
 
-    /// Reads once, by the loop's buffer: see `EventLoop.read`.
+    /// Reads once into the loop's buffer: see `EventLoop.read`.
     package func read(
         on loop: EventLoop, _ body: (Span<UInt8>) -> Void
     ) throws(SystemError) -> Int? {
         try loop.read(self, body)
     }
 
-    /// Receives into the buffer: how many bytes came, 0 at the end of the stream; nil if there is
-    /// nothing yet.
+    /// Receives into the buffer and returns the number of bytes, 0 at the end of the stream; nil if
+    /// the read would block.
     package func receive(_ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
         let number = descriptor.number
         return try SystemCall.run("recv") {
@@ -157,20 +160,20 @@ package struct Socket: ~Copyable, Sendable {
         }
     }
 
-    /// Says that nothing more will be sent; what has been sent still arrives.
+    /// Shuts down writing. Bytes sent before still arrive.
     package func shutdownWriting() {
-        // It fails only where the peer is gone already.
+        // shutdown(2) fails only after the peer has closed the connection.
         _ = shutdown(descriptor.number, Int32(SHUT_WR))
     }
 
-    /// The error that ended a connection attempt, also one that reached this socket itself; nil if
-    /// it succeeded.
+    /// The error of a connection attempt; nil if it succeeded. A socket that is connected to itself
+    /// counts as refused.
     package func connectionError() throws(SystemError) -> SystemError? {
         if let error = try takeError() { return error }
         return isConnectedToItself() ? .connectionRefused : nil
     }
 
-    /// The error that ended a connection attempt; nil if it succeeded.
+    /// The pending error of the socket (SO_ERROR), which the call clears; nil without an error.
     package func takeError() throws(SystemError) -> SystemError? {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)

@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// An IPv4 or IPv6 address with a port, or the path of a socket.
+/// An IPv4 or IPv6 address with a port, or the path of a Unix socket.
 package struct SocketAddress: Sendable {
     private var storage: sockaddr_storage
     private let length: socklen_t
 
-    /// The addresses of a host: of a numeric one at once, of a name by asking the resolver, which
-    /// blocks the calling thread.
+    /// Resolves a host to its addresses. A numeric host is parsed at once. For a name the resolver
+    /// is queried, which blocks the calling thread.
     ///
     /// - Parameter host: `127.0.0.1`, `::1` or a name.
     package static func resolve(
@@ -31,8 +31,8 @@ package struct SocketAddress: Sendable {
         return addresses
     }
 
-    /// Whether the text has the form of a name or of an address; the resolver is not asked. The
-    /// interface behind the `%` of an IPv6 address need not be there (RFC 4007 §11).
+    /// Whether the text has the form of a host name or an IP address. The resolver is not queried.
+    /// The interface after the `%` of an IPv6 address need not exist (RFC 4007 §11).
     package static func isHost(_ text: String) -> Bool {
         let isName = text.utf8.count <= 253 && text.utf8.allSatisfy(isNameByte)
         if isName, text.utf8.contains(where: { isNameByte($0) && !isNumberByte($0) }) {
@@ -50,7 +50,7 @@ package struct SocketAddress: Sendable {
         byte == UInt8(ascii: ".") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
     }
 
-    /// Letters, digits, `-`, `.`, and `_`, which some networks have in names.
+    /// Letters, digits, `-`, `.`, and `_`, which host names of some networks contain.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -70,16 +70,18 @@ package struct SocketAddress: Sendable {
         self.storage = storage
     }
 
-    /// The longest path of a socket: `sun_path` without the byte that ends it (unix(7)).
+    /// The longest path of a Unix socket, in bytes: `sun_path` without the terminating zero
+    /// (unix(7)).
     package static let unixPathBytesMax = 107
 
-    /// A socket in the file system (unix(7)).
+    /// The address of a Unix socket in the file system (unix(7)).
     ///
     /// - Parameter unixPath: of 1 to `unixPathBytesMax` bytes, none of them 0.
     package init(unixPath: String) {
         let path = Array(unixPath.utf8)
         precondition(
-            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0), "a path fits")
+            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0), 
+            "SocketAddress.init(unixPath:): the path is empty, too long or has a zero byte")
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in
@@ -93,12 +95,12 @@ package struct SocketAddress: Sendable {
         }
     }
 
-    /// The address that a bound socket has.
+    /// The local address of a bound socket.
     package init(of descriptor: borrowing FileDescriptor) throws(SystemError) {
         unsafe try self.init("getsockname", descriptor, getsockname)
     }
 
-    /// The address of the other end of a connected socket.
+    /// The peer's address of a connected socket.
     package init(peerOf descriptor: borrowing FileDescriptor) throws(SystemError) {
         unsafe try self.init("getpeername", descriptor, getpeername)
     }
@@ -123,7 +125,7 @@ package struct SocketAddress: Sendable {
 
     package var family: Int32 { Int32(storage.ss_family) }
 
-    /// Whether both are the same IPv4 or IPv6 address, with the same port.
+    /// Whether both are the same IPv4 or IPv6 address with the same port.
     func isSameEndpoint(as other: SocketAddress) -> Bool {
         guard family == other.family, family == AF_INET || family == AF_INET6,
             length == other.length
@@ -138,7 +140,7 @@ package struct SocketAddress: Sendable {
     package var isIPv4: Bool { family == AF_INET }
 
     package var port: UInt16 {
-        // The port stands at the same place in the address of either family, in network order.
+        // The port has the same offset in the addresses of both families, in network byte order.
         unsafe withUnsafeBytes(of: storage) { bytes in
             unsafe UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         }
@@ -166,7 +168,7 @@ package struct SocketAddress: Sendable {
     }
 }
 
-/// A host name that has no address.
+/// A host name that the resolver could not resolve.
 package struct ResolveError: Error {
     package let host: String
     package let reason: String

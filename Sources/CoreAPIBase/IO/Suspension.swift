@@ -1,11 +1,12 @@
-/// A task that waits, to be resumed exactly once, from any thread.
+/// A suspended task that must be resumed exactly once, from any thread.
 ///
-/// It is the standard library's continuation without its bookkeeping, which costs an allocation for
-/// each wait. Nobody copies one but the machine that keeps it until its answer comes.
+/// `Suspension` wraps `UnsafeContinuation`, because the checked continuation costs an allocation
+/// for each wait. Only the state machine that holds a suspension until its result arrives may copy
+/// it.
 @safe package struct Suspension<Value: Sendable>: Sendable {
     private let continuation: UnsafeContinuation<Value, Never>
 
-    /// Suspends the task until somebody resumes it.
+    /// Suspends the calling task until `resume(returning:)` is called on the suspension.
     @inline(__always) package static func value(_ body: (Suspension<Value>) -> Void) async -> Value
     {
         unsafe await withUnsafeContinuation { continuation in

@@ -12,10 +12,10 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
         self.call = call
     }
 
-    /// `EPROTO`: the other side does not keep to its protocol.
+    /// `EPROTO`: the peer violates its protocol.
     static let protocolError = EPROTO
 
-    /// Nobody listens there.
+    /// `ECONNREFUSED`: no socket listens at the address.
     static let connectionRefused = SystemError(code: ECONNREFUSED, call: "connect")
 
     /// `connect: Connection refused`.
@@ -25,10 +25,10 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The one way of this package into the kernel.
+/// The single wrapper through which this package makes system calls.
 enum SystemCall {
-    /// Makes a call again while a signal interrupts it. Nil if it would block, or, for `connect`,
-    /// is in progress. A descriptor that is none, or memory that is not ours, is our own mistake.
+    /// Runs a system call and retries it after EINTR. Nil if the call would block, or, for
+    /// `connect`, is in progress. EBADF and EFAULT are programming errors: trap.
     static func run<Value: FixedWidthInteger>(
         _ name: String, _ body: () -> Value
     ) throws(SystemError) -> Value? {
@@ -39,7 +39,7 @@ enum SystemCall {
             switch code {
             case EINTR: continue
             case EAGAIN, EINPROGRESS: return nil
-            case EBADF, EFAULT: preconditionFailure("\(name) failed with errno \(code)")
+            case EBADF, EFAULT: preconditionFailure("SystemCall.run: \(name) failed with errno \(code)")
             default: throw SystemError(code: code, call: name)
             }
         }

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// Random numbers of the system's generator, as many as it gives by one call: 256 bytes
-/// (getentropy(3)).
+/// Random words from the system's generator. One call returns 256 bytes, the limit of
+/// getentropy(3).
 package enum SystemRandom {
     package static let wordsMax = 32
 
@@ -10,7 +10,7 @@ package enum SystemRandom {
         let result = unsafe withUnsafeMutableBytes(of: &words) { bytes in
             unsafe getentropy(bytes.baseAddress, bytes.count)
         }
-        precondition(result == 0, "the system's generator gives 256 bytes")
+        precondition(result == 0, "SystemRandom.words: getentropy(3) failed")
         return words
     }
 }

@@ -1,14 +1,14 @@
 internal import Glibc
 
-/// A thread of the system's, which cannot be waited for: its body says when it has ended.
+/// A detached system thread. Nothing can join it: its body reports its own end.
 package enum Thread {
-    /// Starts a thread with all signals blocked, so that the process's own thread gets them.
+    /// Starts a thread with all signals blocked, so that the process's main thread receives them.
     package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let box = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
         var all = sigset_t()
         var before = sigset_t()
         unsafe sigfillset(&all)
-        // A new thread inherits the mask of the one that starts it.
+        // A new thread inherits the signal mask of the thread that creates it.
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         var thread = pthread_t()
         let code = unsafe pthread_create(

@@ -1,23 +1,23 @@
-/// How long the handlers of a loop may run before it looks at its sockets again: about half a
-/// millisecond for the sockets that have changed, and as much for the handlers that have asked for
-/// a turn, however much each of them has to do.
+/// The time limit of a turn: how long handlers run before the loop polls its sockets again. The
+/// limit is about half a millisecond for ready sockets, and as much again for handlers that
+/// requested a turn.
 ///
-/// The clock is read after every few calls, so that a turn with a single one reads none.
+/// The clock is read once per `callsPerReading` calls, so a turn with one call reads no clock.
 struct TurnBudget {
     static let nanoseconds: UInt64 = 500_000
     static let callsPerReading = 4
 
     private let end: MonotonicTime
     private var callsLeft = callsPerReading
-    /// Whether what is left must wait for the next turn.
+    /// Whether the remaining handlers must wait for the next turn.
     private(set) var isSpent = false
 
-    /// The time to spend begins.
+    /// Starts the budget at `now`.
     init(at now: MonotonicTime) {
         end = MonotonicTime(nanoseconds: now.nanoseconds + TurnBudget.nanoseconds)
     }
 
-    /// A handler was called, or a request answered: whether the budget is spent.
+    /// Counts one call of a handler or one answered request. True if the budget is spent.
     mutating func called(_ clock: () -> MonotonicTime = MonotonicTime.now) -> Bool {
         if isSpent { return true }
         callsLeft -= 1

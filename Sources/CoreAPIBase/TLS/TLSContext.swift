@@ -1,16 +1,17 @@
 internal import COpenSSL
 
-/// What all TLS connections to a server have in common: the certificates, and the rules.
+/// The TLS configuration that all connections to a server share: certificates and verification
+/// rules.
 ///
-/// Sendable since nothing changes it once it is made: libssl counts its references atomically.
+/// Sendable because the context is immutable after `init`: libssl counts its references atomically.
 @safe package final class TLSContext: @unchecked Sendable {
     /// An `SSL_CTX`.
     package let context: OpaquePointer
 
-    /// Reads the files, which blocks.
+    /// Reads the certificate files. The calling thread blocks.
     package init(_ options: TLSOptions) throws(TLSOptionsError) {
-        // Without the end that libcrypto wants to have by `atexit`: the loops' threads still run
-        // then, and would meet what it has freed.
+        // libcrypto must not clean up in `atexit`: the loops' threads still run then and would use
+        // freed memory.
         OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
         guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
             fatalError("out of memory")
@@ -18,8 +19,8 @@ internal import COpenSSL
         unsafe self.context = context
         let isSet = unsafe SSL_CTX_ctrl(
             context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
-        precondition(isSet == 1, "libssl has TLS 1.2")
-        // A server that begins a second handshake would make a write wait for a read.
+        precondition(isSet == 1, "TLSContext.init: libssl does not support TLS 1.2")
+        // Renegotiation is off: a second handshake would make a write wait for a read.
         unsafe SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION_VALUE)
         unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
         try trust(options.authorityFile)
@@ -30,7 +31,7 @@ internal import COpenSSL
 
     private func trust(_ authorityFile: String?) throws(TLSOptionsError) {
         guard let path = authorityFile else {
-            // Where there is no such folder, no certificate is believed.
+            // Without the system's certificate folder, no server certificate is trusted.
             unsafe SSL_CTX_set_default_verify_paths(context)
             return
         }
@@ -46,7 +47,7 @@ internal import COpenSSL
             throw .certificateFile(
                 certificate.file, reason: TLSContext.reason(for: "certificate"))
         }
-        // Otherwise libcrypto asks on the terminal.
+        // Without this callback libcrypto prompts for a passphrase on the terminal.
         unsafe SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in -1 }
         let path = certificate.keyFile
         guard unsafe SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) == 1 else {
@@ -54,7 +55,7 @@ internal import COpenSSL
         }
     }
 
-    /// Why libcrypto could not take a file: the first error of this thread's list.
+    /// The reason why libcrypto rejected a file: the first error of this thread's queue.
     private static func reason(for content: String) -> String {
         let error = ERR_get_error()
         defer { ERR_clear_error() }

@@ -1,18 +1,18 @@
-/// Why a connection has no TLS, or has it no more.
+/// Why the TLS handshake of a connection failed, or why its TLS session ended.
 public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The server's certificate is not believed; with the reason of OpenSSL.
+    /// The server's certificate is not trusted. The text is OpenSSL's reason.
     case certificateInvalid(String)
-    /// The server's certificate is for another name or address.
+    /// The server's certificate names another host or address.
     case hostMismatch
-    /// The server has answered by something else.
+    /// The server's first bytes are no TLS record.
     case serverWithoutTLS
-    /// The server has not answered the first message in time.
+    /// The server sent nothing before the deadline of the handshake.
     case unanswered
-    /// The server has ended the connection during the handshake.
+    /// The server closed the connection during the handshake.
     case ended
-    /// The server refuses, by an alert (RFC 8446 §6): `certificate required`.
+    /// The server sent an alert (RFC 8446 §6), such as `certificate required`.
     case refused(String)
-    /// Any other reason, as OpenSSL has it.
+    /// Any other error, as OpenSSL words it.
     case failed(String)
 
     public var description: String {

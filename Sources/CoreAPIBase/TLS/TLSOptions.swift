@@ -1,43 +1,44 @@
-/// What TLS to Redis (`rediss://`) is done with besides the system's certificates: files in PEM,
-/// which are read once.
+/// Files (PEM) that replace or complete the system's certificates for TLS to Redis (`rediss://`).
+/// Each file is read once, when a queue is opened.
 ///
-/// The server's certificate and its name are always checked.
+/// The server's certificate and its name are always verified.
 public struct TLSOptions: Hashable, Sendable {
-    /// What this client shows to a server that asks for it.
+    /// The certificate that this client presents when a server requests one.
     public struct ClientCertificate: Hashable, Sendable {
-        /// The certificate, followed by those of its chain.
+        /// The certificate, followed by the certificates of its chain.
         public var file: String
         /// The private key, without a passphrase.
         public var keyFile: String
 
-        /// The paths of both files, which are read when a queue is opened.
+        /// Creates a client certificate from two paths; opening a queue reads the files.
         public init(file: String, keyFile: String) {
             self.file = file
             self.keyFile = keyFile
         }
     }
 
-    /// The certificates of the authorities that are trusted; nil for those of the system.
+    /// The certificates of the trusted authorities; nil for the system's.
     public var authorityFile: String?
-    /// What is shown to a server that asks for a certificate; nil for none.
+    /// The client certificate; nil if this client has no certificate.
     public var clientCertificate: ClientCertificate?
 
-    /// Options; what is left out is as the system has it.
+    /// Creates options. A parameter that is left out keeps the system's default.
     public init(authorityFile: String? = nil, clientCertificate: ClientCertificate? = nil) {
         self.authorityFile = authorityFile
         self.clientCertificate = clientCertificate
     }
 }
 
-/// Why TLS cannot be had with these options.
+/// Why these TLS options cannot be used.
 public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The authorities' certificates cannot be had of this file.
+    /// The file of the authorities' certificates cannot be read or parsed.
     case authorityFile(String, reason: String)
-    /// The client's certificate cannot be had of this file.
+    /// The file of the client's certificate cannot be read or parsed.
     case certificateFile(String, reason: String)
-    /// The client's key cannot be had of this file, or belongs to another certificate.
+    /// The file of the client's key cannot be read or parsed, or the key belongs to another
+    /// certificate.
     case keyFile(String, reason: String)
-    /// The URL does not begin with `rediss://`, so they would be of no use.
+    /// The URL does not begin with `rediss://`, so the options have no effect.
     case notUsed
 
     public var description: String {

@@ -1,28 +1,27 @@
 internal import COpenSSL
 
-/// TLS of one connection, without its socket: libssl reads from memory and writes to memory, and
-/// the connection's owner carries the bytes. So the socket is read and written as it is without
-/// TLS (docs/decisions/0012-tls-in-memory.md).
+/// The TLS session of one connection, without its socket. libssl reads from memory and writes to
+/// memory; the connection's owner moves the bytes between the session and the socket. Socket reads
+/// and writes are therefore the same with and without TLS (docs/decisions/0012-tls-in-memory.md).
 @safe package final class TLSSession {
-    /// An `SSL`; it owns both `BIO`s.
+    /// An `SSL`. It owns both `BIO`s.
     private let session: OpaquePointer
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
     /// The first byte that the server has sent.
     private var firstByte: UInt8?
-    /// What one record says.
+    /// The plaintext of one record.
     private var plaintext = [UInt8](repeating: 0, count: TLSSession.recordBytesMax)
-    /// What is to be sent, and how much of it the kernel has taken.
+    /// Encrypted bytes for the kernel, and how many of them the kernel has taken.
     private var ciphertext: [UInt8] = []
     private var sent = 0
 
-    /// RFC 8446 §5.1.
+    /// Largest plaintext of a record (RFC 8446 §5.1).
     private static let recordBytesMax = 16 * 1024
-    /// How much is encrypted at once; before the kernel has taken it, there is at most twice as
-    /// much.
+    /// Largest plaintext of one `write`. At most twice as much ciphertext waits for the kernel.
     private static let writeBytesMax = 64 * 1024
 
-    /// - Parameter host: the name or address that the server's certificate must be for.
+    /// - Parameter host: the name or address that the server's certificate must contain.
     package init(_ context: TLSContext, host: String) {
         guard let session = unsafe SSL_new(context.context),
             let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem())
@@ -38,14 +37,14 @@ internal import COpenSSL
 
     private func expect(_ host: String) {
         let rules = unsafe SSL_get0_param(session)
-        // The subject's CN is never a name: alternative names alone count (RFC 9525 §2).
+        // The subject's CN is ignored: only alternative names count (RFC 9525 §2).
         unsafe X509_VERIFY_PARAM_set_hostflags(
             rules,
             UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         if unsafe X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1 { return }
         let isSet = unsafe X509_VERIFY_PARAM_set1_host(rules, host, host.utf8.count)
-        precondition(isSet == 1, "a host has no byte that a name may not have")
-        // Which certificate a server with several is to show (RFC 6066 §3).
+        precondition(isSet == 1, "TLSSession.init: X509_VERIFY_PARAM_set1_host refused the host")
+        // Server Name Indication: selects one of the server's certificates (RFC 6066 §3).
         var name = Array(host.utf8CString)
         unsafe name.withUnsafeMutableBytes { name in
             _ = unsafe SSL_ctrl(
@@ -56,20 +55,20 @@ internal import COpenSSL
 
     // MARK: - From the server
 
-    /// Takes bytes as the network brought them.
+    /// Takes encrypted bytes that the socket received.
     package func receive(_ bytes: Span<UInt8>) {
         guard !bytes.isEmpty else { return }
         if firstByte == nil { firstByte = bytes[0] }
         let count = unsafe bytes.withUnsafeBytes { bytes in
             unsafe BIO_write(incoming, bytes.baseAddress, Int32(bytes.count))
         }
-        precondition(Int(count) == bytes.count, "out of memory")
+        precondition(Int(count) == bytes.count, "TLSSession.receive: BIO_write is out of memory")
     }
 
-    /// Goes on with the handshake as far as the received bytes allow; then there may be something
-    /// to send, after an error too. True once it is done.
+    /// Continues the handshake with the bytes received so far. True once the handshake is complete.
+    /// Call `flush` afterwards, also after an error: an alert may wait in the output.
     package func shakeHands() throws(TLSError) -> Bool {
-        // A TLS server's first record is of a handshake, or an alert (RFC 8446 §5.1).
+        // A TLS server's first record is a handshake record or an alert (RFC 8446 §5.1).
         if let firstByte, firstByte != SSL3_RT_HANDSHAKE, firstByte != SSL3_RT_ALERT {
             throw .serverWithoutTLS
         }
@@ -80,8 +79,8 @@ internal import COpenSSL
         return false
     }
 
-    /// Hands on what the received bytes say, record by record; false if the server says that
-    /// nothing more will come.
+    /// Decrypts the received bytes and passes each record's plaintext to `body`. False if the
+    /// server has sent `close_notify`.
     package func read(_ body: (Span<UInt8>) -> Void) throws(TLSError) -> Bool {
         while true {
             ERR_clear_error()
@@ -113,20 +112,21 @@ internal import COpenSSL
 
     // MARK: - To the server
 
-    /// Whether more may be encrypted: the kernel has taken what `flush` had, and what came since is
-    /// little.
+    /// Whether `write` may be called: the kernel has taken the ciphertext of the last `flush`, and
+    /// the output since then is below the limit.
     package var hasRoom: Bool {
         unsafe ciphertext.isEmpty && BIO_ctrl_pending(outgoing) < TLSSession.writeBytesMax
     }
 
-    /// Encrypts from the buffer's position on: how many bytes, which `flush` then sends.
+    /// Encrypts the buffer's bytes from `position` on and returns how many it took. `flush` sends
+    /// the ciphertext.
     package func write(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int {
         let count = min(bytes.count - position, TLSSession.writeBytesMax)
         ERR_clear_error()
         let written = unsafe bytes.withUnsafeBytes { buffer in
             unsafe SSL_write(session, buffer.baseAddress?.advanced(by: position), Int32(count))
         }
-        // Memory takes all of it, unless the session has failed before.
+        // SSL_write to memory takes all bytes, unless the session has failed before.
         guard Int(written) == count else {
             ERR_clear_error()
             throw SystemError(code: SystemError.protocolError, call: "SSL_write")
@@ -134,13 +134,13 @@ internal import COpenSSL
         return count
     }
 
-    /// Whether libssl has written something that `flush` has not taken.
+    /// Whether libssl holds output that `flush` has not collected.
     package var hasOutput: Bool { unsafe BIO_ctrl_pending(outgoing) > 0 }
 
-    /// Sends what is to be sent; whether that was all.
+    /// Sends the collected output. True if the kernel took all of it.
     ///
-    /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
-    ///   it takes none now.
+    /// - Parameter send: passes the bytes from a position on to the kernel. It returns how many the
+    ///   kernel took, nil if the send would block.
     package func flush(_ send: ([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError)
         -> Bool
     {
@@ -154,14 +154,14 @@ internal import COpenSSL
         return true
     }
 
-    /// Takes what libssl has written.
+    /// Moves libssl's output to `ciphertext`.
     private func collect() {
         let pending = unsafe BIO_ctrl_pending(outgoing)
         guard pending > 0 else { return }
         ciphertext.append(addingCapacity: pending) { output in
             unsafe output.withUnsafeMutableBufferPointer { buffer, count in
                 let taken = unsafe BIO_read(outgoing, buffer.baseAddress, Int32(pending))
-                precondition(Int(taken) == pending, "what is pending can be read")
+                precondition(Int(taken) == pending, "TLSSession.collect: BIO_read returned less than BIO_ctrl_pending")
                 count = pending
             }
         }
@@ -169,7 +169,7 @@ internal import COpenSSL
 }
 
 extension TLSError {
-    /// - Parameter code: of libssl's list of errors; 0 if there is none.
+    /// - Parameter code: from libssl's error queue; 0 if the queue is empty.
     fileprivate init(firstOf code: UInt) {
         let text = TLSError.text(of: code)
         // `tlsv13 alert certificate required`, `sslv3 alert bad certificate`.
@@ -180,7 +180,7 @@ extension TLSError {
         }
     }
 
-    /// An error of libssl or libcrypto in words.
+    /// The text of an error code of libssl or libcrypto.
     package static func text(of code: UInt) -> String {
         unsafe ERR_reason_error_string(code).map { unsafe String(cString: $0) }
             ?? "error \(code)"

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A point on the system's steady clock, which deadlines are measured by.
+/// A point on the system's monotonic clock. All deadlines use this clock.
 package struct MonotonicTime: Hashable, Comparable, Sendable {
     package let nanoseconds: UInt64
 
@@ -12,7 +12,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     package static func now() -> MonotonicTime {
         var time = timespec()
         let result = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        precondition(result == 0, "CLOCK_MONOTONIC can always be read")
+        precondition(result == 0, "MonotonicTime.now: clock_gettime failed for CLOCK_MONOTONIC")
         return MonotonicTime(
             nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
@@ -24,12 +24,12 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     /// Milliseconds on this clock, rounded down.
     package var wholeMilliseconds: Int { Int(nanoseconds / 1_000_000) }
 
-    /// The time from `earlier` to here, rounded up; 0 if it is not earlier.
+    /// Milliseconds from `earlier` to this time, rounded up; 0 if `earlier` is later.
     package func milliseconds(since earlier: MonotonicTime) -> Int {
         self <= earlier ? 0 : Int((nanoseconds - earlier.nanoseconds + 999_999) / 1_000_000)
     }
 
-    /// The time from `earlier` to here; 0 if it is not earlier.
+    /// Nanoseconds from `earlier` to this time; 0 if `earlier` is later.
     package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
         self <= earlier ? 0 : Int64(clamping: nanoseconds - earlier.nanoseconds)
     }

@@ -1,6 +1,6 @@
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX).
 public struct UnixTime: Hashable, Comparable, Sendable {
-    /// How many nanoseconds have passed since 1970.
+    /// Nanoseconds since 1970.
     public let nanoseconds: Int64
 
     /// - Parameter nanoseconds: since 1970; up to the year 2262.
@@ -9,27 +9,26 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// - Parameter seconds: from 1970 on; up to the year 2262.
     public init(seconds: Int64) { self.nanoseconds = seconds * 1_000_000_000 }
 
-    /// Whether the left time is the earlier one.
+    /// Whether `left` is earlier than `right`.
     public static func < (left: UnixTime, right: UnixTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// Seconds since 1970, with fractions, as JWT's NumericDate has them (RFC 7519 §2).
+    /// Seconds since 1970 with fractions: JWT's NumericDate (RFC 7519 §2).
     public var numericDate: Double { Double(nanoseconds) / 1e9 }
 
     /// Whole seconds since 1970.
     public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
 
-    /// `2021-11-04T11:57:11.123456Z`: RFC 3339 in UTC, always with six digits of a second's
-    /// fraction. It is the only form that python-rq's workers can read.
+    /// `2021-11-04T11:57:11.123456Z`: RFC 3339 in UTC, always with six fractional digits. The
+    /// workers of python-rq parse no other form.
     public var timestamp: String {
         String(
             decoding: [UInt8](capacity: UnixTime.timestampLength) { append(to: &$0) }, as: UTF8.self
         )
     }
 
-    /// Reads RFC 3339 in UTC: with a `Z`, with up to nine digits of fraction or none, from 1970 to
-    /// 2261.
+    /// Parses RFC 3339 in UTC: a `Z` suffix, zero to nine fractional digits, years 1970 to 2261.
     package init?(timestamp text: Span<UInt8>) {
         let separators = [4: "-", 7: "-", 10: "T", 13: ":", 16: ":"]
         guard text.count >= 20, text[text.count - 1] == UInt8(ascii: "Z"),
@@ -47,7 +46,7 @@ public struct UnixTime: Hashable, Comparable, Sendable {
         nanoseconds = Int64(seconds) * 1_000_000_000 + Int64(fraction)
     }
 
-    /// Nanoseconds, of a point and digits, or of nothing.
+    /// Parses `.` and one to nine digits as nanoseconds; 0 for an empty range.
     private static func fraction(_ range: Range<Int>, of text: Span<UInt8>) -> Int? {
         if range.isEmpty { return 0 }
         let digits = range.dropFirst()
@@ -58,7 +57,7 @@ public struct UnixTime: Hashable, Comparable, Sendable {
         return value
     }
 
-    /// How many bytes the timestamp has.
+    /// Length of the timestamp in bytes.
     package static let timestampLength = 27
 
     /// Appends the timestamp.
@@ -94,7 +93,7 @@ package struct CivilDate: Equatable {
 
     /// - Parameter daysSince1970: not negative.
     package init(daysSince1970: Int) {
-        // Years are counted from March, so that the leap day is a year's last; eras have 400 years.
+        // A year starts in March here, so that the leap day is its last day. An era has 400 years.
         let days = daysSince1970 + 719_468
         let era = days / 146_097
         let dayOfEra = days % 146_097
@@ -107,14 +106,15 @@ package struct CivilDate: Equatable {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// The inverse; nil if there is no such day from 1970 on.
+    /// The inverse of `init`: days since 1970 of a date; nil if the date does not exist or is
+    /// before 1970.
     package static func daysSince1970(year: Int, month: Int, day: Int) -> Int? {
         guard year >= 1_970, 1...12 ~= month, 1...31 ~= day else { return nil }
         let yearFromMarch = month <= 2 ? year - 1 : year
         let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
         let leapDays = yearFromMarch / 4 - yearFromMarch / 100 + yearFromMarch / 400
         let days = yearFromMarch * 365 + leapDays + dayOfYear - 719_468
-        // A day that the month does not have has become one of the next.
+        // A day beyond the end of the month (30 February) yields a date in the next month.
         return CivilDate(daysSince1970: days).day == day ? days : nil
     }
 }
