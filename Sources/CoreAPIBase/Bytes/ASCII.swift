@@ -1,13 +1,13 @@
-/// Comparisons and classes of single bytes, as the grammars of HTTP and JSON use them.
+/// Comparisons and character classes of single bytes for the grammars of HTTP and JSON.
 package enum ASCII {
-    /// Whether the bytes of the range are this word.
+    /// Whether the bytes of the range equal this word.
     package static func equal(
         _ word: String, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
         equal(word.utf8.span, range, of: bytes)
     }
 
-    /// Whether the bytes of the range are these.
+    /// Whether the bytes of the range equal these bytes.
     package static func equal(
         _ word: Span<UInt8>, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Bool {
@@ -22,11 +22,11 @@ package enum ASCII {
             left = left.extracting(droppingFirst: 8)
             right = right.extracting(droppingFirst: 8)
         }
-        // The last eight, some of which may have been looked at before.
+        // Compares the last eight bytes, some of which may have been compared before.
         return EightBytes(word, at: count &- 8) == EightBytes(bytes, at: range.upperBound &- 8)
     }
 
-    /// The first position of the byte in the range.
+    /// The first position of the byte in the range; nil if the range lacks it.
     package static func find(
         _ byte: UInt8, _ range: Range<Int>, of bytes: Span<UInt8>
     ) -> Int? {
@@ -42,7 +42,7 @@ package enum ASCII {
         return nil
     }
 
-    /// The value of a hexadecimal digit of either case.
+    /// The value of a hexadecimal digit in either case; nil for another byte.
     @inline(__always) package static func hexadecimalValue(_ byte: UInt8) -> UInt8? {
         let digit = byte &- UInt8(ascii: "0")
         if digit <= 9 { return digit }
@@ -54,7 +54,7 @@ package enum ASCII {
     @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> InlineArray<
         8, UInt8
     > {
-        // One digit in each byte of a word, and then all of them made characters at once.
+        // Spreads the digits to one per byte, then converts all bytes to characters at once.
         var spread = number & 0xFFFF_FFFF
         spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF
         spread = (spread &<< 8 | spread) & 0x00FF_00FF_00FF_00FF
@@ -67,7 +67,7 @@ package enum ASCII {
         }
     }
 
-    /// How many digits the number has in decimal.
+    /// The number of decimal digits.
     ///
     /// - Parameter number: not negative.
     package static func decimalLength(_ number: Int) -> Int {

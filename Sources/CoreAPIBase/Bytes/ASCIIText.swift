@@ -1,4 +1,4 @@
-/// Text that is made of bytes, where a String would be made to be copied at once.
+/// Appends text to bytes directly, without an intermediate `String`.
 extension [UInt8] {
     package mutating func append(text: String) { append(contentsOf: text.utf8) }
 
@@ -21,7 +21,8 @@ extension [UInt8] {
     }
 }
 
-/// The same, where the room has been made before: the price of a byte is its store.
+/// The same for a buffer with reserved capacity: an append is a store, without a capacity check per
+/// byte.
 extension OutputSpan<UInt8> {
     package mutating func append(text: String) { append(copying: text.utf8.span) }
 
@@ -29,7 +30,7 @@ extension OutputSpan<UInt8> {
     ///
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
-        precondition(number >= 0, "a decimal number here has no sign")
+        precondition(number >= 0, "OutputSpan.append(decimal:): the number is negative")
         if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
         if number < 100, width <= 2, number >= 10 || width == 2 {
             return append(twoDigits: number)
@@ -59,7 +60,7 @@ extension OutputSpan<UInt8> {
         append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
-    /// CR and LF, the end of a line in HTTP and in the protocol of Redis.
+    /// Appends CR and LF, the line end of HTTP and of the Redis protocol.
     package mutating func appendLineEnd() { append("\r\n") }
 
     /// Appends the lowest digits of a number in hexadecimal, in lower case.

@@ -1,8 +1,8 @@
 /// Base64 with the URL-safe alphabet and without padding (RFC 4648 §5, RFC 7515 §2).
 package enum Base64URL {
-    /// Decodes the bytes of the range; nil if there is a byte outside the alphabet (padding and
-    /// white space are), an impossible length, or a last digit whose unused bits are not zero: one
-    /// value has one spelling (RFC 4648 §3.5).
+    /// Decodes the bytes of the range. Nil if a byte is outside the alphabet (padding and white
+    /// space are), if the length is impossible, or if unused bits of the last digit are not zero:
+    /// each value has exactly one encoding (RFC 4648 §3.5).
     package static func decode(_ range: Range<Int>, of bytes: Span<UInt8>) -> [UInt8]? {
         var decoded: [UInt8] = []
         var isEncoded = false
@@ -15,18 +15,20 @@ package enum Base64URL {
         return isEncoded ? decoded : nil
     }
 
-    /// How many bytes so many digits are.
+    /// The number of bytes that this number of digits decodes to.
     package static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
 
-    /// Decodes into a place of just the right length; false where `decode` returns nil.
+    /// Decodes into a buffer of exactly `decodedLength` bytes; false where `decode` returns nil.
     package static func decode(
         _ range: Range<Int>, of bytes: Span<UInt8>, into decoded: inout MutableSpan<UInt8>
     ) -> Bool {
-        precondition(decoded.count == decodedLength(range.count), "the place has room for just it")
+        precondition(
+            decoded.count == decodedLength(range.count),
+            "Base64URL.decode: the buffer has another length than the decoded bytes")
         let remainder = range.count % 4
         guard remainder != 1 else { return false }
         let wholeEnd = range.upperBound - remainder
-        // Every digit's value, or 0xFF, in one: an invalid byte shows in the upper bits.
+        // The OR of all digit values. An invalid byte has the value 0xFF and sets the top bits.
         var seen: UInt8 = 0
         var whole = bytes.extracting(range.lowerBound..<wholeEnd)
         var end = 0
@@ -49,7 +51,7 @@ package enum Base64URL {
             seen |= digits.0 | digits.1 | last
             decoded[end] = digits.0 << 2 | digits.1 >> 4
             if remainder == 3 { decoded[end + 1] = digits.1 << 4 | last >> 2 }
-            // The bits of the last digit that are no part of a byte.
+            // The unused bits of the last digit.
             let unused = remainder == 3 ? last & 0b11 : digits.1 & 0b1111
             if unused != 0 { seen |= 0x80 }
         }
@@ -76,7 +78,7 @@ package enum Base64URL {
     private static let digits = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    /// The value of each byte as a digit, 0 to 63; 0xFF for those that are none.
+    /// The value of each byte as a digit, 0 to 63; 0xFF for bytes outside the alphabet.
     private static let values = {
         var values = InlineArray<256, UInt8>(repeating: 0xFF)
         for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }

@@ -1,15 +1,15 @@
-/// Eight bytes of a text, looked at together: rules about single bytes at an eighth of the price.
+/// Eight bytes of a text, tested together: one test costs an eighth of eight tests of single bytes.
 ///
-/// The bytes are one number, the first of them its lowest digits. The loads are checked, and the
-/// compiler makes one of the eight. The rules are the well-known ones for bytes in a word
-/// (Hacker's Delight §6-1): each marks, by its uppermost bit, the first byte for which it holds,
-/// perhaps more bytes behind that one, and none if there is none.
+/// The word holds the bytes in little-endian order. The loads are bounds-checked, and the compiler
+/// merges the eight loads into one. The tests are the known tricks for bytes in a word (Hacker's
+/// Delight §6-1). Each test sets the top bit of the first byte that matches. Bytes after it may be
+/// marked as well. The result is 0 if no byte matches.
 package struct EightBytes: Equatable {
     @usableFromInline package let word: UInt64
 
     @inlinable package init(word: UInt64) { self.word = word }
 
-    /// The bytes from the position on; they must be there.
+    /// Loads the eight bytes from `position` on; traps beyond the end.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
         let eight = bytes.extracting(position..<(position &+ 8))
         var word: UInt64 = 0
@@ -17,18 +17,18 @@ package struct EightBytes: Equatable {
         self.word = word
     }
 
-    /// The first bytes of those that are left, which must be there. If that has just been looked
-    /// at, as the condition of a loop, it is not looked at again.
+    /// Loads the first eight bytes; traps if there are fewer. A loop condition on the count lets
+    /// the compiler remove the bounds checks.
     @inlinable @inline(__always) package init(first bytes: Span<UInt8>) {
         var word: UInt64 = 0
         for index in 0..<8 { word |= UInt64(bytes[index]) &<< UInt64(8 &* index) }
         self.word = word
     }
 
-    /// A word of at most eight bytes, with zeros behind it.
+    /// Loads a range of at most eight bytes, padded with zeros.
     @inlinable package init(_ range: Range<Int>, of bytes: Span<UInt8>) {
         let count = range.count
-        precondition(count <= 8, "no more than eight bytes are looked at")
+        precondition(count <= 8, "EightBytes.init: the range has more than eight bytes")
         if count > 0, range.lowerBound <= bytes.count &- 8 {
             let unused = UInt64(8 &* (8 &- count))
             word = (EightBytes(bytes, at: range.lowerBound).word &<< unused) &>> unused
@@ -42,7 +42,7 @@ package struct EightBytes: Equatable {
         self.word = word
     }
 
-    /// At most eight bytes of a literal, from the position on, with zeros behind them.
+    /// Loads at most eight bytes of a literal from `position` on, padded with zeros.
     @inlinable @inline(__always) package init(_ literal: StaticString, from position: Int = 0) {
         var word: UInt64 = 0
         for index in 0..<8 where position + index < literal.utf8CodeUnitCount {
@@ -51,18 +51,18 @@ package struct EightBytes: Equatable {
         self.word = word
     }
 
-    /// Marks bytes that are this one.
+    /// Marks the bytes equal to `byte`.
     @inlinable package func marks(of byte: UInt8) -> UInt64 {
         let other = word ^ EightBytes.each &* UInt64(byte)
         return (other &- EightBytes.each) & ~other & EightBytes.uppermost
     }
 
-    /// Marks bytes that are less than this one, which is at most 128.
+    /// Marks the bytes less than `byte`, which is at most 128.
     @inlinable package func marks(below byte: UInt8) -> UInt64 {
         (word &- EightBytes.each &* UInt64(byte)) & ~word & EightBytes.uppermost
     }
 
-    /// Marks bytes that are not ASCII.
+    /// Marks the bytes that are not ASCII.
     @inlinable package var marksBeyondASCII: UInt64 { word & EightBytes.uppermost }
 
     /// The bytes with `A` to `Z` made lower case.
@@ -74,7 +74,7 @@ package struct EightBytes: Equatable {
         return EightBytes(word: word | capitals &>> 2)
     }
 
-    /// How many bytes are before the first that is marked.
+    /// The number of bytes before the first marked byte.
     @inlinable package static func countBefore(_ marks: UInt64) -> Int {
         marks.trailingZeroBitCount &>> 3
     }

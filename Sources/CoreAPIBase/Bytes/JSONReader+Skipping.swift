@@ -1,13 +1,13 @@
-/// What is passed over: each function is given the position of something, and returns the one after
-/// it, once its grammar has been checked (RFC 8259).
+/// Skips JSON elements. Each function takes the position of an element, checks its grammar (RFC
+/// 8259) and returns the position after it.
 ///
-/// This is what a caller can make the reader do for the longest time, before anything is known of
-/// the caller. Positions are values, not the reader's own, so that they stay in registers, and what
-/// there can be the most of in a text has the shortest way.
+/// This is the hot path of the worst case: the most CPU time that an unauthenticated caller can
+/// use. Positions are values rather than the reader's state, so that they stay in registers. The
+/// commonest elements have the shortest path.
 extension JSONReader {
     // MARK: - Containers
 
-    /// A value of any kind.
+    /// Skips a value of any kind.
     @inline(__always) static func afterValue(
         _ start: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(JSONError) -> Int {
@@ -35,8 +35,8 @@ extension JSONReader {
         return try afterScalar(byte, start, bytes)
     }
 
-    /// The container that begins here, without recursion: bit n of `objects` tells whether the n-th
-    /// open container is an object.
+    /// Skips a container without recursion. Bit n of `objects` is 1 if the n-th open container is
+    /// an object.
     static func afterContainer(
         _ start: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(JSONError) -> Int {
@@ -61,12 +61,12 @@ extension JSONReader {
             } else if isDigit(byte), position &+ 1 < bytes.count,
                 bytes[position &+ 1] == UInt8(ascii: ",")
             {
-                // The shortest element there is.
+                // Fast path: an element of one digit.
                 (byte, position) = (UInt8(ascii: ","), position &+ 1)
             } else {
                 (byte, position) = try nextByte(afterScalar(byte, position, bytes), bytes)
             }
-            // A value, or the first byte of what closes one, has come to its end.
+            // `byte` follows a value that has ended, or closes an empty container.
             while byte != UInt8(ascii: ",") {
                 guard byte == closing(objects & 1 == 1) else {
                     throw JSONError(.commaOrEndExpected, position)
@@ -85,7 +85,7 @@ extension JSONReader {
         }
     }
 
-    /// A member's name and the colon after it.
+    /// Skips a member's name and the colon after it.
     @inline(__always) private static func afterName(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -93,7 +93,7 @@ extension JSONReader {
         return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
     }
 
-    /// The colon after a member's name.
+    /// Skips the colon after a member's name.
     @inline(__always) static func afterColon(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -112,7 +112,7 @@ extension JSONReader {
 
     // MARK: - Scalars
 
-    /// A value that is no container, and begins with the byte.
+    /// Skips a string, number or literal whose first byte is `first`.
     @inline(__always) static func afterScalar(
         _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -135,7 +135,7 @@ extension JSONReader {
         case UInt8(ascii: "f"): return try afterLiteral("false", position, bytes)
         case UInt8(ascii: "n"): return try afterLiteral("null", position, bytes)
         default:
-            // Text in another encoding begins with bytes that are no UTF-8.
+            // Text in another encoding starts with bytes that are not UTF-8.
             let isUTF8 = first < 0x80 || UTF8Sequence.length(at: position, in: bytes) != nil
             throw JSONError(isUTF8 ? .valueExpected : .notUTF8, position)
         }
@@ -156,7 +156,7 @@ extension JSONReader {
 
     /// `number = [ minus ] int [ frac ] [ exp ]` (RFC 8259 §6).
     ///
-    /// - Parameter isInteger: becomes false if there is a fraction or an exponent.
+    /// - Parameter isInteger: set to false if the number has a fraction or an exponent.
     @inline(__always) static func afterNumber(
         _ start: Int, _ bytes: Span<UInt8>, _ isInteger: inout Bool
     ) throws(JSONError) -> Int {
@@ -199,9 +199,9 @@ extension JSONReader {
 
     // MARK: - Strings
 
-    /// A string, from its opening to its closing quotation mark.
+    /// Skips a string, from its opening to its closing quotation mark.
     ///
-    /// - Parameter hasEscapes: becomes true if it has an escape sequence.
+    /// - Parameter hasEscapes: set to true if the string has an escape sequence.
     @inline(__always) static func afterText(
         _ start: Int, _ bytes: Span<UInt8>, _ hasEscapes: inout Bool
     ) throws(JSONError) -> Int {
@@ -228,7 +228,8 @@ extension JSONReader {
         throw JSONError(.unterminated, position)
     }
 
-    /// A character that is not ASCII; one of two bytes at once, since there can be the most.
+    /// Skips a non-ASCII character. Two-byte sequences are the fast path: a text can hold the most
+    /// of them.
     @inline(__always) private static func afterSequence(
         _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -240,7 +241,7 @@ extension JSONReader {
         return try afterLongSequence(position, bytes)
     }
 
-    /// The characters that are not ASCII from here on.
+    /// Skips non-ASCII characters up to the next ASCII byte.
     @inline(never) private static func afterLongSequence(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -258,7 +259,7 @@ extension JSONReader {
         0x20..<0x80 ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
-    /// An escape sequence (RFC 8259 §7).
+    /// Skips an escape sequence (RFC 8259 §7).
     @inline(__always) private static func afterEscape(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -269,7 +270,7 @@ extension JSONReader {
         return position &+ 2
     }
 
-    /// `\uXXXX`, of whatever code unit.
+    /// Skips `\uXXXX` with any code unit.
     @inline(never) private static func afterCodeUnit(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
@@ -279,8 +280,7 @@ extension JSONReader {
         return position &+ 6
     }
 
-    /// The ASCII characters of a string that stand for themselves, as far as eight of them can be
-    /// looked at together.
+    /// Skips unescaped ASCII characters of a string, eight at a time.
     @inline(never) private static func afterPlain(_ start: Int, _ bytes: Span<UInt8>) -> Int {
         var rest = bytes.extracting(droppingFirst: start)
         while rest.count >= 8 {
@@ -296,7 +296,7 @@ extension JSONReader {
 
     // MARK: - Bytes
 
-    /// The next byte that is no white space, and where it is.
+    /// The next byte that is not white space, and its position.
     @inline(__always) static func nextByte(
         _ start: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> (UInt8, Int) {
@@ -305,12 +305,12 @@ extension JSONReader {
         return (bytes[position], position)
     }
 
-    /// `ws` (RFC 8259 §2).
+    /// Skips `ws` (RFC 8259 §2).
     @inline(__always) static func afterWhitespace(_ start: Int, _ bytes: Span<UInt8>) -> Int {
         var position = start
         while position < bytes.count {
             let byte = bytes[position]
-            // The bits of space, tab, line feed and carriage return.
+            // A bit mask of space, tab, line feed and carriage return.
             guard byte <= 0x20, 0x1_0000_2600 as UInt64 &>> UInt64(byte) & 1 == 1 else { break }
             position &+= 1
         }

@@ -1,28 +1,28 @@
-/// Reads one JSON text (RFC 8259) from bytes in a single pass, and allocates nothing.
+/// Reads one JSON text (RFC 8259) from bytes in a single pass, without allocations.
 ///
-/// The reader keeps a position, not the bytes: each call is given the same `Span`. Values come back
-/// as offsets into it (`JSONValue`), to be decoded by those who want them.
+/// The reader keeps a position, not the bytes: pass the same `Span` to each call. A `JSONValue`
+/// holds offsets into the span; the caller decodes it on demand.
 ///
-/// Stricter than many: the text must be UTF-8, and containers nest no deeper than `depthMax`. A `\u`
-/// escape may be half of a surrogate pair (RFC 8259 §8.2): `JSONText` tells it apart where the
-/// string is used. The work for each byte is bounded, so that no text costs much more than another.
+/// The reader is stricter than many parsers: the text must be UTF-8, and containers nest no deeper
+/// than `depthMax`. A `\u` escape may be half of a surrogate pair (RFC 8259 §8.2); `JSONText`
+/// handles it when the string is decoded. The work per byte is bounded, which bounds the worst
+/// case.
 package struct JSONReader {
-    /// How deep arrays and objects may nest. The open containers are kept as the bits of one word.
+    /// Maximum nesting of arrays and objects. The open containers are the bits of one word.
     package static let depthMax = 32
 
     private var position = 0
 
     package init() {}
 
-    /// Passes over a byte order mark at the beginning of the bytes, which a reader may ignore
-    /// (RFC 8259 §8.1).
+    /// Skips a byte order mark at the start of the bytes, as RFC 8259 §8.1 permits.
     package mutating func skipByteOrderMark(_ bytes: Span<UInt8>) {
         guard bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF else { return }
         position = 3
     }
 
-    /// Reads the white space and the first byte of the text: true if it is an object, which is then
-    /// to be read by `nextMember` and `value`; otherwise call `value` once.
+    /// Reads leading white space and the first byte of the text. True for an object: then call
+    /// `nextMember` and `value` for each member. Otherwise call `value` once.
     package mutating func beginsObject(_ bytes: Span<UInt8>) throws(JSONError) -> Bool {
         position = JSONReader.afterWhitespace(position, bytes)
         guard position < bytes.count else { throw failure(.valueExpected) }
@@ -31,7 +31,8 @@ package struct JSONReader {
         return true
     }
 
-    /// Reads up to the value of the object's next member: its name, or nil where the object ends.
+    /// Reads up to the value of the object's next member and returns the member's name; nil at the
+    /// end of the object.
     package mutating func nextMember(
         _ bytes: Span<UInt8>, isFirst: Bool
     ) throws(JSONError) -> JSONText? {
@@ -50,9 +51,9 @@ package struct JSONReader {
         return name
     }
 
-    /// As `nextMember`, but members of other names are passed over with their values.
+    /// Like `nextMember`, but skips members with other names and their values.
     ///
-    /// - Parameter names: letters, five to eight; all zeros for none.
+    /// - Parameter names: words of five to eight letters; a zero word matches no name.
     package mutating func nextMember(
         _ bytes: Span<UInt8>, isFirst: Bool, among names: InlineArray<3, EightBytes>
     ) throws(JSONError) -> EightBytes? {
@@ -71,7 +72,8 @@ package struct JSONReader {
             place = try JSONReader.afterText(place, bytes, &hasEscapes)
             let name = JSONText(range: start..<(place &- 1), hasEscapes: hasEscapes)
             place = try JSONReader.afterColon(place, bytes)
-            // The shortest name has five letters; of one letter the escape sequence has six bytes.
+            // Fast path: skips names too short to match. A name has at least five letters, and one
+            // escaped letter has six bytes.
             if place &- start > 5, let word = JSONReader.find(name, bytes, among: names) {
                 position = place
                 return word
@@ -83,7 +85,7 @@ package struct JSONReader {
         return nil
     }
 
-    /// The name's letters, if it is one of the names.
+    /// The decoded name if it is one of `names`; otherwise nil.
     @inline(never) private static func find(
         _ name: JSONText, _ bytes: Span<UInt8>, among names: InlineArray<3, EightBytes>
     ) -> EightBytes? {
@@ -93,8 +95,8 @@ package struct JSONReader {
         return word == names[0] || word == names[1] || word == names[2] ? word : nil
     }
 
-    /// Reads the next element of an array, with its bracket if it is the first: nil where the array
-    /// ends.
+    /// Reads the next element of an array, and the opening bracket before the first element; nil at
+    /// the end of the array.
     package mutating func nextElement(
         _ bytes: Span<UInt8>, isFirst: Bool
     ) throws(JSONError) -> JSONValue? {
@@ -115,9 +117,9 @@ package struct JSONReader {
         return try value(bytes, depth: 1)
     }
 
-    /// Reads one value: a container is checked to its end and passed over.
+    /// Reads one value. A container is checked and skipped as a whole.
     ///
-    /// - Parameter depth: how many containers are open around the value.
+    /// - Parameter depth: the number of open containers around the value.
     package mutating func value(
         _ bytes: Span<UInt8>, depth: Int = 0
     ) throws(JSONError) -> JSONValue {
@@ -140,13 +142,13 @@ package struct JSONReader {
         }
     }
 
-    /// Reads the white space after the last value: anything else there is an error.
+    /// Reads trailing white space; throws if anything else follows the last value.
     package mutating func end(_ bytes: Span<UInt8>) throws(JSONError) {
         position = JSONReader.afterWhitespace(position, bytes)
         guard position == bytes.count else { throw failure(.trailingText) }
     }
 
-    /// A string (RFC 8259 §7), from its opening to its closing quotation mark.
+    /// Reads a string (RFC 8259 §7), from its opening to its closing quotation mark.
     @inline(__always) private mutating func text(_ bytes: Span<UInt8>) throws(JSONError) -> JSONText
     {
         let start = position &+ 1

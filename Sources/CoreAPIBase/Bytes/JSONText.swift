@@ -1,14 +1,15 @@
-/// A string of a JSON text, as offsets into its bytes; it has been checked to its end.
+/// A string of a JSON text, as offsets into its bytes. The reader has checked its grammar.
 ///
-/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It is
-/// decoded to the three bytes that UTF-8 does not allow (U+D800 to U+DFFF as the others of its
-/// size), and so is equal to no text that has a meaning.
+/// An escape sequence may be half of a surrogate pair (RFC 8259 §8.2), which is no character. It is
+/// decoded to the three bytes of U+D800 to U+DFFF, which UTF-8 forbids. The decoded string
+/// therefore equals no valid text.
 package struct JSONText {
-    /// The bytes between the quotation marks, escape sequences as they stand.
+    /// The bytes between the quotation marks, with escape sequences not decoded.
     package let range: Range<Int>
     package let hasEscapes: Bool
 
-    /// The string, decoded, as one word; nil if it has more than eight bytes, or U+0000.
+    /// The decoded string as one word; nil if it is empty, has more than eight bytes or contains
+    /// U+0000.
     @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
         let count = range.upperBound &- range.lowerBound
         if hasEscapes { return count <= 8 &* 6 ? eightDecoded(bytes) : nil }
@@ -25,12 +26,13 @@ package struct JSONText {
         return EightBytes(word: word)
     }
 
-    /// The string, decoded, for a comparison with names that are known; nil if it is longer.
+    /// The decoded string, for a comparison with known names; nil if it has more than
+    /// `ShortText.bytesMax` bytes.
     package func short(_ bytes: Span<UInt8>) -> ShortText? {
         hasEscapes ? shortDecoded(bytes) : ShortText(range, of: bytes)
     }
 
-    /// Whether the string, decoded, is this ASCII word.
+    /// Whether the decoded string equals this ASCII word.
     package func equals(_ word: String, _ bytes: Span<UInt8>) -> Bool {
         guard hasEscapes else { return ASCII.equal(word, range, of: bytes) }
         var decoder = Decoder(self)
@@ -38,7 +40,7 @@ package struct JSONText {
         return decoder.next(bytes) == nil
     }
 
-    /// The string's UTF-8, escape sequences resolved.
+    /// The decoded string in UTF-8.
     package func decoded(_ bytes: Span<UInt8>) -> [UInt8] {
         [UInt8](capacity: range.count) { place in
             var decoder = Decoder(self)
@@ -46,7 +48,8 @@ package struct JSONText {
         }
     }
 
-    /// The same, if it has such bytes alone: it is decoded no further than to the first other one.
+    /// The decoded string if `isTaken` accepts every byte; otherwise nil. Decoding stops at the
+    /// first byte that is not accepted.
     package func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
         var isWhole = true
         let decoded = [UInt8](capacity: range.count) { place in
@@ -59,7 +62,7 @@ package struct JSONText {
         return isWhole ? decoded : nil
     }
 
-    /// As `short`, in place: a name that nobody knows is to cost no allocation.
+    /// Decodes for `short` without an allocation, since unknown names are common.
     private func shortDecoded(_ bytes: Span<UInt8>) -> ShortText? {
         var place = InlineArray<24, UInt8>(repeating: 0)
         var (decoder, count) = (Decoder(self), 0)
@@ -73,11 +76,11 @@ package struct JSONText {
 
     // MARK: - Escape sequences
 
-    /// The bytes of a string one after another, escape sequences resolved.
+    /// Iterates over the bytes of the decoded string.
     struct Decoder {
         private var position: Int
         private let end: Int
-        /// What is left of a sequence, the next byte lowest: none of them is 0.
+        /// The remaining bytes of a UTF-8 sequence, the next byte lowest. No remaining byte is 0.
         private var rest: UInt32 = 0
 
         init(_ text: JSONText) {
@@ -85,7 +88,7 @@ package struct JSONText {
             end = text.range.upperBound
         }
 
-        /// - Parameter bytes: those that the text was read from.
+        /// - Parameter bytes: the bytes that the string was read from.
         @inline(__always) mutating func next(_ bytes: Span<UInt8>) -> UInt8? {
             if rest != 0 {
                 let byte = UInt8(truncatingIfNeeded: rest)
@@ -105,7 +108,7 @@ package struct JSONText {
             return simple
         }
 
-        /// The first byte of `\uXXXX`, or of two of them that are a surrogate pair.
+        /// Decodes `\uXXXX`, or two of them that form a surrogate pair, and returns the first byte.
         private mutating func nextOfScalar(_ bytes: Span<UInt8>) -> UInt8 {
             let unit = checkedCodeUnit(bytes)
             if unit < 0x80 { return UInt8(truncatingIfNeeded: unit) }
@@ -116,8 +119,8 @@ package struct JSONText {
             return begin(0x10000 &+ (unit &- 0xD800) &<< 10 &+ (low &- 0xDC00))
         }
 
-        /// The four digits of `\uXXXX`, which were checked when the string was read: the last four
-        /// bits of a digit are its value, less 9 for a letter, which has the seventh.
+        /// The code unit of `\uXXXX`. The reader has checked the four digits, so no check is
+        /// repeated. The low four bits of a digit are its value; a letter (bit 6 set) adds 9.
         @inline(__always) private mutating func checkedCodeUnit(_ bytes: Span<UInt8>) -> UInt32 {
             var unit: UInt32 = 0
             for index in (position &+ 2)..<(position &+ 6) {
@@ -128,8 +131,7 @@ package struct JSONText {
             return unit
         }
 
-        /// The first byte of a scalar that is no ASCII; the others are left for `next`
-        /// (RFC 3629 §3).
+        /// The first UTF-8 byte of a non-ASCII scalar; `rest` holds the other bytes (RFC 3629 §3).
         private mutating func begin(_ scalar: UInt32) -> UInt8 {
             let continuation = { (shift: UInt32) in 0x80 | (scalar &>> shift & 0x3F) }
             if scalar < 0x800 {
@@ -145,7 +147,7 @@ package struct JSONText {
         }
     }
 
-    /// The four hexadecimal digits of `\uXXXX` at `position`; nil for anything else.
+    /// The code unit of `\uXXXX` at `position`; nil if no such escape sequence starts there.
     @inline(__always) static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
         guard position &+ 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
             bytes[position &+ 1] == UInt8(ascii: "u")
@@ -158,7 +160,7 @@ package struct JSONText {
         return unit
     }
 
-    /// What a backslash and this byte stand for; nil if they are no escape sequence.
+    /// The character of a backslash followed by this byte; nil if the two are no escape sequence.
     @inline(__always) static func simpleEscape(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): byte

@@ -1,7 +1,7 @@
 /// A value of a JSON text, as offsets into its bytes.
 package enum JSONValue {
     case object
-    /// With the range of the whole array, brackets included.
+    /// The associated range covers the whole array, brackets included.
     case array(Range<Int>)
     case text(JSONText)
     case number(JSONNumber)
@@ -9,18 +9,18 @@ package enum JSONValue {
     case null
 }
 
-/// A number of a JSON text, as offsets into its bytes; its grammar has been checked.
+/// A number of a JSON text, as offsets into its bytes. The reader has checked its grammar.
 package struct JSONNumber {
     package let range: Range<Int>
-    /// Whether it has neither a fraction nor an exponent.
+    /// Whether the number has neither a fraction nor an exponent.
     package let isInteger: Bool
 
-    /// The value, if it is an integer that is not negative and fits.
+    /// The value of a non-negative integer; nil for any other number, or if it overflows `Int`.
     package func nonNegativeInteger(_ bytes: Span<UInt8>) -> Int? {
         isInteger ? Digits.integer(range, of: bytes) : nil
     }
 
-    /// The value as the nearest double; nil if it is beyond the largest.
+    /// The value as the nearest `Double`; nil if it is not finite.
     package func double(_ bytes: Span<UInt8>) -> Double? {
         if let integer = nonNegativeInteger(bytes), integer < 1 << 53 { return Double(integer) }
         var digits = ""
@@ -30,14 +30,15 @@ package struct JSONNumber {
     }
 }
 
-/// Decimal digits as an integer, without sign, white space or overflow.
+/// Parses decimal digits, without a sign, white space or overflow.
 package enum Digits {
-    /// The value of the digits in the range; nil if there is none, another byte, or too many.
+    /// The value of the digits in the range; nil if the range is empty, has another byte, or
+    /// overflows `Int`.
     package static func integer(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
         guard !range.isEmpty else { return nil }
         var start = range.lowerBound
         while start < range.upperBound &- 1, bytes[start] == UInt8(ascii: "0") { start &+= 1 }
-        // More digits than the largest integer has.
+        // `Int.max` has 19 digits.
         guard range.upperBound &- start <= 19 else { return nil }
         var value = 0
         for index in start..<range.upperBound {

@@ -7,7 +7,7 @@ package struct JSONWriter {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Appends text as it is: punctuation and member names that need no escape.
+    /// Appends text unchanged: punctuation, and member names that need no escape.
     package mutating func raw(_ text: String) {
         bytes.append(contentsOf: text.utf8)
     }
@@ -24,7 +24,7 @@ package struct JSONWriter {
         bytes.append(decimal: Int(magnitude % 1_000), width: 3)
     }
 
-    /// Appends a string in quotation marks, escaped where RFC 8259 §7 asks for it.
+    /// Appends a string in quotation marks, escaped as RFC 8259 §7 requires.
     package mutating func text(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

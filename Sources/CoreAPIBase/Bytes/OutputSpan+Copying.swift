@@ -1,10 +1,10 @@
 extension OutputSpan<UInt8> {
-    /// Appends all the bytes at once; traps if there is no room for them.
+    /// Appends all bytes at once; traps if they exceed the free capacity.
     package mutating func append(copying bytes: Span<UInt8>) {
         unsafe bytes.withUnsafeBufferPointer { source in unsafe append(source) }
     }
 
-    /// Appends a literal; traps if there is no room for it.
+    /// Appends a literal; traps if it exceeds the free capacity.
     @inlinable @inline(__always) package mutating func append(_ literal: StaticString) {
         unsafe append(
             UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
@@ -12,7 +12,8 @@ extension OutputSpan<UInt8> {
 
     @usableFromInline @inline(__always)
     package mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
-        precondition(source.count <= freeCapacity, "there is room for what is appended")
+        precondition(
+            source.count <= freeCapacity, "OutputSpan.append: the bytes exceed the free capacity")
         unsafe withUnsafeMutableBufferPointer { buffer, count in
             guard let start = buffer.baseAddress, let first = source.baseAddress else { return }
             unsafe (start + count).initialize(from: first, count: source.count)

@@ -1,8 +1,8 @@
-/// A text of at most 24 bytes as numbers, so that it is compared with others at once: the names of
-/// fields and members, and other words of the grammars. Literals are made of the same numbers when
-/// the program is compiled.
+/// A text of at most 24 bytes as three words, so that a comparison is one of words. Field
+/// names, member names and other grammar words use it. The compiler turns literals into the same
+/// words.
 package struct ShortText: Equatable, ExpressibleByStringLiteral {
-    /// The longest text that is one.
+    /// The longest text, in bytes.
     @usableFromInline package static let bytesMax = 24
 
     package let count: Int
@@ -10,7 +10,7 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
     @usableFromInline package let second: EightBytes
     @usableFromInline let third: EightBytes
 
-    /// Nil if the range is longer.
+    /// Nil if the range has more than `bytesMax` bytes.
     @inlinable package init?(_ range: Range<Int>, of bytes: Span<UInt8>) {
         count = range.count
         guard count <= ShortText.bytesMax else { return nil }
@@ -24,22 +24,23 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
         third = EightBytes(min(end, start &+ 16)..<end, of: bytes)
     }
 
-    /// A word of a grammar. A literal of more than 24 bytes traps when it is first used.
+    /// Creates a grammar word. A literal of more than 24 bytes traps at its first use.
     @inlinable @inline(__always) package init(stringLiteral word: StaticString) {
         count = word.utf8CodeUnitCount
-        precondition(count <= ShortText.bytesMax, "a short text has at most 24 bytes")
+        precondition(
+            count <= ShortText.bytesMax, "ShortText.init: the literal has more than 24 bytes")
         first = EightBytes(word, from: 0)
         second = EightBytes(word, from: 8)
         third = EightBytes(word, from: 16)
     }
 
-    /// A word that is no literal: made once, for those that are compared with it.
+    /// Creates a word at run time, to be kept for later comparisons.
     ///
     /// - Parameter text: at most 24 bytes.
     package init(_ text: String) {
         let bytes = Array(text.utf8)
         guard let short = ShortText(0..<bytes.count, of: bytes.span) else {
-            preconditionFailure("a short text has at most 24 bytes")
+            preconditionFailure("ShortText.init: the text has more than 24 bytes")
         }
         self = short
     }

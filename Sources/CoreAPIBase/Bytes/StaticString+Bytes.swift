@@ -1,9 +1,10 @@
 extension StaticString {
-    /// A byte of a literal; traps if it has none there.
+    /// A byte of a literal; traps if the index is out of bounds.
     ///
-    /// All of a literal is known to the compiler, which makes constants of what is computed of it.
+    /// The compiler knows the literal, so results computed from it become constants.
     @inlinable @inline(__always) package func byte(at index: Int) -> UInt8 {
-        precondition(index >= 0 && index < utf8CodeUnitCount, "a byte is asked for that is there")
+        precondition(
+            index >= 0 && index < utf8CodeUnitCount, "StaticString.byte(at:): index out of bounds")
         return unsafe utf8Start[index]
     }
 }

@@ -1,8 +1,8 @@
 extension StringProtocol {
-    /// Where the words stand for the first time.
+    /// The first range of the words; nil if the text lacks them.
     ///
-    /// The standard library's `firstRange(of:)` brings an engine of regular expressions into the
-    /// binary, 1.4 MB, which scripts/check-binary.sh refuses.
+    /// The standard library's `firstRange(of:)` links a regular expression engine of 1.4 MB into
+    /// the binary, which scripts/check-binary.sh refuses.
     ///
     /// - Parameter words: ASCII.
     package func place(of words: String) -> Range<Index>? {

@@ -1,7 +1,7 @@
-/// Well-formed UTF-8, as the table of RFC 3629 §4 has it.
+/// Well-formed UTF-8 by the table of RFC 3629 §4.
 package enum UTF8Sequence {
-    /// The length of the well-formed sequence of two to four bytes at `position`; nil if it is
-    /// none: overlong, a surrogate, beyond U+10FFFF, or cut short.
+    /// The length of the well-formed sequence of two to four bytes at `position`. Nil if the
+    /// sequence is malformed: overlong, a surrogate, beyond U+10FFFF, or truncated.
     @inline(__always) package static func length(at position: Int, in bytes: Span<UInt8>) -> Int? {
         let length: Int
         var second: ClosedRange<UInt8> = 0x80...0xBF

@@ -161,7 +161,9 @@ internal import COpenSSL
         ciphertext.append(addingCapacity: pending) { output in
             unsafe output.withUnsafeMutableBufferPointer { buffer, count in
                 let taken = unsafe BIO_read(outgoing, buffer.baseAddress, Int32(pending))
-                precondition(Int(taken) == pending, "TLSSession.collect: BIO_read returned less than BIO_ctrl_pending")
+                precondition(
+                    Int(taken) == pending,
+                    "TLSSession.collect: BIO_read returned less than BIO_ctrl_pending")
                 count = pending
             }
         }
