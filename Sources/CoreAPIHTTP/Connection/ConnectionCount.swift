@@ -1,17 +1,18 @@
 internal import CoreAPIBase
 
-/// How many connections callers have, over all loops together, against two bounds: of those that
-/// are served, and of those that are told that they are too many.
+/// Counts connections over all loops, against two limits: served connections, and connections that
+/// are being refused.
 ///
-/// It is written when a connection begins and when it ends, never for a request
+/// The counts change when a connection begins or ends, never for a request
 /// (docs/decisions/0010-connection-bound.md).
 package final class ConnectionCount: Sendable {
-    /// What becomes of a connection.
+    /// The decision on a new connection.
     package enum Admission: String, CaseIterable {
         case served
-        /// One too many: it is answered with a refusal, and closed.
+        /// Beyond the limit of served connections: the connection gets a refusal and is closed.
         case refused
-        /// Too many are being refused already: it is closed at once. It is not counted.
+        /// Beyond the limit of refused connections: the connection is closed at once and not
+        /// counted.
         case dropped
     }
 
@@ -23,19 +24,19 @@ package final class ConnectionCount: Sendable {
         refused = BoundedCount(max: refusedMax)
     }
 
-    /// How many connections are served at most.
+    /// The limit of served connections.
     package var servedMax: Int { served.max }
-    /// How many connections are served at this moment.
+    /// The number of connections served now.
     package var servedNow: Int { served.now }
 
-    /// Decides on a new connection; call `ended` with the answer once it has ended.
+    /// Decides on a new connection. Call `ended` with the result after the connection has ended.
     func admit() -> Admission {
         if served.take() { return .served }
         if refused.take() { return .refused }
         return .dropped
     }
 
-    /// A connection that was admitted has ended.
+    /// Reports the end of an admitted connection.
     package func ended(_ admission: Admission) {
         switch admission {
         case .served: served.give()

@@ -1,11 +1,11 @@
 package import CoreAPIBase
 
-/// What the connections of one loop hold in memory, and when that is given back to the system.
+/// Tracks the memory of one loop's connections and returns free memory to the system.
 ///
-/// A connection has a small buffer of its own. Only what it holds beyond that is counted, against
-/// one bound for all loops together (docs/decisions/0018-memory.md).
+/// Each connection owns a small buffer. Bytes beyond that buffer count against one limit for all
+/// loops (docs/decisions/0018-memory.md).
 ///
-/// Sendable by discipline: all but `init` is called on the loop's thread.
+/// Sendable by discipline: only the loop's thread calls it, except for `init`.
 package final class ConnectionMemory: EventHandler, @unchecked Sendable {
     package private(set) var deadline = MonotonicTime.never
 
@@ -14,22 +14,22 @@ package final class ConnectionMemory: EventHandler, @unchecked Sendable {
     private let trimming: BoundedCount
     private let trimBytesMin: Int
     private var held = 0
-    /// The most that was held since the memory was last given back.
+    /// The peak of `held` since memory was last returned to the system.
     private var peak = 0
     private var nextTrim = MonotonicTime(nanoseconds: 0)
 
-    /// What a connection costs by itself, about: its object and two small buffers.
+    /// Approximate memory of an idle connection: its object and two small buffers.
     package static let connectionBytes = 12 * 1024
-    /// What may stay with the allocator, of all loops together.
+    /// Freed memory that the allocator may keep, for all loops together.
     private static let idleBytesMax = 4 * 1024 * 1024
-    /// After a fall, since more may follow at once.
+    /// Pause after memory was freed, since more may be freed soon.
     private static let pauseMilliseconds = 2_000
     private static let intervalMilliseconds = 10_000
 
     /// - Parameters:
-    ///   - buffers: bytes of all loops' buffers.
-    ///   - trimming: 1, taken while some loop's thread gives memory back.
-    ///   - loopCount: how many loops share what may stay.
+    ///   - buffers: the shared count of buffer bytes.
+    ///   - trimming: a shared count with the limit 1; taken while a thread trims the heap.
+    ///   - loopCount: the number of loops that share `idleBytesMax`.
     package init(loop: EventLoop, buffers: BoundedCount, trimming: BoundedCount, loopCount: Int) {
         self.loop = loop
         self.buffers = buffers
@@ -38,20 +38,20 @@ package final class ConnectionMemory: EventHandler, @unchecked Sendable {
         loop.addTimed(self)
     }
 
-    /// The most that buffers may hold, of all loops together.
+    /// The limit of buffer bytes, for all loops together.
     package var buffersMax: Int { buffers.max }
 
     func connectionBegan() { changed(by: ConnectionMemory.connectionBytes) }
     func connectionEnded() { changed(by: -ConnectionMemory.connectionBytes) }
 
-    /// Counts the bytes of a buffer that has grown. False if there is no room for them.
+    /// Counts the bytes of a buffer that has grown. False if the limit would be exceeded.
     package func take(_ byteCount: Int) -> Bool {
         guard buffers.take(byteCount) else { return false }
         changed(by: byteCount)
         return true
     }
 
-    /// A buffer has shrunk.
+    /// Subtracts the bytes of a buffer that has shrunk.
     package func give(_ byteCount: Int) {
         buffers.give(byteCount)
         changed(by: -byteCount)
@@ -66,8 +66,8 @@ package final class ConnectionMemory: EventHandler, @unchecked Sendable {
         loop.bringForward(deadline)
     }
 
-    /// The allocator keeps what is freed: it is told to give it back, on a thread of its own, since
-    /// that takes some time.
+    /// Trims the heap on a separate thread, because the allocator keeps freed memory and the trim
+    /// takes milliseconds.
     package func deadlineReached(now: MonotonicTime) {
         nextTrim = now.advanced(byMilliseconds: ConnectionMemory.intervalMilliseconds)
         deadline = nextTrim

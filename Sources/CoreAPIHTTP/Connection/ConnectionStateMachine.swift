@@ -1,12 +1,13 @@
 internal import CoreAPIBase
 
-/// What a connection with a caller does, without a socket, a clock or a wait: `next` says what is
-/// to be done, the other functions tell what has happened.
+/// The state machine of a connection with a caller, without a socket, a clock or a wait. `next`
+/// returns the next action; the other functions report events.
 ///
 /// One request is answered at a time, so pipelined answers leave in order (RFC 9112 §9.3.2).
 struct ConnectionStateMachine {
     private enum State {
-        /// One too many: nothing is read of it. Can transition to: refusing.
+        /// The connection exceeds the connection limit: its bytes are not parsed. Can transition
+        /// to: refusing.
         case tooMany
         /// Reads a head. Can transition to: readingBody, responding, refusing, closed.
         case readingHead
@@ -16,33 +17,33 @@ struct ConnectionStateMachine {
         indirect case readingChunks(ChunkedBodyDecoder)
         /// A request is being answered. Can transition to: readingHead, lingering, closed.
         case responding(end: Int)
-        /// A refusal is being answered. Can transition to: lingering.
+        /// A refusal is being sent. Can transition to: lingering.
         case refusing
-        /// Answered for the last time: reads and drops. Can transition to: closed.
+        /// The last answer was sent: bytes are read and dropped. Can transition to: closed.
         case lingering(bytesLeft: Int)
         case closed
     }
 
-    /// What is to be done.
+    /// The action that the connection's owner performs.
     enum Action {
         /// Wait for bytes, and call `received`, `inputEnded` or `deadlinePassed`.
         case read(until: MonotonicTime)
-        /// The caller holds its body back: send `100 Continue`, or call `expectationRejected`,
-        /// answer the request and call `responded`.
+        /// The caller waits for `100 Continue` before it sends the body. Either send it, or call
+        /// `expectationRejected`, answer the request and call `responded`.
         case decideOnExpectation
         /// Answer the request, whose head is `head`, and call `responded`.
         ///
-        /// The body is in `input`.
+        /// The range locates the body in `input`.
         case respond(body: Range<Int>)
-        /// Answer with the refusal, and call `responded`.
+        /// Answer with the refusal and call `responded`.
         case refuse(HTTPRefusal)
-        /// Shut down writing; then go on with `next`.
+        /// Shut down writing, then call `next`.
         case linger
         case close
     }
 
-    /// What has arrived and is not used up; it begins with a request. Of a chunked body it has the
-    /// content alone.
+    /// Bytes that have arrived and are not consumed. They start with a request. The framing of a
+    /// chunked body is removed.
     var input: [UInt8] = []
 
     private let limits: HTTPLimits
@@ -53,15 +54,15 @@ struct ConnectionStateMachine {
     private var decidedOnExpectation = false
     private var hasEnded = false
     private var drains = false
-    /// Whether nothing has come yet: the first request is on its way, since why else connect.
+    /// Whether no byte has arrived yet. The first request is then presumed to be on its way.
     private var isNew = true
-    /// Whether the answer is on its way, so that what it says of the connection holds.
+    /// Whether the answer has begun to leave: its `Connection` field can no longer change.
     private var hasBegunAnswer = false
     private var shutsDown = false
-    /// When lingering ends, whatever still comes.
+    /// The latest end of lingering, even if bytes still arrive.
     private var lingerEnd = MonotonicTime.never
 
-    /// - Parameter isTooMany: whether it is one connection more than may be served.
+    /// - Parameter isTooMany: whether the connection exceeds the connection limit.
     init(limits: HTTPLimits, isTooMany: Bool = false, now: MonotonicTime) {
         self.limits = limits
         self.isTooMany = isTooMany
@@ -70,13 +71,13 @@ struct ConnectionStateMachine {
         deadline = now.advanced(byMilliseconds: limits.idleTimeoutMilliseconds)
     }
 
-    /// Whether the answer that is being made is the connection's last.
+    /// Whether the current answer is the last of the connection.
     private(set) var closesAfterResponse = false
 
-    /// The request that is read or answered.
+    /// The head of the current request.
     var head: RequestHead { parser.head }
 
-    /// Whether the request that is answered asks for no body, be it refused or not (RFC 9110
+    /// Whether the current request is HEAD, so that its answer or refusal has no body (RFC 9110
     /// §9.3.2).
     var answersHead: Bool { parser.isHead }
 
@@ -99,7 +100,7 @@ struct ConnectionStateMachine {
             state = .readingChunks(decoder)
             return nextForBody()
         case .responding, .refusing:
-            preconditionFailure("the answer comes before the next request")
+            preconditionFailure("next() called while responding")
         case .lingering(let bytesLeft):
             if shutsDown {
                 shutsDown = false
@@ -126,7 +127,7 @@ struct ConnectionStateMachine {
 
     private mutating func begin(_ now: MonotonicTime) -> Action {
         closesAfterResponse = drains || !parser.head.keepsAlive
-        // RFC 9110 §10.1.1: the 100 may be left out if some of the body is here already.
+        // RFC 9110 §10.1.1: the 100 may be omitted if part of the body has arrived.
         decidedOnExpectation =
             !parser.head.expectsContinue || input.count > parser.head.byteCount
         deadline = now.advanced(byMilliseconds: limits.bodyTimeoutMilliseconds)
@@ -139,7 +140,7 @@ struct ConnectionStateMachine {
         return next(now: now)
     }
 
-    /// The body is not complete.
+    /// The next action while the body is incomplete.
     private mutating func nextForBody() -> Action {
         if hasEnded { return refuse(.malformed(.endedEarly)) }
         if !decidedOnExpectation {
@@ -166,8 +167,9 @@ struct ConnectionStateMachine {
         return .close
     }
 
-    /// How much is to be read at once: what fits the connection's own buffer, so that pipelined
-    /// requests are not counted as a large one; beyond it, what the request may still have.
+    /// The number of bytes to read at once. It fits the connection's own buffer, so that pipelined
+    /// requests do not count as one large request. A larger request gets as much as it may still
+    /// have.
     var readBytesMax: Int {
         let own = limits.ownBytesMax - input.count
         let bytes =
@@ -184,7 +186,7 @@ struct ConnectionStateMachine {
 
     // MARK: - What has happened
 
-    /// So many bytes were added to `input`.
+    /// Reports that `count` bytes were appended to `input`.
     mutating func received(_ count: Int, now: MonotonicTime) {
         isNew = false
         switch state {
@@ -199,13 +201,13 @@ struct ConnectionStateMachine {
         }
     }
 
-    /// The caller sends nothing more; it may still read.
+    /// Reports that the caller has ended its output. The caller may still read.
     mutating func inputEnded() { hasEnded = true }
 
-    /// There is no room for what was read.
+    /// Reports that the shared buffers have no room for the bytes read.
     mutating func inputRefused() -> Action { refuse(.tooMuchInput) }
 
-    /// The deadline of `read` has passed.
+    /// Reports that the deadline of `Action.read` has passed.
     mutating func deadlinePassed(now: MonotonicTime) -> Action {
         switch state {
         case .readingHead where input.isEmpty && drains:
@@ -215,26 +217,27 @@ struct ConnectionStateMachine {
         case .readingHead, .readingBody, .readingChunks: return refuse(.timedOut)
         case .lingering, .closed: return close()
         case .tooMany, .responding, .refusing:
-            preconditionFailure("nothing is read while a request is answered")
+            preconditionFailure("deadlinePassed() called while responding")
         }
     }
 
-    /// The request is answered without its body. Since that may come all the same, the answer is
-    /// the connection's last (RFC 9110 §10.1.1).
+    /// Reports that the request is answered without its body. The body may arrive all the same, so
+    /// the answer is the connection's last (RFC 9110 §10.1.1).
     mutating func expectationRejected() {
         state = .refusing
         closesAfterResponse = true
     }
 
-    /// The answer is about to leave; it says what `closesAfterResponse` says now.
+    /// Reports that the answer is about to leave. Its `Connection` field follows
+    /// `closesAfterResponse` as of now.
     mutating func answerBegun() { hasBegunAnswer = true }
 
-    /// The answer was sent.
+    /// Reports that the answer was sent.
     mutating func responded(now: MonotonicTime) {
         hasBegunAnswer = false
         if closesAfterResponse { return linger(from: now) }
         guard case .responding(let end) = state else {
-            preconditionFailure("an answer belongs to a request")
+            preconditionFailure("responded() called without a request")
         }
         input.removeFirst(end)
         parser.reset()
@@ -245,8 +248,8 @@ struct ConnectionStateMachine {
         if drains { endIdling(at: now) }
     }
 
-    /// Reads on while bytes come: who still sends its request, a proxy say, may look at the answer
-    /// only then.
+    /// Starts lingering: bytes are still read, because a peer that is still sending its request (a
+    /// proxy, for example) may read the answer only afterwards.
     private mutating func linger(from now: MonotonicTime) {
         input = []
         deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
@@ -257,7 +260,7 @@ struct ConnectionStateMachine {
         state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
 
-    /// The connection waits for bytes that may never come: gives back what it does not need.
+    /// Shrinks the buffer of an idle connection.
     mutating func idles() {
         guard input.capacity > limits.keptBytesMax else { return }
         let capacity = SocketChannel.capacity(for: input.count)
@@ -270,15 +273,14 @@ struct ConnectionStateMachine {
         input = fitting
     }
 
-    /// The server ends. What has arrived is answered, for the last time, and so is an answer that
-    /// has not begun to leave; one that has said nothing of an end is followed by another, if its
-    /// caller has asked for one already.
+    /// Starts to drain. Requests that have arrived are answered; the answer in progress is the last
+    /// unless it has begun to leave. An answer that has begun without `Connection: close` is
+    /// followed by one more answer, if the caller has already sent the next request.
     ///
-    /// A connection that has brought nothing yet is given the time that a head may take, as if the
-    /// first byte had come just now. One that idles is listened to for a while, since a caller who
-    /// posts all the time learns of the end by the answer to its next request. Then it lingers: to
-    /// close it at once would reset it if a request comes just then, and take away an answer that
-    /// its caller has not read yet.
+    /// A connection without any bytes gets the timeout of a head. An idle connection is read for a
+    /// grace period, so that a busy caller learns of the drain from the answer to its next request.
+    /// Then the connection lingers: an immediate close would reset the connection if a request
+    /// arrives just then, and could discard an answer that the caller has not read.
     mutating func drain(now: MonotonicTime) {
         drains = true
         if !hasBegunAnswer { closesAfterResponse = true }

@@ -1,38 +1,38 @@
 package import CoreAPIBase
 
-/// The application that an `HTTPServer` serves, on its loop's thread.
+/// The application that an `HTTPServer` serves. The loop's thread calls it.
 package protocol HTTPApplication: AnyObject {
-    /// The application's side of a connection; it is asked for once, at the first request.
+    /// Creates the application's side of a connection. It is called once, at the first request.
     func exchange(on connection: Connection) -> any HTTPExchange
 
-    /// A connection was accepted, or one too many was refused.
+    /// Reports the admission of a connection: served, refused or dropped.
     func admitted(_ admission: ConnectionCount.Admission)
 
-    /// A bound is reached, at which the server refuses.
+    /// Reports that a limit is reached and the server refuses.
     func overloaded(_ bound: String, max: Int)
 }
 
-/// The application's side of one connection, which answers one request after the other.
+/// The application's side of one connection. It answers requests one at a time.
 package protocol HTTPExchange: AnyObject {
-    /// The refusal that a request earns by its head alone, before its body is sent; nil if the body
-    /// is to come (RFC 9110 §10.1.1).
+    /// The refusal of a request by its head alone, before its body is sent; nil to accept the body
+    /// (RFC 9110 §10.1.1).
     func refusal(of head: RequestHead, _ input: Span<UInt8>) -> Response?
 
-    /// The answer to a request; nil if it comes later, by `Connection.answerIsReady`.
+    /// The answer to a request; nil if the application calls `Connection.answerIsReady` later.
     ///
-    /// - Parameter body: where the content is in `input`.
+    /// - Parameter body: the range of the content in `input`.
     func response(to head: RequestHead, _ input: [UInt8], body: Range<Int>) -> Response?
 
-    /// The answer that `answerIsReady` has announced.
+    /// The answer after `answerIsReady` was called.
     func takeResponse() -> Response
 
-    /// The answer to bytes that are not answered as a request.
+    /// The answer to bytes that the parser refused.
     func response(to refusal: HTTPRefusal) -> Response
 
-    /// An answer was made.
+    /// Reports an answer, for logs and metrics.
     ///
     /// - Parameters:
-    ///   - head: nil if the request has none that could be read.
+    ///   - head: nil if the head could not be parsed.
     ///   - began: when the request was complete.
     func answered(
         _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,

@@ -3,7 +3,7 @@ internal import Logging
 
 /// Accepts connections for one loop.
 ///
-/// Sendable by discipline: it is used on its loop's thread alone.
+/// Sendable by discipline: only the loop's thread uses it.
 final class Listener: EventHandler, @unchecked Sendable {
     private let socket: Socket
     private let loop: EventLoop
@@ -11,20 +11,21 @@ final class Listener: EventHandler, @unchecked Sendable {
     private let accepted: (consuming Socket) -> Void
     private let isShared: Bool
     private(set) var deadline = MonotonicTime.never
-    /// Whether the last try failed: an outage is logged once, not at each try.
-    private var fails = false
+    /// Whether the last accept failed. An outage is logged once, not at each retry.
+    private var isFailing = false
 
-    /// After an error such as a full table of file descriptors, so that the loop does not spin.
+    /// The pause before a retry after an error such as EMFILE, so that the loop does not spin.
     private static let pauseMilliseconds = 100
-    /// After so many the connections that there are have their turn.
+    /// Accepts per call, so that existing connections get their turn.
     private static let acceptsInARowMax = 64
-    /// As many as can have waited when the end began, whoever still tries to connect.
+    /// Accepts when the drain begins. The limit bounds the work while peers keep connecting.
     private static let acceptsAtCloseMax = 4_096
     private var isClosed = false
 
     /// - Parameters:
-    ///   - isShared: whether others accept from the socket too, now or after this process.
-    ///   - accepted: takes each connection.
+    ///   - isShared: whether other listeners accept from the socket too, in this process or in its
+    ///     successor.
+    ///   - accepted: receives each accepted connection.
     init(
         _ socket: consuming Socket, isShared: Bool, on loop: EventLoop, logger: Logger,
         accepted: @escaping (consuming Socket) -> Void
@@ -37,8 +38,8 @@ final class Listener: EventHandler, @unchecked Sendable {
         try loop.register(self, for: self.socket)
     }
 
-    /// Takes what still waits to be accepted, and then listens no more. What waits at a shared
-    /// socket is left to the others.
+    /// Accepts the connections in the backlog, then stops listening. The backlog of a shared socket
+    /// is left to the other listeners.
     func close() {
         if isShared {
             loop.unregister(shared: socket)
@@ -62,22 +63,23 @@ final class Listener: EventHandler, @unchecked Sendable {
         loop.submit { [self] in acceptSome() }
     }
 
-    /// Returns whether there may be more. After an error the deadline is when to try again.
+    /// Accepts up to `countMax` connections. True if the backlog may hold more. After an error the
+    /// deadline is the time of the retry.
     @discardableResult private func accept(atMost countMax: Int) -> Bool {
         do {
             var count = 0
             while count < countMax {
                 guard let connection = try socket.accept() else { return false }
                 accepted(connection)
-                fails = false
+                isFailing = false
                 count += 1
             }
             return true
         } catch {
-            if !fails {
+            if !isFailing {
                 logger.error("no connection can be accepted", metadata: ["reason": "\(error)"])
             }
-            fails = true
+            isFailing = true
             deadline = loop.now.advanced(byMilliseconds: Listener.pauseMilliseconds)
             loop.bringForward(deadline)
             return false

@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2), with a host that is not empty: no user, no path, no
-/// list of hosts.
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2) with a non-empty host. User information, paths and lists
+/// of hosts are invalid.
 enum Authority {
     static func isValid(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard let hostEnd = hostEnd(range, bytes) else { return false }
@@ -16,8 +16,7 @@ enum Authority {
         return !port.isEmpty
     }
 
-    /// The digits after the colon, of which there may be none (RFC 3986 §3.2.3); nil for anything
-    /// else.
+    /// The digits after the colon, possibly none (RFC 3986 §3.2.3); nil if the port is invalid.
     private static func port(
         _ colon: Int, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Range<Int>? {
@@ -28,7 +27,7 @@ enum Authority {
         return port
     }
 
-    /// Where the host ends (RFC 3986 §3.2.2); nil if there is none.
+    /// The end of the host (RFC 3986 §3.2.2); nil if the host is empty or invalid.
     private static func hostEnd(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
         guard let first = range.first else { return nil }
         if bytes[first] == UInt8(ascii: "[") { return literalEnd(range, bytes) }
@@ -52,8 +51,8 @@ enum Authority {
         return end
     }
 
-    /// `IP-literal = "[" ( IPv6address / IPvFuture ) "]"`. The groups of an address are not
-    /// counted: nothing is connected to it.
+    /// `IP-literal = "[" ( IPv6address / IPvFuture ) "]"`. The groups of an IPv6 address are not
+    /// counted, because the server never connects to it.
     private static func literalEnd(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
         guard let bracket = ASCII.find(UInt8(ascii: "]"), range, of: bytes) else { return nil }
         let address = (range.lowerBound + 1)..<bracket
@@ -76,8 +75,8 @@ enum Authority {
         return bracket + 1
     }
 
-    /// Whether commas separate nothing but plain names, or nothing at all: two Host fields that
-    /// were joined (RFC 9110 §5.3), and not one name that has a comma.
+    /// Whether a host with commas is a list of plain names, some possibly empty: two Host fields
+    /// that a proxy joined (RFC 9110 §5.3), rather than one name with a comma.
     private static func isList(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         for index in range
         where bytes[index] != UInt8(ascii: ",") && !Grammar.isUnreserved(bytes[index]) {

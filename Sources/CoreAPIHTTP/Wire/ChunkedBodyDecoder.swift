@@ -1,11 +1,10 @@
 internal import CoreAPIBase
 
-/// Takes a body out of its chunks (RFC 9112 §7.1) in the buffer that they arrive in: the content is
-/// moved to where the body begins, and chunk sizes, extensions and trailers are removed as soon as
-/// they are checked. So the buffer holds no framing but a line that is not complete.
+/// Decodes a chunked body (RFC 9112 §7.1) in place. The content moves to the start of the body;
+/// chunk sizes, extensions and trailers are removed as soon as they are checked. The only framing
+/// in the buffer is an incomplete line.
 ///
-/// Lines are judged when they are complete, so that the result does not depend on how the bytes
-/// were split.
+/// Only complete lines are checked, so the result does not depend on how the bytes were split.
 struct ChunkedBodyDecoder {
     private enum Part {
         case size
@@ -14,15 +13,15 @@ struct ChunkedBodyDecoder {
         case trailers
     }
 
-    /// Where the content is so far. What follows it in the buffer is not decoded yet; once the body
-    /// is complete, it is the next request.
+    /// The range of the content decoded so far. The bytes after it are not decoded; once the body
+    /// is complete, they are the next request.
     private(set) var body: Range<Int>
 
     private let limits: HTTPLimits
     private var part = Part.size
-    /// How far the end of the current line has been looked for.
+    /// The position up to which the current line's end was searched.
     private var searched: Int
-    /// Bytes that were framing, not content.
+    /// Framing bytes seen so far.
     private var overhead = 0
     private var trailerCount = 0
 
@@ -32,10 +31,10 @@ struct ChunkedBodyDecoder {
         self.limits = limits
     }
 
-    /// Decodes what there is: true once the body is complete.
+    /// Decodes the available bytes. True once the body is complete.
     ///
-    /// - Parameter input: from the request's beginning on; after more has arrived, with that at its
-    ///   end.
+    /// - Parameter input: the buffer from the request's start on. Later calls pass the same buffer
+    ///   with more bytes appended.
     mutating func decode(_ input: inout [UInt8]) throws(HTTPRefusal) -> Bool {
         var position = body.upperBound
         let isComplete = try decode(&input, from: &position)
@@ -44,7 +43,7 @@ struct ChunkedBodyDecoder {
         return isComplete
     }
 
-    /// - Parameter position: what is before it is decoded.
+    /// - Parameter position: the position of the first byte that is not decoded.
     private mutating func decode(
         _ input: inout [UInt8], from position: inout Int
     ) throws(HTTPRefusal) -> Bool {
@@ -76,7 +75,7 @@ struct ChunkedBodyDecoder {
         }
     }
 
-    /// Moves content to the end of the content before it.
+    /// Moves content bytes directly behind the content decoded so far.
     private mutating func move(_ count: Int, in input: inout [UInt8], from position: inout Int) {
         let end = body.upperBound
         var bytes = input.mutableSpan
@@ -86,7 +85,7 @@ struct ChunkedBodyDecoder {
         searched = position
     }
 
-    /// CR LF, and nothing else, after the data.
+    /// Skips the CR LF that must follow the data of a chunk.
     private mutating func skipDataEnd(
         _ bytes: Span<UInt8>, from position: inout Int
     ) throws(HTTPRefusal) -> Bool {
@@ -100,7 +99,7 @@ struct ChunkedBodyDecoder {
         return true
     }
 
-    /// The next complete line, without its end.
+    /// The next complete line, without its line end; nil if it is incomplete.
     private mutating func nextLine(
         _ bytes: Span<UInt8>, from position: inout Int
     ) throws(HTTPRefusal) -> Range<Int>? {
@@ -127,7 +126,7 @@ struct ChunkedBodyDecoder {
 
 /// `chunk-size [ chunk-ext ]` (RFC 9112 §7.1).
 enum ChunkLine {
-    /// The size; more than fits an integer is too large.
+    /// The chunk's size. A size that overflows `Int` is refused as too large.
     static func size(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPRefusal) -> Int {
         var size = 0
         var index = line.lowerBound
@@ -166,7 +165,7 @@ enum ChunkLine {
         }
     }
 
-    /// What stands right after the digits is part of a wrong size, further on of an extension.
+    /// A bad byte directly after the digits makes the size malformed, a later one the extension.
     private static func extensionOrSize(_ bytes: Span<UInt8>, _ range: Range<Int>) -> HTTPRefusal {
         let first = bytes[range.lowerBound]
         let isExtension = first == UInt8(ascii: ";") || Grammar.isBlank(first)
@@ -195,7 +194,7 @@ enum ChunkLine {
                 index += 1
                 return true
             case UInt8(ascii: "\\"):
-                // What is escaped is a field value's byte too: no control character.
+                // An escaped byte must be legal in a field value: no control character.
                 guard index + 1 < end, Grammar.isFieldValue(bytes[index + 1]) else { return false }
                 index += 2
             default:

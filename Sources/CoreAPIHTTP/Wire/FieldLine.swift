@@ -1,10 +1,10 @@
 /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5), in a head or a trailer section.
 struct FieldLine {
     let name: Range<Int>
-    /// Without the white space around it.
+    /// The value without surrounding white space.
     let value: Range<Int>
 
-    /// - Parameter line: not empty, without its end.
+    /// - Parameter line: a non-empty line without its line end.
     init(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPRefusal) {
         guard !Grammar.isBlank(bytes[line.lowerBound]) else { throw .malformed(.obsoleteFolding) }
         var colon = line.lowerBound

@@ -1,6 +1,6 @@
 internal import CoreAPIBase
 
-/// The fields that decide where a request ends and whether the connection goes on, as they come.
+/// Collects the fields that determine where a request ends and whether the connection persists.
 struct FramingFields {
     private var sawHost = false
     private var contentLength: Int?
@@ -11,11 +11,11 @@ struct FramingFields {
     private var expects = Expectation.none
 
     private var requestIDCount = 0
-    /// Of all lists together.
+    /// Elements of all list fields together.
     private var elementCount = 0
-    /// More than any length has, zeros before it included.
+    /// Limit of digits, leading zeros included: more than any valid length has.
     private static let lengthDigitsMax = 1_000
-    /// So many of them are looked at.
+    /// Limit of `X-Request-Id` fields that are checked.
     private static let requestIDsMax = 8
 
     private static let close = EightBytes("close")
@@ -23,7 +23,7 @@ struct FramingFields {
     private enum Codings { case none, chunked, unknown, chunkedNotLast }
     private enum Expectation { case none, `continue`, unknown }
 
-    /// Takes a field into account, if it is one that this server looks at.
+    /// Processes a field; ignores fields that this server does not use.
     mutating func take(
         _ name: Range<Int>, _ value: Range<Int>, _ bytes: Span<UInt8>, into head: inout RequestHead
     ) throws(HTTPRefusal) {
@@ -40,7 +40,7 @@ struct FramingFields {
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
             head.traceParent = head.traceParent == nil ? value : 0..<0
         case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
-            // The first that can be taken: a proxy may have added another.
+            // The first acceptable name is used: a proxy may have added another field.
             requestIDCount += 1
             if head.requestID == nil, requestIDCount <= FramingFields.requestIDsMax,
                 RequestID.isAcceptable(value, bytes)
@@ -69,27 +69,28 @@ struct FramingFields {
         }
     }
 
-    /// The fields are complete: what they mean together.
+    /// Evaluates the complete set of fields.
     func finish(_ head: inout RequestHead, _ limits: HTTPLimits) throws(HTTPRefusal) {
-        // RFC 9112 §3.2: a request of HTTP/1.1 without Host is refused.
+        // RFC 9112 §3.2: an HTTP/1.1 request without Host is refused.
         guard sawHost || !head.isHTTP11 else { throw .malformed(.host) }
         head.framing = try framing(isHTTP11: head.isHTTP11)
         if isTooLong { throw .bodyTooLarge }
         if case .length(let length) = head.framing, length > limits.bodyBytesMax {
             throw .bodyTooLarge
         }
-        // RFC 9110 §10.1.1: an expectation of HTTP/1.0 is ignored.
+        // RFC 9110 §10.1.1: an HTTP/1.0 expectation is ignored.
         if head.isHTTP11 {
             guard expects != .unknown else { throw .expectationUnknown }
             head.expectsContinue = expects == .continue
         }
-        // RFC 9112 §9.3: close wins; HTTP/1.0 goes on only where both sides say so. What follows a
-        // CONNECT may be meant for a tunnel, and is no request.
+        // RFC 9112 §9.3: `close` takes precedence; HTTP/1.0 persists only with `keep-alive` on both
+        // sides. Bytes after CONNECT may be meant for a tunnel, so they are not parsed as a
+        // request.
         head.keepsAlive =
             !saysClose && (head.isHTTP11 || saysKeepAlive) && head.method != .connect
     }
 
-    /// RFC 9112 §6.3, with every contradiction refused.
+    /// Determines the framing (RFC 9112 §6.3). Every contradiction is refused.
     private func framing(isHTTP11: Bool) throws(HTTPRefusal) -> RequestHead.Framing {
         if codings == .none { return .length(contentLength ?? 0) }
         guard isHTTP11 else { throw .malformed(.transferEncodingOld) }
@@ -101,7 +102,8 @@ struct FramingFields {
         }
     }
 
-    /// `Content-Length = 1*DIGIT` (RFC 9110 §8.6), once: neither signs, nor lists, nor repetition.
+    /// `Content-Length = 1*DIGIT` (RFC 9110 §8.6), exactly once. Signs, lists and repetition are
+    /// refused.
     private mutating func takeContentLength(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -114,13 +116,13 @@ struct FramingFields {
             throw .malformed(.contentLength)
         }
         contentLength = Digits.integer(value, of: bytes)
-        // Digits alone, but more than fit an integer: a length all the same.
+        // The value is a valid length that overflows `Int`.
         isTooLong = contentLength == nil
     }
 
-    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), perhaps over several lines. Here
-    /// alone an empty element is refused: whoever reads it otherwise sees another end of the
-    /// request (RFC 9112 §11.2).
+    /// `Transfer-Encoding = #transfer-coding` (RFC 9112 §6.1), in one or several fields. Unlike in
+    /// other lists, an empty element is refused: a proxy that reads it differently would see
+    /// another end of the request (RFC 9112 §11.2).
     private mutating func takeTransferEncoding(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -136,11 +138,11 @@ struct FramingFields {
             case .unknown: break
             }
             start = (end ?? value.upperBound) + 1
-            // It is refused, whatever follows.
+            // Any other coding is refused, so the rest of the list is irrelevant.
         } while start <= value.upperBound && codings == .chunked
     }
 
-    /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
+    /// `Connection = #connection-option` (RFC 9110 §7.6.1), in one or several fields.
     private mutating func takeConnection(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -156,7 +158,7 @@ struct FramingFields {
         try addElements(count)
     }
 
-    /// `Expect = #expectation` (RFC 9110 §10.1.1), perhaps over several lines.
+    /// `Expect = #expectation` (RFC 9110 §10.1.1), in one or several fields.
     private mutating func takeExpectations(
         _ value: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) {
@@ -167,7 +169,7 @@ struct FramingFields {
         try addElements(count)
     }
 
-    /// Each costs more than its bytes do, so there is a bound on all of them together.
+    /// Counts list elements against a common limit, since an element costs more than its bytes.
     private mutating func addElements(_ count: Int) throws(HTTPRefusal) {
         elementCount += count
         guard elementCount <= Grammar.listElementsMax else { throw .fieldsTooLarge }

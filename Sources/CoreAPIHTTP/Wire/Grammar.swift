@@ -1,6 +1,6 @@
 package import CoreAPIBase
 
-/// The character classes of HTTP's grammar and the elements made of them, over raw bytes.
+/// The character classes and elements of HTTP's grammar, over raw bytes.
 package enum Grammar {
     package static let space = UInt8(ascii: " ")
     static let tab = UInt8(ascii: "\t")
@@ -20,7 +20,7 @@ package enum Grammar {
         }
     }
 
-    /// Whether the range is one token: not empty.
+    /// Whether the range is a token. An empty range is no token.
     static func isToken(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         for index in range where !isToken(bytes[index]) { return false }
         return !range.isEmpty
@@ -31,7 +31,7 @@ package enum Grammar {
         byte >= 0x20 ? byte != 0x7F : byte == tab
     }
 
-    /// Whether every byte of the range may stand in a field's value.
+    /// Whether every byte of the range is legal in a field value.
     static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var rest = bytes.extracting(range)
         while rest.count >= 8 {
@@ -45,7 +45,7 @@ package enum Grammar {
         return true
     }
 
-    /// The range without the spaces and tabs around it.
+    /// The range without surrounding spaces and tabs.
     package static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, isBlank(bytes[start]) { start += 1 }
@@ -55,7 +55,7 @@ package enum Grammar {
 
     package static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
-    /// Whether the bytes of the range are this word of lower-case letters, in whatever case.
+    /// Whether the range equals a word, in any case. The word must be in lower case.
     package static func equalsIgnoringCase(
         _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
@@ -85,7 +85,7 @@ package enum Grammar {
         }
     }
 
-    /// The bytes of a path with its encoded unreserved characters decoded (RFC 3986 §6.2.2.2).
+    /// The bytes of a path with percent-encoded unreserved characters decoded (RFC 3986 §6.2.2.2).
     package static func normalized(_ path: Range<Int>, _ bytes: Span<UInt8>) -> [UInt8] {
         var decoded: [UInt8] = []
         var index = path.lowerBound
@@ -103,13 +103,12 @@ package enum Grammar {
         return decoded
     }
 
-    /// How many elements of a list are looked at, empty ones included.
+    /// Limit of elements per list, empty elements included.
     package static let listElementsMax = 256
 
-    /// Calls the body with each element of a list, without the white space around it. Empty
-    /// elements are passed over, as many as a sender may have by mistake (RFC 9110 §5.6.1.2).
-    /// Returns how many elements there are, empty ones included; more than `listElementsMax` if
-    /// some were not looked at.
+    /// Calls `body` with each element of a list, without surrounding white space. Empty elements
+    /// are skipped, as RFC 9110 §5.6.1.2 requires of a recipient. Returns the number of elements,
+    /// empty ones included; a number above `listElementsMax` means that the rest was not visited.
     @discardableResult @inline(__always) package static func forEachElement(
         _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
     ) -> Int {
@@ -125,8 +124,8 @@ package enum Grammar {
         }
     }
 
-    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
-    /// no percent-encoding, and percent-encoded bytes.
+    /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): legal ASCII
+    /// characters and percent-encoded bytes.
     static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var index = range.lowerBound
         while index < range.upperBound {

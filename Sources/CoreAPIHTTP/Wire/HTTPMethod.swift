@@ -1,5 +1,5 @@
-/// The methods of IANA's registry (RFC 9110 §16.1.1), as of 2026. Those that this server has come
-/// first, since a name is looked up from the beginning.
+/// The methods of IANA's registry (RFC 9110 §16.1.1), as of 2026. The methods that this server
+/// implements come first, because the lookup is linear.
 package enum HTTPMethod: String, CaseIterable {
     case post = "POST"
     case get = "GET"

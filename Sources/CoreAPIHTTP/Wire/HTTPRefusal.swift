@@ -1,7 +1,7 @@
-/// Why a connection's bytes are not answered as a request. After each, the connection is closed:
-/// where the next request begins is not known.
+/// Why bytes are refused instead of parsed as a request. The connection is closed after each
+/// refusal, because the start of the next request is unknown.
 package enum HTTPRefusal: Error, Equatable {
-    /// Not HTTP/1.1 as RFC 9112 has it.
+    /// The bytes violate RFC 9112.
     case malformed(Reason)
     case targetTooLong
     case fieldsTooLarge
@@ -10,14 +10,14 @@ package enum HTTPRefusal: Error, Equatable {
     case transferCodingUnknown
     case methodUnknown
     case versionNotSupported
-    /// The head or the body was not complete in time.
+    /// The head or the body was incomplete at its deadline.
     case timedOut
-    /// The buffers of all connections together have no room for what was read.
+    /// The shared buffers have no room for the bytes read.
     case tooMuchInput
-    /// The connection is one more than may be served; nothing of it was read.
+    /// The connection exceeds the connection limit. None of its bytes were parsed.
     case tooManyConnections
 
-    /// The rule that was broken; the raw value says it in words for the caller.
+    /// The violated rule. The raw value is the text for the caller.
     package enum Reason: String {
         case bareLineFeed = "a line must end in CR LF (RFC 9112 §2.2)"
         case requestLine = "the request line must be: method, space, target, space, version (§3)"

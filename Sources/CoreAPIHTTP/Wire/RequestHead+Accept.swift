@@ -1,14 +1,14 @@
 internal import CoreAPIBase
 
 extension RequestHead {
-    /// The fields are not looked at if there are more bytes from the first to the last: they state
-    /// preferences, which may be disregarded (RFC 9110 §12.5.1).
+    /// Limit of the bytes from the first `Accept` field to the last. Beyond it the fields are
+    /// ignored: they state preferences, which may be disregarded (RFC 9110 §12.5.1).
     static let acceptBytesMax = 1_024
 
-    /// The value of `Accept`; of several such fields one list (RFC 9110 §5.3). Nil if there is
-    /// none, or too much.
+    /// The value of `Accept`; several fields are joined into one list (RFC 9110 §5.3). Nil without
+    /// such a field, or beyond `acceptBytesMax`.
     ///
-    /// - Parameter bytes: those of the request.
+    /// - Parameter bytes: the bytes of the request.
     package func acceptedTypes(in bytes: Span<UInt8>) -> [UInt8]? {
         guard let accept, accept.count <= RequestHead.acceptBytesMax else { return nil }
         var types: [UInt8] = []
@@ -25,7 +25,8 @@ extension RequestHead {
         return types
     }
 
-    /// The first line begins with the value; another one may be another field.
+    /// The value of `Accept` in a line; nil if the line is another field. The first line starts
+    /// with the value itself.
     private func value(
         ofAcceptIn line: Range<Int>, isFirst: Bool, _ bytes: Span<UInt8>
     ) -> Range<Int>? {

@@ -1,42 +1,42 @@
-/// A request's line and fields, as far as this server looks at them: offsets into the bytes that
-/// were parsed, which begin with the request.
+/// The parts of a request line and fields that this server uses, as offsets into the parsed bytes,
+/// which start with the request.
 package struct RequestHead: Equatable {
-    /// What is asked for (RFC 9112 §3.2).
+    /// The request target (RFC 9112 §3.2).
     package enum Target: Equatable {
-        /// The path, without the query; empty for an absolute target that has none.
+        /// The path without the query; empty for an absolute-form target without a path.
         case path(Range<Int>)
-        /// `*`, or the authority that CONNECT names: the server as a whole.
+        /// The server as a whole: `*`, or the authority of CONNECT.
         case server
     }
 
     /// How the body is delimited (RFC 9112 §6.3).
     enum Framing: Equatable {
-        /// Of this many bytes, which may be 0.
+        /// A body of this many bytes, possibly 0.
         case length(Int)
         case chunked
     }
 
     package var method = HTTPMethod.get
     package var target = Target.server
-    /// Whether the version is HTTP/1.1 or a later 1.x; otherwise it is 1.0.
+    /// Whether the version is HTTP/1.1 or a later 1.x; false for HTTP/1.0.
     var isHTTP11 = true
     var framing = Framing.length(0)
     package var contentType: Range<Int>?
     package var authorization: Range<Int>?
-    /// `Accept`: from the value of the first such field to that of the last (`acceptedTypes`).
+    /// From the value of the first `Accept` field to the value of the last (`acceptedTypes`).
     package var accept: Range<Int>?
     /// Whether the body has a content coding other than `identity` (RFC 9110 §8.4).
     package var isEncoded = false
     package var idempotencyKey: Range<Int>?
     package var repeatsIdempotencyKey = false
-    /// `X-Request-Id`, if there is one that can be taken.
+    /// The first acceptable `X-Request-Id`; nil without one.
     var requestID: Range<Int>?
-    /// `traceparent` (W3C Trace Context); empty if it is there twice, which is none.
+    /// `traceparent` (W3C Trace Context). An empty range marks a repeated field, which is ignored.
     package var traceParent: Range<Int>?
-    /// Whether the caller waits for a 100 before it sends the body (RFC 9110 §10.1.1).
+    /// Whether the caller waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     var expectsContinue = false
-    /// Whether the connection goes on after this request (RFC 9112 §9.3).
+    /// Whether the connection persists after this request (RFC 9112 §9.3).
     var keepsAlive = true
-    /// Where the body begins.
+    /// Length of the head, which is the position of the body.
     var byteCount = 0
 }

@@ -1,17 +1,17 @@
 internal import CoreAPIBase
 
-/// What a request is called in its answer (`X-Request-Id`) and in the logs.
+/// The ID of a request in its answer (`X-Request-Id`) and in the logs.
 package enum RequestID: Equatable {
-    /// As its caller calls it: a range of the request's bytes.
+    /// The caller's ID: a range of the request's bytes.
     case given(Range<Int>)
-    /// A name of our own: 32 hexadecimal digits.
+    /// A generated ID: 32 hexadecimal digits.
     case made(RequestNumber)
 
-    /// How long a caller's name may be, in bytes.
+    /// Longest ID of a caller, in bytes.
     static let lengthMax = 128
 
-    /// Whether a caller's name is taken: letters, digits and `-._~+/=:@`, not too many. Others
-    /// could pretend to be something else in a log.
+    /// Whether a caller's ID is accepted: 1 to 128 letters, digits and `-._~+/=:@`. Other
+    /// characters could forge log lines.
     static func isAcceptable(_ name: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard 1...lengthMax ~= name.count else { return false }
         for index in name where !isAcceptable(bytes[index]) { return false }
@@ -28,7 +28,7 @@ package enum RequestID: Equatable {
         }
     }
 
-    /// How many bytes the name has.
+    /// Length of the ID in bytes.
     package var length: Int {
         switch self {
         case .given(let range): range.count
@@ -36,14 +36,14 @@ package enum RequestID: Equatable {
         }
     }
 
-    /// Appends the name.
+    /// Appends the ID.
     ///
     /// - Parameter input: the bytes of the request.
     package func append(to output: inout OutputSpan<UInt8>, _ input: Span<UInt8>) {
         switch self {
         case .given(let range): output.append(copying: input.extracting(range))
         case .made(let number):
-            output.append(hexadecimal: number.worker, digits: 16)
+            output.append(hexadecimal: number.generator, digits: 16)
             output.append(hexadecimal: number.count, digits: 16)
         }
     }
@@ -53,16 +53,17 @@ package enum RequestID: Equatable {
     }
 }
 
-/// Numbers requests: no two have the same, of whatever worker or process.
+/// Generates request IDs that are unique across servers, loops and processes: a random half and a
+/// counter.
 package struct RequestNumber: Equatable {
-    /// Random, so that it is another one for each worker of each process.
-    let worker: UInt64
-    /// How many it has numbered.
+    /// A random number for each generator.
+    let generator: UInt64
+    /// The number of IDs generated so far.
     private(set) var count: UInt64 = 0
 
     init() {
-        var generator = SystemRandomNumberGenerator()
-        worker = generator.next()
+        var random = SystemRandomNumberGenerator()
+        generator = random.next()
     }
 
     mutating func next() -> RequestNumber {

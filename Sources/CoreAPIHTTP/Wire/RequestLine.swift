@@ -37,7 +37,7 @@ enum RequestLine {
             let minor = Digits.integer((start + 7)..<(start + 8), of: bytes)
         else { throw .malformed(.version) }
         guard major == 1 else { throw .versionNotSupported }
-        // RFC 9110 §6.2: a higher minor version is processed as the highest that is known.
+        // RFC 9110 §6.2: a higher minor version is processed as the highest known one.
         return minor >= 1
     }
 
@@ -50,8 +50,9 @@ enum RequestLine {
         return methods.first { $0.name == name }?.method
     }
 
-    /// RFC 9112 §3.2: origin-form, absolute-form, and the forms that CONNECT and OPTIONS alone
-    /// have. CONNECT in origin-form is read as well, so that it is refused as any other method.
+    /// Parses the target (RFC 9112 §3.2): origin-form, absolute-form, authority-form for CONNECT,
+    /// and `*` for OPTIONS. CONNECT in origin-form is accepted here, so that it is refused like any
+    /// other method.
     private static func parseTarget(
         _ target: Range<Int>, _ bytes: Span<UInt8>, _ method: HTTPMethod
     ) throws(HTTPRefusal) -> RequestHead.Target {
@@ -74,7 +75,8 @@ enum RequestLine {
         return range.lowerBound..<end
     }
 
-    /// The path of `http://authority/path`: the authority is checked; this server answers to any.
+    /// The path of `http://authority/path`. The authority is validated; this server serves every
+    /// authority.
     private static func pathOfAbsolute(
         _ target: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) -> Range<Int> {

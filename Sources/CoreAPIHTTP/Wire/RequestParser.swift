@@ -1,18 +1,17 @@
 internal import CoreAPIBase
 
-/// Reads the head of one request (RFC 9112 §2 to §6), whole or as it arrives.
+/// Parses the head of one request (RFC 9112 §2 to §6), complete or in pieces.
 ///
-/// The bytes are those from the request's beginning on; after more have arrived, `parse` is called
-/// again with all of them. Only complete lines are judged, in their order, so that the answer does
-/// not depend on how the bytes were split.
+/// Each call of `parse` gets all bytes from the request's start on. Only complete lines are
+/// checked, in order, so the result does not depend on how the bytes were split.
 struct RequestParser {
     private let limits: HTTPLimits
-    /// What was read so far; all of it once `parse` has said so.
+    /// The head as far as it is parsed; complete once `parse` returns true.
     private(set) var head = RequestHead()
     private var fields = FramingFields()
-    /// Where the line begins that has not been judged.
+    /// The start of the line that is not parsed yet.
     private var lineStart = 0
-    /// How far the end of that line has been looked for.
+    /// The position up to which the line's end was searched.
     private var searched = 0
     private var sawRequestLine = false
     private var sawEmptyLine = false
@@ -20,10 +19,11 @@ struct RequestParser {
 
     init(limits: HTTPLimits) { self.limits = limits }
 
-    /// Whether the request line has come and says HEAD, whatever is wrong with the rest.
+    /// Whether the request line has been parsed and its method is HEAD, even if the rest is
+    /// malformed.
     var isHead: Bool { sawRequestLine && head.method == .head }
 
-    /// Begins to read another request.
+    /// Prepares to parse the next request.
     mutating func reset() {
         head = RequestHead()
         fields = FramingFields()
@@ -31,7 +31,7 @@ struct RequestParser {
         (sawRequestLine, sawEmptyLine) = (false, false)
     }
 
-    /// True once the head is complete; false if bytes are missing.
+    /// Parses the available lines. True once the head is complete; false if bytes are missing.
     mutating func parse(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Bool {
         while let line = try nextLine(bytes) {
             if !sawRequestLine {
@@ -53,7 +53,7 @@ struct RequestParser {
         return false
     }
 
-    /// The next complete line, without its end.
+    /// The next complete line, without its line end; nil if it is incomplete.
     private mutating func nextLine(_ bytes: Span<UInt8>) throws(HTTPRefusal) -> Range<Int>? {
         let end = min(bytes.count, limits.headBytesMax)
         guard let lineFeed = ASCII.find(Grammar.lineFeed, searched..<max(searched, end), of: bytes)
@@ -71,7 +71,7 @@ struct RequestParser {
         return line
     }
 
-    /// Which part of a head that has no end is too large.
+    /// The refusal of a head whose end is beyond `headBytesMax`.
     private func tooLarge(_ bytes: Span<UInt8>) -> HTTPRefusal {
         if sawRequestLine { return .fieldsTooLarge }
         let methodEnd = lineStart + limits.methodBytesMax

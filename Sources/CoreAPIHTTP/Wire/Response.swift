@@ -1,12 +1,12 @@
 internal import CoreAPIBase
 
-/// An answer: its status, the fields that the application adds, its body.
+/// An answer: status, the application's fields, body.
 package struct Response {
     package var status: HTTPStatus
     /// The media type; nil for an answer without content.
     package var contentType: StaticString?
-    /// The application's fields, each with the line end before it, then the body: one buffer, since
-    /// each costs an allocation.
+    /// The application's fields, each preceded by CR LF, then the body. One buffer instead of two
+    /// saves an allocation.
     let content: [UInt8]
     let bodyStart: Int
 
@@ -22,11 +22,11 @@ package struct Response {
 
     /// - Parameters:
     ///   - content: the lines of `ResponseFields`, then the body.
-    ///   - bodyStart: how many bytes the lines have.
+    ///   - bodyStart: the length of the field lines in bytes.
     package init(
         status: HTTPStatus, contentType: StaticString, content: [UInt8], bodyStart: Int
     ) {
-        precondition(bodyStart <= content.count, "Response.init: bodyStart beyond the content")
+        precondition(bodyStart <= content.count, "Response.init: bodyStart exceeds the content")
         self.status = status
         self.contentType = contentType
         self.content = content
@@ -37,13 +37,13 @@ package struct Response {
     package var body: [UInt8] { Array(content[bodyStart...]) }
 }
 
-/// Fields that an application adds to an answer, as they are sent.
+/// The fields that an application adds to an answer, in wire form.
 package struct ResponseFields {
     fileprivate(set) var bytes: [UInt8] = []
 
     package init() {}
 
-    /// - Parameter value: visible ASCII, since it is not checked.
+    /// - Parameter value: visible ASCII. It is not checked.
     package mutating func add(_ name: StaticString, _ value: String) {
         bytes.append(text: "\r\n")
         bytes.append(text: "\(name): \(value)")

@@ -1,29 +1,31 @@
 internal import CoreAPIBase
 
-/// Writes answers as HTTP/1.1 messages (RFC 9112 §4), with `Date` and `Content-Length`.
+/// Encodes answers as HTTP/1.1 messages (RFC 9112 §4), with `Date` and `Content-Length`.
 struct ResponseEncoder {
     /// `100 Continue` (RFC 9110 §15.2.1).
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    /// What answers begin with, as long as status and second are the same.
+    /// The cached start of an answer: status line and `Date`. It is valid for one status and one
+    /// second.
     private var start: [UInt8] = []
     private var startSecond: Int64 = -1
     private var startStatus = HTTPStatus.ok
 
-    /// How the connection goes on, for the `Connection` field (RFC 9112 §9.6).
+    /// The value of the `Connection` field (RFC 9112 §9.6).
     enum Persistence {
-        /// As every connection of HTTP/1.1, so nothing is said.
+        /// The default of HTTP/1.1: the field is omitted.
         case implied
-        /// As a caller of HTTP/1.0 has asked for.
+        /// `keep-alive`, as an HTTP/1.0 caller has requested.
         case keepAlive
         case close
     }
 
-    /// Appends the answer to the buffer.
+    /// Appends an encoded answer to the buffer.
     ///
     /// - Parameters:
-    ///   - input: the bytes of the request, of which the id may be a part.
-    ///   - omitsBody: for HEAD: the fields are the same, the body is left out (RFC 9110 §9.3.2).
+    ///   - input: the bytes of the request, which may contain the request ID.
+    ///   - omitsBody: true for HEAD: the fields are the same, the body is omitted (RFC 9110
+    ///     §9.3.2).
     mutating func append(
         _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
         omitsBody: Bool, _ persistence: Persistence, now: UnixTime
@@ -60,21 +62,21 @@ struct ResponseEncoder {
 }
 
 extension Response {
-    /// How long the answer is at most, but for what it begins with.
+    /// Upper bound of the encoded answer, without its start.
     fileprivate var encodedBytesMax: Int {
         Response.fixedBytesMax + (contentType?.utf8CodeUnitCount ?? 0) + content.count
     }
 
-    /// More than the names of the encoder's own fields, their values and line ends have together.
+    /// Upper bound of the encoder's own fields, with names, values and line ends.
     private static var fixedBytesMax: Int { 128 }
 
-    /// Appends the fields that this answer has and others have not.
+    /// Appends the fields that differ between answers.
     fileprivate func appendFields(to output: inout OutputSpan<UInt8>) {
         if let contentType {
             output.append("\r\nContent-Type: ")
             output.append(contentType)
         }
-        // RFC 9110 §8.6: no length with 204.
+        // RFC 9110 §8.6: a 204 has no `Content-Length`.
         if status != .noContent {
             output.append("\r\nContent-Length: ")
             output.append(decimal: content.count - bodyStart)
