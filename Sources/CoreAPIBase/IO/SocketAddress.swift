@@ -80,7 +80,7 @@ package struct SocketAddress: Sendable {
     package init(unixPath: String) {
         let path = Array(unixPath.utf8)
         precondition(
-            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0), 
+            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0),
             "SocketAddress.init(unixPath:): the path is empty, too long or has a zero byte")
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

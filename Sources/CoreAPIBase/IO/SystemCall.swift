@@ -39,7 +39,8 @@ enum SystemCall {
             switch code {
             case EINTR: continue
             case EAGAIN, EINPROGRESS: return nil
-            case EBADF, EFAULT: preconditionFailure("SystemCall.run: \(name) failed with errno \(code)")
+            case EBADF, EFAULT:
+                preconditionFailure("SystemCall.run: \(name) failed with errno \(code)")
             default: throw SystemError(code: code, call: name)
             }
         }

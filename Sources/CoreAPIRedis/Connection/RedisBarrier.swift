@@ -1,13 +1,15 @@
-/// A command that waits until the writes before it on the same connection are safe.
+/// A command that waits until the earlier writes of its connection are durable.
 package enum RedisBarrier: Hashable, Sendable {
-    /// `WAIT`: so many replicas have received them.
+    /// `WAIT`: the writes have reached this many replicas.
     case replicas(Int)
-    /// `WAITAOF`: Redis's own append-only file has them on the disk (Redis 7.2). With `appendfsync
-    /// everysec` that takes up to a second; with `no` it is not reached.
+    /// `WAITAOF`: the writes are in the append-only file on the server's disk (Redis 7.2). With
+    /// `appendfsync everysec` the wait takes up to a second. With `no` the barrier is never
+    /// reached.
     case appendOnlyFile
 
-    /// How long Redis waits before it says how far it came: more than the second of `everysec`, and
-    /// less than `RedisLimits.replyTimeout…`, since nothing else is answered meanwhile.
+    /// Timeout that Redis applies to the wait. It is longer than the second of `everysec`, and
+    /// shorter than `RedisLimits.replyTimeoutMilliseconds`, because the connection gets no other
+    /// reply meanwhile.
     package static let timeoutMilliseconds = 1_800
 
     /// `WAIT` or `WAITAOF`.
@@ -21,17 +23,17 @@ package enum RedisBarrier: Hashable, Sendable {
         return command
     }
 
-    /// Whether the reply says that the writes are safe.
+    /// Whether the reply confirms that the writes are durable.
     package func isReached(by reply: RedisReply) -> Bool {
         switch (self, reply) {
         case (.replicas(let wanted), .integer(let count)): count >= wanted
-        // The first of the two numbers is Redis's own file, the second those of its replicas.
+        // The first number counts the server's own file, the second the replicas' files.
         case (.appendOnlyFile, .array(let counts)): counts.first == .integer(1)
         default: false
         }
     }
 
-    /// What a reply says that does not reach it, for an operator.
+    /// The reason of an unreached barrier, for an operator.
     package func shortfall(_ reply: RedisReply) -> String {
         switch (self, reply) {
         case (.replicas, .integer(let count)): "it has \(count) replicas that answer"

@@ -1,14 +1,14 @@
 package import CoreMetrics
 
-/// What a connection to Redis records of itself. It is used on the connection's loop alone.
+/// The metrics of one connection to Redis. Only the connection's loop uses it.
 package struct RedisConnectionMetrics {
-    /// How many connections are kept, be Redis there or not.
+    /// Gauge: connections that the process keeps, connected or not.
     package static let connectionsLabel = "core_api_redis_connections"
-    /// How many of them can take commands now.
+    /// Gauge: connections that are ready for commands.
     package static let readyLabel = "core_api_redis_connections_ready"
-    /// How often a connection came back.
+    /// Counter: successful reconnects.
     package static let reconnectsLabel = "core_api_redis_reconnects_total"
-    /// How often one broke, or could not be made: `reason` says why.
+    /// Counter: broken connections and failed attempts, by `reason`.
     package static let failuresLabel = "core_api_redis_connection_failures_total"
 
     private let factory: any MetricsFactory
@@ -19,7 +19,7 @@ package struct RedisConnectionMetrics {
     private var isReady = false
     private var wasReady = false
 
-    /// Nil if nothing is recorded.
+    /// Nil if the factory records nothing.
     package init?(_ factory: any MetricsFactory) {
         if factory is NOOPMetricsHandler { return nil }
         self.factory = factory

@@ -1,46 +1,46 @@
 public import CoreAPIBase
 
-/// Why a command to Redis had no success.
+/// Why a command to Redis failed.
 public enum RedisError: Error, Hashable, Sendable {
-    /// The URL is none that this package understands.
+    /// The URL is invalid.
     case urlInvalid(RedisURLError)
-    /// No queue can have this name.
+    /// The queue's name is invalid.
     case queueNameInvalid(QueueNameError)
-    /// A file for TLS cannot be used. Indirect, since its texts would make each reply larger that
-    /// is handed on, and may be an error.
+    /// A TLS file cannot be used. The case is indirect, because its texts would enlarge every
+    /// reply: a reply may be an error.
     indirect case tlsInvalid(TLSOptionsError)
     /// No connection could be made.
     case connectFailed(SystemError)
-    /// The server is there, but there is no TLS with it.
+    /// TCP connected, but the TLS handshake failed.
     case tlsFailed(TLSError)
-    /// The connection broke before Redis had answered the login, as it does where a server that
-    /// wants TLS is spoken to without, or one that wants a client certificate gets none.
+    /// The connection broke before Redis answered the login. This happens when a client without TLS
+    /// connects to a TLS port, and when a required client certificate is missing.
     case loginUnanswered
-    /// What the server answered to AUTH, SELECT or SCRIPT LOAD is not what Redis answers: something
-    /// else listens there, or a proxy that does not do what it is asked.
+    /// The reply to AUTH, SELECT or SCRIPT LOAD is not one that Redis sends. Another program
+    /// listens there, or a proxy does not forward the command.
     case loginReplyUnexpected
-    /// The host's name has no address; with the resolver's reason.
+    /// The host name cannot be resolved. The text is the resolver's reason.
     case hostNotFound(String)
-    /// Redis refused the name, the password or the database of the URL.
+    /// Redis refused the user, the password or the database of the URL.
     case refused(RedisServerError)
     /// Redis answered the command with an error.
     case server(RedisServerError)
-    /// No answer in time.
+    /// The reply missed its deadline.
     case timedOut
     /// The connection broke.
     case connectionLost
-    /// The bytes received are not the Redis protocol (RESP 2), or not the reply of this command.
+    /// The received bytes are not the Redis protocol (RESP 2), or not a reply to this command.
     case protocolViolation
-    /// Redis has executed the command, but in time neither its file nor its replicas had it.
+    /// Redis executed the command, but neither its file nor its replicas confirmed it in time.
     case durabilityNotReached
-    /// The producer's session was removed from Redis, so it cannot tell what it has applied.
+    /// The producer's session was removed from Redis, so Redis cannot report what it has applied.
     case sessionLost
-    /// As many commands as there may be are waiting.
+    /// The limit of pending commands is reached.
     case backlogFull
-    /// `close` has been called.
+    /// `close` was called.
     case closed
 
-    /// One word for each kind, for a metric's label: Redis's own where there is one.
+    /// The value of a metric's `reason` label: Redis's own word for an error reply.
     package var reason: String {
         switch self {
         case .urlInvalid: "url_invalid"
@@ -76,50 +76,50 @@ extension RedisError {
     }
 }
 
-/// An error reply of Redis: a word that names its kind, then a message.
+/// An error reply of Redis: a word for its kind, then a message.
 public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kinds that matter to a queue, by the word they begin with.
+    /// The kinds of errors that a queue handles, by the first word of the reply.
     public enum Kind: String, Sendable {
-        /// The user may not do this.
+        /// The user lacks the permission.
         case noPermission = "NOPERM"
-        /// A password is needed.
+        /// Redis requires a password.
         case noAuthentication = "NOAUTH"
-        /// User and password do not belong together.
+        /// The user or the password is wrong.
         case wrongPassword = "WRONGPASS"
-        /// Redis is at `maxmemory`.
+        /// Redis has reached `maxmemory`.
         case outOfMemory = "OOM"
-        /// A replica: the master is elsewhere.
+        /// The server is a replica and refuses writes.
         case readOnly = "READONLY"
-        /// Redis has started and reads its data.
+        /// Redis has started and is loading its data.
         case loading = "LOADING"
-        /// A replica without its master.
+        /// The server is a replica that has lost its master.
         case masterDown = "MASTERDOWN"
-        /// Too few replicas.
+        /// Too few replicas are in sync (`min-replicas-to-write`).
         case noReplicas = "NOREPLICAS"
-        /// Redis cannot persist, so it refuses writes.
+        /// Redis cannot persist and refuses writes.
         case cannotPersist = "MISCONF"
-        /// A script runs for too long.
+        /// A script blocks Redis.
         case busy = "BUSY"
-        /// The key holds another type.
+        /// The key holds a value of another type.
         case wrongType = "WRONGTYPE"
-        /// A cluster moves the keys.
+        /// The cluster is moving the keys.
         case tryAgain = "TRYAGAIN"
-        /// A cluster does not serve all its keys.
+        /// The cluster does not serve all hash slots.
         case clusterDown = "CLUSTERDOWN"
-        /// In a cluster, another server has the key.
+        /// Another node of the cluster serves the key.
         case moved = "MOVED"
-        /// The script has not been loaded, or was flushed.
+        /// The script is not loaded, or was flushed.
         case scriptUnknown = "NOSCRIPT"
-        /// The wait of a blocked command was ended, as when a master becomes a replica.
+        /// A blocked command was interrupted, for example because the master became a replica.
         case unblocked = "UNBLOCKED"
-        /// A stream's consumer group that is not there.
+        /// The stream's consumer group does not exist.
         case noGroup = "NOGROUP"
-        /// A consumer group that is there already.
+        /// The consumer group already exists.
         case groupExists = "BUSYGROUP"
-        /// A batch that a producer session does not take: another one is missing before it, its time
-        /// is over, or the session is missing.
+        /// The producer's session refuses a batch: an earlier batch is missing, the batch is too
+        /// late, or the session does not exist.
         case session = "SESSION"
-        /// Any other.
+        /// Any other error.
         case other = "ERR"
 
         fileprivate var isPassing: Bool {
@@ -134,60 +134,60 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         }
     }
 
-    /// What kind of error it is.
+    /// The kind of the error.
     public let kind: Kind
-    /// The text of the reply, its first word included: the first 1,024 bytes, since it is logged.
+    /// The text of the reply, including its first word, cut to 1,024 bytes because it is logged.
     public let message: String
 
     private static let messageBytesMax = 1_024
 
     package init(message: String) {
-        // A character that is cut in two becomes a replacement character.
+        // Decoding replaces a character that the cut splits.
         let message = String(
             decoding: message.utf8.prefix(RedisServerError.messageBytesMax), as: UTF8.self)
         self.message = message
-        // Before Redis 7, an error within a script comes as
-        // "ERR Error running script (…): @user_script: 1: -READONLY …".
+        // Before Redis 7, an error within a script arrives as "ERR Error running script (…):
+        // @user_script: 1: -READONLY …".
         var inner = message[...]
         while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
         let kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
-        let isRight =
+        let lacksPermission =
             kind == .other
             && RedisServerError.rightsMessages.contains { message.place(of: $0) != nil }
-        self.kind = isRight ? .noPermission : kind
+        self.kind = lacksPermission ? .noPermission : kind
     }
 
-    /// How a right that a script lacks comes without a word for its kind: from Redis before 7.2 as
-    /// "ERR The user executing the script can't run this command or subcommand …", from Valkey as
-    /// "ERR ACL failure in script: User … has no permissions …".
+    /// Messages for a permission that a script lacks, which have no kind of their own. Redis before
+    /// 7.2 sends "ERR The user executing the script can't run this command or subcommand …"; Valkey
+    /// sends "ERR ACL failure in script: User … has no permissions …".
     private static let rightsMessages = [
         "The user executing the script ", "ACL failure in script: ",
     ]
 
-    /// Whether it passes by itself: the command was not executed, and is sent again over another
+    /// Whether the error is transient: the command was not executed, and is retried over another
     /// connection.
     package var isPassing: Bool {
         kind.isPassing || RedisServerError.passingMessages.contains { message.hasPrefix($0) }
     }
 
-    /// Of kind `other`: too many clients, as after a restart; a barrier's master has become a
-    /// replica.
+    /// Transient errors of kind `other`: too many clients, as after a restart; a barrier on a
+    /// master that became a replica.
     static let passingMessages = [
         "ERR max number of clients reached", "ERR WAIT cannot be used with replica",
         "ERR WAITAOF cannot be used with replica",
     ]
 
-    /// An error whose text is replaced by one that tells less (`RedisSecrets`).
+    /// Creates an error with a redacted text (`RedisSecrets`).
     init(_ kind: Kind, message: String) {
         self.kind = kind
         self.message = message
     }
 
-    /// How much of the message `description` has, in Unicode scalars.
+    /// Limit of `description`, in Unicode scalars.
     private static let shownScalarsMax = 400
 
-    /// The message as it can be logged: the beginning of one that is long, and control characters,
-    /// as well as those that change the direction of text, as `\u{1b}`.
+    /// The message for a log: cut to `shownScalarsMax`, with control characters and characters that
+    /// change the direction of text escaped, such as `\u{1b}`.
     public var description: String {
         var text = ""
         for (count, scalar) in message.unicodeScalars.enumerated() {

@@ -1,41 +1,41 @@
-/// What sections of Redis's `INFO` say of its readiness to take a write: lines `name:value`. What
-/// is not there, or is not understood, is nil.
+/// Parses the sections of Redis's `INFO` that tell whether Redis can accept writes: lines
+/// `name:value`. A value that is missing or malformed is nil.
 package struct RedisInformation: Equatable, Sendable {
-    /// Another server is its master.
+    /// Whether the server is a replica.
     package private(set) var isReplica: Bool?
-    /// It is a node of a Redis Cluster.
+    /// Whether the server is a node of a Redis Cluster.
     package private(set) var isClusterNode: Bool?
-    /// It writes an append-only file.
+    /// Whether the server writes an append-only file.
     package private(set) var hasAppendOnlyFile: Bool?
-    /// The last write to that file failed, so that it refuses all others.
+    /// Whether the last write to the append-only file failed, so that Redis refuses all writes.
     package private(set) var cannotAppend: Bool?
-    /// How many replicas are attached.
+    /// Number of attached replicas.
     package private(set) var replicas: Int?
-    /// How many of them are up to date: heard of within `replicaLagSecondsMax`.
+    /// Number of online replicas whose last report is at most `replicaLagSecondsMax` old.
     package private(set) var replicasInTouch = 0
-    /// How many of them count for `min-replicas-to-write`; nil without that setting.
+    /// Number of replicas that count for `min-replicas-to-write`; nil without that setting.
     private var replicasGood: Int?
     private var replicasNeeded: Int?
-    /// The last snapshot failed.
+    /// Whether the last snapshot failed.
     private var snapshotFailed: Bool?
     private var stopsAtFailedSnapshot: Bool?
     private var takesSnapshots: Bool?
-    /// What it does at `maxmemory`: `noeviction`, `allkeys-lru`, …
+    /// The eviction policy at `maxmemory`: `noeviction`, `allkeys-lru`, …
     package private(set) var evictionPolicy: String?
     private var maxMemory: Int?
     private var usedMemory: Int?
     private var uncountedMemory: Int?
 
-    /// A replica says every second how far it is.
+    /// A replica reports its offset every second, so a lag above this limit means lost contact.
     package static let replicaLagSecondsMax = 5
-    /// The sections that are read.
+    /// The sections of `INFO` to request.
     package static let sections = ["replication", "persistence", "memory", "cluster"]
-    /// A text that is longer is not Redis's.
+    /// Longest eviction policy; Redis has no longer one.
     private static let valueBytesMax = 32
 
     package init() {}
 
-    /// Takes the lines of a section.
+    /// Parses the lines of a section.
     package mutating func add(_ section: [UInt8]) {
         for line in section.split(whereSeparator: { $0 == 13 || $0 == 10 }) {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
@@ -79,7 +79,7 @@ package struct RedisInformation: Equatable, Sendable {
 
     // MARK: - Settings
 
-    /// What is to be asked by `CONFIG GET`, where `INFO` leaves it open.
+    /// The settings to request by `CONFIG GET`, because `INFO` does not decide the question.
     package var settingsWanted: [String] {
         (replicasGood == nil ? [] : [Setting.replicas.rawValue])
             + (snapshotFailed == true ? [Setting.stop.rawValue, Setting.save.rawValue] : [])
@@ -91,7 +91,7 @@ package struct RedisInformation: Equatable, Sendable {
         case save
     }
 
-    /// Takes the reply to `CONFIG GET`, a name and a value.
+    /// Parses the reply to `CONFIG GET`: a name and a value.
     package mutating func add(setting reply: RedisReply) {
         guard case .array(let parts) = reply, parts.count == 2, case .bulk(let name) = parts[0],
             case .bulk(let bytes) = parts[1]
@@ -105,10 +105,11 @@ package struct RedisInformation: Equatable, Sendable {
         }
     }
 
-    /// Fewer replicas are in touch than `min-replicas-to-write` asks for, which is one at least.
+    /// Whether fewer replicas are in touch than `min-replicas-to-write` requires, which is at least
+    /// one.
     package var hasTooFewReplicas: Bool? { replicasGood.map { $0 < replicasNeeded ?? 1 } }
 
-    /// It takes no write until a snapshot succeeds (`stop-writes-on-bgsave-error`).
+    /// Whether Redis refuses writes until a snapshot succeeds (`stop-writes-on-bgsave-error`).
     package var stopsWrites: Bool {
         snapshotFailed == true && stopsAtFailedSnapshot == true && takesSnapshots == true
     }
@@ -117,20 +118,20 @@ package struct RedisInformation: Equatable, Sendable {
 
     private static func isSet(_ value: String) -> Bool? { count(value).map { $0 > 0 } }
 
-    /// A number that is not negative.
+    /// Parses a non-negative number.
     private static func count(_ value: String) -> Int? {
         Int(value).flatMap { $0 >= 0 ? $0 : nil }
     }
 
-    /// It is at `maxmemory` and evicts nothing, so that it refuses to take more.
+    /// Whether Redis is at `maxmemory` with the policy `noeviction`, so that it refuses writes.
     package var isFull: Bool? {
         guard let maxMemory, let usedMemory, let evictionPolicy else { return nil }
         guard maxMemory > 0, evictionPolicy == "noeviction" else { return false }
-        // Buffers of replicas and of the append-only file are not counted (`INFO`).
+        // `maxmemory` does not count the buffers of replicas and of the append-only file (`INFO`).
         let counted = usedMemory.subtractingReportingOverflow(uncountedMemory ?? 0)
         return !counted.overflow && counted.partialValue > maxMemory
     }
 
-    /// It may delete what a 200 has promised: a policy of eviction but `noeviction`.
+    /// Whether the eviction policy may delete transactions that a 200 has confirmed.
     package var evicts: Bool { evictionPolicy.map { $0 != "noeviction" } ?? false }
 }

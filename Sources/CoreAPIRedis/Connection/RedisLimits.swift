@@ -1,19 +1,19 @@
 package import CoreAPIBase
 
-/// The bounds of one connection to Redis.
+/// The limits of one connection to Redis.
 package struct RedisLimits: Sendable {
-    /// From the beginning of an attempt until the connection is ready.
+    /// From the start of an attempt until the connection is ready.
     package var connectTimeoutMilliseconds = 2_000
-    /// From the submission of a command until its last reply, waiting for connections included.
+    /// From the submission of a command to its last reply, including the wait for a connection.
     package var commandTimeoutMilliseconds = 5_000
-    /// How long a connection may give no reply at all while one is awaited. Then it is given up, in
-    /// the hope that the next one leads to a Redis that answers, within the command's time.
+    /// Longest silence of a connection while a reply is pending. Then the connection is closed, and
+    /// a new connection may reach a Redis that answers before the command's deadline.
     package var replyTimeoutMilliseconds = 2_000
-    /// Commands that wait for their reply, sent or not.
+    /// Limit of commands without a reply, sent or not.
     package var pendingMax = 16_384
-    /// Bytes of those commands.
+    /// Limit of the bytes of these commands.
     package var backlogBytesMax = 16 * 1024 * 1024
-    /// The pause before a second attempt; it doubles from one to the next.
+    /// The shortest and the longest backoff between attempts.
     package var pauseMillisecondsMin = 50
     package var pauseMillisecondsMax = 1_000
 
@@ -21,11 +21,12 @@ package struct RedisLimits: Sendable {
 
     /// - Parameter commandTimeoutSeconds: at least 1.
     package init(commandTimeoutSeconds: Int) {
-        precondition(commandTimeoutSeconds >= 1, "a command has time")
+        precondition(
+            commandTimeoutSeconds >= 1, "RedisLimits.init: commandTimeoutSeconds is less than 1")
         commandTimeoutMilliseconds = commandTimeoutSeconds * 1_000
     }
 
-    /// The pauses between attempts.
+    /// The backoff between attempts.
     package var backoff: Backoff {
         Backoff(millisecondsMin: pauseMillisecondsMin, millisecondsMax: pauseMillisecondsMax)
     }
@@ -33,14 +34,14 @@ package struct RedisLimits: Sendable {
 
 /// Why a command has no reply, and whether Redis may have executed it.
 package enum RedisFailure: Error, Equatable {
-    /// It was not executed, or not as a whole: it is safe to send it again.
+    /// The command was not executed, or only in part: a retry is safe.
     case notExecuted(RedisError)
-    /// It was sent, and nobody knows.
+    /// The command was sent, and its outcome is unknown.
     case mayBeExecuted(RedisError)
 }
 
 extension RedisFailure {
-    /// Why there is no reply, whether or not the command was executed.
+    /// The error, whether or not the command may have been executed.
     package var reason: RedisError {
         switch self {
         case .notExecuted(let reason), .mayBeExecuted(let reason): reason

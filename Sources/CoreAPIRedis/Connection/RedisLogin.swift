@@ -1,19 +1,19 @@
-/// What a new connection begins with: AUTH, SELECT and SCRIPT LOAD, as far as they are needed, and
-/// the reply that each of them must have.
+/// The commands that log a new connection in (AUTH, SELECT and SCRIPT LOAD, as needed), and the
+/// expected reply of each.
 struct RedisLogin {
-    /// The commands, one after the other.
+    /// The encoded commands, in order.
     private(set) var command = RedisCommand()
-    /// The right reply to each.
+    /// The expected reply of each command.
     private(set) var replies: [RedisReply] = []
 
     private static let ok = RedisReply.status(Array("OK".utf8))
 
     init(_ url: RedisURL, scripts: [RedisScript]) {
         if let user = url.user {
-            // A user may have no password (`nopass`).
+            // A user may exist without a password (`nopass`).
             add(["AUTH", user, url.password ?? ""], RedisLogin.ok)
         } else if let password = url.password {
-            // The form that servers before Redis 6 know too.
+            // Servers before Redis 6 know only this form.
             add(["AUTH", password], RedisLogin.ok)
         }
         if url.database != 0 { add(["SELECT", String(url.database)], RedisLogin.ok) }
@@ -27,7 +27,8 @@ struct RedisLogin {
         replies.append(reply)
     }
 
-    /// Whether the reply is the right one to the command after which so many are left.
+    /// Whether the reply is the expected one of the command after which `remaining` commands are
+    /// left.
     func accepts(_ reply: RedisReply, remaining: Int) -> Bool {
         replies.dropLast(remaining).last == reply
     }

@@ -1,12 +1,12 @@
 internal import Logging
 
-/// Tells an operator that Redis is away, once for each outage and reason, and that it is back.
+/// Logs the start of a Redis outage, once for each outage and reason, and its end.
 struct RedisOutageLog {
     private let logger: Logger
     private let url: RedisURL
-    /// The error that was told last; nil while there is none.
-    private var told: RedisError?
-    /// Whether Redis was away when this was told last.
+    /// The error of the last warning; nil when no outage is logged.
+    private var loggedError: RedisError?
+    /// Whether the last log line reported an outage.
     private(set) var isOutage = false
 
     init(_ url: RedisURL, _ logger: Logger) {
@@ -14,25 +14,25 @@ struct RedisOutageLog {
         self.logger = logger
     }
 
-    /// Redis has let us in.
+    /// Reports that the login has succeeded.
     mutating func becameReady() {
-        switch told {
-        // A Redis that lets us in and refuses to work has not come back, nor has one that accepts
-        // the connection and then refuses our certificate.
+        switch loggedError {
+        // After these errors a login is no recovery: Redis may accept the login and still refuse
+        // commands, or accept the connection and then refuse the client's certificate.
         case .server, .tlsFailed: break
-        default: tellConnected()
+        default: logConnected()
         }
     }
 
-    /// Redis works: an outage during which it let us in and refused is over.
+    /// Reports a successful command, which ends any outage.
     mutating func answered() {
-        if isOutage { tellConnected() }
+        if isOutage { logConnected() }
     }
 
-    /// A connection has ended, or was none.
+    /// Reports that a connection was lost or an attempt failed.
     mutating func lost(_ error: RedisError) {
-        guard told != error else { return }
-        told = error
+        guard loggedError != error else { return }
+        loggedError = error
         isOutage = true
         var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
         switch (error, url.endpoint) {
@@ -44,9 +44,9 @@ struct RedisOutageLog {
         logger.warning("no connection to Redis", metadata: metadata)
     }
 
-    private mutating func tellConnected() {
+    private mutating func logConnected() {
         logger.info("connected to Redis", metadata: ["redis": "\(url)"])
-        told = nil
+        loggedError = nil
         isOutage = false
     }
 }

@@ -1,16 +1,16 @@
 internal import CoreAPIBase
 
-/// Keeps a URL's password out of Redis's words: an error reply may repeat what it answers, whole or
-/// in part.
+/// Removes a URL's password from Redis's error replies: a reply may repeat the command, whole or in
+/// part.
 struct RedisSecrets {
-    /// The beginning of what is not to be told; nil if there is nothing.
+    /// The prefix of the secret; nil without a secret.
     private let secret: [UInt8]?
 
-    /// How much of a long secret is looked for: a reply may repeat its beginning alone.
+    /// Length of the prefix. A reply may repeat only the beginning of a long secret.
     private static let prefixBytes = 8
 
     init(_ url: RedisURL) {
-        // A user without a password may be a password that was written in the wrong place.
+        // A user without a password may be a password in the wrong place.
         guard let secret = url.password ?? url.user, !secret.isEmpty else {
             self.secret = nil
             return
@@ -18,20 +18,20 @@ struct RedisSecrets {
         self.secret = Array(secret.utf8.prefix(RedisSecrets.prefixBytes))
     }
 
-    /// The error with as much of its text as does not hold the secret: nothing of the arguments
-    /// that Redis repeats, and its first word alone if the rest holds the secret's beginning.
+    /// The error without secrets. The arguments that Redis repeats are cut off. If the rest
+    /// contains the secret's prefix, only the kind's word remains.
     func stripped(_ error: RedisServerError) -> RedisServerError {
         let message = error.message
         if RedisSecrets.fixedTexts.contains(where: { message.hasPrefix($0) }) { return error }
-        var told = message[...]
+        var shown = message[...]
         if let arguments = message.place(of: RedisSecrets.argumentsMark) {
-            told = message[..<arguments.lowerBound]
+            shown = message[..<arguments.lowerBound]
         }
-        if hasSecret(told) {
+        if hasSecret(shown) {
             return RedisServerError(error.kind, message: error.kind.rawValue)
         }
-        guard told.endIndex < message.endIndex else { return error }
-        return RedisServerError(error.kind, message: told + RedisSecrets.argumentsMark + " …")
+        guard shown.endIndex < message.endIndex else { return error }
+        return RedisServerError(error.kind, message: shown + RedisSecrets.argumentsMark + " …")
     }
 
     private func hasSecret(_ text: Substring) -> Bool {
@@ -47,8 +47,8 @@ struct RedisSecrets {
     /// "ERR unknown command 'AUTH', with args beginning with: …".
     private static let argumentsMark = ", with args"
 
-    /// What Redis says in the same words whatever it was sent: a secret that is one of these words
-    /// is not told by them.
+    /// Redis's fixed texts, which never repeat a command's arguments. A secret that equals one of
+    /// their words is not revealed by them.
     private static let fixedTexts =
         [
             "ERR DB index is out of range", "ERR invalid DB index",

@@ -1,6 +1,6 @@
 package import CoreAPIBase
 
-/// Where a Redis server listens, and whether others on the way can read what is said.
+/// The address that a Redis server listens on, and whether the connection is encrypted.
 public enum RedisEndpoint: Hashable, Sendable {
     /// `redis://`: TCP, in clear text.
     case tcp(host: String, port: UInt16)
@@ -11,7 +11,7 @@ public enum RedisEndpoint: Hashable, Sendable {
 }
 
 extension RedisEndpoint {
-    /// Where a connection goes.
+    /// The endpoint for an outgoing connection.
     package var place: OutgoingConnection.Endpoint {
         switch self {
         case .tcp(let host, let port), .tls(let host, let port): .tcp(host: host, port: port)

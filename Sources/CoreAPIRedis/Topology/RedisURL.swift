@@ -1,30 +1,30 @@
 internal import CoreAPIBase
 
-/// Where a Redis server is and how to log in:
+/// The address of a Redis server and the login:
 ///
 ///     redis://[user[:password]@]host[:port][/db]
 ///     rediss://[user[:password]@]host[:port][/db]
 ///     unix://[user[:password]@]/path[?db=N]
 ///
-/// As redis-py has it, each may have the parameters `db`, `username` and `password` instead. User,
-/// password and path may hold any character, percent-encoded (RFC 3986 §2.1). Its text as a
-/// `description` leaves the password out, and a user without a password, so that it can be logged.
+/// As in redis-py, each form accepts the query parameters `db`, `username` and `password` instead.
+/// User, password and path are percent-encoded (RFC 3986 §2.1). `description` omits the password,
+/// and the user of a URL without a password, so that it can be logged.
 public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
-    /// Where it listens.
+    /// The address that the server listens on.
     public let endpoint: RedisEndpoint
-    /// The user of Redis's access list; nil for the default user.
+    /// The user of Redis's access control list; nil for the default user.
     public let user: String?
-    /// Decoded; nil for none.
+    /// The decoded password; nil without a password.
     public let password: String?
     /// The number of the database, from 0.
     public let database: Int
 
     /// `6379`.
     public static let defaultPort: UInt16 = 6379
-    /// Redis has 16 databases unless told otherwise, and at most this many.
+    /// The highest database number. Redis has 16 databases by default.
     public static let databaseMax = Int(Int32.max)
 
-    /// Reads the text of a URL; throws what is wrong with it.
+    /// Parses a URL; throws the rule that the text violates.
     public init(_ text: String) throws(RedisURLError) {
         let parts = try RedisURLParts(text)
         let address = parts.authority
@@ -37,7 +37,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
                 ? .tcp(host: host, port: port) : .tls(host: host, port: port)
             path = parts.path.dropFirst()
         case "unix":
-            // Behind `unix://run/…` the first folder would be a host.
+            // In `unix://run/…` the first folder would be parsed as a host.
             guard address.isWithoutHost else { throw .socketPath }
             endpoint = .unix(path: try RedisURL.socketPath(parts.path))
             path = ""
@@ -50,9 +50,9 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         (user, password, database) = (login.user, login.password, login.database ?? 0)
     }
 
-    /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is left out if there is
-    /// no password, since in `redis://PASSWORD@host`, a usual slip, the user is the password; and
-    /// if the user's name has the password in it.
+    /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is omitted if the URL has
+    /// no password: in `redis://PASSWORD@host`, a common mistake, the user is the password. The
+    /// user is also omitted if its name contains the password.
     public var description: String {
         var login = ""
         if let user, let password, user.place(of: password) == nil { login = "\(user)@" }
@@ -65,7 +65,8 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What is suspicious about the login, and what would be right; nil if nothing is.
+    /// A warning about a probably wrong login, with the correct form; nil if the login is
+    /// plausible.
     package var loginWarning: String? {
         guard user != nil, password == nil else { return nil }
         let form =
@@ -91,24 +92,25 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What is wrong with a Redis URL; the raw value says what would be right, without the URL, which
-/// may hold a password.
+/// The rule that a Redis URL violates. The raw value states the rule without the URL, which may
+/// contain a password.
 public enum RedisURLError: String, Error, Sendable {
-    /// No other scheme is understood.
+    /// The scheme is unknown.
     case scheme = "it must begin with redis://, rediss:// or unix://"
-    /// It stands before the port.
+    /// The host is invalid.
     case host = "its host must be a name, an IPv4 address, or an IPv6 address in brackets"
-    /// It follows the host's colon.
+    /// The port is invalid.
     case port = "its port must be a number from 1 to 65535"
-    /// It is the URL's path, or the parameter `db`.
+    /// The database, in the path or the parameter `db`, is invalid.
     case database = "its database must be a number, such as /0, or ?db=0 for a socket"
-    /// RFC 3986 §2.1.
+    /// The percent-encoding is invalid (RFC 3986 §2.1).
     case percentEncoding = "its user, password and path must be percent-encoded UTF-8"
-    /// The kernel's bound is that of `sun_path`.
+    /// The socket's path is missing, relative, or longer than `sun_path` allows.
     case socketPath = """
         behind unix:// the socket's path must follow, with a / before it, of at most 107 bytes
         """
-    /// Those of redis-py that concern the login.
+    /// A parameter is unknown or repeated. The known parameters are those of redis-py for the
+    /// login.
     case parameter = """
         of parameters it may have db, username and password, and nothing may be given twice
         """

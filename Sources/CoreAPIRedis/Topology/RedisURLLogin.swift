@@ -1,12 +1,12 @@
 internal import CoreAPIBase
 
-/// User, password and database of a URL, which may stand in different places of it.
+/// User, password and database of a URL, collected from authority, path and parameters.
 struct RedisURLLogin {
     private(set) var user: String?
     private(set) var password: String?
     private(set) var database: Int?
 
-    /// The login before the host; an empty user or password is none.
+    /// Takes the login of the authority. An empty user or password counts as absent.
     mutating func take(_ authority: RedisURLAuthority) throws(RedisURLError) {
         if let user = authority.user, !user.isEmpty { try take("username", user) }
         if let password = authority.password, !password.isEmpty {
@@ -15,7 +15,7 @@ struct RedisURLLogin {
         }
     }
 
-    /// A parameter; each may be given once.
+    /// Takes one parameter; throws if it is repeated.
     mutating func take(_ name: Substring, _ value: Substring) throws(RedisURLError) {
         switch name {
         case "username" where user == nil: user = try text(value)

@@ -1,10 +1,10 @@
 internal import CoreAPIBase
 
-/// The parts of a URL's text, as RFC 3986 §3 divides it; still percent-encoded.
+/// The parts of a URL (RFC 3986 §3), still percent-encoded.
 struct RedisURLParts {
     let scheme: Substring
     let authority: RedisURLAuthority
-    /// Empty, or with the slash that it begins with.
+    /// The path, with its leading slash, or empty.
     let path: Substring
     let parameters: [(name: Substring, value: Substring)]
 
@@ -17,20 +17,20 @@ struct RedisURLParts {
         let tail = rest[authorityEnd...]
         let query = tail.firstIndex(of: "?") ?? tail.endIndex
         path = tail[..<query]
-        // A password that was not encoded, and is cut off by what ends the authority.
+        // Such a URL has an unencoded password that a `/` or `#` cuts off.
         if tail.contains("#") || (scheme != "unix" && path.contains("@")) {
             throw .percentEncoding
         }
         parameters = tail[query...].dropFirst().split(separator: "&").map { parameter in
             let parts = parameter.split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            // A plus is a space there, as in forms: redis-py reads it so.
+            // A plus sign means a space, as in forms and in redis-py.
             let value = (parts.count == 2 ? parts[1] : "").map { $0 == "+" ? " " : $0 }
             return (parts[0], Substring(String(value)))
         }
     }
 
-    /// The text without its percent-encoding; nil if that is not UTF-8.
+    /// The percent-decoded text; nil if it is malformed or not UTF-8.
     static func decode(_ text: Substring) -> String? {
         var decoded: [UInt8] = []
         var bytes = text.utf8.makeIterator()
@@ -56,7 +56,7 @@ struct RedisURLAuthority {
     let password: Substring?
     private let address: Substring
 
-    /// How long a name may be (RFC 1035 §2.3.4).
+    /// Longest host name (RFC 1035 §2.3.4).
     private static let hostBytesMax = 253
 
     init(_ text: Substring) {
@@ -90,7 +90,7 @@ struct RedisURLAuthority {
         }
         let bytes = Array(rest[rest.index(after: colon)...].utf8)
         rest = rest[..<colon]
-        // An address of IPv6 stands in brackets.
+        // An IPv6 address must be in brackets.
         guard rest.hasPrefix("[") || !rest.contains(":") else { throw .host }
         guard let port = Digits.integer(0..<bytes.count, of: bytes.span), 1...65_535 ~= port
         else { throw .port }

@@ -1,9 +1,9 @@
 package import CoreAPIBase
 
 extension TLSContext {
-    /// The TLS context that connections to the URL need: nil without TLS (`redis://`, `unix://`).
+    /// The TLS context for connections to the URL; nil without TLS (`redis://`, `unix://`).
     ///
-    /// Throws `TLSOptionsError.notUsed` for options that a URL without TLS would ignore.
+    /// Throws `TLSOptionsError.notUsed` if options are set for a URL without TLS.
     package static func of(
         _ url: RedisURL, _ options: TLSOptions
     ) throws(TLSOptionsError) -> TLSContext? {
