@@ -8,7 +8,7 @@ import Testing
         return Base64URL.decode(0..<bytes.count, of: bytes.span)
     }
 
-    /// RFC 4648 §10, without padding.
+    /// The test vectors of RFC 4648 §10, without padding.
     @Test(arguments: [
         ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"),
         ("fooba", "Zm9vYmE"), ("foobar", "Zm9vYmFy"),

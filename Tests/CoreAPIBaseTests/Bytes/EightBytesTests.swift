@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 
 @Suite struct EightBytesTests {
-    // Spans do not pass through #expect.
+    // `#expect` does not accept spans.
     private func find(_ byte: UInt8, _ range: Range<Int>, _ bytes: [UInt8]) -> Int? {
         ASCII.find(byte, range, of: bytes.span)
     }
@@ -16,7 +16,7 @@ import Testing
         ShortText(range, of: bytes.span)
     }
 
-    /// The position of the first mark, as callers find it.
+    /// The position of the first mark, as callers compute it.
     private func first(_ marks: UInt64) -> Int? {
         marks == 0 ? nil : EightBytes.countBefore(marks)
     }
@@ -24,7 +24,7 @@ import Testing
     @Test func `the first mark is the first byte for which the rule holds`() {
         var generator = SystemRandomNumberGenerator()
         for round in 0..<20_000 {
-            // Few different bytes, so that rules hold for some and not for others.
+            // Few distinct bytes, so that each test matches some bytes and rejects others.
             let span = UInt64(round % 16 + 1) * 16
             let bytes = (0..<8).map { _ in UInt8(generator.next(upperBound: span) % 256) }
             let byte = bytes[Int(generator.next(upperBound: UInt64(8)))]
@@ -77,7 +77,7 @@ import Testing
             }
         }
         #expect(short(0..<25, text) == nil)
-        // Zeros are bytes like others.
+        // A zero byte is compared like any other.
         #expect(short(0..<2, [97, 0, 0]) != short(0..<1, [97, 0, 0]))
     }
 

@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 
 @Suite struct JSONReaderTests {
-    /// Reads one text to its end: nil if it is well-formed, otherwise why not.
+    /// Reads one text to its end. Nil if it is well-formed, otherwise the error.
     private func fault(_ bytes: [UInt8]) -> JSONError.Reason? {
         do {
             var reader = JSONReader()

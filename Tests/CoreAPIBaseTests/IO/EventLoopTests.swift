@@ -3,7 +3,7 @@ import Testing
 
 @testable import CoreAPIBase
 
-/// The loop on a thread of its own, with real sockets on the loopback.
+/// Tests of the loop on its own thread, with real sockets on the loopback interface.
 @Suite(.timeLimit(.minutes(10))) struct EventLoopTests {
     private func withLoop(_ body: (EventLoop) async throws -> Void) async throws {
         let loop = try EventLoop()
@@ -56,8 +56,9 @@ import Testing
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { loop.stop() }
                 group.addTask {
-                    // A loop that refuses has ended, or is about to. Not for ever: a loop whose
-                    // thread has no turn would gather more and more.
+                    // A loop that refuses has ended or is about to end. The loop of submissions is
+                    // bounded, because a loop whose thread gets no CPU time would gather an
+                    // unbounded number.
                     for _ in 0..<10_000 {
                         let isTaken = loop.submit { counts.run.add(1, ordering: .relaxed) }
                         guard isTaken else { break }
@@ -70,7 +71,7 @@ import Testing
                 counts.taken.load(ordering: .relaxed), counts.run.load(ordering: .relaxed)
             )
             #expect(taken == run)
-            #expect(!loop.submit { Issue.record("a loop that has ended runs nothing") })
+            #expect(!loop.submit { Issue.record("an ended loop ran a submission") })
         }
     }
 
@@ -92,7 +93,7 @@ import Testing
 
     // MARK: - Handlers
 
-    /// Writes what it has, and then no more; or reads to the end, one read in a turn.
+    /// Writes its output and stops; or reads to the end of the stream, one read per turn.
     private final class Peer: EventHandler, @unchecked Sendable {
         private let loop: EventLoop
         private var channel: SocketChannel
@@ -103,7 +104,7 @@ import Testing
         private let ended: @Sendable ([UInt8]) -> Void
         let deadline = MonotonicTime.never
 
-        /// - Parameter output: nil for the one that reads.
+        /// - Parameter output: nil for the reader.
         init(
             _ socket: consuming Socket, on loop: EventLoop, writes output: [UInt8]?,
             ended: @escaping @Sendable ([UInt8]) -> Void = { _ in }
@@ -144,7 +145,9 @@ import Testing
             if count > 0 { loop.requestTurn(self) }
         }
 
-        func deadlineReached(now: MonotonicTime) { Issue.record("it has no deadline") }
+        func deadlineReached(now: MonotonicTime) {
+            Issue.record("deadlineReached() called without a deadline")
+        }
 
         func close() {
             isClosed = true
@@ -152,7 +155,7 @@ import Testing
         }
     }
 
-    /// Connects two sockets, on the loop's thread.
+    /// Connects two sockets on the loop's thread.
     private static func pair(
         _ body: (consuming Socket, consuming Socket) throws -> Void
     ) throws {
@@ -191,7 +194,7 @@ import Testing
         }
     }
 
-    /// Notes when it is called.
+    /// Records the times of its calls.
     private final class Timed: EventHandler, @unchecked Sendable {
         private let loop: EventLoop
         private let called: @Sendable () -> Void
@@ -208,7 +211,7 @@ import Testing
 
         func deadlineReached(now: MonotonicTime) {
             #expect(now >= deadline)
-            // The deadline stays for once, so it is called again.
+            // The first call leaves the deadline in place, so the loop calls the handler again.
             callsLeft -= 1
             guard callsLeft == 0 else { return }
             deadline = .never
@@ -226,7 +229,7 @@ import Testing
         }
     }
 
-    /// Asks for turns, and writes its name down in each.
+    /// Requests turns and appends its name in each.
     private final class Turns: EventHandler, @unchecked Sendable {
         private let loop: EventLoop
         private let name: String
@@ -251,7 +254,9 @@ import Testing
             if turnsLeft > 0 { loop.requestTurn(self) }
         }
 
-        func deadlineReached(now: MonotonicTime) { Issue.record("it has no deadline") }
+        func deadlineReached(now: MonotonicTime) {
+            Issue.record("deadlineReached() called without a deadline")
+        }
     }
 
     @Test func `those who ask for turns have them one after another`() async throws {

@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// The action in words; an address by its port.
+    /// The action as text. A port stands for its address.
     private func words(_ action: Machine.Action) -> String {
         switch action {
         case .none: "none"

@@ -3,14 +3,15 @@ import Testing
 
 @testable import CoreAPIBase
 
-/// A connection to a free port of this machine may reach itself.
+/// A connection to a free local port may connect the socket to itself.
 @Suite struct SocketTests {
     private func any(_ host: String) throws -> SocketAddress {
         let addresses = try SocketAddress.resolve(host: host, port: 0, numericOnly: true)
         return try #require(addresses.first)
     }
 
-    /// What is found of a socket that is connected to the address; to its own without one.
+    /// The outcome for a socket that connects to the address; without an address it connects to its
+    /// own.
     private func found(
         _ host: String, connectedTo address: SocketAddress?
     ) throws -> (isConnectedToItself: Bool, error: SystemError?) {

@@ -28,7 +28,7 @@ import Testing
         #expect(!call(at: late))
     }
 
-    /// Takes its time in each turn, and writes down when it was called.
+    /// Uses up the budget in each turn and records when it was called.
     private final class Slow: EventHandler, @unchecked Sendable {
         private let name: Int
         private let log: Log
@@ -48,7 +48,7 @@ import Testing
         func deadlineReached(now: MonotonicTime) {}
     }
 
-    /// Of what happens on the loop's thread.
+    /// The record of calls on the loop's thread.
     private final class Log: @unchecked Sendable {
         var proceeded: [Int] = []
         var proceededBefore: Int?
@@ -63,7 +63,8 @@ import Testing
         await Suspension<Void>.value { done in
             loop.submit {
                 for name in 0..<100 { loop.requestTurn(Slow(name, log)) }
-                // It comes by the inbox, whose descriptor is polled once in a turn.
+                // The submission arrives through the inbox, whose descriptor is polled once per
+                // turn.
                 loop.submit {
                     log.proceededBefore = log.proceeded.count
                     done.resume(returning: ())

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CoreAPIBase
 
-/// Timestamps that others wrote are read.
+/// Timestamps of other programs are parsed.
 @Suite struct TimestampTests {
     private func time(_ text: String) -> UnixTime? { UnixTime(timestamp: Array(text.utf8).span) }
 

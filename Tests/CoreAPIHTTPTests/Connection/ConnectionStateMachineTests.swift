@@ -3,8 +3,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIHTTP
 
-/// The connection's life between requests: deadlines, expectations, refusals, the end of the
-/// server.
+/// The connection between requests: deadlines, expectations, refusals, drain.
 @Suite struct ConnectionStateMachineTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
     private let limits = HTTPLimits()
@@ -26,7 +25,7 @@ import Testing
         machine.received(text.utf8.count, now: now)
     }
 
-    /// An action in a word or two.
+    /// The action as a short text.
     private func word(_ action: ConnectionStateMachine.Action) -> String {
         switch action {
         case .read(let until): "read until \((until.nanoseconds - start.nanoseconds) / 1_000_000)"
@@ -306,7 +305,7 @@ import Testing
         #expect(machine.input.capacity <= limits.keptBytesMax)
     }
 
-    /// The machine after these bytes, in pieces as they are read from a socket.
+    /// The state machine after these bytes, received in pieces as from a socket.
     private func stalled(_ text: String) -> ConnectionStateMachine {
         var machine = machine()
         var rest = Array(text.utf8)[...]

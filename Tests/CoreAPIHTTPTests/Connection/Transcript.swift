@@ -1,8 +1,8 @@
 @testable import CoreAPIBase
 @testable import CoreAPIHTTP
 
-/// What a connection's machine does with bytes, as lines to compare: each request that it hands on,
-/// each refusal, and its end.
+/// The actions of a connection's state machine as lines of text: each request, each refusal, and
+/// the end.
 struct Transcript {
     /// `POST /transaction {…}`, `refuse …`, `linger`, `close`, `waits`.
     private(set) var lines: [String] = []
@@ -10,8 +10,8 @@ struct Transcript {
     private var machine: ConnectionStateMachine
     private let now = MonotonicTime(nanoseconds: 1_000_000_000)
 
-    /// The machine's answer to bytes that arrive in these pieces, after which the caller sends
-    /// nothing more, or keeps silent.
+    /// The actions for bytes that arrive in these pieces. Then the caller ends its output or stays
+    /// silent.
     init(_ pieces: [ArraySlice<UInt8>], thenEnds: Bool, limits: HTTPLimits = HTTPLimits()) {
         machine = ConnectionStateMachine(limits: limits, now: now)
         for piece in pieces {
@@ -28,7 +28,7 @@ struct Transcript {
         }
     }
 
-    /// Goes on until the machine wants to read; false once it is closed.
+    /// Runs the machine until it returns `read`; false once it is closed.
     private mutating func run() -> Bool {
         while true {
             switch machine.next(now: now) {
@@ -57,8 +57,8 @@ struct Transcript {
         return "\(head.method.rawValue) \(path) \(String(decoding: content, as: UTF8.self))"
     }
 
-    /// The lines for these bytes whole, after checking that every split into two, and one byte at a
-    /// time, gives the same.
+    /// The lines for these bytes in one piece. Checks that every split into two pieces, and single
+    /// bytes, give the same lines.
     static func lines(
         _ text: String, thenEnds: Bool = true, limits: HTTPLimits = HTTPLimits(),
         differently: (String) -> Void
@@ -71,7 +71,7 @@ struct Transcript {
         differently: (String) -> Void
     ) -> [String] {
         let whole = Transcript([bytes[...]], thenEnds: thenEnds, limits: limits).lines
-        // Every position of a long input would take long; its ends and a sample do.
+        // For a long input, splits at both ends and at samples bound the duration.
         let step = bytes.count > 2_000 ? 97 : 1
         for index in stride(from: 0, through: bytes.count, by: step) {
             let split = Transcript(

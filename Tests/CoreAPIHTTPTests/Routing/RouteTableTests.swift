@@ -14,7 +14,7 @@ import Testing
         Route(.put, "\(long)/{name}", "put"),
     ])
 
-    /// The path of the resource and the parameter, with a space between them.
+    /// The path of the resource and the parameter, separated by a space.
     private func match(_ path: String) -> String? {
         let bytes = Array("GET \(path) HTTP/1.1".utf8)
         guard let match = table.match(4..<(bytes.count - 9), bytes.span) else { return nil }

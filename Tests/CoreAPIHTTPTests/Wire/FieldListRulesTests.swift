@@ -2,8 +2,8 @@ import Testing
 
 @testable import CoreAPIHTTP
 
-/// Fields that are lists (RFC 9110 §5.6.1): elements may be empty, and a list may be given by
-/// several fields. Transfer-Encoding is the exception: see `RequestBodyRulesTests`.
+/// List fields (RFC 9110 §5.6.1): elements may be empty, and several fields form one list.
+/// Transfer-Encoding is the exception: see `RequestBodyRulesTests`.
 @Suite struct FieldListRulesTests: RequestRules {
     private func head(_ fields: String) throws -> (head: RequestHead, bytes: [UInt8]) {
         let bytes = Array(post("\(fields)Content-Length: 1\r\n").utf8)
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    // MARK: - How much there may be
+    // MARK: - Limits
 
     @Test(arguments: ["Connection", "Expect", "Content-Encoding"], [1, 16])
     func `lists have a bound together, empty elements included, and beyond it are 431`(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CoreAPIHTTP
 
-/// The checklist of RFC 9112 for bodies, line by line: lengths, chunks, trailers.
+/// The rules of RFC 9112 for bodies: lengths, chunks, trailers.
 @Suite struct RequestBodyRulesTests: RequestRules {
     // MARK: - Content-Length (RFC 9112 §6.2, §6.3)
 

@@ -3,9 +3,8 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIHTTP
 
-/// The checklist of RFC 9110 and RFC 9112 for heads and connections, line by line. Each input is
-/// fed whole, split at every byte, and one byte at a time, with the same result
-/// (`Transcript.lines`).
+/// The rules of RFC 9110 and RFC 9112 for heads and connections. Each input is fed in one piece,
+/// split at every byte, and byte by byte, with the same result (`Transcript.lines`).
 @Suite struct RequestHeadRulesTests: RequestRules {
     // MARK: - Request line (RFC 9112 §3)
 
@@ -110,7 +109,7 @@ import Testing
         for method in ["GET", "POST", "HEAD", "DELETE"] {
             expectMalformed(.target, get(line: "\(method) * HTTP/1.1"))
         }
-        // RFC 9110 §9.3.6: a port that is missing or empty is refused.
+        // RFC 9110 §9.3.6: a missing or empty port is refused.
         for target in ["*", "a", "a:", "a:x", ":80", "http://a/", "a,b:80", "[::1]"] {
             expectMalformed(.target, get(line: "CONNECT \(target) HTTP/1.1"))
         }

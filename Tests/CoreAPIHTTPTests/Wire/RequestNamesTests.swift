@@ -2,7 +2,7 @@ import Testing
 
 @testable import CoreAPIHTTP
 
-/// The names of methods, and the escapes of paths.
+/// Method names and percent-encoded paths.
 @Suite struct RequestNamesTests {
     private func head(_ line: String) throws -> RequestHead {
         let bytes = Array("\(line) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
@@ -11,7 +11,7 @@ import Testing
         return parser.head
     }
 
-    /// IANA's registry of methods, as of 2026, without the reserved `*`.
+    /// The methods of IANA's registry, as of 2026, without the reserved `*`.
     private static let registered = [
         "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "CONNECT", "COPY", "DELETE",
         "GET", "HEAD", "LABEL", "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL",

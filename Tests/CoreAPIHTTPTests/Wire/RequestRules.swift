@@ -2,7 +2,7 @@ import Testing
 
 @testable import CoreAPIHTTP
 
-/// What the suites of HTTP's rules have in common: bytes in, an answer or a refusal out.
+/// Shared helpers of the suites of HTTP rules: bytes in, an answer or a refusal out.
 protocol RequestRules {}
 
 extension RequestRules {

@@ -4,9 +4,10 @@ import Testing
 @testable import CoreAPIHTTP
 @testable import CoreAPIRedis
 
-/// What becomes of commands when the connection breaks, Redis refuses for a while, or is silent.
+/// The outcome of commands when the connection breaks, Redis refuses temporarily, or Redis is
+/// silent.
 @Suite struct RedisConnectionFaultTests: RedisTranscript {
-    // MARK: - A connection that breaks
+    // MARK: - Broken connections
 
     private func reconnect(_ machine: inout Machine, at now: MonotonicTime) {
         _ = machine.connected(now: now)

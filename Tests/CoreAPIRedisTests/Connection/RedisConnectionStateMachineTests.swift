@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// The connection's life as a transcript.
+/// The states of a connection as a transcript.
 @Suite struct RedisConnectionStateMachineTests: RedisTranscript {
     // MARK: - Connecting
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import CoreAPIRedis
 
-/// What is read out of `INFO`.
+/// The values parsed from `INFO`.
 @Suite struct RedisInformationTests {
     private func information(_ lines: String...) -> RedisInformation {
         var information = RedisInformation()

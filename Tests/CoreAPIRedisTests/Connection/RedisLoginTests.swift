@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What a login's replies must be, and what is told of Redis's own words.
+/// The expected replies of a login, and the parts of Redis's error texts that are shown.
 @Suite struct RedisLoginTests: RedisTranscript {
     private let script = RedisScript("return 1", keys: 0, arguments: 0)
 
@@ -26,7 +26,7 @@ import Testing
         arguments: [
             .status(Array("PONG".utf8)), .status([]), .bulk(Array("OK".utf8)), .integer(1), .null,
             .array([]), .array([.status(Array("OK".utf8))]), .integer(.min),
-            // What was sent, as by a port that has reached itself.
+            // The client's own bytes, as from a socket that is connected to itself.
             .array([.bulk(Array("SCRIPT".utf8)), .bulk(Array("LOAD".utf8))]),
             .bulk(Array("e0e1f9fabfc9d4800c877a703b823ac0578ff8dc".utf8)),
         ] as [RedisReply])
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    // MARK: - Redis's own words
+    // MARK: - Redis's error texts
 
     @Test(
         arguments: [

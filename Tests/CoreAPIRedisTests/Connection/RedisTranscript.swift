@@ -3,8 +3,8 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What the tests of the machine of a Redis connection share: it is driven by hand, and what it
-/// does is told in words. Commands are named by numbers.
+/// Shared helpers of the tests of a Redis connection's state machine. A test calls the machine
+/// directly and compares its actions as text. Numbers identify commands.
 protocol RedisTranscript {}
 
 extension RedisTranscript {
@@ -44,8 +44,8 @@ extension RedisTranscript {
         }
     }
 
-    /// Sends what the machine has to send, up to so many bytes; returns the numbers of the commands
-    /// whose bytes are wholly among them.
+    /// Sends up to a number of the machine's output bytes; returns the numbers of the commands that
+    /// were sent completely.
     func send(_ machine: inout Machine, upTo limit: Int = .max) throws -> String {
         var sent: [UInt8] = []
         try machine.flush { bytes, position throws(SystemError) in

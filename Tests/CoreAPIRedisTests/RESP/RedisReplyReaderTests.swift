@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    /// libhiredis reads them since its version 1.0.
+    /// libhiredis accepts these replies since version 1.0.
     @Test(arguments: [
         "_\r\n", "#t\r\n", ",1.5\r\n", "(12\r\n", "=5\r\ntxt:a\r\n", "%1\r\n+a\r\n:1\r\n",
         "~1\r\n:1\r\n", ">1\r\n+a\r\n", "|1\r\n+a\r\n:1\r\n", "%-1\r\n", "=-1\r\n",
