@@ -14,7 +14,7 @@ internal import COpenSSL
         // freed memory.
         OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
         guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
-            fatalError("out of memory")
+            fatalError("TLSContext.init: libssl is out of memory")
         }
         unsafe self.context = context
         let isSet = unsafe SSL_CTX_ctrl(

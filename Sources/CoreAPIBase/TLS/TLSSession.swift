@@ -25,7 +25,7 @@ internal import COpenSSL
     package init(_ context: TLSContext, host: String) {
         guard let session = unsafe SSL_new(context.context),
             let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem())
-        else { fatalError("out of memory") }
+        else { fatalError("TLSSession.init: libssl is out of memory") }
         unsafe SSL_set_bio(session, incoming, outgoing)
         unsafe SSL_set_connect_state(session)
         (unsafe self.session, unsafe self.incoming, unsafe self.outgoing) =

@@ -81,7 +81,7 @@ struct ConnectionStateMachine {
     /// §9.3.2).
     var answersHead: Bool { parser.isHead }
 
-    // MARK: - What to do
+    // MARK: - Actions
 
     mutating func next(now: MonotonicTime) -> Action {
         switch state {
@@ -184,7 +184,7 @@ struct ConnectionStateMachine {
         return min(max(1, bytes), EventLoop.readBytesMax)
     }
 
-    // MARK: - What has happened
+    // MARK: - Events
 
     /// Reports that `count` bytes were appended to `input`.
     mutating func received(_ count: Int, now: MonotonicTime) {
@@ -217,7 +217,7 @@ struct ConnectionStateMachine {
         case .readingHead, .readingBody, .readingChunks: return refuse(.timedOut)
         case .lingering, .closed: return close()
         case .tooMany, .responding, .refusing:
-            preconditionFailure("deadlinePassed() called while responding")
+            preconditionFailure("deadlinePassed() called outside a reading state")
         }
     }
 
