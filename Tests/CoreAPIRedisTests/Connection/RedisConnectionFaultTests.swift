@@ -1,7 +1,6 @@
 import Testing
 
 @testable import CoreAPIBase
-@testable import CoreAPIHTTP
 @testable import CoreAPIRedis
 
 /// What becomes of commands when the connection breaks, Redis refuses for a while, or is silent.
