@@ -17,6 +17,7 @@
 #   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
 #   uninstall       take them away; what is configured stays
 #   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
+#   public-surface  write the public declarations to docs/public-surface.txt, which gates compare
 #   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
 #   bench-gates     instructions and allocations for one transaction against their thresholds, and the
 #                   costliest requests without a valid token against ten transactions
@@ -25,7 +26,7 @@
 #   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
 
 .PHONY: help run connector build release test check gates openapi docs hummingbird simulate \
-	test-faults fuzz sanitize bench bench-gates bench-hotspots bench-library format clean install \
+	test-faults fuzz sanitize bench bench-gates bench-hotspots bench-library format clean install public-surface \
 	uninstall
 .DEFAULT_GOAL := help
 
@@ -96,6 +97,7 @@ gates: release
 	@scripts/setup.sh check
 	swift format lint --strict --recursive --parallel $(SOURCES)
 	python3 scripts/check-style.py
+	python3 scripts/layers.py
 	.run/check/bin/python scripts/check-currencies.py
 	scripts/check-binary.sh
 	scripts/check-deployment.py
@@ -132,6 +134,10 @@ bench-library:
 bench-hotspots: build
 	@scripts/setup.sh bench-gates
 	python3 Benchmarks/hotspots.py $(HOTSPOTS)
+
+public-surface:
+	swift build --target CoreAPIKit
+	python3 scripts/public-surface.py --write
 
 format:
 	swift format --in-place --recursive --parallel $(SOURCES)

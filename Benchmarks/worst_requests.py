@@ -2,7 +2,8 @@
 
 Each is one request as bytes, and the status of its answer, which shows that it has reached the
 parser that it is meant for. All stay within the documented limits: a head of 16 KiB and 100 fields,
-a body of 16 KiB, 6 KiB of chunk framing, a token of 8 KiB.
+a body of 16 KiB, 6 KiB of chunk framing, 4 KiB in one line of it, a token of 8
+KiB.
 """
 
 import hashlib
@@ -15,8 +16,9 @@ import harness
 HEAD_BYTES = 16 * 1024 - 1
 BODY_BYTES = 16 * 1024
 FRAMING_BYTES = 6 * 1024
+LINE_BYTES = 4 * 1024
 TOKEN_BYTES = 8 * 1024
-TARGET_BYTES = 4_000
+TARGET_BYTES = 8_000
 FIELDS = 100
 
 
@@ -120,25 +122,40 @@ def heads() -> list:
         of("100 x-request-id, wrong in their last byte",
            post(b"", *[b"x-request-id: " + b"a" * 127 + b","] * (FIELDS - 2))),
         of("100 traceparent", post(b"", *fields(b"traceparent: 00-"))),
-        of("100 Connection lists", post(b"", *[b"Connection:" + b"," * 140] * (FIELDS - 2))),
+        of("100 Connection lists", post(b"", *fields(b"Connection: a,"))),
+        of("100 Expect lists", post(b"", *fields(b"Expect: a,")), 417),
+        of("100 Content-Encoding lists", post(b"", *fields(b"Content-Encoding: a,")), 415),
+        of("100 Content-Encoding lists of too many elements",
+           post(b"", *[b"Content-Encoding:" + b"," * 140] * (FIELDS - 2)), 431),
         of_one("one name of 16 KiB", field(b"x", b"", b"a")[2:] + b":"),
         of_one("a value of tabs", field(b"x", b"a", b"\t", b"a")),
         of_one("a value of blanks, to be trimmed", field(b"x", b"", b" ")),
         of_one("a value of a tab in every other byte", field(b"x", b"", b"a\t")),
         of_one("a value beyond ASCII", field(b"x", b"", b"\xff")),
-        of_one("a Connection list of empty elements", field(b"Connection", b"", b",")),
-        of_one("a Connection list of short options", field(b"Connection", b"", b"a,")),
-        of_one("a Connection list of close", field(b"Connection", b"", b"close,", b"a")),
+        of_one("a Connection list of empty elements", field(b"Connection", b"", b","), 431),
+        of_one("a Connection list of short options", field(b"Connection", b"", b"a,"), 431),
+        of_one("a Connection list of close", field(b"Connection", b"", b"close,", b"a"), 431),
+        of_one("a Connection list of 256 options",
+               field(b"Connection", b"close," * 255, b" ", b"a")),
+        of_one("a Connection list of 256 long options",
+               b"Connection:" + b",".join([b"close".ljust(61)] * 256)),
         of("a Transfer-Encoding list", head(field(b"Transfer-Encoding", b"", b"a,", b"b")), 501),
         of("Content-Length of zeros", head(field(b"Content-Length", b"", b"0"))),
         of("a Host of 16 KiB", head(b"Content-Length: 0", host=field(b"", b"", b"h")[1:])),
         of("a target of escapes", head(b"Content-Length: 0", target=escapes), 404),
+        of("a target of slashes",
+           head(b"Content-Length: 0", target=filled(TARGET_BYTES, b"", b"/")), 404),
         of("an absolute target of one long host",
            head(b"Content-Length: 0", target=filled(TARGET_BYTES, b"http://", b"h")), 404),
         of("16 KiB of a request line", b"POST /" + b"a" * HEAD_BYTES, 414),
         of("16 KiB of a method", b"P" * (HEAD_BYTES + 1), 501),
         of("Accept of health, a list",
            head(field(b"Accept", b"", b"a,"), method=b"GET", target=b"/health"), 200),
+        of("Accept of health, as long as is looked at",
+           head(filled(1_030, b"Accept:", b"a,", b"a"), b"x:" + b"\t" * 14_000 + b"a",
+                method=b"GET", target=b"/health"), 200),
+        of("Accept of health, 100 fields",
+           head(*[b"Accept: ,"] * (FIELDS - 10), method=b"GET", target=b"/health"), 200),
         of("health", head(method=b"GET", target=b"/health"), 200),
         of("the description", head(method=b"GET", target=b"/openapi.json"), 200),
     ]
@@ -148,26 +165,29 @@ def chunks() -> list:
     def of(name: str, *parts: bytes, status: int = 400) -> Worst:
         return Worst("chunks", name, chunked(*parts), status)
 
+    def lines(begin: bytes, repeated: bytes, end: bytes) -> bytes:
+        """Two chunks of a blank, whose lines have all the framing that there may be."""
+        rest = FRAMING_BYTES - LINE_BYTES - len(last) - 2 * len(b"\r\n")
+        return b"".join(
+            filled(size, begin, repeated, end + b"\r\n") + b" \r\n" for size in (LINE_BYTES, rest))
+
     last = b"0\r\n\r\n"
     # Of each chunk of one byte, what is no content.
     one, one_extended = b"1\r\n \r\n", b"1;a\r\n \r\n"
     return [
         of("chunks of one byte", one * (FRAMING_BYTES // 5 - 1), last),
         of("chunks of one byte with extensions", one_extended * (FRAMING_BYTES // 7 - 1), last),
-        of("a size of zeros", filled(FRAMING_BYTES - 9, b"", b"0", b"1\r\n"), b" \r\n", last),
-        of("many extensions", filled(FRAMING_BYTES - 9, b"1", b";a", b"\r\n"), b" \r\n", last),
-        of("extensions with values",
-           filled(FRAMING_BYTES - 9, b"1", b";a=b", b"\r\n"), b" \r\n", last),
-        of("an extension of escapes",
-           filled(FRAMING_BYTES - 9, b'1;a="', b"\\a", b'"\r\n'), b" \r\n", last),
-        of("blanks around extensions",
-           filled(FRAMING_BYTES - 9, b"1", b" ;a", b"\r\n"), b" \r\n", last),
-        of("an extension of blanks",
-           filled(FRAMING_BYTES - 9, b"1;a", b" ", b"=a\r\n"), b" \r\n", last),
+        of("sizes of zeros", lines(b"", b"0", b"1"), last),
+        of("many extensions", lines(b"1", b";a", b""), last),
+        of("extensions with values", lines(b"1", b";a=b", b""), last),
+        of("extensions of escapes", lines(b'1;a="', b"\\a", b'"'), last),
+        of("blanks around extensions", lines(b"1", b" ;a", b""), last),
+        of("extensions of blanks", lines(b"1;a", b" ", b"=a"), last),
         of("too many trailers", b"1\r\n \r\n0\r\n", b"a:\r\n" * (FRAMING_BYTES // 4 - 8),
            b"\r\n", status=413),
         of("100 trailers", b"1\r\n \r\n0\r\n", (b"a" * 55 + b":\t\r\n") * 100, b"\r\n"),
-        of("one trailer", b"1\r\n \r\n0\r\n", b"a:" + b"\t" * (FRAMING_BYTES - 40), b"\r\n\r\n"),
+        of("two trailers", b"1\r\n \r\n0\r\n", b"a:" + b"\t" * (LINE_BYTES - 4), b"\r\na:",
+           b"\t" * (FRAMING_BYTES - LINE_BYTES - 40), b"\r\n\r\n"),
         of("16 KiB of content in one chunk",
            b"%x\r\n" % BODY_BYTES, b" " * BODY_BYTES, b"\r\n", last),
     ]
@@ -192,6 +212,10 @@ def bodies() -> list:
         of("members nearly of a known name", b"{", b'"curency":0,', b'"":0}'),
         of("members with an escape in the name", b"{", b'"\\n":0,', b'"":0}'),
         of("members with U+0000 in the name", b"{", b'"\\u0000":0,', b'"":0}'),
+        of("members with a known name in code units", b"{",
+           b'"' + b"".join(b"\\u%04x" % byte for byte in b"currency") + b'":0,', b'"":0}'),
+        of("members nearly of a known name in code units", b"{",
+           b'"' + b"".join(b"\\u%04x" % byte for byte in b"curency") + b'":0,', b'"":0}'),
         of("one name of escapes", b'{"', b"\\n", b'":0}'),
         of("repeated amounts", b"{", b'"amount":0,', b'"":0}'),
         of("repeated amounts of text", b"{", b'"amount":"\\u0031",', b'"":0}'),

@@ -17,47 +17,48 @@ LINE_COLUMNS_MAX = 100
 # The files that may say `unsafe`: the system's calls, copies and literals, the reply reader, TLS,
 # the MAC, the process and who manages it.
 UNSAFE_FILES = {
-    "CoreAPIKit/IO/EventLoop.swift",
-    "CoreAPIKit/IO/MonotonicTime.swift",
-    "CoreAPIKit/IO/OutputSpan+Copying.swift",
-    "CoreAPIKit/IO/ProcessName.swift",
-    "CoreAPIKit/IO/Socket.swift",
-    "CoreAPIKit/IO/SocketAddress.swift",
-    "CoreAPIKit/IO/SocketChannel.swift",
-    "CoreAPIKit/IO/StaticString+Bytes.swift",
-    "CoreAPIKit/IO/Suspension.swift",
-    "CoreAPIKit/IO/SystemCall.swift",
-    "CoreAPIKit/IO/SystemRandom.swift",
-    "CoreAPIKit/IO/Thread.swift",
-    "CoreAPIKit/IO/UnixTime+System.swift",
-    "CoreAPIKit/Redis/RedisReplyReader.swift",
-    "CoreAPIKit/Redis/RedisScript.swift",
-    "CoreAPIKit/TLS/TLSContext.swift",
-    "CoreAPIKit/TLS/TLSSession.swift",
+    "CoreAPIBase/IO/EventLoop.swift",
+    "CoreAPIBase/Time/MonotonicTime.swift",
+    "CoreAPIBase/Bytes/OutputSpan+Copying.swift",
+    "CoreAPIBase/IO/ProcessName.swift",
+    "CoreAPIBase/IO/Socket.swift",
+    "CoreAPIBase/IO/SocketAddress.swift",
+    "CoreAPIBase/IO/SocketChannel.swift",
+    "CoreAPIBase/Bytes/StaticString+Bytes.swift",
+    "CoreAPIBase/IO/Suspension.swift",
+    "CoreAPIBase/IO/SystemCall.swift",
+    "CoreAPIBase/IO/SystemRandom.swift",
+    "CoreAPIBase/IO/Thread.swift",
+    "CoreAPIBase/Time/UnixTime+System.swift",
+    "CoreAPIRedis/RESP/RedisReplyReader.swift",
+    "CoreAPIRedis/RESP/RedisScript.swift",
+    "CoreAPIBase/TLS/TLSContext.swift",
+    "CoreAPIBase/TLS/TLSSession.swift",
     "CoreAPIKit/Tokens/HMACSHA256.swift",
-    "CoreAPIServer/Process.swift",
-    "CoreAPIServer/Process+Usage.swift",
-    "CoreAPIServer/ServiceManager.swift",
+    "CoreAPIServer/LifeCycle/Process.swift",
+    "CoreAPIServer/LifeCycle/Process+Usage.swift",
+    "CoreAPIServer/LifeCycle/ServiceManager.swift",
 }
 # Where callers' bytes are touched, nothing is unsafe, whatever the list above says.
 SAFE_FOLDERS = (
-    "CoreAPIServer/HTTP/",
+    "CoreAPIHTTP/",
     "CoreAPIServer/Endpoints/",
     "CoreAPIKit/Intake/",
-    "CoreAPIKit/Parsing/",
+    "CoreAPIKit/Transactions/",
+    "CoreAPIBase/Bytes/JSON",
 )
 # Each system library has one place that knows it.
 C_MODULES = {
     "CEpoll": {
-        "CoreAPIKit/IO/EventLoop.swift",
-        "CoreAPIKit/IO/Heap.swift",
-        "CoreAPIKit/IO/Socket.swift",
+        "CoreAPIBase/IO/EventLoop.swift",
+        "CoreAPIBase/IO/Heap.swift",
+        "CoreAPIBase/IO/Socket.swift",
     },
-    "CHiredis": {"CoreAPIKit/Redis/RedisReplyReader.swift"},
+    "CHiredis": {"CoreAPIRedis/RESP/RedisReplyReader.swift"},
     "COpenSSL": {
-        "CoreAPIKit/Redis/RedisScript.swift",
-        "CoreAPIKit/TLS/TLSContext.swift",
-        "CoreAPIKit/TLS/TLSSession.swift",
+        "CoreAPIRedis/RESP/RedisScript.swift",
+        "CoreAPIBase/TLS/TLSContext.swift",
+        "CoreAPIBase/TLS/TLSSession.swift",
         "CoreAPIKit/Tokens/HMACSHA256.swift",
     },
 }
@@ -74,12 +75,34 @@ def code_of(text: str) -> str:
     return NOISE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
+def body_start(code: str, index: int) -> int:
+    """Where the body of the declaration begins; -1 for a requirement of a protocol, which has none."""
+    depth = 0
+    while index < len(code):
+        character = code[index]
+        if character in "([":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+        elif character == "{" and depth == 0:
+            return index
+        elif character == "}" and depth == 0:
+            return -1
+        elif character == "\n" and depth == 0:
+            # A line that ends within a declaration goes on with its result, errors or constraints.
+            rest = code[index:].lstrip()
+            if not rest.startswith(("->", "async", "throws", "where", "{", ")")):
+                if not code[:index].rstrip().endswith(("->", ",", "&", "where", "some", "any")):
+                    return -1
+        index += 1
+    return -1
+
+
 def functions(code: str):
     """The first line and the length of each function with a body."""
     for match in FUNCTION.finditer(code):
-        start = code.find("{", match.end() - 1)
-        following = FUNCTION.search(code, match.end())
-        if start < 0 or (following and following.start() < start):
+        start = body_start(code, match.end() - 1)
+        if start < 0:
             continue
         depth = 0
         for index in range(start, len(code)):

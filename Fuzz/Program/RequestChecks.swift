@@ -97,9 +97,11 @@ struct RequestChecks {
             demand(fields[name] ?? [] == (range.map { [text(input[$0])] } ?? []), "\(name)")
         }
         let accept = head.acceptedTypes(in: input.span).map { text($0[...]) }
+        let isTooMuch = (head.accept?.count ?? 0) > RequestHead.acceptBytesMax
         let accepts = (fields["accept"] ?? []).drop { $0.isEmpty }
-        demand((accept == nil) == (fields["accept"] == nil), "accept")
-        demand(accept ?? "" == accepts.joined(separator: ","), "accept: \(accepts)")
+        demand((accept == nil) == (fields["accept"] == nil || isTooMuch), "accept")
+        demand(
+            isTooMuch || accept ?? "" == accepts.joined(separator: ","), "accept: \(accepts)")
         let codings = elements(fields["content-encoding"] ?? [])
         demand(head.isEncoded == codings.contains { $0 != "identity" }, "codings: \(codings)")
     }

@@ -13,7 +13,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let endpoint: Endpoint
     private let tlsContext: TLSContext?
-    private unowned let owner: any OutgoingConnectionOwner
+    /// Set from `start` to `close`: the two refer to each other meanwhile.
+    private var owner: (any OutgoingConnectionOwner)?
     private var machine: OutgoingConnectionStateMachine
     private var socket: Socket?
     /// Between the socket and the owner; nil without TLS.
@@ -27,11 +28,10 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     ///   - attemptMilliseconds: from the begin of an attempt until `established`.
     package init(
         to endpoint: Endpoint, tls: TLSContext?, on loop: EventLoop, attemptMilliseconds: Int,
-        backoff: Backoff, owner: any OutgoingConnectionOwner
+        backoff: Backoff
     ) {
         self.endpoint = endpoint
         self.loop = loop
-        self.owner = owner
         tlsContext = tls
         machine = OutgoingConnectionStateMachine(
             usesTLS: tls != nil, attemptMilliseconds: attemptMilliseconds, backoff: backoff,
@@ -51,7 +51,10 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     }
 
     /// Begins to connect, if a connection is wanted.
-    package func start() {
+    ///
+    /// - Parameter owner: kept until `close`.
+    package func start(for owner: any OutgoingConnectionOwner) {
+        self.owner = owner
         loop.addTimed(self)
         deadlineReached(now: loop.now)
     }
@@ -61,6 +64,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         machine.close()
         closeSocket()
         loop.removeTimed(self)
+        owner = nil
     }
 
     /// The owner has logged in.
@@ -79,7 +83,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func lose(_ error: OutgoingConnectionError) {
         let error = machine.explained(error)
         end()
-        owner.connectionLost(error)
+        owner?.connectionLost(error)
     }
 
     private func closeSocket() {
@@ -162,7 +166,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         perform(machine.connected())
     }
 
-    private func open() { owner.connectionOpened() }
+    private func open() { owner?.connectionOpened() }
 
     /// Sends the first bytes of a protocol, for which a new socket's buffer has room.
     package func send(_ bytes: [UInt8]) {
@@ -206,8 +210,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// How many bytes came; 0 at the end of the stream; nil if there is nothing yet.
     private func readPlain() throws(SystemError) -> Int? {
         let owner = owner
-        let count = try socket?.read(on: loop) { owner.connectionReceived($0) } ?? nil
-        if let count, count > 0 { owner.connectionReadEnded() }
+        let count = try socket?.read(on: loop) { owner?.connectionReceived($0) } ?? nil
+        if let count, count > 0 { owner?.connectionReadEnded() }
         return count
     }
 
@@ -231,7 +235,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
             if let tls {
                 try flush(over: tls)
             } else {
-                try owner.connectionFlushed { bytes, position throws(SystemError) in
+                try owner?.connectionFlushed { bytes, position throws(SystemError) in
                     try socket?.send(bytes, from: position) ?? nil
                 }
             }
@@ -284,11 +288,11 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         let owner = owner
         var end: OutgoingConnectionError?
         do {
-            if try !tls.read({ owner.connectionReceived($0) }) { end = .connectionLost }
+            if try !tls.read({ owner?.connectionReceived($0) }) { end = .connectionLost }
         } catch {
             end = .tlsFailed(error)
         }
-        owner.connectionReadEnded()
+        owner?.connectionReadEnded()
         guard self.tls === tls else { return }
         if let end { return lose(end) }
         // TLS may have an answer of its own, as to an update of keys.
@@ -297,7 +301,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     private func flush(over tls: TLSSession) throws(SystemError) {
         if machine.isOpen {
-            try owner.connectionFlushed { bytes, position throws(SystemError) in
+            try owner?.connectionFlushed { bytes, position throws(SystemError) in
                 // Bytes that the kernel does not take stay as they are, and are not encrypted.
                 if !tls.hasRoom {
                     guard try send(tls) else { return nil }

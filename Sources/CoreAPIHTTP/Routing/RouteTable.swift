@@ -19,7 +19,7 @@ package struct Route<Endpoint: Sendable>: Sendable {
 /// `GET` answers `HEAD` too (RFC 9110 §9.3.2), and every resource answers `OPTIONS`.
 package struct RouteTable<Endpoint: Sendable>: Sendable {
     /// The endpoints that share a path.
-    package struct Resource: Sendable {
+    package final class Resource: Sendable {
         /// As the routes have it, which is its name in metrics and logs.
         package let path: String
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
@@ -49,6 +49,10 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
 
     /// In the order of the routes; a resource's place is its number.
     package let resources: [Resource]
+    /// The starts of all resources' paths one after the other, and where each ends: a match looks
+    /// at nothing else.
+    private let starts: [UInt8]
+    private let startEnds: [Int]
     /// The longest path that is looked at once more, with its escapes decoded.
     private let encodedBytesMax: Int
 
@@ -59,6 +63,10 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         var paths: [String] = []
         for route in routes where !paths.contains(route.path) { paths.append(route.path) }
         resources = paths.map { path in Resource(path, routes.filter { $0.path == path }) }
+        starts = resources.flatMap(\.start)
+        var ends: [Int] = []
+        for resource in resources { ends.append((ends.last ?? 0) + resource.start.count) }
+        startEnds = ends
         let longest = paths.map(\.utf8.count).max() ?? 0
         encodedBytesMax = 3 * (longest + RouteTable.parameterBytesMax)
     }
@@ -99,20 +107,22 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
     }
 
     private func exactMatch(_ path: Span<UInt8>) -> Match? {
-        for index in resources.indices {
-            let resource = resources[index]
-            let start = resource.start.count
-            guard path.count >= start, ASCII.equal(resource.start.span, 0..<start, of: path) else {
-                continue
-            }
-            guard resource.hasParameter else {
-                if path.count == start { return Match(resource: index, parameter: []) }
-                continue
-            }
-            guard 1...RouteTable.parameterBytesMax ~= path.count - start,
-                ASCII.find(UInt8(ascii: "/"), start..<path.count, of: path) == nil
+        var begin = 0
+        for index in startEnds.indices {
+            let end = startEnds[index]
+            defer { begin = end }
+            let count = end - begin
+            guard path.count >= count, path[count - 1] == starts[end - 1],
+                ASCII.equal(starts.span.extracting(begin..<end), 0..<count, of: path)
             else { continue }
-            return Match(resource: index, parameter: (start..<path.count).map { path[$0] })
+            if path.count == count {
+                if !resources[index].hasParameter { return Match(resource: index, parameter: []) }
+            } else if resources[index].hasParameter,
+                path.count - count <= RouteTable.parameterBytesMax,
+                ASCII.find(UInt8(ascii: "/"), count..<path.count, of: path) == nil
+            {
+                return Match(resource: index, parameter: (count..<path.count).map { path[$0] })
+            }
         }
         return nil
     }

@@ -11,6 +11,8 @@ struct FramingFields {
     private var expects = Expectation.none
 
     private var requestIDCount = 0
+    /// Of all lists together.
+    private var elementCount = 0
     /// More than any length has, zeros before it included.
     private static let lengthDigitsMax = 1_000
     /// So many of them are looked at.
@@ -32,9 +34,9 @@ struct FramingFields {
         case 6 where Grammar.equalsIgnoringCase("accept", name, bytes):
             head.accept = (head.accept?.lowerBound ?? value.lowerBound)..<value.upperBound
         case 6 where Grammar.equalsIgnoringCase("expect", name, bytes):
-            takeExpectations(value, bytes)
+            try takeExpectations(value, bytes)
         case 10 where Grammar.equalsIgnoringCase("connection", name, bytes):
-            takeConnection(value, bytes)
+            try takeConnection(value, bytes)
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
             head.traceParent = head.traceParent == nil ? value : 0..<0
         case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
@@ -57,9 +59,10 @@ struct FramingFields {
             if head.idempotencyKey != nil { head.repeatsIdempotencyKey = true }
             head.idempotencyKey = value
         case 16 where Grammar.equalsIgnoringCase("content-encoding", name, bytes):
-            Grammar.forEachElement(value, bytes) { coding in
+            let count = Grammar.forEachElement(value, bytes) { coding in
                 if !Grammar.equalsIgnoringCase("identity", coding, bytes) { head.isEncoded = true }
             }
+            try addElements(count)
         case 17 where Grammar.equalsIgnoringCase("transfer-encoding", name, bytes):
             try takeTransferEncoding(value, bytes)
         default: break
@@ -138,8 +141,10 @@ struct FramingFields {
     }
 
     /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
-    private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
-        Grammar.forEachElement(value, bytes) { option in
+    private mutating func takeConnection(
+        _ value: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) {
+        let count = Grammar.forEachElement(value, bytes) { option in
             switch option.count {
             case 5 where !saysClose:
                 saysClose = EightBytes(option, of: bytes).lowercased == FramingFields.close
@@ -148,13 +153,23 @@ struct FramingFields {
             default: break
             }
         }
+        try addElements(count)
     }
 
     /// `Expect = #expectation` (RFC 9110 §10.1.1), perhaps over several lines.
-    private mutating func takeExpectations(_ value: Range<Int>, _ bytes: Span<UInt8>) {
-        Grammar.forEachElement(value, bytes) { expectation in
+    private mutating func takeExpectations(
+        _ value: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(HTTPRefusal) {
+        let count = Grammar.forEachElement(value, bytes) { expectation in
             let isContinue = Grammar.equalsIgnoringCase("100-continue", expectation, bytes)
             expects = isContinue && expects != .unknown ? .continue : .unknown
         }
+        try addElements(count)
+    }
+
+    /// Each costs more than its bytes do, so there is a bound on all of them together.
+    private mutating func addElements(_ count: Int) throws(HTTPRefusal) {
+        elementCount += count
+        guard elementCount <= Grammar.listElementsMax else { throw .fieldsTooLarge }
     }
 }

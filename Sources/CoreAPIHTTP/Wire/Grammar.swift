@@ -103,23 +103,26 @@ package enum Grammar {
         return decoded
     }
 
+    /// How many elements of a list are looked at, empty ones included.
+    package static let listElementsMax = 256
+
     /// Calls the body with each element of a list, without the white space around it. Empty
-    /// elements are passed over (RFC 9110 §5.6.1.2). Byte by byte, since elements may be short.
-    @inline(__always) package static func forEachElement(
+    /// elements are passed over, as many as a sender may have by mistake (RFC 9110 §5.6.1.2).
+    /// Returns how many elements there are, empty ones included; more than `listElementsMax` if
+    /// some were not looked at.
+    @discardableResult @inline(__always) package static func forEachElement(
         _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
-    ) {
-        var (start, end) = (list.lowerBound, list.lowerBound)
-        for index in list {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: ",") {
-                if start < end { body(start..<end) }
-                (start, end) = (index &+ 1, index &+ 1)
-            } else if !isBlank(byte) {
-                if start == end { start = index }
-                end = index &+ 1
-            }
+    ) -> Int {
+        var (start, count) = (list.lowerBound, 0)
+        while true {
+            count &+= 1
+            guard count <= listElementsMax else { return count }
+            let comma = ASCII.find(UInt8(ascii: ","), start..<list.upperBound, of: bytes)
+            let element = trimmed(start..<(comma ?? list.upperBound), bytes)
+            if !element.isEmpty { body(element) }
+            guard let comma else { return count }
+            start = comma &+ 1
         }
-        if start < end { body(start..<end) }
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs

@@ -1,12 +1,16 @@
 internal import CoreAPIBase
 
 extension RequestHead {
+    /// The fields are not looked at if there are more bytes from the first to the last: they state
+    /// preferences, which may be disregarded (RFC 9110 §12.5.1).
+    static let acceptBytesMax = 1_024
+
     /// The value of `Accept`; of several such fields one list (RFC 9110 §5.3). Nil if there is
-    /// none.
+    /// none, or too much.
     ///
     /// - Parameter bytes: those of the request.
     package func acceptedTypes(in bytes: Span<UInt8>) -> [UInt8]? {
-        guard let accept else { return nil }
+        guard let accept, accept.count <= RequestHead.acceptBytesMax else { return nil }
         var types: [UInt8] = []
         var start = accept.lowerBound
         while start < accept.upperBound {

@@ -56,10 +56,10 @@ package final class QueueRefusals: Sendable {
 }
 
 extension RedisError {
-    /// Whether Redis has answered, and will not do what it is asked.
+    /// Whether Redis has answered, and does not do what it is asked.
     fileprivate var isRefusal: Bool {
         switch self {
-        case .server, .refused, .durabilityNotReached: true
+        case .server, .refused, .durabilityNotReached, .protocolViolation: true
         default: false
         }
     }

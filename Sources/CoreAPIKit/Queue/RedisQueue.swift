@@ -52,10 +52,7 @@ final class RedisQueue: Sendable {
         of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord
     ) throws(QueueError) -> EnqueueOutcome {
         switch reply {
-        case .success(.integer): return .enqueued
-        case .success(.bulk(let found)): return try record().outcome(found: found)
-        case .success(.status), .success(.null), .success(.array), .success(.error):
-            throw .outcomeUnknown(.protocolViolation)
+        case .success(let reply): return try EnqueueOutcome(reply: reply, record())
         case .failure(.notExecuted(let reason)):
             warn(of: reason)
             throw .unavailable(reason)

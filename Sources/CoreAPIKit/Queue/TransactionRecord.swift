@@ -148,3 +148,16 @@ struct TransactionRecord {
         return .replayed(foundID)
     }
 }
+
+extension EnqueueOutcome {
+    /// What the script that enqueues answers: 1, or the record that it has found.
+    @inline(__always) init(
+        reply: RedisReply, _ record: @autoclosure () -> TransactionRecord
+    ) throws(QueueError) {
+        switch reply {
+        case .integer(1): self = .enqueued
+        case .bulk(let found): self = try record().outcome(found: found)
+        case .integer, .status, .null, .array, .error: throw .outcomeUnknown(.protocolViolation)
+        }
+    }
+}

@@ -9,13 +9,19 @@ package enum SecretRules {
         guard !hasKey(secret) else { throw .key }
     }
 
-    /// Whether the bytes are white space, invisible characters and zero bytes alone. Trailing zero
-    /// bytes do not change an HMAC key, so a space and a zero byte are the key of one space.
+    /// Whether the bytes are white space, invisible characters and zero bytes alone, in UTF-8 or
+    /// in Latin-1. Trailing zero bytes do not change an HMAC key, so a space and a zero byte are
+    /// the key of one space.
     package static func isBlank(_ bytes: some Collection<UInt8>) -> Bool {
-        guard let text = String(validating: bytes, as: UTF8.self) else { return false }
-        return text.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isWhitespace || invisible.contains(scalar.value)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return bytes.allSatisfy { isBlank(Unicode.Scalar($0)) }
         }
+        return text.unicodeScalars.allSatisfy(isBlank)
+    }
+
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint
+            || invisible.contains(scalar.value)
     }
 
     /// Whether the bytes have a line of a key in PEM, or a member that each JSON Web Key has.
@@ -28,14 +34,17 @@ package enum SecretRules {
         }
     }
 
-    /// PEM (RFC 7468 §2), SSH's public keys (RFC 4716 §3.3), JWK (RFC 7517 §4.1).
+    /// PEM (RFC 7468 §2), SSH's public keys (RFC 4716 §3.3, RFC 4253 §6.6), JWK (RFC 7517 §4.1);
+    /// last, what is the same in the base64 of all public keys of RSA, of NIST's curves and of
+    /// Ed25519 (RFC 5280 §4.1), which some show without the lines of PEM around it.
     private static let keyMarks = [
-        "-----BEGIN", "-----END", "---- BEGIN", "---- END", "\"kty\"",
+        "-----BEGIN", "-----END", "---- BEGIN", "---- END", "ssh-rsa AAAA", "ssh-ed25519 AAAA",
+        "ecdsa-sha2-nistp", "\"kty\"",
+        "BgkqhkiG9w0BAQEFAAOC", "GCSqGSIb3DQEBAQUAA4", "YHKoZIzj0CAQY", "ByqGSM49AgEG",
+        "MCowBQYDK2VwAyEA",
     ]
 
-    /// Scalars that nobody sees, though Unicode does not count them as white space: zero, the
-    /// separators of ASCII, zero-width spaces and joiners, and the byte order mark.
-    private static let invisible: Set<UInt32> = [
-        0, 0x1C, 0x1D, 0x1E, 0x1F, 0x180E, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF,
-    ]
+    /// Scalars that nobody sees, though Unicode neither counts them as white space nor as
+    /// ignorable: zero, the separators of ASCII, the empty pattern of Braille.
+    private static let invisible: Set<UInt32> = [0, 0x1C, 0x1D, 0x1E, 0x1F, 0x2800]
 }

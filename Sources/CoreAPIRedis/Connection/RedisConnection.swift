@@ -130,7 +130,7 @@ extension RedisConnection {
     package func submit(
         _ command: RedisCommand, for receiver: any RedisReplyReceiver
     ) -> RedisFailure? {
-        handler.submit(command, .receiver(receiver))
+        handler.submit(command, receiver)
     }
 
     /// A connection of its own for a queue of this name, once it is ready.

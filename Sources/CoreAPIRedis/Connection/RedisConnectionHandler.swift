@@ -6,14 +6,14 @@ internal import Logging
 ///
 /// Commands gathered during one turn of the loop leave in one write at its end.
 final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
-    typealias Reply = RedisReplyWaiter.Reply
-    typealias Waiter = RedisReplyWaiter
+    typealias Reply = Result<RedisReply, RedisFailure>
+    typealias Waiter = any RedisReplyReceiver
 
     private let loop: EventLoop
     private var log: RedisOutageLog
     private var machine: RedisConnectionStateMachine<Waiter>
     private var reader = RedisReplyReader()
-    private var connection: OutgoingConnection?
+    private let connection: OutgoingConnection
     private var connectWaiters: [Suspension<RedisError?>] = []
     private var metrics: RedisConnectionMetrics?
 
@@ -29,7 +29,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         connection = OutgoingConnection(
             to: url.endpoint.place, tls: url.endpoint.usesTLS ? options.tls : nil, on: loop,
             attemptMilliseconds: options.limits.connectTimeoutMilliseconds,
-            backoff: options.limits.backoff, owner: self)
+            backoff: options.limits.backoff)
     }
 
     var isReady: Bool { machine.isReady }
@@ -39,20 +39,22 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     func start() {
         metrics?.started()
         loop.addTimed(self)
-        connection?.isWanted = machine.isWanted
-        connection?.start()
+        connection.isWanted = machine.isWanted
+        connection.start(for: self)
     }
 
     func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
-        if let failure = submit(command, .task(task)) { task.resume(returning: .failure(failure)) }
+        if let failure = submit(command, RedisReplyTask(task)) {
+            task.resume(returning: .failure(failure))
+        }
     }
 
     /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
     func submit(_ command: RedisCommand, _ waiter: consuming Waiter) -> RedisFailure? {
         switch machine.submitted(command, waiter, now: loop.now) {
-        case .flush: connection?.requestFlush()
+        case .flush: connection.requestFlush()
         case .wait:
-            connection?.isWanted = true
+            connection.isWanted = true
             loop.bringForward(machine.deadline)
         case .reject(let failure): return failure
         }
@@ -73,20 +75,19 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         metrics?.closed()
         metrics = nil
         resolve(machine.close())
-        connection?.close()
-        connection = nil
+        connection.close()
         loop.removeTimed(self)
         resumeConnectWaiters(.closed)
     }
 
     private func becameReady() {
-        connection?.established()
+        connection.established()
         // With nothing to ask, being let in is the best sign there is.
-        if machine.isIdle { connection?.succeeded() }
+        if machine.isIdle { connection.succeeded() }
         metrics?.becameReady()
         log.becameReady()
         resumeConnectWaiters(nil)
-        connection?.requestFlush()
+        connection.requestFlush()
     }
 
     private func resumeConnectWaiters(_ error: RedisError?) {
@@ -98,7 +99,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         _ resolutions: [RedisConnectionStateMachine<Waiter>.Resolution]
     ) {
         for resolution in resolutions {
-            resolution.waiter.resume(returning: resolution.result)
+            resolution.waiter.received(resolution.result)
         }
     }
 
@@ -112,11 +113,11 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
                 case .flush: becameReady()
                 case .resolve(let resolution):
                     answered()
-                    resolution.waiter.resume(returning: resolution.result)
+                    resolution.waiter.received(resolution.result)
                 case .resolveAll(let resolutions):
                     answered()
                     resolve(resolutions)
-                    connection?.requestFlush()
+                    connection.requestFlush()
                 case .fail(let error): return lose(error)
                 }
             }
@@ -126,13 +127,13 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
     }
 
     private func answered() {
-        connection?.succeeded()
+        connection.succeeded()
         if log.isOutage { log.answered() }
     }
 
     /// Ends the connection for a reason of Redis's own.
     private func lose(_ error: RedisError) {
-        connection?.end()
+        connection.end()
         lost(error)
     }
 
@@ -140,7 +141,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         metrics?.lost(error)
         log.lost(error)
         resolve(machine.lost(error, now: loop.now))
-        connection?.isWanted = machine.isWanted
+        connection.isWanted = machine.isWanted
         resumeConnectWaiters(error)
         loop.bringForward(machine.deadline)
     }
@@ -153,7 +154,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         let (resolutions, stalls) = machine.deadlineReached(now: now)
         resolve(resolutions)
         if stalls { lose(.timedOut) }
-        connection?.isWanted = machine.isWanted
+        connection.isWanted = machine.isWanted
     }
 }
 
@@ -162,7 +163,7 @@ extension RedisConnectionHandler: OutgoingConnectionOwner {
         reader = RedisReplyReader()
         let login = machine.connected(now: loop.now)
         if login.isEmpty { return becameReady() }
-        connection?.send(login)
+        connection.send(login)
     }
 
     func connectionReceived(_ bytes: Span<UInt8>) { reader.feed(bytes) }

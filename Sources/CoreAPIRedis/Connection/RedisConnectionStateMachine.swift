@@ -60,16 +60,19 @@ package struct RedisConnectionStateMachine<Waiter> {
         awaitedSince = now
     }
 
-    package var isReady: Bool { state == .ready }
+    // These are inlined, since a call would copy the machine.
+    @inline(__always) package var isReady: Bool { state == .ready }
 
     /// Whether a connection is of use.
-    package var isWanted: Bool { state != .closed && !(isOnDemand && pipeline.isEmpty) }
+    @inline(__always) package var isWanted: Bool {
+        state != .closed && !(isOnDemand && pipeline.isEmpty)
+    }
 
     /// Whether Redis has not answered the whole login.
-    var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
+    @inline(__always) var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
 
     /// Whether no command waits for a reply.
-    var isIdle: Bool { pipeline.isEmpty }
+    @inline(__always) var isIdle: Bool { pipeline.isEmpty }
 
     // MARK: - Commands
 
@@ -205,7 +208,7 @@ package struct RedisConnectionStateMachine<Waiter> {
     // MARK: - Deadlines
 
     /// When `deadlineReached` is to be called.
-    package var deadline: MonotonicTime {
+    @inline(__always) package var deadline: MonotonicTime {
         switch state {
         case .disconnected, .loggingIn: pipeline.deadline
         case .ready: min(replyDeadline, pipeline.deadline)
@@ -213,7 +216,7 @@ package struct RedisConnectionStateMachine<Waiter> {
         }
     }
 
-    private var replyDeadline: MonotonicTime {
+    @inline(__always) private var replyDeadline: MonotonicTime {
         pipeline.isEmpty
             ? .never : awaitedSince.advanced(byMilliseconds: limits.replyTimeoutMilliseconds)
     }

@@ -47,7 +47,7 @@ struct RedisPipeline<Waiter> {
     /// answered are removed from its front when there are more of them than this.
     private static var keptBytesMax: Int { 256 * 1024 }
 
-    var isEmpty: Bool { entries.isEmpty }
+    @inline(__always) var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
     /// Bytes that are held for commands without an answer.
     var byteCount: Int { entries.isEmpty ? 0 : end - entries[0].range.lowerBound }
@@ -197,7 +197,7 @@ struct RedisPipeline<Waiter> {
     // MARK: - Deadlines
 
     /// When the next wait is over; all commands have the same time, so they end in their order.
-    var deadline: MonotonicTime {
+    @inline(__always) var deadline: MonotonicTime {
         for index in entries.indices where entries[index].waiter != nil {
             return entries[index].deadline
         }

@@ -51,9 +51,11 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is left out if there is
-    /// no password: in `redis://PASSWORD@host`, a usual slip, the user is the password.
+    /// no password, since in `redis://PASSWORD@host`, a usual slip, the user is the password; and
+    /// if the user's name has the password in it.
     public var description: String {
-        let login = password == nil ? "" : user.map { "\($0)@" } ?? ""
+        var login = ""
+        if let user, let password, user.place(of: password) == nil { login = "\(user)@" }
         return switch endpoint {
         case .tcp(let host, let port):
             "redis://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"

@@ -93,14 +93,9 @@ final class Application: @unchecked Sendable {
             return (ResourceName.other, .refused(notFound))
         }
         let resource = Routes.table.resources[match.resource]
+        guard serves(resource) else { return (ResourceName.other, .refused(notFound)) }
         guard let endpoint = resource.endpoint(head.method) else {
-            let serves = resource.routes.contains { !$0.endpoint.sites.isDisjoint(with: site) }
-            return serves
-                ? (match.resource, Application.options(resource.allow, head.method))
-                : (ResourceName.other, .refused(notFound))
-        }
-        guard !endpoint.sites.isDisjoint(with: site) else {
-            return (ResourceName.other, .refused(notFound))
+            return (match.resource, Application.options(resource.allow, head.method))
         }
         return (match.resource, .endpoint(endpoint, parameter: match.parameter))
     }
@@ -118,10 +113,14 @@ final class Application: @unchecked Sendable {
         return .answer(Response(status: .noContent, fields: fields))
     }
 
+    /// Whether the port has the resource: all endpoints of a path belong to the same ports.
+    private func serves(_ resource: RouteTable<Endpoint>.Resource) -> Bool {
+        guard let endpoint = resource.routes.first?.endpoint else { return false }
+        return !endpoint.sites.isDisjoint(with: site)
+    }
+
     private var served: [RouteTable<Endpoint>.Resource] {
-        Routes.table.resources.filter {
-            $0.routes.contains { !$0.endpoint.sites.isDisjoint(with: site) }
-        }
+        Routes.table.resources.filter { serves($0) }
     }
 
     /// The methods of the server as a whole (RFC 9110 §9.3.7).

@@ -1,7 +1,9 @@
 internal import CoreAPIHTTP
 
 /// One endpoint: where it is served, who may use it, what it does.
-struct Endpoint: Sendable {
+///
+/// A class, since a request refers to it, and a copy would count each of its closures.
+final class Endpoint: Sendable {
     /// The ports that an endpoint, or a listener, belongs to. With one port for both, the listener
     /// has both.
     struct Sites: OptionSet, Sendable {

@@ -81,7 +81,8 @@ extension Problem {
             self.init(
                 code: .headersTooLarge,
                 detail: "the head may have \(limits.headBytesMax) bytes and "
-                    + "\(limits.fieldsMax) fields")
+                    + "\(limits.fieldsMax) fields, and its lists "
+                    + "\(Grammar.listElementsMax) elements")
         case .bodyTooLarge:
             self.init(
                 code: .bodyTooLarge, detail: "the body may have \(limits.bodyBytesMax) bytes")

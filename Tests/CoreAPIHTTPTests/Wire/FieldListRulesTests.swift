@@ -97,4 +97,29 @@ import Testing
         let accept = head.acceptedTypes(in: bytes.span)
         #expect(accept.map { String(decoding: $0, as: UTF8.self) } == value)
     }
+
+    @Test func `an Accept of more than a kilobyte is as if it were not there`() throws {
+        let most = RequestHead.acceptBytesMax
+        let type = "application/health+json,"
+        for (count, isNamed) in [(most, true), (most + 1, false)] {
+            let list = type + String(repeating: "a", count: count - type.utf8.count)
+            let (head, bytes) = try head("Accept: \(list)\r\n")
+            #expect(head.acceptedTypes(in: bytes.span)?.count == (isNamed ? count : nil))
+        }
+    }
+
+    // MARK: - How much there may be
+
+    @Test(arguments: ["Connection", "Expect", "Content-Encoding"], [1, 16])
+    func `lists have a bound together, empty elements included, and beyond it are 431`(
+        name: String, fieldCount: Int
+    ) throws {
+        let each = Grammar.listElementsMax / fieldCount
+        let field = "\(name):" + String(repeating: ",", count: each - 1) + "\r\n"
+        let fields = String(repeating: field, count: fieldCount)
+        #expect(lines(get(fields)) == ["GET /health ", "close"])
+        for other in ["Connection", "Expect", "Content-Encoding"] {
+            expect(.fieldsTooLarge, get("\(fields)\(other): a\r\n"))
+        }
+    }
 }

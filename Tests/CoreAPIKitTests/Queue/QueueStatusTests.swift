@@ -171,5 +171,7 @@ import Testing
         }
         refusals.record(.failure(.outcomeUnknown(.durabilityNotReached)))
         #expect(refusals.current(now: .now()) == .durabilityNotReached)
+        refusals.record(.failure(.outcomeUnknown(.protocolViolation)))
+        #expect(refusals.current(now: .now()) == .protocolViolation)
     }
 }

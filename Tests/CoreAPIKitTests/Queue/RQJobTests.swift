@@ -119,4 +119,18 @@ import Testing
             try record.outcome(found: Array("something else".utf8))
         }
     }
+
+    @Test func `a reply of 1 alone says that the transaction is enqueued`() throws {
+        let record = TransactionRecord(try transaction(), IdempotencyKey("k"))
+        #expect(try EnqueueOutcome(reply: .integer(1), record) == .enqueued)
+        #expect(try EnqueueOutcome(reply: .bulk(record.text), record) == .enqueued)
+        for reply in [
+            .integer(0), .integer(-1), .integer(2), .integer(.max), .status(Array("OK".utf8)),
+            .null, .array([]), .array([.integer(1)]), .bulk([]),
+        ] as [RedisReply] {
+            #expect(throws: QueueError.outcomeUnknown(.protocolViolation), "\(reply)") {
+                try EnqueueOutcome(reply: reply, record)
+            }
+        }
+    }
 }

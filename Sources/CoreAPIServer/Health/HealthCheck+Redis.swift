@@ -66,6 +66,7 @@ extension HealthCheck {
         switch error {
         case .server(let reply), .refused(let reply): reply.kind.rawValue
         case .durabilityNotReached: "it was not as safe in time as DURABILITY demands"
+        case .protocolViolation: "the answer was none that Redis gives"
         default: "\(error)"
         }
     }
