@@ -14,8 +14,6 @@ package struct ProducerCall: Sendable {
 
     /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
     private static let fixedWordCount = 8
-    /// More than the words of a call have besides those of its messages.
-    static let fixedBytesMax = 512
 
     /// - Parameters:
     ///   - script: begins with `ProducerScripts.batchStart`.
@@ -65,14 +63,10 @@ package struct ProducerCall: Sendable {
         output.append(encoded: batch.words.bytes, batch.words.bytes.indices)
     }
 
-    /// The call that opens the session.
-    ///
-    /// - Parameter creates: whether the session is opened if it is missing.
-    func open(creates: Bool) -> RedisCommand {
+    /// The call that asks where the session stands.
+    var open: RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.open)
         command.word(sessionKey)
-        command.word(decimal: creates ? 1 : 0)
-        command.word(decimal: ProducerScripts.lifetimeSeconds)
         return command
     }
 

@@ -11,23 +11,19 @@ package enum ProducerScripts {
     /// A session that nobody uses for so long is forgotten.
     package static let lifetimeSeconds = 86_400
 
-    /// Tells the session's number and Redis's clock; a new session is opened with number 0.
+    /// Tells the session's number and Redis's clock.
     ///
     /// - KEYS: the session.
-    /// - ARGV: `1` to open the session if it is missing, else `0`; the lifetime.
     /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`.
     static let open = RedisScript(
         """
         local number = redis.call('GET', KEYS[1])
-        if not number and ARGV[1] == '1' then
-          redis.call('SET', KEYS[1], '0', 'EX', ARGV[2])
-          number = '0'
-        end
         local time = redis.call('TIME')
         return {tonumber(number or -1), tonumber(time[1]), tonumber(time[2])}
-        """, keys: 1, arguments: 2)
+        """, keys: 1, arguments: 0)
 
-    /// Moves the session to a fence, if it still stands at the number that `open` told.
+    /// Moves the session to a fence, if it still stands at the number that `open` told; opens a
+    /// session that is missing.
     ///
     /// - KEYS: the session.
     /// - ARGV: the number, -1 for a session that is missing; the fence; the lifetime.

@@ -31,8 +31,8 @@ package struct ProducerSession<Waiter> {
         case disconnected
         /// The session is asked for its number. Can transition to: fencing, ready, disconnected.
         case opening
-        /// The session is moved to a fence. Can transition to: fencing, ready, disconnected.
-        case fencing(applied: Int?, standing: Int?, fence: Int)
+        /// The session is moved to this fence. Can transition to: fencing, ready, disconnected.
+        case fencing(Int)
         /// Batches are sent. Can transition to: draining, disconnected.
         case ready
         /// Redis refused a message, so the numbers behind it are free again: nothing is sent until
@@ -63,21 +63,24 @@ package struct ProducerSession<Waiter> {
     /// Whether a barrier is under way, and whether something was written since it left.
     var awaitsBarrier = false
     var needsBarrier = false
+    /// Batches that were sent behind a message that was refused: Redis did not take them.
+    var returned: Deque<Batch> = []
     /// Batches that were sent over a connection that broke, and are not confirmed.
     var unresolved: Deque<Batch> = []
     var history: ProducerHistory<Waiter>
-    /// The number of the next message: above all that were ever sent.
+    /// The number of the next message: above all that were ever sent, but for those that Redis
+    /// refused.
     var next = 1
-    /// Everything up to this number is confirmed, or will never be sent.
+    /// The last number that was confirmed, and that no Redis is known to have lost.
     var confirmed = 0
-    /// A fence whose reply did not come, and the number that Redis had applied before it.
-    var attemptedFence: (applied: Int?, fence: Int)?
-    /// Whether the session was opened before: one that is missing then has been lost.
-    var wasOpened = false
-    /// Whether the Redis is the one of the login before.
-    var isSameRun = false
-    /// The `run_id` of the Redis that the session is with.
+    var lineage = ProducerLineage()
+    /// The Redis that the session is with: see `loggedIn`.
     var run = ""
+    /// The Redis of the last login that ended.
+    var settledRun = ""
+    /// The names of confirmed messages that a Redis lacks and has refused for as long as they are
+    /// kept.
+    var givenUp: [String] = []
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
     var pendingCount = 0
@@ -141,6 +144,9 @@ package struct ProducerSession<Waiter> {
         unsent.append(exchange(&gathering, with: Batch()))
     }
 
+    /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
+    package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
+
     /// The batch is done with: its outcome is told, or it is given up.
     mutating func forget(_ batch: Batch) {
         pendingCount -= batch.count
@@ -158,7 +164,10 @@ package struct ProducerSession<Waiter> {
     ) throws(SystemError) {
         if isReady { encode(now) }
         while written < output.bytes.count {
-            guard let count = try send(output.bytes, written) else { return }
+            guard let count = try send(output.bytes, written) else {
+                output.removeSent(&written)
+                return
+            }
             written += count
         }
         written = 0
@@ -168,7 +177,7 @@ package struct ProducerSession<Waiter> {
     private mutating func encode(_ now: MonotonicTime) {
         endGathering()
         while var batch = unsent.popFirst() {
-            batch.first = next
+            (batch.first, batch.run) = (next, run)
             next += batch.count
             // A batch that is sent again, and that nobody waits for, has the time of a new message.
             let deadline = min(
@@ -184,3 +193,5 @@ package struct ProducerSession<Waiter> {
         (needsBarrier, awaitsBarrier) = (false, true)
     }
 }
+
+extension ProducerSession.Resolution: Equatable where Waiter: Equatable {}
