@@ -9,27 +9,35 @@ struct ProducerLineage {
         let number: Int
         /// Where Redis stood before it; nil if that does not tell what it has applied.
         let parent: Int?
-        let run: String
     }
 
     /// By their numbers, which grow.
     private var fences: [Fence] = []
     /// Below it, fences are forgotten.
     private var floor = 0
+    /// Where the session was seen (see `ProducerSession.run`), latest last.
+    private var runs: [String] = []
 
     /// As many as the logins of a flapping connection, while confirmed messages are kept.
     private static let fencesMax = 256
+    /// Failovers while confirmed messages are kept.
+    private static let runsMax = 32
 
-    var isEmpty: Bool { fences.isEmpty }
-
-    mutating func append(fence number: Int, after parent: Int?, run: String) {
+    mutating func append(fence number: Int, after parent: Int?) {
         precondition(number > fences.last?.number ?? 0, "append() of a fence that does not grow")
         if fences.count == ProducerLineage.fencesMax { floor = fences.removeFirst().number }
-        fences.append(Fence(number: number, parent: parent, run: run))
+        fences.append(Fence(number: number, parent: parent))
     }
 
-    /// Whether the session was seen at this Redis before.
-    func contains(run: String) -> Bool { fences.contains { $0.run == run } }
+    /// The session is at this Redis.
+    mutating func saw(run: String) {
+        guard !runs.contains(run) else { return }
+        if runs.count == ProducerLineage.runsMax { runs.removeFirst() }
+        runs.append(run)
+    }
+
+    /// Whether the session was at this Redis before; at any, if Redis does not tell which it is.
+    func hasSeen(run: String) -> Bool { run.isEmpty ? !runs.isEmpty : runs.contains(run) }
 
     /// What a Redis has applied that stands at the number; nil if its number does not tell.
     func applied(at standing: Int?) -> ProducerApplied {

@@ -26,19 +26,14 @@ extension ProducerSession {
     /// When the next wait is over, or the oldest confirmed batch need not be kept any more.
     package var deadline: MonotonicTime { min(waitDeadline, history.deadline) }
 
-    private var waitDeadline: MonotonicTime {
-        func earliest(_ batches: Deque<Batch>) -> MonotonicTime {
-            for batch in batches where batch.deadline < .never { return batch.deadline }
-            return .never
-        }
-        var deadline = min(
-            earliest(unresolved), min(earliest(returned), min(earliest(unsent), gathering.deadline)))
-        for (batch, _) in answered where batch.deadline < .never {
-            deadline = min(deadline, batch.deadline)
-            break
-        }
-        for case .batch(let batch) in awaited where batch.deadline < .never {
-            return min(deadline, batch.deadline)
+    /// Looks at every batch, since those that are sent again need not be in the order of their
+    /// deadlines.
+    private var earliestDeadline: MonotonicTime {
+        var deadline = gathering.deadline
+        for (batch, _) in answered { deadline = min(deadline, batch.deadline) }
+        for case .batch(let batch) in awaited { deadline = min(deadline, batch.deadline) }
+        for batches in [returned, unresolved, unsent] {
+            for batch in batches { deadline = min(deadline, batch.deadline) }
         }
         return deadline
     }
@@ -71,6 +66,7 @@ extension ProducerSession {
         }
         if !returned.isEmpty { returned = Deque(returned.flatMap { wanted($0) }) }
         gathering = remaining(of: gathering, now, error, &resolutions)
+        waitDeadline = earliestDeadline
         return resolutions
     }
 

@@ -80,7 +80,8 @@ extension ProducerSession {
         }
         let fence = max(next, (standing ?? 0) + 1)
         next = fence + 1
-        lineage.append(fence: fence, after: parent, run: run)
+        lineage.append(fence: fence, after: parent)
+        if standing != nil { lineage.saw(run: run) }
         state = .fencing(fence)
         output.append(call.fence(from: standing, to: fence))
         return .flush
@@ -91,8 +92,7 @@ extension ProducerSession {
         guard let standing else {
             // A Redis that never had the session has a state from before it. One that had it has
             // evicted it, or somebody removed it: what was applied is there, or not.
-            let hadSession = run.isEmpty ? !lineage.isEmpty : lineage.contains(run: run)
-            return hadSession ? nil : 0
+            return lineage.hasSeen(run: run) ? nil : 0
         }
         // A number that was never sent, or one that was removed and came back.
         guard standing < next else { return nil }
@@ -115,6 +115,7 @@ extension ProducerSession {
         // The fence is a write of this connection, for which a barrier waits.
         needsBarrier = !answered.isEmpty
         settledRun = run
+        lineage.saw(run: run)
         state = .ready
         return .ready(resolutions, lost.confirmations)
     }

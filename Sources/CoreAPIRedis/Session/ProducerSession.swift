@@ -83,6 +83,8 @@ package struct ProducerSession<Waiter> {
     var givenUp: [String] = []
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
+    /// No wait is over before.
+    var waitDeadline = MonotonicTime.never
     var pendingCount = 0
     var pendingBytes = 0
 
@@ -130,9 +132,10 @@ package struct ProducerSession<Waiter> {
             return .reject(.notExecuted(.backlogFull))
         }
         let before = gathering.byteCount
+        let deadline = now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds)
         gathering.append(
-            waiter, deadline: now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds),
-            isKeyed: isKeyed, keys: addKeys, words: addWords)
+            waiter, deadline: deadline, isKeyed: isKeyed, keys: addKeys, words: addWords)
+        waitDeadline = min(waitDeadline, deadline)
         pendingCount += 1
         pendingBytes += gathering.byteCount - before
         if gathering.count >= limits.batchMax { endGathering() }
