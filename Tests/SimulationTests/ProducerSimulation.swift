@@ -86,7 +86,7 @@ final class ProducerSimulation {
         for index in 0..<3 {
             let node = Node(name: "R\(index)", process: index, breakage: breakage)
             node.clockOffset = 1_700_000_000_000 + random.integer(-3_000...3_000)
-            node.onApplied = { [unowned self] in appliedCounts[$0, default: 0] += 1 }
+            node.onApplied = { [unowned self] in applied($0) }
             nodes.append(node)
         }
         promote(0)

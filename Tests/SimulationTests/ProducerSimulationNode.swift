@@ -101,7 +101,7 @@ final class ProducerSimulationNode {
         _ now: MonotonicTime
     ) -> RedisReply {
         if refusal == .noPermission { return .error(RedisServerError(message: "NOPERM evalsha")) }
-        guard let last = session ?? (breakage == .batchOpensSession ? 0 : nil) else {
+        guard let last = session else {
             return .error(RedisServerError(message: "SESSION missing"))
         }
         if first > last + 1, breakage != .noGapCheck, breakage != .noFence {
@@ -146,7 +146,7 @@ final class ProducerSimulationNode {
 /// What is broken on purpose, to see that the simulation finds it out.
 enum ProducerBreakage: CaseIterable {
     // Scripts.
-    case noFence, fenceIgnoresNumber, noGapCheck, noSkip, noDeadline, batchOpensSession
+    case noFence, fenceIgnoresNumber, noGapCheck, noSkip, noDeadline
     // The machine.
     /// A fence whose reply was lost is taken for what Redis has applied.
     case forgetsFences

@@ -113,10 +113,12 @@ struct ProducerBatch<Waiter> {
     // MARK: - Sent before
 
     /// Whether a Redis has applied the message, under any number that it had; nil if that is not
-    /// known.
+    /// known. A keyed message counts under its last number alone: under an earlier one it may have
+    /// found the record of another message, which this one was not.
     func isApplied(_ index: Int, in applied: ProducerApplied) -> Bool? {
         var isKnown = true
-        let former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+        let former =
+            formerNumbers.isEmpty || messages[index].isKeyed ? [] : formerNumbers[index]
         for number in [first + index] + former {
             guard let isApplied = applied.contains(number) else {
                 isKnown = false

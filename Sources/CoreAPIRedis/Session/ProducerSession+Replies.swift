@@ -147,7 +147,7 @@ extension ProducerSession {
         } else {
             // A message that found the record of another was not applied itself.
             for run in batch.runs(where: { index, message in
-                outcomes[index] == .applied || message.mayBeExecuted
+                outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
             }) { history.append(run) }
         }
         history.expire(before: now)
