@@ -31,7 +31,9 @@ extension ProducerSimulation {
     func connect() {
         let masters = nodes.indices.filter { nodes[$0].isMaster && nodes[$0].isUp }
         var index = target
-        if schedule.kind == .splits, random.chance(30), let any = masters.randomElement(using: &random) {
+        if schedule.kind == .splits, random.chance(30),
+            let any = masters.randomElement(using: &random)
+        {
             index = any
         }
         let node = nodes[index]
@@ -97,7 +99,9 @@ extension ProducerSimulation {
     func received(_ reply: RedisReply) {
         progressAt = now
         var reply = reply
-        if breakage == .ignoresBarriers, case .barrier? = session.awaited.first { reply = .integer(1) }
+        if breakage == .ignoresBarriers, case .barrier? = session.awaited.first {
+            reply = .integer(1)
+        }
         let action = session.received(reply, now: now)
         if breakage == .reusesNumbersWithoutDraining, case .draining(let free) = session.state {
             session.next = free
@@ -115,7 +119,7 @@ extension ProducerSimulation {
             asksForFlush = true
         case .fail(let error): lose(error)
         }
-        if !session.takeGivenUp().isEmpty, schedule.kind != .removals {
+        if !session.takeGivenUp().isEmpty, schedule.kind != .removals, schedule.keepsAll {
             violate("a confirmed message was given up")
         }
         bringForward()

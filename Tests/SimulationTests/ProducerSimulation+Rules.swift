@@ -48,12 +48,15 @@ extension ProducerSimulation {
     /// longer than it had time.
     func applied(_ id: String) {
         appliedCounts[id, default: 0] += 1
-        guard appliedCounts[id] == 1, let index = schedule.messages.firstIndex(where: { $0.id == id }),
+        guard appliedCounts[id] == 1,
+            let index = schedule.messages.firstIndex(where: { $0.id == id }),
             let time = submittedAt[index], outcomes[index] != nil,
             !schedule.faults.contains(where: { $0.1 == .jump })
         else { return }
         let waited = now.milliseconds(since: time)
-        if waited > schedule.limits.messageTimeoutMilliseconds + ProducerSimulation.sweepMilliseconds {
+        if waited > schedule.limits.messageTimeoutMilliseconds
+            + ProducerSimulation.sweepMilliseconds
+        {
             violate("\(id) is applied for the first time after \(waited) ms")
         }
     }
@@ -91,7 +94,7 @@ extension ProducerSimulation {
         if session.pendingCount != 0 || !session.isReady { violate("it has not come to rest") }
         for node in nodes { checkNode(node) }
         guard let node = connection?.node else { return violate("there is no connection") }
-        if schedule.kind != .removals { checkConfirmed(node) }
+        if schedule.kind != .removals, schedule.keepsAll { checkConfirmed(node) }
     }
 
     private func checkNode(_ node: Node) {
@@ -119,11 +122,15 @@ extension ProducerSimulation {
             case .success(.applied):
                 // An earlier master may have come back with another message of the same key.
                 let hasKey = schedule.kind == .splits && node.records[message.key ?? ""] != nil
-                if !ids.contains(message.id), !hasKey { violate("\(message.id) was confirmed, and is lost") }
+                if !ids.contains(message.id), !hasKey {
+                    violate("\(message.id) was confirmed, and is lost")
+                }
             case .success(.found(let record)):
                 let id = String(decoding: record, as: UTF8.self)
                 let hasKey = schedule.kind == .splits && node.records[message.key ?? ""] != nil
-                if !ids.contains(id), !hasKey { violate("\(id) was found by \(message.id), and is lost") }
+                if !ids.contains(id), !hasKey {
+                    violate("\(id) was found by \(message.id), and is lost")
+                }
             default: break
             }
         }

@@ -9,7 +9,11 @@ extension ProducerSimulation {
         masterships += 1
         (nodes[index].isMaster, nodes[index].run) = (true, "mastership \(masterships)")
         target = index
-        tell("\(nodes[index].name) is the master with \(nodes[index].session.map(String.init) ?? "no session"), \(nodes[index].log.count) entries")
+        tell(
+        let state = nodes[index].session.map { "\($0)" } ?? "no session"
+        let entries = nodes[index].log.count
+        tell("\(nodes[index].name) is the master with \(state), \(entries) entries")
+        )
         for node in nodes { node.acknowledged = min(node.acknowledged, nodes[index].steps.count) }
     }
 
@@ -38,7 +42,11 @@ extension ProducerSimulation {
             let before = node.steps.count
             let result = execute(words, node)
             if node.steps.count > before { connection.lastWrite = node.steps.count }
-            tell("\(node.name) executes \(words.dropFirst(3).joined(separator: " ")): \(result.words)\(connection.isClosed ? " (late)" : "")")
+            tell(
+            let told = words.dropFirst(3).joined(separator: " ")
+            let late = connection.isClosed ? " (late)" : ""
+            tell("\(node.name) executes \(told): \(result.words)\(late)")
+            )
             reply(connection, result)
         }
     }
@@ -79,7 +87,9 @@ extension ProducerSimulation {
             schedule.kind == .gentle || elapsed > ProducerSimulationSchedule.faultsEnd
         if isFine || random.chance(80), let replica = replicas.randomElement(using: &random) {
             replica.acknowledged = max(
-                replica.acknowledged, random.integer(connection.lastWrite...max(connection.lastWrite, connection.node.steps.count)))
+                replica.acknowledged,
+                random.integer(
+                    connection.lastWrite...max(connection.lastWrite, connection.node.steps.count)))
             return after(random.integer(0...20), .waitOver(connection))
         }
         after(1_800, .waitOver(connection))
@@ -148,17 +158,19 @@ extension ProducerSimulation {
         node.isUp = false
         closeAll(node)
         let kept = random.integer(max(0, count - 6)...count)
-        after(random.integer(50...2_000), .then { [unowned self] in
-            node.replace(with: node.steps.prefix(kept))
-            node.isUp = true
-            node.loadingUntil = now.advanced(byMilliseconds: random.integer(0...500))
-            node.restart(process: 100 + masterships)
-            if let index = nodes.firstIndex(where: { $0 === node }), node.isMaster {
-                let target = self.target
-                promote(index)
-                if index != target { self.target = target }
-            }
-        })
+        after(
+            random.integer(50...2_000),
+            .then { [unowned self] in
+                node.replace(with: node.steps.prefix(kept))
+                node.isUp = true
+                node.loadingUntil = now.advanced(byMilliseconds: random.integer(0...500))
+                node.restart(process: 100 + masterships)
+                if let index = nodes.firstIndex(where: { $0 === node }), node.isMaster {
+                    let target = self.target
+                    promote(index)
+                    if index != target { self.target = target }
+                }
+            })
     }
 
     private func failover(isFrozen: Bool) {
@@ -178,9 +190,11 @@ extension ProducerSimulation {
         }
         // It may believe for a while that it is the master; with splits, for ever.
         if schedule.kind != .splits || random.chance(40) {
-            after(random.integer(0...9_000), .then { [unowned self] in
-                if target != oldIndex { demote(oldIndex) }
-            })
+            after(
+                random.integer(0...9_000),
+                .then { [unowned self] in
+                    if target != oldIndex { demote(oldIndex) }
+                })
         }
     }
 

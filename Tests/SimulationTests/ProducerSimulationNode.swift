@@ -134,7 +134,8 @@ final class ProducerSimulationNode {
         return found.isEmpty ? .integer(Int64(goal)) : stopped(at: goal, "", found)
     }
 
-    private func stopped(at number: Int, _ problem: String, _ found: [(Int, String)]) -> RedisReply {
+    private func stopped(at number: Int, _ problem: String, _ found: [(Int, String)]) -> RedisReply
+    {
         var elements: [RedisReply] = [.integer(Int64(number)), .bulk(Array(problem.utf8))]
         for (index, record) in found {
             elements += [.integer(Int64(index)), .bulk(Array(record.utf8))]

@@ -32,6 +32,8 @@ struct ProducerSimulationSchedule {
     var faults: [(time: Int, Fault)] = []
     var limits = ProducerLimits()
     let barrier: RedisBarrier?
+    /// Whether confirmed messages are kept for longer than the faults last.
+    let keepsAll: Bool
 
     /// When the last fault is surely over.
     static let faultsEnd = 30_000
@@ -42,7 +44,8 @@ struct ProducerSimulationSchedule {
         kind = random.pick(Kind.allCases)
         barrier = random.chance(30) ? .replicas(1) : nil
         limits.batchMax = random.pick([1, 3, 8])
-        limits.historyMilliseconds = 90_000
+        keepsAll = random.chance(90)
+        limits.historyMilliseconds = keepsAll ? 90_000 : random.integer(0...2_000)
         var time = 0
         let count = random.integer(10...90)
         let isKeyed = random.pick([0, 20, 60])

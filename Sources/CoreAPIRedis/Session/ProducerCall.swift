@@ -44,8 +44,9 @@ package struct ProducerCall: Sendable {
     /// Appends the call of the batch.
     ///
     /// - Parameter deadline: in milliseconds of Redis's clock, not negative.
-    func append<Waiter>(_ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand)
-    {
+    func append<Waiter>(
+        _ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand
+    ) {
         output.begin(
             wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
                 + queueWordCount + batch.count * wordsPerMessage)
@@ -70,7 +71,7 @@ package struct ProducerCall: Sendable {
         return command
     }
 
-    /// The call that moves the session from a number, nil for a session that is missing, to a fence.
+    /// The call that moves the session from a number to a fence; nil for a session that is missing.
     func fence(from number: Int?, to fence: Int) -> RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.fence)
         command.word(sessionKey)

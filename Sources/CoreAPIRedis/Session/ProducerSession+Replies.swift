@@ -52,7 +52,9 @@ extension ProducerSession {
             return applied(
                 batch, [Outcome](repeating: .applied, count: batch.count), error: nil, now)
         case .array(let elements):
-            guard let answer = BatchAnswer(elements, batch) else { return .fail(.protocolViolation) }
+            guard let answer = BatchAnswer(elements, batch) else {
+                return .fail(.protocolViolation)
+            }
             return applied(batch, answer.outcomes, error: answer.error, now)
         case .error(let error):
             if case .draining = state, error.message == ProducerScripts.gap {
@@ -228,7 +230,8 @@ private struct BatchAnswer<Waiter> {
             outcomes[Int(index)] = .found(record)
         }
         self.outcomes = outcomes
-        error = text.isEmpty
+        error =
+            text.isEmpty
             ? nil : RedisServerError(message: String(decoding: text, as: UTF8.self))
         guard (error == nil) == (number == batch.last) else { return nil }
     }
