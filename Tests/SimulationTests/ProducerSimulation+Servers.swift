@@ -9,11 +9,9 @@ extension ProducerSimulation {
         masterships += 1
         (nodes[index].isMaster, nodes[index].run) = (true, "mastership \(masterships)")
         target = index
-        tell(
         let state = nodes[index].session.map { "\($0)" } ?? "no session"
         let entries = nodes[index].log.count
         tell("\(nodes[index].name) is the master with \(state), \(entries) entries")
-        )
         for node in nodes { node.acknowledged = min(node.acknowledged, nodes[index].steps.count) }
     }
 
@@ -42,11 +40,9 @@ extension ProducerSimulation {
             let before = node.steps.count
             let result = execute(words, node)
             if node.steps.count > before { connection.lastWrite = node.steps.count }
-            tell(
             let told = words.dropFirst(3).joined(separator: " ")
             let late = connection.isClosed ? " (late)" : ""
             tell("\(node.name) executes \(told): \(result.words)\(late)")
-            )
             reply(connection, result)
         }
     }
