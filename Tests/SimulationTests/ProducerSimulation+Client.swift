@@ -52,14 +52,8 @@ extension ProducerSimulation {
         self.connection = connection
         logins += 1
         progressAt = now
-        let run: String =
-            switch breakage {
-            case .replaysOntoSameRun: "login \(logins)"
-            case .knowsProcessAlone: "process \(connection.node.process)"
-            default: connection.node.run
-            }
-        tell("connected to \(connection.node.name), \(run)")
-        session.loggedIn(run: run)
+        tell("connected to \(connection.node.name), \(connection.node.run)")
+        session.loggedIn()
         asksForFlush = true
         bringForward()
     }

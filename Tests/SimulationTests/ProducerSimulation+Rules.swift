@@ -50,7 +50,7 @@ extension ProducerSimulation {
         appliedCounts[id, default: 0] += 1
         guard appliedCounts[id] == 1,
             let index = schedule.messages.firstIndex(where: { $0.id == id }),
-            let time = submittedAt[index], outcomes[index] != nil,
+            let time = submittedAt[index], case .failure? = outcomes[index],
             !schedule.faults.contains(where: { $0.1 == .jump })
         else { return }
         let waited = now.milliseconds(since: time)

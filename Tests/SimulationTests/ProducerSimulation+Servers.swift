@@ -54,7 +54,7 @@ extension ProducerSimulation {
 
     private func execute(_ words: [String], _ node: Node) -> RedisReply {
         guard now >= node.loadingUntil else { return .error(RedisServerError(message: "LOADING")) }
-        if words[1] == ProducerScripts.open.digest { return node.open(now) }
+        if words[1] == ProducerScripts.open.digest { return node.open(now, login: logins) }
         guard node.isMaster else { return .error(RedisServerError(message: "READONLY replica")) }
         if words[1] == ProducerScripts.fence.digest {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }

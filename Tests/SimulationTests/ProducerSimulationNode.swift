@@ -74,11 +74,18 @@ final class ProducerSimulationNode {
 
     // MARK: - Scripts
 
-    func open(_ now: MonotonicTime) -> RedisReply {
+    /// - Parameter login: the number of the client's login.
+    func open(_ now: MonotonicTime, login: Int) -> RedisReply {
         let milliseconds = clock(now)
+        let told =
+            switch breakage {
+            case .replaysOntoSameRun: "login \(login)"
+            case .knowsProcessAlone: "process \(process)"
+            default: run
+            }
         return .array([
             .integer(Int64(session ?? -1)), .integer(Int64(milliseconds / 1_000)),
-            .integer(Int64(milliseconds % 1_000 * 1_000)),
+            .integer(Int64(milliseconds % 1_000 * 1_000)), .bulk(Array(told.utf8)),
         ])
     }
 

@@ -34,6 +34,8 @@ struct ProducerBatch<Waiter> {
     var first = 0
     /// The Redis that the batch was sent to (see `ProducerSession.run`).
     var run = ""
+    /// Redis has answered that it takes nothing of it under these numbers.
+    var isRefused = false
     /// When it was confirmed.
     var confirmedAt = MonotonicTime.never
 
@@ -96,7 +98,8 @@ struct ProducerBatch<Waiter> {
                 start = start ?? index
             } else if let begin = start {
                 var run = filtered { position, _ in begin <= position && position < index }
-                (run.first, run.run, run.confirmedAt) = (first + begin, self.run, confirmedAt)
+                (run.first, run.run, run.isRefused) = (first + begin, self.run, isRefused)
+                run.confirmedAt = confirmedAt
                 runs.append(run)
                 start = nil
             }
@@ -119,7 +122,7 @@ struct ProducerBatch<Waiter> {
         var isKnown = true
         let former =
             formerNumbers.isEmpty || messages[index].isKeyed ? [] : formerNumbers[index]
-        for number in [first + index] + former {
+        for number in (isRefused ? [] : [first + index]) + former {
             guard let isApplied = applied.contains(number) else {
                 isKnown = false
                 continue
@@ -133,9 +136,10 @@ struct ProducerBatch<Waiter> {
     mutating func endNumbers() {
         formerNumbers = messages.indices.map { index in
             let former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+            if isRefused { return former }
             return former.suffix(ProducerBatch.formerNumbersMax - 1) + [first + index]
         }
-        first = 0
+        (first, isRefused) = (0, false)
     }
 
     /// How many Redis servers may lose a message one after another, and come back with it.

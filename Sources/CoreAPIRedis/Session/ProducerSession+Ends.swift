@@ -47,7 +47,9 @@ extension ProducerSession {
             abandon(&answered[index].batch, now, .mayBeExecuted(error), error, &resolutions)
         }
         for index in unresolved.indices {
-            abandon(&unresolved[index], now, .mayBeExecuted(error), error, &resolutions)
+            let failure: RedisFailure =
+                unresolved[index].isRefused ? .notExecuted(error) : .mayBeExecuted(error)
+            abandon(&unresolved[index], now, failure, error, &resolutions)
         }
         for batch in unresolved where batch.isAbandoned { forget(batch) }
         unresolved.removeAll(where: \.isAbandoned)

@@ -23,15 +23,9 @@ extension ProducerSession {
     }
 
     /// The connection is logged in: flush.
-    ///
-    /// - Parameter run: names an uninterrupted time of one Redis as the master: its
-    ///   `master_replid` (`INFO replication`); empty if it does not tell. Its `run_id` would not
-    ///   do: a master that became a replica, took over another's data and is the master again has
-    ///   the same one as before.
-    package mutating func loggedIn(run: String) {
+    package mutating func loggedIn() {
         precondition(
             state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
-        self.run = run
         state = .opening
         output.append(call.open)
     }
@@ -44,18 +38,23 @@ extension ProducerSession {
         switch (state, reply) {
         case (_, .error(let error)): return .fail(.server(error))
         case (.opening, .array(let elements)):
-            guard elements.count == 3, case .integer(let number) = elements[0],
+            guard elements.count == 4, case .integer(let number) = elements[0],
                 case .integer(let seconds) = elements[1],
-                case .integer(let microseconds) = elements[2],
+                case .integer(let microseconds) = elements[2], case .bulk(let run) = elements[3],
                 ProducerSession.numbers ~= number,
                 0...ProducerSession.secondsMax ~= seconds, 0..<1_000_000 ~= microseconds
             else { return .fail(.protocolViolation) }
             let milliseconds = Int(seconds) * 1_000 + Int(microseconds) / 1_000
+            self.run = String(decoding: run, as: UTF8.self)
             clockOffset = milliseconds - now.wholeMilliseconds
             return opened(number, now)
-        case (.fencing(let fence), .integer(let number)):
+        case (.fencing(let standing, let fence), .integer(let number)):
             if number == fence { return fenced(at: fence, now) }
             guard ProducerSession.numbers ~= number else { return .fail(.protocolViolation) }
+            guard number > standing else {
+                // Redis was a replica meanwhile, and has another's data: the next login asks again.
+                return .fail(.server(RedisServerError(message: "SESSION went back")))
+            }
             // A batch or fence of the connection before has come between.
             return opened(number, now)
         default: return .fail(.protocolViolation)
@@ -82,7 +81,7 @@ extension ProducerSession {
         next = fence + 1
         lineage.append(fence: fence, after: parent)
         if standing != nil { lineage.saw(run: run) }
-        state = .fencing(fence)
+        state = .fencing(standing: number, fence: fence)
         output.append(call.fence(from: standing, to: fence))
         return .flush
     }
@@ -150,7 +149,7 @@ extension ProducerSession {
         forget(batch)
         var batch = batch
         // What another Redis than this one may have applied, it may come back with.
-        let isElsewhere = batch.run != run || run.isEmpty
+        let isElsewhere = !batch.isRefused && (batch.run != run || run.isEmpty)
         let isApplied = batch.messages.indices.map { batch.isApplied($0, in: applied) }
         for index in batch.messages.indices {
             if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }

@@ -36,7 +36,11 @@ extension ProducerSession {
             case .barrier: return receivedForBarrier(reply, now)
             case .batch(let batch):
                 let action = receivedForBatch(reply, batch, now)
-                if case .fail = action { awaited.prepend(.batch(batch)) }
+                if case .fail = action {
+                    var batch = batch
+                    if case .error = reply { batch.isRefused = true }
+                    awaited.prepend(.batch(batch))
+                }
                 return action
             }
         }
@@ -58,6 +62,8 @@ extension ProducerSession {
             return applied(batch, answer.outcomes, error: answer.error, now)
         case .error(let error):
             if case .draining = state, error.message == ProducerScripts.gap {
+                var batch = batch
+                batch.isRefused = true
                 returned += wanted(batch)
                 return endDraining([])
             }

@@ -31,8 +31,9 @@ package struct ProducerSession<Waiter> {
         case disconnected
         /// The session is asked for its number. Can transition to: fencing, ready, disconnected.
         case opening
-        /// The session is moved to this fence. Can transition to: fencing, ready, disconnected.
-        case fencing(Int)
+        /// The session is moved from where it stands, -1 if it is missing, to a fence. Can
+        /// transition to: fencing, ready, disconnected.
+        case fencing(standing: Int64, fence: Int)
         /// Batches are sent. Can transition to: draining, disconnected.
         case ready
         /// Redis refused a message, so the numbers behind it are free again: nothing is sent until
@@ -74,7 +75,7 @@ package struct ProducerSession<Waiter> {
     /// The last number that was confirmed, and that no Redis is known to have lost.
     var confirmed = 0
     var lineage = ProducerLineage()
-    /// The Redis that the session is with: see `loggedIn`.
+    /// The Redis that the session is with, by its `master_replid`: see `ProducerScripts.open`.
     var run = ""
     /// The Redis of the last login that ended.
     var settledRun = ""
@@ -180,7 +181,7 @@ package struct ProducerSession<Waiter> {
     private mutating func encode(_ now: MonotonicTime) {
         endGathering()
         while var batch = unsent.popFirst() {
-            (batch.first, batch.run) = (next, run)
+            (batch.first, batch.run, batch.isRefused) = (next, run, false)
             next += batch.count
             // A batch that is sent again, and that nobody waits for, has the time of a new message.
             let deadline = min(

@@ -40,6 +40,20 @@ import Testing
                 == .ready([.applied(2), .applied(3), .applied(4)], nil))
     }
 
+    @Test func `a number that goes back between the question and the fence is asked again`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        submit(5...5, &session)
+        #expect(login("B", standingAt: 5, &session) == ["open", "fence 5 6"])
+        let back = RedisServerError(message: "SESSION went back")
+        #expect(session.received(.integer(3), now: start) == .fail(.server(back)))
+        _ = session.lost(.server(back), now: start)
+        #expect(login("C", standingAt: 3, &session) == ["open", "fence 3 7"])
+        let lost = LostConfirmations(numbers: 4...5, isSameRun: false, replayed: ["m3", "m4"])
+        #expect(session.received(.integer(7), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["8: m3", "9: m4", "10: m5"])
+    }
+
     @Test func `fences whose replies are lost, twice in a row, do not count as applied`() {
         var session = used(confirmed: 2)
         _ = session.lost(.connectionLost, now: start)
@@ -238,12 +252,12 @@ import Testing
             case 3: return .status([])
             case 4: return error(["SESSION gap", "OOM x", "LOADING x", ""][random(4)])
             case 5:
-                if case .fencing(let fence) = session.state { return .integer(Int64(fence)) }
+                if case .fencing(_, let fence) = session.state { return .integer(Int64(fence)) }
                 if case .batch(let batch)? = session.awaited.first {
                     return .integer(Int64(batch.last))
                 }
                 return .integer(1)
-            case 6: return opened(random(session.next + 2) - 1)
+            case 6: return opened(random(session.next + 2) - 1, "\(random(3))")
             case 7:
                 let number = session.next - random(4)
                 return .array([.integer(Int64(number)), text(random(2) == 0 ? "" : "OOM x")])
@@ -260,7 +274,7 @@ import Testing
                 var resolutions: [Session.Resolution] = []
                 if session.state == .disconnected {
                     resolutions = session.lost(.connectionLost, now: now)
-                    session.loggedIn(run: "\(random(3))")
+                    session.loggedIn()
                 }
                 _ = submit(step, key: random(3) == 0 ? "k" : nil, &session, at: now)
                 waiting.insert(step)

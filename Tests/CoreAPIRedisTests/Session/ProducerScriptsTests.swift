@@ -7,10 +7,10 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ProducerScriptsTests: ProducerTranscript {
     /// Logs in: loads the scripts, opens the session; returns what the login's end told.
     private func login(
-        _ redis: ScriptedRedis, _ session: inout Session, run: String = "A", clock: Int = 0
+        _ redis: ScriptedRedis, _ session: inout Session, clock: Int = 0
     ) throws -> [Session.ReplyAction] {
         for script in session.call.scripts { try redis.command("SCRIPT", "LOAD", script.source) }
-        session.loggedIn(run: run)
+        session.loggedIn()
         var actions: [Session.ReplyAction] = []
         while !session.isReady, session.state != .disconnected {
             try send(redis, &session)
@@ -57,6 +57,9 @@ import Testing
         var session = session()
         #expect(try login(redis, &session) == [.flush, .ready([], nil)])
         #expect(try redis.command("TTL", "session") == .integer(86_400))
+        guard case .bulk(let info) = try redis.command("INFO", "replication") else { return }
+        #expect(session.run.count == 40)
+        #expect(String(decoding: info, as: UTF8.self).contains("master_replid:" + session.run))
         submit(1...2, &session)
         let copy = try send(redis, &session)
         #expect(
@@ -215,6 +218,16 @@ import Testing
         submit(3...3, &session)
         #expect(try exchange(redis, &session) == [.resolve([.applied(3)])])
         #expect(try queue(redis) == texts("m3"))
+    }
+
+    @Test func `a user without the right to call INFO has a session all the same`() throws {
+        let redis = try ScriptedRedis()
+        try redis.command("ACL", "SETUSER", "default", "-info")
+        var session = session()
+        #expect(try login(redis, &session) == [.flush, .ready([], nil)])
+        #expect(session.run == "")
+        submit(1...1, &session)
+        #expect(try exchange(redis, &session) == [.resolve([.applied(1)])])
     }
 
     @Test func `numbers beyond what Lua prints are exact`() throws {

@@ -8,7 +8,7 @@ import Testing
     @Test func `the session is opened by a fence, and messages follow it`() {
         var session = session()
         #expect(submit(1, &session) == .wait)
-        session.loggedIn(run: "A")
+        session.loggedIn()
         #expect(sent(&session) == ["open"])
         #expect(session.received(opened(-1), now: start) == .flush)
         #expect(sent(&session) == ["fence -1 1"])
@@ -115,6 +115,22 @@ import Testing
         #expect(login("A", standingAt: 1, &session) == ["open", "fence 1 3"])
         #expect(session.received(.integer(3), now: start) == .ready([], nil))
         #expect(sent(&session) == ["4: m1"])
+    }
+
+    @Test func `a batch that a removed session refused is sent again, though nothing else tells`() {
+        var session = ready()
+        submit(1...1, &session)
+        _ = sent(&session)
+        submit(2...2, &session)
+        _ = sent(&session)
+        let missing = RedisServerError(message: "SESSION missing")
+        #expect(session.received(.error(missing), now: start) == .fail(.server(missing)))
+        _ = session.lost(.server(missing), now: start)
+        #expect(login("A", standingAt: -1, &session) == ["open", "fence -1 4"])
+        #expect(
+            session.received(.integer(4), now: start)
+                == .ready([.failed(2, .mayBeExecuted(.sessionLost))], nil))
+        #expect(sent(&session) == ["5: m1"])
     }
 
     @Test func `replies that no script gives end the connection`() {

@@ -55,7 +55,7 @@ extension ProducerTranscript {
         limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
     ) -> Session {
         var session = session(limits: limits, barrier: barrier)
-        session.loggedIn(run: "A")
+        session.loggedIn()
         _ = sent(&session)
         _ = session.received(opened(-1), now: start)
         _ = sent(&session)
@@ -68,16 +68,16 @@ extension ProducerTranscript {
         _ run: String, standingAt number: Int, _ session: inout Session,
         at now: MonotonicTime? = nil
     ) -> [String] {
-        session.loggedIn(run: run)
+        session.loggedIn()
         var commands = sent(&session, at: now)
-        _ = session.received(opened(number), now: now ?? start)
+        _ = session.received(opened(number, run), now: now ?? start)
         commands += sent(&session, at: now)
         return commands
     }
 
     /// The reply to `open`: Redis's clock is as the test's begins.
-    func opened(_ number: Int) -> RedisReply {
-        .array([.integer(Int64(number)), .integer(1_000), .integer(0)])
+    func opened(_ number: Int, _ run: String = "A") -> RedisReply {
+        .array([.integer(Int64(number)), .integer(1_000), .integer(0), text(run)])
     }
 
     func text(_ text: String) -> RedisReply { .bulk(Array(text.utf8)) }
