@@ -127,7 +127,10 @@ extension ProducerSimulation {
                     violate("\(message.id) was confirmed, and is lost")
                 }
             case .success(.found(let record)):
+                // A message whose own waiter was not told that it is applied is not kept.
                 let id = String(decoding: record, as: UTF8.self)
+                let original = schedule.messages.firstIndex { $0.id == id }
+                guard let original, outcomes[original] == .success(.applied) else { continue }
                 let hasKey = schedule.kind == .splits && node.records[message.key ?? ""] != nil
                 if !ids.contains(id), !hasKey {
                     violate("\(id) was found by \(message.id), and is lost")
