@@ -11,8 +11,9 @@ package struct JSONText {
     /// The string, decoded, as one word; nil if it has more than eight bytes, or U+0000.
     @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
         let count = range.upperBound &- range.lowerBound
-        if hasEscapes { return count <= 8 &* 6 ? eightDecoded(bytes) : nil }
-        return 1...8 ~= count ? EightBytes(range, of: bytes) : nil
+        if !hasEscapes { return count <= 8 ? EightBytes(range, of: bytes) : nil }
+        // The escape sequence of a character has six bytes at most.
+        return count <= 8 &* 6 ? eightDecoded(bytes) : nil
     }
 
     @inline(never) private func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
@@ -98,11 +99,10 @@ package struct JSONText {
                 position &+= 1
                 return byte
             }
-            guard let simple = JSONText.simpleEscape(bytes[position &+ 1]) else {
-                return nextOfScalar(bytes)
-            }
+            let kind = bytes[position &+ 1]
+            if kind == UInt8(ascii: "u") { return nextOfScalar(bytes) }
             position &+= 2
-            return simple
+            return JSONText.simpleEscape(kind)
         }
 
         /// The first byte of `\uXXXX`, or of two of them that are a surrogate pair.
@@ -119,9 +119,10 @@ package struct JSONText {
         /// The four digits of `\uXXXX`, which were checked when the string was read: the last four
         /// bits of a digit are its value, less 9 for a letter, which has the seventh.
         @inline(__always) private mutating func checkedCodeUnit(_ bytes: Span<UInt8>) -> UInt32 {
+            let four = bytes.extracting((position &+ 2)..<(position &+ 6))
             var unit: UInt32 = 0
-            for index in (position &+ 2)..<(position &+ 6) {
-                let digit = UInt32(bytes[index])
+            for index in 0..<4 {
+                let digit = UInt32(four[index])
                 unit = unit &<< 4 | (digit & 0xF &+ 9 &* (digit &>> 6))
             }
             position &+= 6
@@ -147,15 +148,27 @@ package struct JSONText {
 
     /// The four hexadecimal digits of `\uXXXX` at `position`; nil for anything else.
     @inline(__always) static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
-        guard position &+ 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
-            bytes[position &+ 1] == UInt8(ascii: "u")
+        guard position &+ 6 <= bytes.count else { return nil }
+        let six = bytes.extracting(position..<(position &+ 6))
+        guard six[0] == UInt8(ascii: "\\"), six[1] == UInt8(ascii: "u"),
+            let first = ASCII.hexadecimalValue(six[2]), let second = ASCII.hexadecimalValue(six[3]),
+            let third = ASCII.hexadecimalValue(six[4]), let fourth = ASCII.hexadecimalValue(six[5])
         else { return nil }
-        var unit: UInt32 = 0
-        for index in (position &+ 2)..<(position &+ 6) {
-            guard let digit = ASCII.hexadecimalValue(bytes[index]) else { return nil }
-            unit = unit &<< 4 | UInt32(digit)
+        return UInt32(first) &<< 12 | UInt32(second) &<< 8 | UInt32(third) &<< 4 | UInt32(fourth)
+    }
+
+    /// Whether the four bytes from the position on are hexadecimal digits.
+    @inline(__always) static func isCodeUnit(at position: Int, in bytes: Span<UInt8>) -> Bool {
+        guard position &+ 4 <= bytes.count else { return false }
+        let four = bytes.extracting(position..<(position &+ 4))
+        var isHexadecimal = true
+        for index in 0..<4 {
+            let byte = four[index]
+            let isDigit = byte &- UInt8(ascii: "0") <= 9
+            let isLetter = (byte | 0x20) &- UInt8(ascii: "a") <= 5
+            isHexadecimal = isHexadecimal && (isDigit || isLetter)
         }
-        return unit
+        return isHexadecimal
     }
 
     /// What a backslash and this byte stand for; nil if they are no escape sequence.

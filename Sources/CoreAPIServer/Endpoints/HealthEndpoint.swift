@@ -55,15 +55,13 @@ struct HealthEndpoint {
     /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), at whatever quality.
     static func acceptsHealthJSON(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
         guard let accept = head.accept else { return false }
-        var start = accept.lowerBound
-        while start < accept.upperBound {
-            let comma = ASCII.find(UInt8(ascii: ","), start..<accept.upperBound, of: bytes)
-            let end = comma ?? accept.upperBound
-            let semicolon = ASCII.find(UInt8(ascii: ";"), start..<end, of: bytes) ?? end
-            let type = Grammar.trimmed(start..<semicolon, bytes)
-            if Grammar.equalsIgnoringCase("application/health+json", type, bytes) { return true }
-            start = end + 1
+        var isNamed = false
+        let name: ShortText = "application/health+json"
+        Grammar.forEachElement(accept, bytes, lengths: name.count...Int.max) { element in
+            let end = ASCII.find(UInt8(ascii: ";"), element, of: bytes) ?? element.upperBound
+            let type = Grammar.trimmed(element.lowerBound..<end, bytes)
+            if Grammar.equalsIgnoringCase(name, type, bytes) { isNamed = true }
         }
-        return false
+        return isNamed
     }
 }

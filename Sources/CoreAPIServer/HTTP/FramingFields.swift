@@ -132,7 +132,7 @@ struct FramingFields {
 
     /// `Connection = #connection-option` (RFC 9110 §7.6.1), perhaps over several lines.
     private mutating func takeConnection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
-        Grammar.forEachElement(value, bytes) { option in
+        Grammar.forEachElement(value, bytes, lengths: 5...10) { option in
             switch option.count {
             case 5 where !saysClose:
                 saysClose = EightBytes(option, of: bytes).lowercased == FramingFields.close

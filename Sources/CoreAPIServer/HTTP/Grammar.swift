@@ -65,23 +65,39 @@ enum Grammar {
         return text.lowercased == word
     }
 
-    /// Calls the body with each element of a list, without the white space around it. Empty
-    /// elements are passed over (RFC 9110 §5.6.1.2). Byte by byte, since elements may be short.
+    /// Calls the body with each element of a list that has a length of these, without the white
+    /// space around it. Empty elements are passed over (RFC 9110 §5.6.1.2).
     @inline(__always) static func forEachElement(
-        _ list: Range<Int>, _ bytes: Span<UInt8>, _ body: (Range<Int>) -> Void
+        _ list: Range<Int>, _ bytes: Span<UInt8>, lengths: ClosedRange<Int> = 1...Int.max,
+        _ body: (Range<Int>) -> Void
     ) {
-        var (start, end) = (list.lowerBound, list.lowerBound)
-        for index in list {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: ",") {
-                if start < end { body(start..<end) }
-                (start, end) = (index &+ 1, index &+ 1)
-            } else if !isBlank(byte) {
-                if start == end { start = index }
-                end = index &+ 1
-            }
+        var start = list.lowerBound
+        while let element = nextElement(&start, list.upperBound, bytes) {
+            if lengths ~= element.count { body(element) }
         }
-        if start < end { body(start..<end) }
+    }
+
+    /// The list's next element, and where what follows it begins; nil at its end. Byte by byte,
+    /// since elements may be short.
+    private static func nextElement(
+        _ start: inout Int, _ end: Int, _ bytes: Span<UInt8>
+    ) -> Range<Int>? {
+        var index = start
+        while index < end {
+            let byte = bytes[index]
+            guard byte == UInt8(ascii: ",") || isBlank(byte) else { break }
+            index &+= 1
+        }
+        let first = index
+        var last = index
+        while index < end {
+            let byte = bytes[index]
+            index &+= 1
+            if byte == UInt8(ascii: ",") { break }
+            if !isBlank(byte) { last = index }
+        }
+        start = index
+        return first < last ? first..<last : nil
     }
 
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): ASCII that needs
