@@ -157,6 +157,8 @@ def heads() -> list:
         of("Accept of health, 100 fields",
            head(*[b"Accept: ,"] * (FIELDS - 10), method=b"GET", target=b"/health"), 200),
         of("health", head(method=b"GET", target=b"/health"), 200),
+        of("health, and a value of tabs",
+           head(field(b"x", b"a", b"\t", b"a"), method=b"GET", target=b"/health"), 200),
         of("the description", head(method=b"GET", target=b"/openapi.json"), 200),
     ]
 
@@ -297,7 +299,7 @@ def authorizations() -> list:
         of("the same token in the body", b"Authorization: Bearer " + long,
            transaction(long)),
         of("another token in the body, escaped", b"Authorization: Bearer " + long,
-           filled(BODY_BYTES, b'{"token":"', b"\\n", b'"}'), 400),
+           filled(BODY_BYTES, b'{"token":"', b"\\n", b'"}'), 401),
     ]
 
 
