@@ -11,10 +11,14 @@ extension JSONReader {
     @inline(__always) static func afterValue(
         _ start: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(JSONError) -> Int {
-        if has(start &+ 1, bytes), isDigit(bytes[start]),
-            bytes[start &+ 1] == UInt8(ascii: ",")
-        {
-            return start &+ 1
+        if has(start &+ 1, bytes) {
+            let (first, second) = (bytes[start], bytes[start &+ 1])
+            if isDigit(first), second == UInt8(ascii: ",") { return start &+ 1 }
+            if first == UInt8(ascii: "\""), second == UInt8(ascii: "\"") { return start &+ 2 }
+            // In ASCII what closes comes two after what opens.
+            if isOpening(first), second == first &+ 2, depth < JSONReader.depthMax {
+                return start &+ 2
+            }
         }
         return try afterLongValue(start, bytes, depth: depth)
     }
@@ -26,10 +30,6 @@ extension JSONReader {
         guard has(start, bytes) else { throw JSONError(.valueExpected, start) }
         let byte = bytes[start]
         if isOpening(byte) {
-            let isEmpty =
-                has(start &+ 1, bytes)
-                && bytes[start &+ 1] == closing(byte == UInt8(ascii: "{"))
-            if isEmpty, depth < JSONReader.depthMax { return start &+ 2 }
             return try afterContainer(start, bytes, depth: depth)
         }
         return try afterScalar(byte, start, bytes)
@@ -90,7 +90,10 @@ extension JSONReader {
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
         var hasEscapes = false
-        return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
+        let end = try afterText(position, bytes, &hasEscapes)
+        // Mostly without white space before it.
+        if has(end, bytes), bytes[end] == UInt8(ascii: ":") { return end &+ 1 }
+        return try afterColon(end, bytes)
     }
 
     /// The colon after a member's name.
@@ -168,12 +171,14 @@ extension JSONReader {
             throw JSONError(.leadingZero, first &+ 1)
         }
         guard has(position, bytes), bytes[position] != UInt8(ascii: ",") else { return position }
-        if bytes[position] == UInt8(ascii: ".") {
+        if bytes[position] | 0x20 != UInt8(ascii: "e") {
+            guard bytes[position] == UInt8(ascii: ".") else { return position }
             isInteger = false
             position = try afterDigits(position &+ 1, bytes)
-            guard has(position, bytes) else { return position }
+            guard has(position, bytes), bytes[position] | 0x20 == UInt8(ascii: "e") else {
+                return position
+            }
         }
-        guard bytes[position] | 0x20 == UInt8(ascii: "e") else { return position }
         isInteger = false
         position &+= 1
         // Mostly one digit.

@@ -65,15 +65,19 @@ enum Grammar {
         return text.lowercased == word
     }
 
+    /// How many elements of a list are looked at: more than any list has, and a bound on the work.
+    private static let elementsMax = 1_000
+
     /// Calls the body with each element of a list that has a length of these, without the white
     /// space around it. Empty elements are passed over (RFC 9110 §5.6.1.2).
     @inline(__always) static func forEachElement(
         _ list: Range<Int>, _ bytes: Span<UInt8>, lengths: ClosedRange<Int> = 1...Int.max,
         _ body: (Range<Int>) -> Void
     ) {
-        var start = list.lowerBound
-        while let element = nextElement(&start, list.upperBound, bytes) {
+        var (start, count) = (list.lowerBound, 0)
+        while count < elementsMax, let element = nextElement(&start, list.upperBound, bytes) {
             if lengths ~= element.count { body(element) }
+            count += 1
         }
     }
 
