@@ -14,10 +14,9 @@ extension JSONReader {
         if has(start &+ 1, bytes) {
             let (first, second) = (bytes[start], bytes[start &+ 1])
             if isDigit(first), second == UInt8(ascii: ",") { return start &+ 1 }
-            if first == UInt8(ascii: "\""), second == first { return start &+ 2 }
-            if isOpening(first), second == closing(first == UInt8(ascii: "{")),
-                depth < JSONReader.depthMax
-            {
+            if first == UInt8(ascii: "\""), second == UInt8(ascii: "\"") { return start &+ 2 }
+            // In ASCII what closes comes two after what opens.
+            if isOpening(first), second == first &+ 2, depth < JSONReader.depthMax {
                 return start &+ 2
             }
         }
@@ -30,7 +29,9 @@ extension JSONReader {
         let start = afterWhitespace(position, bytes)
         guard has(start, bytes) else { throw JSONError(.valueExpected, start) }
         let byte = bytes[start]
-        if isOpening(byte) { return try afterContainer(start, bytes, depth: depth) }
+        if isOpening(byte) {
+            return try afterContainer(start, bytes, depth: depth)
+        }
         return try afterScalar(byte, start, bytes)
     }
 
@@ -89,7 +90,10 @@ extension JSONReader {
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
         var hasEscapes = false
-        return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
+        let end = try afterText(position, bytes, &hasEscapes)
+        // Mostly without white space before it.
+        if has(end, bytes), bytes[end] == UInt8(ascii: ":") { return end &+ 1 }
+        return try afterColon(end, bytes)
     }
 
     /// The colon after a member's name.
@@ -167,12 +171,14 @@ extension JSONReader {
             throw JSONError(.leadingZero, first &+ 1)
         }
         guard has(position, bytes), bytes[position] != UInt8(ascii: ",") else { return position }
-        if bytes[position] == UInt8(ascii: ".") {
+        if bytes[position] | 0x20 != UInt8(ascii: "e") {
+            guard bytes[position] == UInt8(ascii: ".") else { return position }
             isInteger = false
             position = try afterDigits(position &+ 1, bytes)
-            guard has(position, bytes) else { return position }
+            guard has(position, bytes), bytes[position] | 0x20 == UInt8(ascii: "e") else {
+                return position
+            }
         }
-        guard bytes[position] | 0x20 == UInt8(ascii: "e") else { return position }
         isInteger = false
         position &+= 1
         // Mostly one digit.
