@@ -62,6 +62,25 @@ package struct EightBytes: Equatable {
         (word &- EightBytes.each &* UInt64(byte)) & ~word & EightBytes.uppermost
     }
 
+    /// Whether there is a control character of ASCII, tab and delete among them.
+    @inlinable package var hasControls: Bool { marks(below: 0x20) | marks(of: 0x7F) != 0 }
+
+    /// The bytes with another in each place of this one, which is less than 128.
+    @inlinable package func replacing(_ byte: UInt8, with other: UInt8) -> EightBytes {
+        let rest = word ^ EightBytes.each &* UInt64(byte)
+        // No carry goes from one byte to the next, so that every byte is exact, not the first alone.
+        let seven = ~EightBytes.uppermost
+        let marks = ~((rest & seven &+ seven) | rest | seven)
+        return EightBytes(word: word ^ (marks &>> 7) &* UInt64(byte ^ other))
+    }
+
+    /// Whether all bytes are less than this one, which is at most 128.
+    @inlinable package func areBelow(_ byte: UInt8) -> Bool {
+        let seven = word & ~EightBytes.uppermost
+        return (seven &+ EightBytes.each &* (0x80 - UInt64(byte)) | word) & EightBytes.uppermost
+            == 0
+    }
+
     /// Marks bytes that are not ASCII.
     @inlinable package var marksBeyondASCII: UInt64 { word & EightBytes.uppermost }
 

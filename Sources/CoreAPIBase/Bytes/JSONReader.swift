@@ -71,8 +71,11 @@ package struct JSONReader {
             place = try JSONReader.afterText(place, bytes, &hasEscapes)
             let name = JSONText(range: start..<(place &- 1), hasEscapes: hasEscapes)
             place = try JSONReader.afterColon(place, bytes)
-            // The shortest name has five letters; of one letter the escape sequence has six bytes.
-            if place &- start > 5, let word = JSONReader.find(name, bytes, among: names) {
+            // The shortest name that is looked for has five letters, of which one is spelt by six
+            // bytes if there are escape sequences.
+            if name.range.count >= (hasEscapes ? 10 : 5), let word = name.eightBytes(bytes),
+                word == names[0] || word == names[1] || word == names[2]
+            {
                 position = place
                 return word
             }
@@ -81,16 +84,6 @@ package struct JSONReader {
         }
         position = place &+ 1
         return nil
-    }
-
-    /// The name's letters, if it is one of the names.
-    @inline(never) private static func find(
-        _ name: JSONText, _ bytes: Span<UInt8>, among names: InlineArray<3, EightBytes>
-    ) -> EightBytes? {
-        guard !name.hasEscapes || name.range.count >= 10, let word = name.eightBytes(bytes) else {
-            return nil
-        }
-        return word == names[0] || word == names[1] || word == names[2] ? word : nil
     }
 
     /// Reads the next element of an array, with its bracket if it is the first: nil where the array

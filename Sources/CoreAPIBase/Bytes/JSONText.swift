@@ -8,21 +8,39 @@ package struct JSONText {
     package let range: Range<Int>
     package let hasEscapes: Bool
 
-    /// The string, decoded, as one word; nil if it has more than eight bytes, or U+0000.
+    /// The string, decoded, as one word; nil if it has more than eight bytes, and if its escape
+    /// sequences stand for others than those of ASCII, or for U+0000.
     @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
         let count = range.upperBound &- range.lowerBound
-        if hasEscapes { return count <= 8 &* 6 ? eightDecoded(bytes) : nil }
-        return 1...8 ~= count ? EightBytes(range, of: bytes) : nil
+        if !hasEscapes { return count <= 8 ? EightBytes(range, of: bytes) : nil }
+        // The escape sequence of a character has six bytes at most.
+        return count <= 8 &* 6 ? eightDecoded(bytes) : nil
     }
 
+    /// Without `Decoder`, which is dearer: the names that are looked for are ASCII.
     @inline(never) private func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
-        var (decoder, word, shift) = (Decoder(self), UInt64(0), UInt64(0))
-        while let byte = decoder.next(bytes) {
-            guard shift < 64, byte != 0 else { return nil }
+        var rest = bytes.extracting(range)
+        var (word, shift) = (UInt64(0), UInt64(0))
+        while !rest.isEmpty {
+            var (byte, length) = (rest[0], 1)
+            if byte == UInt8(ascii: "\\"), rest.count >= 6, rest[1] == UInt8(ascii: "u") {
+                guard rest[2] == UInt8(ascii: "0"), rest[3] == UInt8(ascii: "0") else { return nil }
+                (byte, length) = (JSONText.digit(rest[4]) &<< 4 | JSONText.digit(rest[5]), 6)
+            } else if byte == UInt8(ascii: "\\"), rest.count >= 2 {
+                (byte, length) = (JSONText.simpleEscape(rest[1]) ?? 0, 2)
+            }
+            guard shift < 64, 1..<0x80 ~= byte else { return nil }
             word |= UInt64(byte) &<< shift
             shift &+= 8
+            rest = rest.extracting(droppingFirst: length)
         }
         return EightBytes(word: word)
+    }
+
+    /// The value of a hexadecimal digit that was checked when the string was read: its last four
+    /// bits, and 9 more for a letter, which has the seventh bit.
+    @inline(__always) private static func digit(_ byte: UInt8) -> UInt8 {
+        byte & 0xF &+ 9 &* (byte &>> 6)
     }
 
     /// The string, decoded, for a comparison with names that are known; nil if it is longer.
@@ -98,11 +116,10 @@ package struct JSONText {
                 position &+= 1
                 return byte
             }
-            guard let simple = JSONText.simpleEscape(bytes[position &+ 1]) else {
-                return nextOfScalar(bytes)
-            }
+            let kind = bytes[position &+ 1]
+            if kind == UInt8(ascii: "u") { return nextOfScalar(bytes) }
             position &+= 2
-            return simple
+            return JSONText.simpleEscape(kind)
         }
 
         /// The first byte of `\uXXXX`, or of two of them that are a surrogate pair.
@@ -116,13 +133,12 @@ package struct JSONText {
             return begin(0x10000 &+ (unit &- 0xD800) &<< 10 &+ (low &- 0xDC00))
         }
 
-        /// The four digits of `\uXXXX`, which were checked when the string was read: the last four
-        /// bits of a digit are its value, less 9 for a letter, which has the seventh.
+        /// The four digits of `\uXXXX`, which were checked when the string was read.
         @inline(__always) private mutating func checkedCodeUnit(_ bytes: Span<UInt8>) -> UInt32 {
+            let four = bytes.extracting((position &+ 2)..<(position &+ 6))
             var unit: UInt32 = 0
-            for index in (position &+ 2)..<(position &+ 6) {
-                let digit = UInt32(bytes[index])
-                unit = unit &<< 4 | (digit & 0xF &+ 9 &* (digit &>> 6))
+            for index in 0..<4 {
+                unit = unit &<< 4 | UInt32(JSONText.digit(four[index]))
             }
             position &+= 6
             return unit
@@ -147,15 +163,27 @@ package struct JSONText {
 
     /// The four hexadecimal digits of `\uXXXX` at `position`; nil for anything else.
     @inline(__always) static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
-        guard position &+ 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
-            bytes[position &+ 1] == UInt8(ascii: "u")
+        guard position &+ 6 <= bytes.count else { return nil }
+        let six = bytes.extracting(position..<(position &+ 6))
+        guard six[0] == UInt8(ascii: "\\"), six[1] == UInt8(ascii: "u"),
+            let first = ASCII.hexadecimalValue(six[2]), let second = ASCII.hexadecimalValue(six[3]),
+            let third = ASCII.hexadecimalValue(six[4]), let fourth = ASCII.hexadecimalValue(six[5])
         else { return nil }
-        var unit: UInt32 = 0
-        for index in (position &+ 2)..<(position &+ 6) {
-            guard let digit = ASCII.hexadecimalValue(bytes[index]) else { return nil }
-            unit = unit &<< 4 | UInt32(digit)
+        return UInt32(first) &<< 12 | UInt32(second) &<< 8 | UInt32(third) &<< 4 | UInt32(fourth)
+    }
+
+    /// Whether the four bytes from the position on are hexadecimal digits.
+    @inline(__always) static func isCodeUnit(at position: Int, in bytes: Span<UInt8>) -> Bool {
+        guard position &+ 4 <= bytes.count else { return false }
+        let four = bytes.extracting(position..<(position &+ 4))
+        var isHexadecimal = true
+        for index in 0..<4 {
+            let byte = four[index]
+            let isDigit = byte &- UInt8(ascii: "0") <= 9
+            let isLetter = (byte | 0x20) &- UInt8(ascii: "a") <= 5
+            isHexadecimal = isHexadecimal && (isDigit || isLetter)
         }
-        return unit
+        return isHexadecimal
     }
 
     /// What a backslash and this byte stand for; nil if they are no escape sequence.
