@@ -48,7 +48,7 @@ connector:
 
 test:
 	@scripts/setup.sh build test
-	swift build --build-tests
+	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 test-faults: build
@@ -63,7 +63,7 @@ sanitize:
 # In debug, so that every check of the product counts. 10,000 seeds take about half a minute.
 simulate:
 	@scripts/setup.sh build test
-	swift build --build-tests
+	swift build --build-tests --explicit-target-dependency-import-check error
 	SIMULATION_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),SIMULATION_SEED=$(SEED)) \
 		swift test --skip-build --filter SimulationTests
 

@@ -157,6 +157,8 @@ def heads() -> list:
         of("Accept of health, 100 fields",
            head(*[b"Accept: ,"] * (FIELDS - 10), method=b"GET", target=b"/health"), 200),
         of("health", head(method=b"GET", target=b"/health"), 200),
+        of("health, and a value of tabs",
+           head(field(b"x", b"a", b"\t", b"a"), method=b"GET", target=b"/health"), 200),
         of("the description", head(method=b"GET", target=b"/openapi.json"), 200),
     ]
 
@@ -221,6 +223,7 @@ def bodies() -> list:
         of("repeated amounts of text", b"{", b'"amount":"\\u0031",', b'"":0}'),
         of("repeated tokens", b"{", b'"token":"",', b'"token":"a"}', 422),
         of("members within", b'{"a":{', b'"":0,', b'"":0}}'),
+        of("members of nearly a known name and no text", b"{", b'"tokem":"",', b'"":0}'),
         of("digits", b'{"a":[', b"0,", b"0]}"),
         of("small numbers", b'{"a":[', b"0e0,", b"0]}"),
         of("negative numbers", b'{"a":[', b"-1,", b"0]}"),
@@ -297,7 +300,9 @@ def authorizations() -> list:
         of("the same token in the body", b"Authorization: Bearer " + long,
            transaction(long)),
         of("another token in the body, escaped", b"Authorization: Bearer " + long,
-           filled(BODY_BYTES, b'{"token":"', b"\\n", b'"}'), 400),
+           filled(BODY_BYTES, b'{"token":"', b"\\n", b'"}')),
+        of("the same token in the body, one letter escaped", b"Authorization: Bearer " + long,
+           transaction(b"\\u%04x" % long[0] + long[1:-6])),
     ]
 
 

@@ -6,5 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh build
-swift build -c release --static-swift-stdlib --experimental-lto-mode=full -Xswiftc -use-ld=lld \
+swift build -c release --explicit-target-dependency-import-check error --static-swift-stdlib \
+    --experimental-lto-mode=full -Xswiftc -use-ld=lld \
     --product core-api

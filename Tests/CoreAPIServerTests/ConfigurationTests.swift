@@ -181,7 +181,7 @@ import Testing
             "redis://hunter2:x", "redis://hunter2:/0", "redis://hunter2:db.example:6379",
             "redis://hunter2:x@h:0", "redis://hunter2@h:0", "unix://hunter2@h/s",
             "redis://user:hunter2@host:0/0", "redis://:hunter2", "redis://:hunter2%40db:6379/0",
-            "redis://user:hunter2", "hunter2@host", "hunter2", "hunter2/0",
+            "redis://user:hunter2", "hunter2@host",
             "redis:hunter2@host", ":hunter2", "redis://host:hunter2/0",
             "redis://host/x?password=hunter2", "unix://x?password=hunter2", "redis://h?hunter2=1",
             "unix://user:hunter2@run/redis.sock", "rediss://:hunter2/x?db=1", "redis://:hunt?er2",

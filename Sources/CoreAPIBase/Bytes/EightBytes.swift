@@ -62,6 +62,25 @@ package struct EightBytes: Equatable {
         (word &- EightBytes.each &* UInt64(byte)) & ~word & EightBytes.uppermost
     }
 
+    /// Whether a byte is an ASCII control character, tab and delete included.
+    @inlinable package var hasControls: Bool { marks(below: 0x20) | marks(of: 0x7F) != 0 }
+
+    /// The bytes with `other` in place of each `byte`, which is less than 128.
+    @inlinable package func replacing(_ byte: UInt8, with other: UInt8) -> EightBytes {
+        let rest = word ^ EightBytes.each &* UInt64(byte)
+        // No carry crosses a byte, so every mark is exact, not only the first.
+        let seven = ~EightBytes.uppermost
+        let marks = ~((rest & seven &+ seven) | rest | seven)
+        return EightBytes(word: word ^ (marks &>> 7) &* UInt64(byte ^ other))
+    }
+
+    /// Whether all bytes are less than `byte`, which is at most 128.
+    @inlinable package func areBelow(_ byte: UInt8) -> Bool {
+        let seven = word & ~EightBytes.uppermost
+        return (seven &+ EightBytes.each &* (0x80 - UInt64(byte)) | word) & EightBytes.uppermost
+            == 0
+    }
+
     /// Marks the bytes that are not ASCII.
     @inlinable package var marksBeyondASCII: UInt64 { word & EightBytes.uppermost }
 

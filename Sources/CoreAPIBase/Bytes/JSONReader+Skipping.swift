@@ -11,10 +11,14 @@ extension JSONReader {
     @inline(__always) static func afterValue(
         _ start: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(JSONError) -> Int {
-        if start &+ 1 < bytes.count, isDigit(bytes[start]),
-            bytes[start &+ 1] == UInt8(ascii: ",")
-        {
-            return start &+ 1
+        if has(start &+ 1, bytes) {
+            let (first, second) = (bytes[start], bytes[start &+ 1])
+            if isDigit(first), second == UInt8(ascii: ",") { return start &+ 1 }
+            if first == UInt8(ascii: "\""), second == UInt8(ascii: "\"") { return start &+ 2 }
+            // In ASCII what closes comes two after what opens.
+            if isOpening(first), second == first &+ 2, depth < JSONReader.depthMax {
+                return start &+ 2
+            }
         }
         return try afterLongValue(start, bytes, depth: depth)
     }
@@ -23,13 +27,9 @@ extension JSONReader {
         _ position: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(JSONError) -> Int {
         let start = afterWhitespace(position, bytes)
-        guard start < bytes.count else { throw JSONError(.valueExpected, start) }
+        guard has(start, bytes) else { throw JSONError(.valueExpected, start) }
         let byte = bytes[start]
         if isOpening(byte) {
-            let isEmpty =
-                start &+ 1 < bytes.count
-                && bytes[start &+ 1] == closing(byte == UInt8(ascii: "{"))
-            if isEmpty, depth < JSONReader.depthMax { return start &+ 2 }
             return try afterContainer(start, bytes, depth: depth)
         }
         return try afterScalar(byte, start, bytes)
@@ -58,7 +58,7 @@ extension JSONReader {
                     }
                     continue
                 }
-            } else if isDigit(byte), position &+ 1 < bytes.count,
+            } else if isDigit(byte), has(position &+ 1, bytes),
                 bytes[position &+ 1] == UInt8(ascii: ",")
             {
                 // Fast path: an element of one digit.
@@ -90,7 +90,10 @@ extension JSONReader {
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
         var hasEscapes = false
-        return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
+        let end = try afterText(position, bytes, &hasEscapes)
+        // Fast path: no white space before the colon.
+        if has(end, bytes), bytes[end] == UInt8(ascii: ":") { return end &+ 1 }
+        return try afterColon(end, bytes)
     }
 
     /// Skips the colon after a member's name.
@@ -146,7 +149,7 @@ extension JSONReader {
     ) throws(JSONError) -> Int {
         for index in 0..<word.utf8CodeUnitCount {
             let place = position &+ index
-            guard place < bytes.count else { throw JSONError(.unterminated, place) }
+            guard has(place, bytes) else { throw JSONError(.unterminated, place) }
             guard bytes[place] == word.byte(at: index) else {
                 throw JSONError(.valueExpected, place)
             }
@@ -167,16 +170,24 @@ extension JSONReader {
         if position > first &+ 1, bytes[first] == UInt8(ascii: "0") {
             throw JSONError(.leadingZero, first &+ 1)
         }
-        guard position < bytes.count, bytes[position] != UInt8(ascii: ",") else { return position }
-        if bytes[position] == UInt8(ascii: ".") {
+        guard has(position, bytes), bytes[position] != UInt8(ascii: ",") else { return position }
+        if bytes[position] | 0x20 != UInt8(ascii: "e") {
+            guard bytes[position] == UInt8(ascii: ".") else { return position }
             isInteger = false
             position = try afterDigits(position &+ 1, bytes)
-            guard position < bytes.count else { return position }
+            guard has(position, bytes), bytes[position] | 0x20 == UInt8(ascii: "e") else {
+                return position
+            }
         }
-        guard bytes[position] | 0x20 == UInt8(ascii: "e") else { return position }
         isInteger = false
         position &+= 1
-        if position < bytes.count,
+        // Mostly one digit.
+        if has(position &+ 1, bytes), isDigit(bytes[position]),
+            bytes[position &+ 1] == UInt8(ascii: ",")
+        {
+            return position &+ 1
+        }
+        if has(position, bytes),
             bytes[position] == UInt8(ascii: "+") || bytes[position] == UInt8(ascii: "-")
         {
             position &+= 1
@@ -188,7 +199,7 @@ extension JSONReader {
         _ start: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
         var position = start
-        while position < bytes.count, isDigit(bytes[position]) { position &+= 1 }
+        while has(position, bytes), isDigit(bytes[position]) { position &+= 1 }
         guard position > start else { throw JSONError(.digitExpected, position) }
         return position
     }
@@ -205,10 +216,10 @@ extension JSONReader {
     @inline(__always) static func afterText(
         _ start: Int, _ bytes: Span<UInt8>, _ hasEscapes: inout Bool
     ) throws(JSONError) -> Int {
-        guard start < bytes.count else { throw JSONError(.unterminated, start) }
+        guard has(start, bytes) else { throw JSONError(.unterminated, start) }
         guard bytes[start] == UInt8(ascii: "\"") else { throw JSONError(.stringExpected, start) }
         var position = start &+ 1
-        while position < bytes.count {
+        while has(position, bytes) {
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") { return position &+ 1 }
             if byte == UInt8(ascii: "\\") {
@@ -218,7 +229,7 @@ extension JSONReader {
                 position = try afterSequence(byte, position, bytes)
             } else if byte >= 0x20 {
                 position &+= 1
-                if position < bytes.count, isPlain(bytes[position]) {
+                if has(position, bytes), isPlain(bytes[position]) {
                     position = afterPlain(position &+ 1, bytes)
                 }
             } else {
@@ -233,7 +244,7 @@ extension JSONReader {
     @inline(__always) private static func afterSequence(
         _ first: UInt8, _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
-        if 0xC2...0xDF ~= first, position &+ 1 < bytes.count,
+        if 0xC2...0xDF ~= first, has(position &+ 1, bytes),
             bytes[position &+ 1] & 0xC0 == 0x80
         {
             return position &+ 2
@@ -251,7 +262,7 @@ extension JSONReader {
                 throw JSONError(.notUTF8, position)
             }
             position &+= length
-        } while position < bytes.count && bytes[position] >= 0x80
+        } while has(position, bytes) && bytes[position] >= 0x80
         return position
     }
 
@@ -263,7 +274,7 @@ extension JSONReader {
     @inline(__always) private static func afterEscape(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
-        guard position &+ 1 < bytes.count else { throw JSONError(.unterminated, position) }
+        guard has(position &+ 1, bytes) else { throw JSONError(.unterminated, position) }
         let byte = bytes[position &+ 1]
         if byte == UInt8(ascii: "u") { return try afterCodeUnit(position, bytes) }
         guard JSONText.simpleEscape(byte) != nil else { throw JSONError(.escapeInvalid, position) }
@@ -274,7 +285,7 @@ extension JSONReader {
     @inline(never) private static func afterCodeUnit(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
-        guard JSONText.codeUnit(at: position, in: bytes) != nil else {
+        guard JSONText.isCodeUnit(at: position &+ 2, in: bytes) else {
             throw JSONError(.escapeInvalid, position)
         }
         return position &+ 6
@@ -296,19 +307,25 @@ extension JSONReader {
 
     // MARK: - Bytes
 
+    /// Whether `position` is in bounds. The comparison is the one of the subscript, so the compiler
+    /// emits one check.
+    @inline(__always) static func has(_ position: Int, _ bytes: Span<UInt8>) -> Bool {
+        UInt(bitPattern: position) < UInt(bitPattern: bytes.count)
+    }
+
     /// The next byte that is not white space, and its position.
     @inline(__always) static func nextByte(
         _ start: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> (UInt8, Int) {
         let position = afterWhitespace(start, bytes)
-        guard position < bytes.count else { throw JSONError(.unterminated, position) }
+        guard has(position, bytes) else { throw JSONError(.unterminated, position) }
         return (bytes[position], position)
     }
 
     /// Skips `ws` (RFC 8259 §2).
     @inline(__always) static func afterWhitespace(_ start: Int, _ bytes: Span<UInt8>) -> Int {
         var position = start
-        while position < bytes.count {
+        while has(position, bytes) {
             let byte = bytes[position]
             // A bit mask of space, tab, line feed and carriage return.
             guard byte <= 0x20, 0x1_0000_2600 as UInt64 &>> UInt64(byte) & 1 == 1 else { break }

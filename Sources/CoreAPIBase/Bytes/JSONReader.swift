@@ -72,9 +72,11 @@ package struct JSONReader {
             place = try JSONReader.afterText(place, bytes, &hasEscapes)
             let name = JSONText(range: start..<(place &- 1), hasEscapes: hasEscapes)
             place = try JSONReader.afterColon(place, bytes)
-            // Fast path: skips names too short to match. A name has at least five letters, and one
-            // escaped letter has six bytes.
-            if place &- start > 5, let word = JSONReader.find(name, bytes, among: names) {
+            // Skips names too short to match. A name has at least five letters, and an escaped
+            // letter has six bytes.
+            if name.range.count >= (hasEscapes ? 10 : 5), let word = name.eightBytes(bytes),
+                word == names[0] || word == names[1] || word == names[2]
+            {
                 position = place
                 return word
             }
@@ -83,16 +85,6 @@ package struct JSONReader {
         }
         position = place &+ 1
         return nil
-    }
-
-    /// The decoded name if it is one of `names`; otherwise nil.
-    @inline(never) private static func find(
-        _ name: JSONText, _ bytes: Span<UInt8>, among names: InlineArray<3, EightBytes>
-    ) -> EightBytes? {
-        guard !name.hasEscapes || name.range.count >= 10, let word = name.eightBytes(bytes) else {
-            return nil
-        }
-        return word == names[0] || word == names[1] || word == names[2] ? word : nil
     }
 
     /// Reads the next element of an array, and the opening bracket before the first element; nil at

@@ -8,22 +8,39 @@ package struct JSONText {
     package let range: Range<Int>
     package let hasEscapes: Bool
 
-    /// The decoded string as one word; nil if it is empty, has more than eight bytes or contains
-    /// U+0000.
+    /// The decoded string as one word. Nil if it has more than eight bytes, or if an escape
+    /// sequence decodes to a non-ASCII character or U+0000.
     @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
         let count = range.upperBound &- range.lowerBound
-        if hasEscapes { return count <= 8 &* 6 ? eightDecoded(bytes) : nil }
-        return 1...8 ~= count ? EightBytes(range, of: bytes) : nil
+        if !hasEscapes { return count <= 8 ? EightBytes(range, of: bytes) : nil }
+        // An escape sequence has at most six bytes.
+        return count <= 8 &* 6 ? eightDecoded(bytes) : nil
     }
 
+    /// Avoids `Decoder`, which costs more: the names compared with are ASCII.
     @inline(never) private func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
-        var (decoder, word, shift) = (Decoder(self), UInt64(0), UInt64(0))
-        while let byte = decoder.next(bytes) {
-            guard shift < 64, byte != 0 else { return nil }
+        var rest = bytes.extracting(range)
+        var (word, shift) = (UInt64(0), UInt64(0))
+        while !rest.isEmpty {
+            var (byte, length) = (rest[0], 1)
+            if byte == UInt8(ascii: "\\"), rest.count >= 6, rest[1] == UInt8(ascii: "u") {
+                guard rest[2] == UInt8(ascii: "0"), rest[3] == UInt8(ascii: "0") else { return nil }
+                (byte, length) = (JSONText.digit(rest[4]) &<< 4 | JSONText.digit(rest[5]), 6)
+            } else if byte == UInt8(ascii: "\\"), rest.count >= 2 {
+                (byte, length) = (JSONText.simpleEscape(rest[1]) ?? 0, 2)
+            }
+            guard shift < 64, 1..<0x80 ~= byte else { return nil }
             word |= UInt64(byte) &<< shift
             shift &+= 8
+            rest = rest.extracting(droppingFirst: length)
         }
         return EightBytes(word: word)
+    }
+
+    /// The value of a hexadecimal digit that the reader has checked: its low four bits, plus 9 for
+    /// a letter (bit 6 set).
+    @inline(__always) private static func digit(_ byte: UInt8) -> UInt8 {
+        byte & 0xF &+ 9 &* (byte &>> 6)
     }
 
     /// The decoded string, for a comparison with known names; nil if it has more than
@@ -101,11 +118,10 @@ package struct JSONText {
                 position &+= 1
                 return byte
             }
-            guard let simple = JSONText.simpleEscape(bytes[position &+ 1]) else {
-                return nextOfScalar(bytes)
-            }
+            let kind = bytes[position &+ 1]
+            if kind == UInt8(ascii: "u") { return nextOfScalar(bytes) }
             position &+= 2
-            return simple
+            return JSONText.simpleEscape(kind)
         }
 
         /// Decodes `\uXXXX`, or two of them that form a surrogate pair, and returns the first byte.
@@ -119,13 +135,12 @@ package struct JSONText {
             return begin(0x10000 &+ (unit &- 0xD800) &<< 10 &+ (low &- 0xDC00))
         }
 
-        /// The code unit of `\uXXXX`. The reader has checked the four digits, so no check is
-        /// repeated. The low four bits of a digit are its value; a letter (bit 6 set) adds 9.
+        /// The code unit of `\uXXXX`. The reader has checked the four digits.
         @inline(__always) private mutating func checkedCodeUnit(_ bytes: Span<UInt8>) -> UInt32 {
+            let four = bytes.extracting((position &+ 2)..<(position &+ 6))
             var unit: UInt32 = 0
-            for index in (position &+ 2)..<(position &+ 6) {
-                let digit = UInt32(bytes[index])
-                unit = unit &<< 4 | (digit & 0xF &+ 9 &* (digit &>> 6))
+            for index in 0..<4 {
+                unit = unit &<< 4 | UInt32(JSONText.digit(four[index]))
             }
             position &+= 6
             return unit
@@ -149,15 +164,27 @@ package struct JSONText {
 
     /// The code unit of `\uXXXX` at `position`; nil if no such escape sequence starts there.
     @inline(__always) static func codeUnit(at position: Int, in bytes: Span<UInt8>) -> UInt32? {
-        guard position &+ 6 <= bytes.count, bytes[position] == UInt8(ascii: "\\"),
-            bytes[position &+ 1] == UInt8(ascii: "u")
+        guard position &+ 6 <= bytes.count else { return nil }
+        let six = bytes.extracting(position..<(position &+ 6))
+        guard six[0] == UInt8(ascii: "\\"), six[1] == UInt8(ascii: "u"),
+            let first = ASCII.hexadecimalValue(six[2]), let second = ASCII.hexadecimalValue(six[3]),
+            let third = ASCII.hexadecimalValue(six[4]), let fourth = ASCII.hexadecimalValue(six[5])
         else { return nil }
-        var unit: UInt32 = 0
-        for index in (position &+ 2)..<(position &+ 6) {
-            guard let digit = ASCII.hexadecimalValue(bytes[index]) else { return nil }
-            unit = unit &<< 4 | UInt32(digit)
+        return UInt32(first) &<< 12 | UInt32(second) &<< 8 | UInt32(third) &<< 4 | UInt32(fourth)
+    }
+
+    /// Whether four hexadecimal digits start at `position`.
+    @inline(__always) static func isCodeUnit(at position: Int, in bytes: Span<UInt8>) -> Bool {
+        guard position &+ 4 <= bytes.count else { return false }
+        let four = bytes.extracting(position..<(position &+ 4))
+        var isHexadecimal = true
+        for index in 0..<4 {
+            let byte = four[index]
+            let isDigit = byte &- UInt8(ascii: "0") <= 9
+            let isLetter = (byte | 0x20) &- UInt8(ascii: "a") <= 5
+            isHexadecimal = isHexadecimal && (isDigit || isLetter)
         }
-        return unit
+        return isHexadecimal
     }
 
     /// The character of a backslash followed by this byte; nil if the two are no escape sequence.

@@ -27,20 +27,48 @@ package struct JSONWriter {
     /// Appends a string in quotation marks, escaped as RFC 8259 §7 requires.
     package mutating func text(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(JSONWriter.hexadecimal[Int(byte >> 4)])
-                bytes.append(JSONWriter.hexadecimal[Int(byte & 15)])
-            default:
-                bytes.append(byte)
-            }
+        var rest = text.utf8.span
+        while !rest.isEmpty {
+            let count = JSONWriter.plainCount(rest)
+            let plain = rest.extracting(first: count)
+            bytes.append(addingCapacity: count) { $0.append(copying: plain) }
+            rest = rest.extracting(droppingFirst: count)
+            guard !rest.isEmpty else { break }
+            escape(rest[0])
+            rest = rest.extracting(droppingFirst: 1)
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        if byte >= 0x20 {
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        } else {
+            bytes.append(contentsOf: "\\u00".utf8)
+            bytes.append(JSONWriter.hexadecimal[Int(byte >> 4)])
+            bytes.append(JSONWriter.hexadecimal[Int(byte & 15)])
+        }
+    }
+
+    /// How many bytes come before the first one that must be escaped.
+    private static func plainCount(_ text: Span<UInt8>) -> Int {
+        var rest = text
+        while rest.count >= 8 {
+            let eight = EightBytes(first: rest)
+            let marks =
+                eight.marks(below: 0x20) | eight.marks(of: UInt8(ascii: "\""))
+                | eight.marks(of: UInt8(ascii: "\\"))
+            if marks != 0 { return text.count - rest.count + EightBytes.countBefore(marks) }
+            rest = rest.extracting(droppingFirst: 8)
+        }
+        for index in rest.indices
+        where rest[index] < 0x20 || rest[index] == UInt8(ascii: "\"")
+            || rest[index] == UInt8(ascii: "\\")
+        {
+            return text.count - rest.count + index
+        }
+        return text.count
     }
 
     private static let hexadecimal = Array("0123456789abcdef".utf8)

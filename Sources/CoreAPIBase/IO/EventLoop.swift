@@ -253,7 +253,8 @@ internal import Synchronization
         budget = TurnBudget(at: .now())
         var count = 0
         repeat {
-            unsafe running[count].runSynchronously(on: asUnownedTaskExecutor())
+            let job = running[count]
+            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
             count += 1
         } while count < running.count && !endsTurn()
         jobs.insert(contentsOf: running[count...], at: 0)
@@ -267,7 +268,8 @@ internal import Synchronization
         budget = TurnBudget(at: .now())
         var count = 0
         repeat {
-            called[count].proceed()
+            let handler = called[count]
+            handler.proceed()
             count += 1
         } while count < called.count && !endsTurn()
         waiting.insert(contentsOf: called[count...], at: 0)
@@ -319,10 +321,11 @@ internal import Synchronization
         guard !late.isEmpty else { return }
         var count = 0
         repeat {
-            let readiness = untold[late[count]]
-            untold[late[count]] = []
+            let (number, handler) = (late[count], handlers[late[count]])
+            let readiness = untold[number]
+            untold[number] = []
             // None: its socket was closed meanwhile.
-            if !readiness.isEmpty { handlers[late[count]]?.ready(readiness) }
+            if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1
         } while count < late.count && !endsTurn()
         late.removeFirst(count)

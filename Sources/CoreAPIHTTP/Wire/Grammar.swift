@@ -36,9 +36,7 @@ package enum Grammar {
         var rest = bytes.extracting(range)
         while rest.count >= 8 {
             let eight = EightBytes(first: rest)
-            if eight.marks(below: 0x20) | eight.marks(of: 0x7F) != 0 {
-                for index in 0..<8 where !isFieldValue(rest[index]) { return false }
-            }
+            if eight.hasControls, eight.replacing(tab, with: space).hasControls { return false }
             rest = rest.extracting(droppingFirst: 8)
         }
         for index in rest.indices where !isFieldValue(rest[index]) { return false }
@@ -48,10 +46,15 @@ package enum Grammar {
     /// The range without surrounding spaces and tabs.
     package static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
+        while end &- start >= 8, isBlank(EightBytes(bytes, at: start)) { start &+= 8 }
         while start < end, isBlank(bytes[start]) { start += 1 }
+        while end &- start >= 8, isBlank(EightBytes(bytes, at: end &- 8)) { end &-= 8 }
         while end > start, isBlank(bytes[end - 1]) { end -= 1 }
         return start..<end
     }
+
+    /// Of a value, in which there are no other control characters.
+    private static func isBlank(_ eight: EightBytes) -> Bool { eight.areBelow(space + 1) }
 
     package static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 

@@ -74,6 +74,9 @@ package final class TransactionChecks: Sendable {
                 }
                 return try verify(token, at: now)
             }
+            guard text.range.count <= CompactToken.bytesMax else {
+                throw .token(.malformed(.tooLong))
+            }
             // No token has other characters than those that ASCII prints (RFC 6750 §2.1).
             let token = text.decoded(body, where: { 0x20...0x7E ~= $0 })
             guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }

@@ -49,8 +49,9 @@ public struct HMACTokenVerifier: TokenVerifier {
     /// The claims of a token that is signed, in time and as the policy asks.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
-        let header = try HMACTokenVerifier.header(parts.header, of: token)
-        let signature = try HMACTokenVerifier.signature(parts, header, of: token)
+        let isUsual = JOSEHeader.isUsual(parts.header, of: token)
+        if !isUsual { try HMACTokenVerifier.checkSpelling(parts, of: token) }
+        let signature = try HMACTokenVerifier.signature(parts, of: token)
         // Nothing in the header selects the key, so neither part is read before the signature is
         // verified (RFC 8725 §2.4 on): an unsigned token costs its hash and no more.
         let input = token.extracting(parts.signingInput)
@@ -59,7 +60,7 @@ public struct HMACTokenVerifier: TokenVerifier {
             HMACSHA256.isEqual(signature.span, expected.span)
                 || isSignedByOlder(input, signature.span)
         else { throw .signatureInvalid }
-        if let header { try JOSEHeader.check(header.span) }
+        if !isUsual { try HMACTokenVerifier.checkHeader(parts, of: token) }
         guard let payload = Base64URL.decode(parts.payload, of: token) else {
             throw .malformed(.notBase64URL)
         }
@@ -74,26 +75,41 @@ public struct HMACTokenVerifier: TokenVerifier {
         return false
     }
 
-    /// The header's JSON; nil if it is a usual one, which need not be looked at.
-    private static func header(
-        _ range: Range<Int>, of token: Span<UInt8>
-    ) throws(TokenError) -> [UInt8]? {
-        if JOSEHeader.isUsual(range, of: token) { return nil }
-        guard let header = Base64URL.decode(range, of: token) else {
+    private static func checkHeader(
+        _ parts: CompactToken, of token: Span<UInt8>
+    ) throws(TokenError) {
+        guard let header = Base64URL.decode(parts.header, of: token) else {
             throw .malformed(.notBase64URL)
         }
-        return header
+        try JOSEHeader.check(header.span)
     }
 
-    /// The signature, if it has the length of one. Of a token that has another one, and so another
-    /// algorithm, the header says more.
+    /// Says of a header of a usual length that it is no base64url, rather than that its signature
+    /// is wrong. Of one that is signed by another algorithm, which the signature's length tells, it
+    /// says what the header asks for.
+    private static func checkSpelling(
+        _ parts: CompactToken, of token: Span<UInt8>
+    ) throws(TokenError) {
+        if parts.signature.count != HMACTokenVerifier.signatureDigits {
+            return try checkHeader(parts, of: token)
+        }
+        guard
+            parts.header.count > HMACTokenVerifier.usualHeaderDigitsMax
+                || Base64URL.decode(parts.header, of: token) != nil
+        else { throw .malformed(.notBase64URL) }
+    }
+
+    /// 32 bytes in base64url.
+    private static let signatureDigits = 43
+    private static let usualHeaderDigitsMax = 1_024
+
+    /// The signature, if it has the length of one.
     private static func signature(
-        _ parts: CompactToken, _ header: [UInt8]?, of token: Span<UInt8>
+        _ parts: CompactToken, of token: Span<UInt8>
     ) throws(TokenError) -> HMACSHA256.Digest {
         let range = parts.signature
         var signature = HMACSHA256.Digest(repeating: 0)
         guard Base64URL.decodedLength(range.count) == signature.count else {
-            if let header { try JOSEHeader.check(header.span) }
             let isEncoded = Base64URL.decode(range, of: token) != nil
             throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
         }

@@ -62,6 +62,14 @@ package struct RedisCommand: Sendable {
         replyCount = 0
     }
 
+    /// Forgets the bytes before a position if they are many, so that a buffer that is always being
+    /// sent does not grow; moves the position with them.
+    mutating func removeSent(_ position: inout Int) {
+        guard position > RedisCommand.keptBytesMax else { return }
+        bytes.removeFirst(position)
+        position = 0
+    }
+
     private static let keptBytesMax = 256 * 1024
 
     /// The first of some encoded words, as text.

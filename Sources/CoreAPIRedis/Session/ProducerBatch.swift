@@ -9,7 +9,12 @@ package struct ProducerBatch<Waiter> {
     struct Message {
         /// Nil for a message that is sent again after it was confirmed, and once its time is over.
         var waiter: Waiter?
-        let deadline: MonotonicTime
+        /// When the wait is over; of a confirmed message, until when a refusal is not the end.
+        var deadline: MonotonicTime
+        /// Its waiter was told that it is applied: it is sent again until it is.
+        var isConfirmed = false
+        /// A Redis may have applied it that has not been ruled out.
+        var mayBeExecuted = false
         /// Whether Redis has a record of it, which tells what became of it.
         let isKeyed: Bool
         let keyCount: Int
@@ -20,13 +25,17 @@ package struct ProducerBatch<Waiter> {
     }
 
     private(set) var messages: [Message] = []
+    /// The numbers that each message had before; empty if none had any.
+    private var formerNumbers: [[Int]] = []
     private(set) var keys = RedisCommand(capacity: 0)
     private(set) var words: RedisCommand
     private(set) var keyCount = 0
     /// The number of the first message; 0 before it is sent.
     var first = 0
-    /// The Redis that confirmed the batch, by its `run_id`; empty until then.
+    /// The Redis that the batch was sent to (see `ProducerSession.run`).
     var run = ""
+    /// Redis has answered that it takes nothing of it under these numbers.
+    var isRefused = false
     /// When it was confirmed.
     var confirmedAt = MonotonicTime.never
 
@@ -39,6 +48,8 @@ package struct ProducerBatch<Waiter> {
     var byteCount: Int { keys.bytes.count + words.bytes.count }
     /// The earliest time at which a message's wait is over; `.never` without a waiter.
     var deadline: MonotonicTime { messages.first { $0.waiter != nil }?.deadline ?? .never }
+    /// Whether nobody wants to know what becomes of it.
+    var isAbandoned: Bool { messages.allSatisfy { $0.waiter == nil && !$0.isConfirmed } }
 
     /// Adds a message.
     ///
@@ -71,6 +82,9 @@ package struct ProducerBatch<Waiter> {
                     return message.keyCount
                 },
                 words: { $0.append(encoded: words.bytes, message.wordRange) })
+            kept.messages[kept.count - 1].isConfirmed = message.isConfirmed
+            kept.messages[kept.count - 1].mayBeExecuted = message.mayBeExecuted
+            if !formerNumbers.isEmpty { kept.formerNumbers.append(formerNumbers[index]) }
         }
         return kept
     }
@@ -84,7 +98,8 @@ package struct ProducerBatch<Waiter> {
                 start = start ?? index
             } else if let begin = start {
                 var run = filtered { position, _ in begin <= position && position < index }
-                run.first = first + begin
+                (run.first, run.run, run.isRefused) = (first + begin, self.run, isRefused)
+                run.confirmedAt = confirmedAt
                 runs.append(run)
                 start = nil
             }
@@ -97,4 +112,47 @@ package struct ProducerBatch<Waiter> {
 
     /// Takes the waiter of a message: it is told once.
     mutating func takeWaiter(_ index: Int) -> Waiter? { messages[index].waiter.take() }
+
+    // MARK: - Sent before
+
+    /// Whether a Redis has applied the message, under any number that it had; nil if that is not
+    /// known. A keyed message counts under its last number alone: under an earlier one it may have
+    /// found the record of another message, which this one was not.
+    func isApplied(_ index: Int, in applied: ProducerApplied) -> Bool? {
+        var isKnown = true
+        let former =
+            formerNumbers.isEmpty || messages[index].isKeyed ? [] : formerNumbers[index]
+        for number in (isRefused ? [] : [first + index]) + former {
+            guard let isApplied = applied.contains(number) else {
+                isKnown = false
+                continue
+            }
+            if isApplied { return true }
+        }
+        return isKnown ? false : nil
+    }
+
+    /// Gives up the batch's numbers, so that it gets new ones, and remembers them.
+    mutating func endNumbers() {
+        formerNumbers = messages.indices.map { index in
+            let former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+            if isRefused { return former }
+            return former.suffix(ProducerBatch.formerNumbersMax - 1) + [first + index]
+        }
+        (first, isRefused) = (0, false)
+    }
+
+    /// How many Redis servers may lose a message one after another, and come back with it.
+    private static var formerNumbersMax: Int { 8 }
+
+    /// The message may have been applied by a Redis that is not ruled out.
+    mutating func setMayBeExecuted(_ index: Int) { messages[index].mayBeExecuted = true }
+
+    /// Every message was confirmed, and is sent again.
+    mutating func setConfirmed(deadline: MonotonicTime) {
+        for index in messages.indices {
+            messages[index].isConfirmed = true
+            messages[index].deadline = deadline
+        }
+    }
 }

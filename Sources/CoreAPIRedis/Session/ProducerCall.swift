@@ -2,7 +2,7 @@ internal import CoreAPIBase
 
 /// The call of a session's batches: the script with the keys that are the same for each.
 package struct ProducerCall: Sendable {
-    package let script: RedisScript
+    let script: RedisScript
     let sessionKey: [UInt8]
     /// The queue's keys, encoded.
     private let queueKeys: RedisCommand
@@ -14,8 +14,6 @@ package struct ProducerCall: Sendable {
 
     /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
     private static let fixedWordCount = 8
-    /// More than the words of a call have besides those of its messages.
-    static let fixedBytesMax = 512
 
     /// - Parameters:
     ///   - script: begins with `ProducerScripts.batchStart`.
@@ -46,7 +44,7 @@ package struct ProducerCall: Sendable {
     /// Appends the call of the batch.
     ///
     /// - Parameter deadline: in milliseconds of Redis's clock, not negative.
-    package func append<Waiter>(
+    func append<Waiter>(
         _ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand
     ) {
         output.begin(
@@ -66,18 +64,14 @@ package struct ProducerCall: Sendable {
         output.append(encoded: batch.words.bytes, batch.words.bytes.indices)
     }
 
-    /// The call that opens the session.
-    ///
-    /// - Parameter creates: whether the session is opened if it is missing.
-    package func open(creates: Bool) -> RedisCommand {
+    /// The call that asks where the session stands.
+    var open: RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.open)
         command.word(sessionKey)
-        command.word(decimal: creates ? 1 : 0)
-        command.word(decimal: ProducerScripts.lifetimeSeconds)
         return command
     }
 
-    /// The call that moves the session from a number, nil for a session that is missing, to a fence.
+    /// The call that moves the session from a number to a fence; nil for a session that is missing.
     func fence(from number: Int?, to fence: Int) -> RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.fence)
         command.word(sessionKey)

@@ -18,11 +18,17 @@ struct ProducerHistory<Waiter> {
     mutating func append(_ batch: ProducerBatch<Waiter>) {
         guard bytesMax > 0 else { return }
         batches.append(batch)
-        byteCount += batch.byteCount
+        byteCount += ProducerHistory.size(of: batch)
         while byteCount > bytesMax { removeFirst() }
     }
 
-    private mutating func removeFirst() { byteCount -= batches.removeFirst().byteCount }
+    private mutating func removeFirst() {
+        byteCount -= ProducerHistory.size(of: batches.removeFirst())
+    }
+
+    private static func size(of batch: ProducerBatch<Waiter>) -> Int {
+        batch.byteCount + batch.count * MemoryLayout<ProducerBatch<Waiter>.Message>.stride
+    }
 
     /// When the oldest batch is no longer kept; `.never` without any.
     var deadline: MonotonicTime {
@@ -31,28 +37,26 @@ struct ProducerHistory<Waiter> {
 
     /// Forgets the batches whose time is over.
     mutating func expire(before now: MonotonicTime) {
-        while deadline <= now { removeFirst() }
+        while !batches.isEmpty, deadline <= now { removeFirst() }
     }
 
-    /// Removes the messages with numbers above `number`, and returns those of them that another
-    /// Redis than `run` has confirmed: the same Redis has not lost them, somebody removed them.
-    mutating func take(after number: Int, confirmedOutside run: String) -> [ProducerBatch<Waiter>] {
-        var taken: [ProducerBatch<Waiter>] = []
-        while let batch = batches.last, batch.last > number {
-            batches.removeLast()
-            byteCount -= batch.byteCount
-            if batch.first <= number { keepStart(of: batch, through: number) }
-            guard batch.run != run else { continue }
-            taken.append(batch.filtered { index, _ in batch.first + index > number })
+    /// Removes the messages that a Redis has not applied, and returns them.
+    mutating func take(notIn applied: ProducerApplied) -> [ProducerBatch<Waiter>] {
+        var lost: [ProducerBatch<Waiter>] = []
+        var kept: Deque<ProducerBatch<Waiter>> = []
+        for batch in batches {
+            let isLost = batch.messages.indices.map {
+                batch.isApplied($0, in: applied) == false
+            }
+            guard isLost.contains(true) else {
+                kept.append(batch)
+                continue
+            }
+            lost += batch.runs { index, _ in isLost[index] }
+            kept += batch.runs { index, _ in !isLost[index] }
         }
-        return taken.reversed()
-    }
-
-    /// Puts the messages back that Redis still has.
-    private mutating func keepStart(of batch: ProducerBatch<Waiter>, through number: Int) {
-        var start = batch.filtered { index, _ in batch.first + index <= number }
-        (start.first, start.run, start.confirmedAt) = (batch.first, batch.run, batch.confirmedAt)
-        batches.append(start)
-        byteCount += start.byteCount
+        batches = kept
+        byteCount = kept.reduce(0) { $0 + ProducerHistory.size(of: $1) }
+        return lost
     }
 }

@@ -11,23 +11,25 @@ package enum ProducerScripts {
     /// A session that nobody uses for so long is forgotten.
     package static let lifetimeSeconds = 86_400
 
-    /// Tells the session's number and Redis's clock; a new session is opened with number 0.
+    /// Tells the session's number, Redis's clock, and for how long Redis has been the master.
+    ///
+    /// `master_replid` names an uninterrupted time as the master. `run_id` would not do: a master
+    /// that became a replica, took over another's data and is the master again keeps it.
     ///
     /// - KEYS: the session.
-    /// - ARGV: `1` to open the session if it is missing, else `0`; the lifetime.
-    /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`.
-    package static let open = RedisScript(
+    /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`;
+    ///   `master_replid`, empty without the right to call `INFO`.
+    static let open = RedisScript(
         """
         local number = redis.call('GET', KEYS[1])
-        if not number and ARGV[1] == '1' then
-          redis.call('SET', KEYS[1], '0', 'EX', ARGV[2])
-          number = '0'
-        end
         local time = redis.call('TIME')
-        return {tonumber(number or -1), tonumber(time[1]), tonumber(time[2])}
-        """, keys: 1, arguments: 2)
+        local info = redis.pcall('INFO', 'replication')
+        local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+        return {tonumber(number or -1), tonumber(time[1]), tonumber(time[2]), run}
+        """, keys: 1, arguments: 0)
 
-    /// Moves the session to a fence, if it still stands at the number that `open` told.
+    /// Moves the session to a fence, if it still stands at the number that `open` told; opens a
+    /// session that is missing.
     ///
     /// - KEYS: the session.
     /// - ARGV: the number, -1 for a session that is missing; the fence; the lifetime.

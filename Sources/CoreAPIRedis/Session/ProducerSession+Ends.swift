@@ -5,8 +5,11 @@ extension ProducerSession {
     /// The connection is gone: returns those whose time is over.
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
         for (batch, _) in answered { unresolved.append(batch) }
+        // Those that were sent behind a message that was refused come before those without a reply.
+        unresolved += returned
         for case .batch(let batch) in awaited { unresolved.append(batch) }
         answered = []
+        returned = []
         awaited = []
         (awaitsBarrier, needsBarrier) = (false, false)
         output.removeAll()
@@ -23,18 +26,16 @@ extension ProducerSession {
     /// When the next wait is over, or the oldest confirmed batch need not be kept any more.
     package var deadline: MonotonicTime { min(waitDeadline, history.deadline) }
 
-    private var waitDeadline: MonotonicTime {
-        func earliest(_ batches: Deque<Batch>) -> MonotonicTime {
-            for batch in batches where batch.deadline < .never { return batch.deadline }
-            return .never
+    /// Looks at every batch, since those that are sent again need not be in the order of their
+    /// deadlines.
+    private var earliestDeadline: MonotonicTime {
+        var deadline = gathering.deadline
+        for (batch, _) in answered { deadline = min(deadline, batch.deadline) }
+        for case .batch(let batch) in awaited { deadline = min(deadline, batch.deadline) }
+        for batches in [returned, unresolved, unsent] {
+            for batch in batches { deadline = min(deadline, batch.deadline) }
         }
-        if let deadline = answered.first(where: { $0.batch.deadline < .never })?.batch.deadline {
-            return deadline
-        }
-        for case .batch(let batch) in awaited where batch.deadline < .never {
-            return min(batch.deadline, earliest(unresolved))
-        }
-        return min(earliest(unresolved), min(earliest(unsent), gathering.deadline))
+        return deadline
     }
 
     /// Tells those whose time is over: `mayBeExecuted` if their batch was sent, since its reply may
@@ -43,32 +44,42 @@ extension ProducerSession {
         history.expire(before: now)
         var resolutions: [Resolution] = []
         for index in answered.indices {
-            abandon(&answered[index].batch, now, .mayBeExecuted(error), &resolutions)
+            abandon(&answered[index].batch, now, .mayBeExecuted(error), error, &resolutions)
         }
         for index in unresolved.indices {
-            abandon(&unresolved[index], now, .mayBeExecuted(error), &resolutions)
+            let failure: RedisFailure =
+                unresolved[index].isRefused ? .notExecuted(error) : .mayBeExecuted(error)
+            abandon(&unresolved[index], now, failure, error, &resolutions)
         }
+        for batch in unresolved where batch.isAbandoned { forget(batch) }
+        unresolved.removeAll(where: \.isAbandoned)
         for index in awaited.indices {
             guard case .batch(var batch) = awaited[index], batch.deadline <= now else { continue }
             awaited[index] = .barrier
-            abandon(&batch, now, .mayBeExecuted(error), &resolutions)
+            abandon(&batch, now, .mayBeExecuted(error), error, &resolutions)
             awaited[index] = .batch(batch)
         }
         for index in unsent.indices {
             unsent[index] = remaining(of: unsent[index], now, error, &resolutions)
         }
         unsent.removeAll(where: \.isEmpty)
+        for index in returned.indices {
+            abandon(&returned[index], now, .notExecuted(error), error, &resolutions)
+        }
+        if !returned.isEmpty { returned = Deque(returned.flatMap { wanted($0) }) }
         gathering = remaining(of: gathering, now, error, &resolutions)
+        waitDeadline = earliestDeadline
         return resolutions
     }
 
     private func abandon(
-        _ batch: inout Batch, _ now: MonotonicTime, _ failure: RedisFailure,
+        _ batch: inout Batch, _ now: MonotonicTime, _ failure: RedisFailure, _ error: RedisError,
         _ resolutions: inout [Resolution]
     ) {
         guard batch.deadline <= now else { return }
         for index in 0..<batch.count where batch.messages[index].deadline <= now {
             guard let waiter = batch.takeWaiter(index) else { continue }
+            let failure = batch.messages[index].mayBeExecuted ? .mayBeExecuted(error) : failure
             resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
         }
     }
@@ -80,13 +91,19 @@ extension ProducerSession {
     ) -> Batch {
         guard batch.deadline <= now else { return batch }
         var abandoned = batch
-        abandon(&abandoned, now, .notExecuted(error), &resolutions)
-        // A message that is sent again after its confirmation never had a waiter here.
-        let rest = abandoned.filtered { index, message in
-            message.waiter != nil || batch.messages[index].waiter == nil
-        }
-        pendingCount += rest.count - batch.count
-        pendingBytes += rest.byteCount - batch.byteCount
+        abandon(&abandoned, now, .notExecuted(error), error, &resolutions)
+        let rest = abandoned.filtered { _, message in message.waiter != nil || message.isConfirmed }
+        forget(batch)
+        remember(rest)
         return rest
+    }
+
+    /// The parts of the batch, with their numbers, of which somebody wants to know what becomes;
+    /// the rest is forgotten.
+    mutating func wanted(_ batch: Batch) -> [Batch] {
+        let parts = batch.runs { _, message in message.waiter != nil || message.isConfirmed }
+        forget(batch)
+        for part in parts { remember(part) }
+        return parts
     }
 }

@@ -13,8 +13,8 @@ package struct LostConfirmations: Equatable, Sendable {
 }
 
 extension ProducerSession {
-    package enum LoginAction {
-        /// Flush: the session is asked, or moved.
+    enum LoginAction {
+        /// Flush: the session is moved.
         case flush
         /// The session is ready: flush what waits.
         case ready([Resolution], LostConfirmations?)
@@ -22,41 +22,41 @@ extension ProducerSession {
         case fail(RedisError)
     }
 
-    /// The connection is logged in.
-    ///
-    /// - Parameter run: Redis's `run_id`; empty if it does not tell.
-    package mutating func loggedIn(run: String) -> LoginAction {
-        guard state == .disconnected else { preconditionFailure("loggedIn() when connected") }
-        isSameRun = wasOpened && !run.isEmpty && run == self.run
-        self.run = run
+    /// The connection is logged in: flush.
+    package mutating func loggedIn() {
+        precondition(
+            state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
         state = .opening
-        output.append(call.open(creates: !wasOpened))
-        return .flush
+        output.append(call.open)
     }
 
+    /// Whether the session was last used with this Redis, which has lost nothing since then.
+    private var isSameRun: Bool { !run.isEmpty && run == settledRun }
+
     /// The reply to `open` or `fence`.
-    ///
     mutating func receivedForLogin(_ reply: RedisReply, now: MonotonicTime) -> LoginAction {
         switch (state, reply) {
         case (_, .error(let error)): return .fail(.server(error))
         case (.opening, .array(let elements)):
-            guard elements.count == 3, case .integer(let number) = elements[0],
+            guard elements.count == 4, case .integer(let number) = elements[0],
                 case .integer(let seconds) = elements[1],
-                case .integer(let microseconds) = elements[2],
-                let standing = ProducerSession.number(number),
+                case .integer(let microseconds) = elements[2], case .bulk(let run) = elements[3],
+                ProducerSession.numbers ~= number,
                 0...ProducerSession.secondsMax ~= seconds, 0..<1_000_000 ~= microseconds
             else { return .fail(.protocolViolation) }
             let milliseconds = Int(seconds) * 1_000 + Int(microseconds) / 1_000
+            self.run = String(decoding: run, as: UTF8.self)
             clockOffset = milliseconds - now.wholeMilliseconds
-            wasOpened = true
-            return opened(standing.value, now)
-        case (.fencing(let applied, _, let fence), .integer(let number)):
-            if number == fence { return fenced(at: fence, applied: applied, now) }
-            // A batch of the connection before has come between.
-            guard let standing = ProducerSession.number(number) else {
-                return .fail(.protocolViolation)
+            return opened(number, now)
+        case (.fencing(let standing, let fence), .integer(let number)):
+            if number == fence { return fenced(at: fence, now) }
+            guard ProducerSession.numbers ~= number else { return .fail(.protocolViolation) }
+            guard number > standing else {
+                // Redis was a replica meanwhile, and has another's data: the next login asks again.
+                return .fail(.server(RedisServerError(message: "SESSION went back")))
             }
-            return opened(standing.value, now)
+            // A batch or fence of the connection before has come between.
+            return opened(number, now)
         default: return .fail(.protocolViolation)
         }
     }
@@ -64,96 +64,102 @@ extension ProducerSession {
     /// The year 9999: milliseconds of any later time need not fit.
     private static var secondsMax: Int64 { 253_402_300_799 }
 
-    /// A session's number, in a box since it may be none (-1); nil for one that no session has.
-    private static func number(_ value: Int64) -> (value: Int?, Void)? {
-        guard -1...(1 << 53) ~= value else { return nil }
-        return (value == -1 ? nil : Int(value), ())
-    }
+    /// What a session may stand at, -1 if it is missing. A script counts exactly up to 2^53: the
+    /// numbers that follow one have room.
+    private static var numbers: ClosedRange<Int64> { -1...(1 << 52) }
 
-    /// Redis's number is known, nil for a session that is missing: ready at once if there is
+    /// Redis's number is known, -1 for a session that is missing: ready at once if there is
     /// nothing to settle, else a fence keeps copies of earlier batches out.
-    private mutating func opened(_ standing: Int?, _ now: MonotonicTime) -> LoginAction {
-        var applied = standing
-        if let attempted = attemptedFence, standing == attempted.fence {
-            applied = attempted.applied
-        }
-        if unresolved.isEmpty, applied == confirmed, standing == next - 1 {
-            attemptedFence = nil
+    private mutating func opened(_ number: Int64, _ now: MonotonicTime) -> LoginAction {
+        let standing = number == -1 ? nil : Int(number)
+        let parent = parent(standing)
+        if isSameRun, unresolved.isEmpty, standing == next - 1, parent != nil {
             state = .ready
             return .ready([], nil)
         }
         let fence = max(next, (standing ?? 0) + 1)
         next = fence + 1
-        attemptedFence = (applied, fence)
-        state = .fencing(applied: applied, standing: standing, fence: fence)
+        lineage.append(fence: fence, after: parent)
+        if standing != nil { lineage.saw(run: run) }
+        state = .fencing(standing: number, fence: fence)
         output.append(call.fence(from: standing, to: fence))
         return .flush
     }
 
+    /// The number that tells what this Redis has applied; nil if none does.
+    private func parent(_ standing: Int?) -> Int? {
+        guard let standing else {
+            // A Redis that never had the session has a state from before it. One that had it has
+            // evicted it, or somebody removed it: what was applied is there, or not.
+            return lineage.hasSeen(run: run) ? nil : 0
+        }
+        // A number that was never sent, or one that was removed and came back.
+        guard standing < next else { return nil }
+        if isSameRun, lineage.applied(at: standing).contains(confirmed) != true { return nil }
+        return standing
+    }
+
     /// No copy of an earlier batch has any effect from now on: what Redis lacks is sent again.
-    private mutating func fenced(
-        at fence: Int, applied: Int?, _ now: MonotonicTime
-    ) -> LoginAction {
-        let lost = takeLost(after: applied ?? 0)
+    private mutating func fenced(at fence: Int, _ now: MonotonicTime) -> LoginAction {
+        let applied = lineage.applied(at: fence)
+        let lost = takeLost(applied, now)
         var resolutions: [Resolution] = []
         var again: [Batch] = lost.batches
         while let batch = unresolved.popFirst() {
-            settle(batch, applied: applied, now, &resolutions, &again)
+            settle(batch, applied, now, &resolutions, &again)
         }
         for batch in again.reversed() { unsent.prepend(batch) }
-        attemptedFence = nil
-        confirmed = fence
+        let latest = applied.latest(notAbove: confirmed)
+        confirmed = applied.contains(latest) == true ? latest : fence
         // The fence is a write of this connection, for which a barrier waits.
         needsBarrier = !answered.isEmpty
+        settledRun = run
+        lineage.saw(run: run)
         state = .ready
         return .ready(resolutions, lost.confirmations)
     }
 
     /// What another Redis has confirmed, and this one lacks.
     private mutating func takeLost(
-        after applied: Int
+        _ applied: ProducerApplied, _ now: MonotonicTime
     ) -> (batches: [Batch], confirmations: LostConfirmations?) {
-        let batches = history.take(after: applied, confirmedOutside: run)
-        for batch in batches {
-            pendingCount += batch.count
-            pendingBytes += batch.byteCount
+        var batches = history.take(notIn: applied)
+        if isSameRun { batches = [] }
+        for index in batches.indices {
+            batches[index].setConfirmed(
+                deadline: now.advanced(byMilliseconds: limits.historyMilliseconds))
+            batches[index].endNumbers()
+            remember(batches[index])
         }
-        guard applied < confirmed else { return (batches, nil) }
+        let latest = applied.latest(notAbove: confirmed)
+        guard latest < confirmed else { return (batches, nil) }
         return (
             batches,
             LostConfirmations(
-                numbers: applied + 1...confirmed, isSameRun: isSameRun,
+                numbers: latest + 1...confirmed, isSameRun: isSameRun,
                 replayed: batches.flatMap { $0.names })
         )
     }
 
     /// What becomes of a batch whose reply was lost.
     private mutating func settle(
-        _ batch: Batch, applied: Int?, _ now: MonotonicTime,
+        _ batch: Batch, _ applied: ProducerApplied, _ now: MonotonicTime,
         _ resolutions: inout [Resolution], _ again: inout [Batch]
     ) {
         forget(batch)
         var batch = batch
-        // A session that was removed from the same Redis does not tell what was applied.
-        if applied == nil, isSameRun || run.isEmpty {
-            for index in 0..<batch.count where !batch.messages[index].isKeyed {
-                guard let waiter = batch.takeWaiter(index) else { continue }
-                let failure = RedisFailure.mayBeExecuted(.sessionLost)
-                resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
-            }
+        // What another Redis than this one may have applied, it may come back with.
+        let isElsewhere = !batch.isRefused && (batch.run != run || run.isEmpty)
+        let isApplied = batch.messages.indices.map { batch.isApplied($0, in: applied) }
+        for index in batch.messages.indices {
+            if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }
+            guard isApplied[index] == nil, !batch.messages[index].isKeyed else { continue }
+            if batch.messages[index].isConfirmed { givenUp.append(batch.names[index]) }
+            guard let waiter = batch.takeWaiter(index) else { continue }
+            let failure = RedisFailure.mayBeExecuted(.sessionLost)
+            resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
         }
-        let through = applied ?? 0
-        // The record of a keyed message tells what became of it, so it is sent again in any case.
-        let toRepeat = batch.filtered { index, message in
-            message.waiter != nil && (message.isKeyed || batch.first + index > through)
-        }
-        if !toRepeat.isEmpty {
-            remember(toRepeat)
-            again.append(toRepeat)
-        }
-        for run in batch.runs(where: { index, message in
-            !message.isKeyed && batch.first + index <= through
-        }) {
+        for run in batch.runs(where: { !$1.isKeyed && isApplied[$0] == true }) {
             remember(run)
             let outcomes = [Outcome](repeating: .applied, count: run.count)
             if barrier == nil {
@@ -162,9 +168,18 @@ extension ProducerSession {
                 answered.append((run, outcomes))
             }
         }
+        batch.endNumbers()
+        // The record of a keyed message tells what became of it, so it is sent again in any case.
+        let toRepeat = batch.filtered { index, message in
+            (message.waiter != nil || message.isConfirmed)
+                && (message.isKeyed || isApplied[index] == false)
+        }
+        guard !toRepeat.isEmpty else { return }
+        remember(toRepeat)
+        again.append(toRepeat)
     }
 
-    private mutating func remember(_ batch: Batch) {
+    mutating func remember(_ batch: Batch) {
         pendingCount += batch.count
         pendingBytes += batch.byteCount
     }

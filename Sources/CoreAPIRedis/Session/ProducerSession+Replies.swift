@@ -10,14 +10,20 @@ extension ProducerSession {
         case resolve([Resolution])
         /// The login has ended: flush, and log what was lost.
         case ready([Resolution], LostConfirmations?)
-        /// End the connection.
+        /// End the connection: no reply that follows belongs to anything.
         case fail(RedisError)
     }
 
     /// The next reply of Redis.
     package mutating func received(_ reply: RedisReply, now: MonotonicTime) -> ReplyAction {
+        let action = action(for: reply, now)
+        if case .fail = action { state = .disconnected }
+        return action
+    }
+
+    private mutating func action(for reply: RedisReply, _ now: MonotonicTime) -> ReplyAction {
         switch state {
-        case .disconnected: preconditionFailure("received() before loggedIn()")
+        case .disconnected: return .fail(.protocolViolation)
         case .opening, .fencing:
             switch receivedForLogin(reply, now: now) {
             case .flush: return .flush
@@ -28,7 +34,14 @@ extension ProducerSession {
             guard let first = awaited.popFirst() else { return .fail(.protocolViolation) }
             switch first {
             case .barrier: return receivedForBarrier(reply, now)
-            case .batch(let batch): return receivedForBatch(reply, batch, now)
+            case .batch(let batch):
+                let action = receivedForBatch(reply, batch, now)
+                if case .fail = action {
+                    var batch = batch
+                    if case .error = reply { batch.isRefused = true }
+                    awaited.prepend(.batch(batch))
+                }
+                return action
             }
         }
     }
@@ -44,27 +57,18 @@ extension ProducerSession {
                 batch, [Outcome](repeating: .applied, count: batch.count), error: nil, now)
         case .array(let elements):
             guard let answer = BatchAnswer(elements, batch) else {
-                awaited.prepend(.batch(batch))
                 return .fail(.protocolViolation)
-            }
-            if let error = answer.error, error.isPassing {
-                awaited.prepend(.batch(batch))
-                return .fail(.server(error))
             }
             return applied(batch, answer.outcomes, error: answer.error, now)
         case .error(let error):
             if case .draining = state, error.message == ProducerScripts.gap {
-                unsent.append(batch)
+                var batch = batch
+                batch.isRefused = true
+                returned += wanted(batch)
                 return endDraining([])
             }
-            if error.isPassing {
-                awaited.prepend(.batch(batch))
-                return .fail(.server(error))
-            }
             return applied(batch, [], error: error, now)
-        case .integer, .status, .bulk, .null:
-            awaited.prepend(.batch(batch))
-            return .fail(.protocolViolation)
+        case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
 
@@ -72,30 +76,51 @@ extension ProducerSession {
     private mutating func applied(
         _ batch: Batch, _ outcomes: [Outcome], error: RedisServerError?, _ now: MonotonicTime
     ) -> ReplyAction {
+        // Behind a message that was refused, nothing can be applied.
+        if case .draining = state, !outcomes.isEmpty { return .fail(.protocolViolation) }
         var resolutions: [Resolution] = []
         var done = batch
         if let error {
-            forget(batch)
-            for index in outcomes.count..<batch.count {
-                guard let waiter = done.takeWaiter(index) else { continue }
-                let failure = RedisFailure.notExecuted(.server(error))
-                resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
+            // The next login settles what passes, and what was confirmed before.
+            let mustBeApplied = batch.messages[outcomes.count...].contains {
+                $0.isConfirmed && $0.deadline > now
             }
-            done = done.filtered { index, _ in index < outcomes.count }
-            done.first = batch.first
-            pendingCount += done.count
-            pendingBytes += done.byteCount
-            if case .ready = state { state = .draining(free: batch.first + outcomes.count) }
+            if error.isPassing || mustBeApplied { return .fail(.server(error)) }
+            done = refuse(batch, from: outcomes.count, error, &resolutions)
+            if state == .ready { state = .draining(free: batch.first + outcomes.count) }
         }
-        if done.isEmpty {
-            forget(done)
-        } else if barrier == nil {
-            confirm(done, outcomes, now, &resolutions)
-        } else {
-            answered.append((done, outcomes))
+        if !done.isEmpty {
+            if barrier == nil {
+                confirm(done, outcomes, now, &resolutions)
+            } else {
+                answered.append((done, outcomes))
+            }
         }
         if case .draining = state { return endDraining(resolutions) }
         return resolutions.isEmpty ? .none : .resolve(resolutions)
+    }
+
+    /// Tells the waiters of the messages from an index on that they are refused; returns the
+    /// batch of those before.
+    private mutating func refuse(
+        _ batch: Batch, from start: Int, _ error: RedisServerError,
+        _ resolutions: inout [Resolution]
+    ) -> Batch {
+        var refused = batch
+        for index in start..<batch.count {
+            let message = batch.messages[index]
+            if message.isConfirmed { givenUp.append(batch.names[index]) }
+            guard let waiter = refused.takeWaiter(index) else { continue }
+            let failure: RedisFailure =
+                message.mayBeExecuted
+                ? .mayBeExecuted(.server(error)) : .notExecuted(.server(error))
+            resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
+        }
+        forget(batch)
+        var done = batch.filtered { index, _ in index < start }
+        (done.first, done.run) = (batch.first, batch.run)
+        remember(done)
+        return done
     }
 
     /// Sends again once everything that was sent is answered: the numbers behind the message that
@@ -106,15 +131,13 @@ extension ProducerSession {
         if !waits {
             next = free
             state = .ready
-            // The batches that were sent behind it come before those that never were.
-            let again = unsent.filter { $0.first > 0 }.sorted { $0.first < $1.first }
-            unsent = Deque(again) + unsent.filter { $0.first == 0 }
+            while let batch = returned.popLast() { unsent.prepend(batch) }
         }
         return resolutions.isEmpty ? .flush : .resolve(resolutions)
     }
 
     /// The batch is confirmed: its waiters are told, and it is kept for a while.
-    package mutating func confirm(
+    mutating func confirm(
         _ batch: Batch, _ outcomes: [Outcome], _ now: MonotonicTime,
         _ resolutions: inout [Resolution]
     ) {
@@ -126,8 +149,15 @@ extension ProducerSession {
             resolutions.append(Resolution(waiter: waiter, result: .success(outcome)))
         }
         confirmed = max(confirmed, batch.last)
-        (batch.run, batch.confirmedAt) = (run, now)
-        history.append(batch)
+        batch.confirmedAt = now
+        if outcomes.allSatisfy({ $0 == .applied }) {
+            history.append(batch)
+        } else {
+            // A message that found the record of another was not applied itself.
+            for run in batch.runs(where: { index, message in
+                outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
+            }) { history.append(run) }
+        }
         history.expire(before: now)
     }
 
@@ -137,15 +167,15 @@ extension ProducerSession {
         _ reply: RedisReply, _ now: MonotonicTime
     ) -> ReplyAction {
         awaitsBarrier = false
-        guard let barrier else { preconditionFailure("receivedForBarrier() without a barrier") }
         if case .error(let error) = reply {
             if error.isPassing { return .fail(.server(error)) }
-            return .resolve(failAnswered(.server(error)))
+            return .resolve(failAnswered(.server(error), now))
         }
-        guard barrier.isReached(by: reply) else {
+        guard let barrier, barrier.isReached(by: reply) else {
             // A replica may come back before the messages' time is over.
-            needsBarrier = needsBarrier || answered.contains { $0.batch.deadline > now }
-            return .resolve(failAnswered(.durabilityNotReached, before: now))
+            let resolutions = failAnswered(.durabilityNotReached, now, before: now)
+            needsBarrier = needsBarrier || !answered.isEmpty
+            return .resolve(resolutions)
         }
         var resolutions: [Resolution] = []
         while let (batch, outcomes) = answered.popFirst() {
@@ -157,23 +187,25 @@ extension ProducerSession {
     /// Tells the waiters of what Redis has applied, and does not make safe; those alone whose time
     /// is over, if a time is given.
     private mutating func failAnswered(
-        _ error: RedisError, before now: MonotonicTime? = nil
+        _ error: RedisError, _ now: MonotonicTime, before end: MonotonicTime = .never
     ) -> [Resolution] {
         var resolutions: [Resolution] = []
         var waiting: Deque<(batch: Batch, outcomes: [Outcome])> = []
-        while let first = answered.popFirst() {
-            var batch = first.batch
-            for index in 0..<batch.count {
-                if let now, batch.messages[index].deadline > now { continue }
+        while let (batch, outcomes) = answered.popFirst() {
+            var batch = batch
+            for index in 0..<batch.count where batch.messages[index].deadline <= end {
                 guard let waiter = batch.takeWaiter(index) else { continue }
                 resolutions.append(
                     Resolution(waiter: waiter, result: .failure(.mayBeExecuted(error))))
             }
-            if batch.deadline == .never {
-                forget(batch)
-            } else {
-                waiting.append((batch, first.outcomes))
+            guard batch.deadline == .never else {
+                waiting.append((batch, outcomes))
+                continue
             }
+            forget(batch)
+            // What was confirmed before is as safe as it was then.
+            batch.confirmedAt = now
+            for run in batch.runs(where: { $1.isConfirmed }) { history.append(run) }
         }
         answered = waiting
         return resolutions
@@ -192,13 +224,14 @@ private struct BatchAnswer<Waiter> {
     init?(_ elements: [RedisReply], _ batch: ProducerBatch<Waiter>) {
         guard elements.count >= 2, elements.count.isMultiple(of: 2),
             case .integer(let number) = elements[0], case .bulk(let text) = elements[1],
-            batch.first - 1...batch.last ~= Int(clamping: number)
+            batch.first - 1...batch.last ~= Int(number)
         else { return nil }
         let count = Int(number) - batch.first + 1
         var outcomes = [ProducerSession<Waiter>.Outcome](repeating: .applied, count: count)
         for position in stride(from: 2, to: elements.count, by: 2) {
             guard case .integer(let index) = elements[position],
-                case .bulk(let record) = elements[position + 1], 0..<count ~= Int(clamping: index)
+                case .bulk(let record) = elements[position + 1], 0..<count ~= Int(index),
+                batch.messages[Int(index)].isKeyed
             else { return nil }
             outcomes[Int(index)] = .found(record)
         }
@@ -206,6 +239,8 @@ private struct BatchAnswer<Waiter> {
         error =
             text.isEmpty
             ? nil : RedisServerError(message: String(decoding: text, as: UTF8.self))
-        guard error != nil || number == batch.last else { return nil }
+        guard (error == nil) == (number == batch.last) else { return nil }
     }
 }
+
+extension ProducerSession.ReplyAction: Equatable where Waiter: Equatable {}

@@ -1,5 +1,5 @@
 package import CoreAPIBase
-package import DequeModule
+internal import DequeModule
 
 /// A producer session: gives messages their numbers, sends them in batches, and learns at each
 /// login what Redis has applied and what it has lost. It has no socket and no clock.
@@ -24,15 +24,16 @@ package struct ProducerSession<Waiter> {
         package let result: Result<Outcome, RedisFailure>
     }
 
-    package typealias Batch = ProducerBatch<Waiter>
+    typealias Batch = ProducerBatch<Waiter>
 
-    package enum State: Equatable {
+    enum State: Equatable {
         /// Not logged in. Can transition to: opening.
         case disconnected
         /// The session is asked for its number. Can transition to: fencing, ready, disconnected.
         case opening
-        /// The session is moved to a fence. Can transition to: fencing, ready, disconnected.
-        case fencing(applied: Int?, standing: Int?, fence: Int)
+        /// The session is moved from where it stands, -1 if it is missing, to a fence. Can
+        /// transition to: fencing, ready, disconnected.
+        case fencing(standing: Int64, fence: Int)
         /// Batches are sent. Can transition to: draining, disconnected.
         case ready
         /// Redis refused a message, so the numbers behind it are free again: nothing is sent until
@@ -46,40 +47,45 @@ package struct ProducerSession<Waiter> {
         case barrier
     }
 
-    package let call: ProducerCall
-    package let limits: ProducerLimits
-    package let barrier: RedisBarrier?
-    package var state = State.disconnected
-    package var output = RedisCommand(capacity: 0)
+    let call: ProducerCall
+    let limits: ProducerLimits
+    let barrier: RedisBarrier?
+    var state = State.disconnected
+    var output = RedisCommand(capacity: 0)
     /// How many bytes of `output` the kernel has taken.
-    package var written = 0
+    var written = 0
     /// The messages of this turn.
     var gathering = Batch()
     /// Batches that wait to be sent.
     var unsent: Deque<Batch> = []
     var awaited: Deque<Awaited> = []
     /// Batches that Redis has applied and no barrier has confirmed.
-    package var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
+    var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
     /// Whether a barrier is under way, and whether something was written since it left.
     var awaitsBarrier = false
     var needsBarrier = false
+    /// Batches that were sent behind a message that was refused: Redis did not take them.
+    var returned: Deque<Batch> = []
     /// Batches that were sent over a connection that broke, and are not confirmed.
     var unresolved: Deque<Batch> = []
     var history: ProducerHistory<Waiter>
-    /// The number of the next message: above all that were ever sent.
-    package var next = 1
-    /// Everything up to this number is confirmed, or will never be sent.
-    package var confirmed = 0
-    /// A fence whose reply did not come, and the number that Redis had applied before it.
-    var attemptedFence: (applied: Int?, fence: Int)?
-    /// Whether the session was opened before: one that is missing then has been lost.
-    var wasOpened = false
-    /// Whether the Redis is the one of the login before.
-    var isSameRun = false
-    /// The `run_id` of the Redis that the session is with.
-    package var run = ""
+    /// The number of the next message: above all that were ever sent, but for those that Redis
+    /// refused.
+    var next = 1
+    /// The last number that was confirmed, and that no Redis is known to have lost.
+    var confirmed = 0
+    var lineage = ProducerLineage()
+    /// The Redis that the session is with, by its `master_replid`: see `ProducerScripts.open`.
+    var run = ""
+    /// The Redis of the last login that ended.
+    var settledRun = ""
+    /// The names of confirmed messages that a Redis lacks and has refused for as long as they are
+    /// kept.
+    var givenUp: [String] = []
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
+    /// No wait is over before.
+    var waitDeadline = MonotonicTime.never
     var pendingCount = 0
     var pendingBytes = 0
 
@@ -127,9 +133,10 @@ package struct ProducerSession<Waiter> {
             return .reject(.notExecuted(.backlogFull))
         }
         let before = gathering.byteCount
+        let deadline = now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds)
         gathering.append(
-            waiter, deadline: now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds),
-            isKeyed: isKeyed, keys: addKeys, words: addWords)
+            waiter, deadline: deadline, isKeyed: isKeyed, keys: addKeys, words: addWords)
+        waitDeadline = min(waitDeadline, deadline)
         pendingCount += 1
         pendingBytes += gathering.byteCount - before
         if gathering.count >= limits.batchMax { endGathering() }
@@ -140,6 +147,9 @@ package struct ProducerSession<Waiter> {
         guard !gathering.isEmpty else { return }
         unsent.append(exchange(&gathering, with: Batch()))
     }
+
+    /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
+    package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
 
     /// The batch is done with: its outcome is told, or it is given up.
     mutating func forget(_ batch: Batch) {
@@ -158,7 +168,10 @@ package struct ProducerSession<Waiter> {
     ) throws(SystemError) {
         if isReady { encode(now) }
         while written < output.bytes.count {
-            guard let count = try send(output.bytes, written) else { return }
+            guard let count = try send(output.bytes, written) else {
+                output.removeSent(&written)
+                return
+            }
             written += count
         }
         written = 0
@@ -168,7 +181,7 @@ package struct ProducerSession<Waiter> {
     private mutating func encode(_ now: MonotonicTime) {
         endGathering()
         while var batch = unsent.popFirst() {
-            batch.first = next
+            (batch.first, batch.run, batch.isRefused) = (next, run, false)
             next += batch.count
             // A batch that is sent again, and that nobody waits for, has the time of a new message.
             let deadline = min(
@@ -184,3 +197,5 @@ package struct ProducerSession<Waiter> {
         (needsBarrier, awaitsBarrier) = (false, true)
     }
 }
+
+extension ProducerSession.Resolution: Equatable where Waiter: Equatable {}

@@ -37,9 +37,8 @@ struct RedisConfiguration {
         guard let path = try values.text(Variable.urlFile) else {
             let text = given ?? urlStandard
             do { return try RedisURL(text) } catch {
-                // A word alone may be the password, or what was meant for another variable.
                 throw ConfigurationError(
-                    variable: Variable.url, value: text.contains(":") ? shown(text) : "…",
+                    variable: Variable.url, value: shown(text),
                     expectation: "\(error.rawValue); \(forms)")
             }
         }

@@ -65,12 +65,12 @@ struct HealthEndpoint {
         guard let accept = head.acceptedTypes(in: bytes) else { return false }
         let list = accept.span
         var isNamed = false
+        let name: ShortText = "application/health+json"
         Grammar.forEachElement(0..<accept.count, list) { element in
+            guard element.count >= name.count else { return }
             let end = ASCII.find(UInt8(ascii: ";"), element, of: list) ?? element.upperBound
             let type = Grammar.trimmed(element.lowerBound..<end, list)
-            if Grammar.equalsIgnoringCase("application/health+json", type, list) {
-                isNamed = true
-            }
+            if Grammar.equalsIgnoringCase(name, type, list) { isNamed = true }
         }
         return isNamed
     }

@@ -37,6 +37,11 @@ import Testing
                 first(eight.marksBeyondASCII) == bytes.firstIndex { $0 >= 0x80 }, "\(bytes)")
             let lower = bytes.map(ASCII.lowercased)
             #expect(eight.lowercased == EightBytes(lower), "\(bytes)")
+            let hasControls = bytes.contains { $0 < 0x20 || $0 == 0x7F }
+            #expect(eight.hasControls == hasControls, "\(bytes)")
+            #expect(eight.areBelow(0x21) == bytes.allSatisfy { $0 < 0x21 }, "\(bytes)")
+            let replaced = bytes.map { $0 == 0x09 ? 0x20 : $0 }
+            #expect(eight.replacing(0x09, with: 0x20) == EightBytes(replaced), "\(bytes)")
         }
     }
 

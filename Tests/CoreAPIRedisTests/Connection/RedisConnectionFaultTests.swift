@@ -1,7 +1,6 @@
 import Testing
 
 @testable import CoreAPIBase
-@testable import CoreAPIHTTP
 @testable import CoreAPIRedis
 
 /// The outcome of commands when the connection breaks, Redis refuses temporarily, or Redis is

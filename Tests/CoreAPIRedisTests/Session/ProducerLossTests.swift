@@ -1,0 +1,295 @@
+import Testing
+
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
+
+/// A producer session whose replies are lost, and a Redis that has lost what it confirmed.
+@Suite struct ProducerLossTests: ProducerTranscript {
+    /// Messages m1 to m4, numbers 2 to 5, are sent, and those up to a number are confirmed.
+    private func used(
+        confirmed: Int, limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
+    ) -> Session {
+        var limits = limits
+        limits.batchMax = 1
+        var session = ready(limits: limits, barrier: barrier)
+        submit(1...4, &session)
+        _ = sent(&session)
+        for number in 2..<(confirmed + 1) {
+            _ = session.received(.integer(Int64(number)), now: start)
+        }
+        return session
+    }
+
+    @Test func `what was applied is confirmed, and the rest is sent again behind a fence`() {
+        var session = used(confirmed: 2)
+        #expect(session.lost(.connectionLost, now: start) == [])
+        #expect(login("A", standingAt: 4, &session) == ["open", "fence 4 6"])
+        #expect(
+            session.received(.integer(6), now: start) == .ready([.applied(2), .applied(3)], nil))
+        #expect(sent(&session) == ["7: m4"])
+    }
+
+    @Test func `a copy that comes between the question and the fence is noticed`() {
+        var session = used(confirmed: 2)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: 4, &session) == ["open", "fence 4 6"])
+        #expect(session.received(.integer(5), now: start) == .flush)
+        #expect(sent(&session) == ["fence 5 7"])
+        #expect(
+            session.received(.integer(7), now: start)
+                == .ready([.applied(2), .applied(3), .applied(4)], nil))
+    }
+
+    @Test func `a number that goes back between the question and the fence is asked again`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        submit(5...5, &session)
+        #expect(login("B", standingAt: 5, &session) == ["open", "fence 5 6"])
+        let back = RedisServerError(message: "SESSION went back")
+        #expect(session.received(.integer(3), now: start) == .fail(.server(back)))
+        _ = session.lost(.server(back), now: start)
+        #expect(login("C", standingAt: 3, &session) == ["open", "fence 3 7"])
+        let lost = LostConfirmations(numbers: 4...5, isSameRun: false, replayed: ["m3", "m4"])
+        #expect(session.received(.integer(7), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["8: m3", "9: m4", "10: m5"])
+    }
+
+    @Test func `fences whose replies are lost, twice in a row, do not count as applied`() {
+        var session = used(confirmed: 2)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: 3, &session) == ["open", "fence 3 6"])
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("B", standingAt: 2, &session) == ["open", "fence 2 7"])
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: 6, &session) == ["open", "fence 6 8"])
+        #expect(session.received(.integer(8), now: start) == .ready([.applied(2)], nil))
+        #expect(sent(&session) == ["9: m3", "10: m4"])
+    }
+
+    @Test func `a keyed message is sent again in any case, since its record tells`() {
+        var session = ready()
+        _ = submit(1, key: "k", &session)
+        _ = sent(&session)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("A", standingAt: 2, &session)
+        #expect(session.received(.integer(3), now: start) == .ready([], nil))
+        #expect(sent(&session) == ["4: m1"])
+        // It was applied: a refusal now does not mean that it was not.
+        let full = RedisServerError(message: "OOM x")
+        #expect(
+            session.received(.array([.integer(3), text("OOM x")]), now: start)
+                == .resolve([.failed(1, .mayBeExecuted(.server(full)))]))
+    }
+
+    @Test func `a keyed message that may be applied is not told as not executed`() {
+        var session = ready()
+        _ = submit(1, key: "k", &session)
+        _ = sent(&session)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("A", standingAt: 2, &session)
+        _ = session.received(.integer(3), now: start)
+        #expect(
+            session.expire(after(5_000), .timedOut) == [.failed(1, .mayBeExecuted(.timedOut))])
+        #expect(sent(&session) == [])
+    }
+
+    @Test func `what another Redis lacks is sent again before anything new`() {
+        var session = used(confirmed: 4)
+        _ = session.lost(.connectionLost, now: start)
+        submit(5...5, &session)
+        #expect(login("B", standingAt: 2, &session) == ["open", "fence 2 6"])
+        let lost = LostConfirmations(numbers: 3...4, isSameRun: false, replayed: ["m2", "m3"])
+        #expect(session.received(.integer(6), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["7: m2", "8: m3", "9: m4", "10: m5"])
+    }
+
+    @Test func `what is sent again survives another loss of the connection`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("B", standingAt: 3, &session)
+        _ = session.received(.integer(6), now: start)
+        #expect(sent(&session) == ["7: m3", "8: m4"])
+        _ = session.lost(.connectionLost, now: start)
+        _ = session.expire(after(20_000), .timedOut)
+        #expect(login("B", standingAt: 7, &session) == ["open", "fence 7 9"])
+        #expect(session.received(.integer(9), now: start) == .ready([], nil))
+        #expect(sent(&session) == ["10: m4"])
+        #expect(session.received(.integer(10), now: start) == .none)
+        #expect(session.pendingCount == 0 && session.pendingBytes == 0)
+    }
+
+    @Test func `what is sent again and refused is tried until it would not be kept any more`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("B", standingAt: 4, &session)
+        _ = session.received(.integer(6), now: start)
+        #expect(sent(&session) == ["7: m4"])
+        let full = RedisServerError(message: "OOM x")
+        let refusal = RedisReply.array([.integer(6), text("OOM x")])
+        #expect(session.received(refusal, now: start) == .fail(.server(full)))
+        _ = session.lost(.server(full), now: start)
+        #expect(login("B", standingAt: 6, &session) == ["open", "fence 6 8"])
+        _ = session.received(.integer(8), now: start)
+        #expect(sent(&session) == ["9: m4"])
+        let late = RedisReply.array([.integer(8), text("OOM x")])
+        #expect(session.received(late, now: after(30_000)) == .flush)
+        #expect(session.takeGivenUp() == ["m4"])
+        #expect(session.takeGivenUp() == [])
+        #expect(session.pendingCount == 0 && session.pendingBytes == 0)
+    }
+
+    @Test func `an earlier master that comes back gets what it lacks, and nothing twice`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("B", standingAt: 3, &session)
+        _ = session.received(.integer(6), now: start)
+        #expect(sent(&session) == ["7: m3", "8: m4"])
+        submit(5...5, &session)
+        #expect(sent(&session) == ["9: m5"])
+        for number in 7...9 { _ = session.received(.integer(Int64(number)), now: start) }
+        _ = session.lost(.connectionLost, now: start)
+        // A stands where it stood: it has m3 and m4 under their first numbers.
+        #expect(login("A", standingAt: 5, &session) == ["open", "fence 5 10"])
+        let lost = LostConfirmations(numbers: 6...9, isSameRun: false, replayed: ["m5"])
+        #expect(session.received(.integer(10), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["11: m5"])
+    }
+
+    @Test func `a session that the same Redis lacks is not made up for`() {
+        var session = used(confirmed: 3)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: -1, &session) == ["open", "fence -1 6"])
+        let lost = LostConfirmations(numbers: 1...3, isSameRun: true, replayed: [])
+        #expect(
+            session.received(.integer(6), now: start)
+                == .ready(
+                    [
+                        .failed(3, .mayBeExecuted(.sessionLost)),
+                        .failed(4, .mayBeExecuted(.sessionLost)),
+                    ], lost))
+        // The next loss is settled as always.
+        submit(5...5, &session)
+        #expect(sent(&session) == ["7: m5"])
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: 6, &session) == ["open", "fence 6 8"])
+        #expect(session.received(.integer(8), now: start) == .ready([], nil))
+        #expect(sent(&session) == ["9: m5"])
+    }
+
+    @Test func `a Redis without the session from its begin gets everything`() {
+        var session = used(confirmed: 3)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("B", standingAt: -1, &session) == ["open", "fence -1 6"])
+        let lost = LostConfirmations(numbers: 1...3, isSameRun: false, replayed: ["m1", "m2"])
+        #expect(session.received(.integer(6), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["7: m1", "8: m2", "9: m3", "10: m4"])
+    }
+
+    @Test func `a number above all that were sent tells nothing`() {
+        var session = used(confirmed: 3)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("B", standingAt: 1_000, &session) == ["open", "fence 1000 1001"])
+        let lost = LostConfirmations(numbers: 1...3, isSameRun: false, replayed: [])
+        #expect(
+            session.received(.integer(1_001), now: start)
+                == .ready(
+                    [
+                        .failed(3, .mayBeExecuted(.sessionLost)),
+                        .failed(4, .mayBeExecuted(.sessionLost)),
+                    ], lost))
+    }
+
+    @Test func `what is no longer kept is named by its numbers`() {
+        var limits = ProducerLimits()
+        limits.historyMilliseconds = 10
+        var session = used(confirmed: 5, limits: limits)
+        #expect(session.expire(after(10), .timedOut) == [])
+        _ = session.lost(.connectionLost, now: after(10))
+        _ = login("B", standingAt: 3, &session)
+        let lost = LostConfirmations(numbers: 4...5, isSameRun: false, replayed: [])
+        #expect(session.received(.integer(6), now: start) == .ready([], lost))
+    }
+
+    @Test func `the history is bounded in bytes`() {
+        for (bytes, kept) in [(0, 0), (300, 3), (100_000, 4)] {
+            var limits = ProducerLimits()
+            limits.historyBytesMax = bytes
+            var session = used(confirmed: 5, limits: limits)
+            _ = session.lost(.connectionLost, now: start)
+            _ = login("B", standingAt: 1, &session)
+            guard case .ready(_, let lost?) = session.received(.integer(6), now: start) else {
+                Issue.record("nothing is lost")
+                return
+            }
+            #expect(lost.replayed == ["m1", "m2", "m3", "m4"].suffix(kept).map { $0 })
+        }
+    }
+
+    @Test func `what was sent to another Redis may come back with it`() {
+        var session = used(confirmed: 4)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("B", standingAt: 4, &session)
+        _ = session.received(.integer(6), now: start)
+        let full = RedisServerError(message: "OOM x")
+        #expect(sent(&session) == ["7: m4"])
+        #expect(
+            session.received(.array([.integer(6), text("OOM x")]), now: start)
+                == .resolve([.failed(4, .mayBeExecuted(.server(full)))]))
+    }
+
+    @Test func `any reply in any state is answered by an action`() {
+        var state: UInt64 = 1
+        func random(_ count: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % count
+        }
+        let integers: [Int64] = [.min, -2, -1, 0, 1, 2, 3, 5, 8, 1 << 52, 1 << 53, .max]
+        func reply(_ depth: Int, _ session: Session) -> RedisReply {
+            switch random(depth > 1 ? 6 : 9) {
+            case 0: return .integer(integers[random(integers.count)])
+            case 1: return .bulk(random(2) == 0 ? [] : Array("OOM x".utf8))
+            case 2: return .null
+            case 3: return .status([])
+            case 4: return error(["SESSION gap", "OOM x", "LOADING x", ""][random(4)])
+            case 5:
+                if case .fencing(_, let fence) = session.state { return .integer(Int64(fence)) }
+                if case .batch(let batch)? = session.awaited.first {
+                    return .integer(Int64(batch.last))
+                }
+                return .integer(1)
+            case 6: return opened(random(session.next + 2) - 1, "\(random(3))")
+            case 7:
+                let number = session.next - random(4)
+                return .array([.integer(Int64(number)), text(random(2) == 0 ? "" : "OOM x")])
+            default: return .array((0..<random(5)).map { _ in reply(depth + 1, session) })
+            }
+        }
+        for round in 0..<100 {
+            var limits = ProducerLimits()
+            limits.batchMax = 1 + round % 3
+            var session = session(limits: limits, barrier: round % 2 == 0 ? nil : .replicas(1))
+            var waiting: Set<Int> = []
+            for step in 0..<120 {
+                let now = after(step * 100)
+                var resolutions: [Session.Resolution] = []
+                if session.state == .disconnected {
+                    resolutions = session.lost(.connectionLost, now: now)
+                    session.loggedIn()
+                }
+                _ = submit(step, key: random(3) == 0 ? "k" : nil, &session, at: now)
+                waiting.insert(step)
+                _ = sent(&session, at: now)
+                switch session.received(reply(0, session), now: now) {
+                case .resolve(let told), .ready(let told, _): resolutions += told
+                case .none, .flush, .fail: break
+                }
+                resolutions += session.expire(now, .timedOut)
+                for resolution in resolutions { #expect(waiting.remove(resolution.waiter) != nil) }
+            }
+            for resolution in session.failAll(.closed) {
+                #expect(waiting.remove(resolution.waiter) != nil)
+            }
+            #expect(waiting.isEmpty)
+        }
+    }
+}

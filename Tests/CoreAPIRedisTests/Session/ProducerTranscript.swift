@@ -1,0 +1,152 @@
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
+
+/// What the tests of producer sessions share: the session is driven by hand, and what it sends and
+/// does is said in words. Waiters are numbers.
+protocol ProducerTranscript {}
+
+extension ProducerTranscript {
+    typealias Session = ProducerSession<Int>
+
+    var start: MonotonicTime { MonotonicTime(nanoseconds: 1_000_000_000_000) }
+
+    func after(_ milliseconds: Int) -> MonotonicTime {
+        start.advanced(byMilliseconds: milliseconds)
+    }
+
+    /// A batch's script as a queue has it: `RPUSH` of each message, and the record of a keyed one.
+    var script: RedisScript {
+        RedisScript(
+            ProducerScripts.batchStart + """
+
+                local position = 2
+                for index = 0, count - 1 do
+                  local name, key, record = ARGV[5 + index * 2], nil, nil
+                  if ARGV[6 + index * 2] == 'keyed' then
+                    position = position + 1
+                    key = KEYS[position]
+                    record = redis.pcall('GET', key)
+                    if type(record) == 'table' then return stop(index, record) end
+                  end
+                  if record then
+                    found(index, record)
+                  elseif index >= skipped then
+                    local pushed = redis.pcall('RPUSH', KEYS[2], name)
+                    if type(pushed) == 'table' and pushed.err then return stop(index, pushed) end
+                    if key then redis.call('SET', key, name, 'EX', 60) end
+                  end
+                end
+
+                """ + ProducerScripts.batchEnd, keys: 0, arguments: 0)
+    }
+
+    func session(
+        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
+    ) -> Session {
+        Session(
+            ProducerCall(
+                script: script, sessionKey: Array("session".utf8),
+                queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2),
+            limits: limits, barrier: barrier)
+    }
+
+    /// Logged in, with nothing sent yet: the first message has the number 2.
+    func ready(
+        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
+    ) -> Session {
+        var session = session(limits: limits, barrier: barrier)
+        session.loggedIn()
+        _ = sent(&session)
+        _ = session.received(opened(-1), now: start)
+        _ = sent(&session)
+        _ = session.received(.integer(1), now: start)
+        return session
+    }
+
+    /// Login to a Redis where the session stands at the number, up to the fence.
+    func login(
+        _ run: String, standingAt number: Int, _ session: inout Session,
+        at now: MonotonicTime? = nil
+    ) -> [String] {
+        session.loggedIn()
+        var commands = sent(&session, at: now)
+        _ = session.received(opened(number, run), now: now ?? start)
+        commands += sent(&session, at: now)
+        return commands
+    }
+
+    /// The reply to `open`: Redis's clock is as the test's begins.
+    func opened(_ number: Int, _ run: String = "A") -> RedisReply {
+        .array([.integer(Int64(number)), .integer(1_000), .integer(0), text(run)])
+    }
+
+    func text(_ text: String) -> RedisReply { .bulk(Array(text.utf8)) }
+
+    func error(_ message: String) -> RedisReply { .error(RedisServerError(message: message)) }
+
+    func submit(
+        _ waiter: Int, key: String? = nil, _ session: inout Session, at now: MonotonicTime? = nil
+    ) -> Session.SubmitAction {
+        session.submit(
+            waiter, now: now ?? start, isKeyed: key != nil,
+            keys: {
+                if let key { $0.word(key) }
+                return key == nil ? 0 : 1
+            },
+            words: {
+                $0.word("m\(waiter)")
+                $0.word(key == nil ? "-" : "keyed")
+            })
+    }
+
+    func submit(_ waiters: ClosedRange<Int>, _ session: inout Session) {
+        for waiter in waiters { _ = submit(waiter, &session) }
+    }
+
+    /// What the session sends: `open`, `fence 3 7`, `2: m1 m2`, `WAIT`.
+    func sent(_ session: inout Session, at now: MonotonicTime? = nil) -> [String] {
+        var bytes: [UInt8] = []
+        do {
+            try session.flush(now: now ?? start) { output, position throws(SystemError) in
+                bytes += output[position...]
+                return output.count - position
+            }
+        } catch { return ["\(error)"] }
+        return commands(bytes).map { words in
+            switch words[min(1, words.count - 1)] {
+            case ProducerScripts.open.digest: return "open"
+            case ProducerScripts.fence.digest: return "fence \(words[4]) \(words[5])"
+            case script.digest:
+                let first = 3 + (Int(words[2]) ?? 0)
+                let names = stride(from: first + 4, to: words.count, by: 2).map { words[$0] }
+                return "\(words[first]): \(names.joined(separator: " "))"
+            default: return words[0]
+            }
+        }
+    }
+
+    private func commands(_ bytes: [UInt8]) -> [[String]] {
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n")[...]
+        var commands: [[String]] = []
+        while let line = lines.popFirst(), let count = Int(line.dropFirst()) {
+            commands.append(
+                (0..<count).compactMap { _ in
+                    _ = lines.popFirst()
+                    return lines.popFirst().map { String($0) }
+                })
+        }
+        return commands
+    }
+}
+
+extension ProducerSession<Int>.Resolution {
+    static func applied(_ waiter: Int) -> Self { Self(waiter: waiter, result: .success(.applied)) }
+
+    static func found(_ waiter: Int, _ record: String) -> Self {
+        Self(waiter: waiter, result: .success(.found(Array(record.utf8))))
+    }
+
+    static func failed(_ waiter: Int, _ failure: RedisFailure) -> Self {
+        Self(waiter: waiter, result: .failure(failure))
+    }
+}

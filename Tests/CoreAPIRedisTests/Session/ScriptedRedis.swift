@@ -1,0 +1,102 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
+
+/// A redis-server of a test's own, on a free port, and a blocking connection to it.
+final class ScriptedRedis {
+    private let process = Process()
+    private let port: UInt16
+    private var descriptor: Int32 = -1
+    private let reader = RedisReplyReader()
+
+    /// Starts it, without any file of its own.
+    init() throws {
+        port = try ScriptedRedis.freePort()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            "--default-signal", "redis-server", "--bind", "127.0.0.1", "--port", "\(port)",
+            "--save", "", "--appendonly", "no", "--dir", NSTemporaryDirectory(),
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let deadline = ContinuousClock.now + .seconds(60)
+        while (try? connect()) == nil {
+            try #require(ContinuousClock.now < deadline, "redis-server listens")
+            usleep(10_000)
+        }
+    }
+
+    deinit {
+        close(descriptor)
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    private struct Failed: Error { let code = errno }
+
+    /// A new connection, in place of the one before.
+    func connect() throws {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = ScriptedRedis.address(port)
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else { throw Failed() }
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        let count = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        guard count == bytes.count else { throw Failed() }
+    }
+
+    func receive() throws -> RedisReply {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            if let reply = try reader.next() { return reply }
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
+            }
+            guard count > 0 else { throw Failed() }
+            reader.feed(buffer.span.extracting(..<count))
+        }
+    }
+
+    /// The reply to a command.
+    @discardableResult
+    func command(_ words: String...) throws -> RedisReply {
+        var command = RedisCommand()
+        command.add(words)
+        try send(command.bytes)
+        return try receive()
+    }
+
+    private static func address(_ port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+
+    private static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = address(0)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        guard result else { throw Failed() }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}

@@ -1,0 +1,210 @@
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
+
+/// The servers, the way to them, and what goes wrong there.
+extension ProducerSimulation {
+    var master: Node { nodes[target] }
+
+    func promote(_ index: Int) {
+        masterships += 1
+        (nodes[index].isMaster, nodes[index].run) = (true, "mastership \(masterships)")
+        target = index
+        let state = nodes[index].session.map { "\($0)" } ?? "no session"
+        let entries = nodes[index].log.count
+        tell("\(nodes[index].name) is the master with \(state), \(entries) entries")
+        for node in nodes { node.acknowledged = min(node.acknowledged, nodes[index].steps.count) }
+    }
+
+    // MARK: - Commands
+
+    func arriveAtServer(_ connection: Connection, _ bytes: [UInt8], _ isLate: Bool) {
+        if connection.isClosed, !isLate {
+            guard let pause = connection.lateMilliseconds else { return }
+            return after(pause, .toServer(connection, bytes, isLate: true))
+        }
+        connection.parser.feed(bytes[...])
+        while let words = connection.parser.next() { connection.commands.append(words) }
+        executeAll(connection)
+    }
+
+    private func executeAll(_ connection: Connection) {
+        let node = connection.node
+        guard node.isUp else { return connection.commands = [] }
+        guard now >= node.frozenUntil else {
+            queue.add(.then { [unowned self] in executeAll(connection) }, at: node.frozenUntil)
+            return
+        }
+        while !connection.isBlocked, !connection.commands.isEmpty {
+            let words = connection.commands.removeFirst()
+            if words[0] == "WAIT" { return wait(connection) }
+            let before = node.steps.count
+            let result = execute(words, node)
+            if node.steps.count > before { connection.lastWrite = node.steps.count }
+            let told = words.dropFirst(3).joined(separator: " ")
+            let late = connection.isClosed ? " (late)" : ""
+            tell("\(node.name) executes \(told): \(result.words)\(late)")
+            reply(connection, result)
+        }
+    }
+
+    private func reply(_ connection: Connection, _ reply: RedisReply) {
+        connection.arrivesAtClient = max(connection.arrivesAtClient, arrival)
+        queue.add(.toClient(connection, reply), at: connection.arrivesAtClient)
+    }
+
+    private func execute(_ words: [String], _ node: Node) -> RedisReply {
+        guard now >= node.loadingUntil else { return .error(RedisServerError(message: "LOADING")) }
+        if words[1] == ProducerScripts.open.digest { return node.open(now, login: logins) }
+        guard node.isMaster else { return .error(RedisServerError(message: "READONLY replica")) }
+        if words[1] == ProducerScripts.fence.digest {
+            guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }
+            return node.fence(from: number, to: fence)
+        }
+        guard let keyCount = Int(words[2]), let first = Int(words[3 + keyCount]),
+            let deadline = Int(words[5 + keyCount])
+        else { return .null }
+        var keys = words[5..<(3 + keyCount)]
+        let rest = words[(7 + keyCount)...]
+        let messages = stride(from: rest.startIndex, to: rest.endIndex, by: 2).map { index in
+            (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
+        }
+        return node.batch(
+            first: first, deadline: deadline, messages, stopAt: random.integer(0...messages.count),
+            now)
+    }
+
+    // MARK: - Replicas
+
+    private func wait(_ connection: Connection) {
+        connection.isBlocked = true
+        // One replica has it soon, or none in time.
+        let replicas = nodes.filter { !$0.isMaster }
+        let isFine =
+            schedule.kind == .gentle || elapsed > ProducerSimulationSchedule.faultsEnd
+        if isFine || random.chance(80), let replica = replicas.randomElement(using: &random) {
+            replica.acknowledged = max(
+                replica.acknowledged,
+                random.integer(
+                    connection.lastWrite...max(connection.lastWrite, connection.node.steps.count)))
+            return after(random.integer(0...20), .waitOver(connection))
+        }
+        after(1_800, .waitOver(connection))
+    }
+
+    func endWait(_ connection: Connection) {
+        connection.isBlocked = false
+        guard connection.node.isUp else { return }
+        guard connection.node.isMaster else {
+            reply(connection, .error(RedisServerError(message: "UNBLOCKED")))
+            return
+        }
+        let count = nodes.filter { !$0.isMaster && $0.acknowledged >= connection.lastWrite }.count
+        // A master that another one has replaced has no replicas any more.
+        reply(connection, .integer(connection.node === master ? Int64(count) : 0))
+        executeAll(connection)
+    }
+
+    // MARK: - Faults
+
+    func begin(_ fault: ProducerSimulationSchedule.Fault) {
+        tell("fault: \(fault)")
+        let node = master
+        switch fault {
+        case .cut: lose(.connectionLost)
+        case .freeze:
+            node.frozenUntil = now.advanced(byMilliseconds: random.integer(100...7_000))
+        case .lag:
+            laggingUntil = now.advanced(byMilliseconds: random.integer(500...6_000))
+        case .crash: crash(node)
+        case .failover: failover(isFrozen: random.chance(50))
+        case .failoverAndBack:
+            let index = target
+            failover(isFrozen: false)
+            nodes[index].replace(with: master.steps)
+            nodes[index].isMaster = false
+            demote(target)
+            promote(index)
+        case .comeback:
+            let others = nodes.indices.filter { $0 != target && nodes[$0].isMaster }
+            if let index = others.randomElement(using: &random) {
+                target = index
+                tell("\(nodes[index].name) is the master again")
+                lose(.connectionLost)
+            }
+        case .flush: node.append([.flushed])
+        case .evict: node.append([.evicted])
+        case .refuse:
+            node.refusal = random.pick(Node.Refusal.allCases)
+            after(random.integer(10...4_000), .then { node.refusal = nil })
+        case .jump: node.clockOffset += random.integer(-8_000...8_000)
+        }
+    }
+
+    /// The faults are over; with splits, an earlier master may still be one.
+    func heal() {
+        nodes[target].frozenUntil = min(nodes[target].frozenUntil, now)
+        for index in nodes.indices where index != target {
+            if schedule.barrier != nil || schedule.kind != .splits { demote(index) }
+        }
+    }
+
+    private func crash(_ node: Node) {
+        guard node.isUp else { return }
+        let count = node.steps.count
+        node.isUp = false
+        closeAll(node)
+        let kept = random.integer(max(0, count - 6)...count)
+        after(
+            random.integer(50...2_000),
+            .then { [unowned self] in
+                node.replace(with: node.steps.prefix(kept))
+                node.isUp = true
+                node.loadingUntil = now.advanced(byMilliseconds: random.integer(0...500))
+                node.restart(process: 100 + masterships)
+                if let index = nodes.firstIndex(where: { $0 === node }), node.isMaster {
+                    let target = self.target
+                    promote(index)
+                    if index != target { self.target = target }
+                }
+            })
+    }
+
+    private func failover(isFrozen: Bool) {
+        let (old, oldIndex) = (master, target)
+        let replicas = nodes.indices.filter { !nodes[$0].isMaster && nodes[$0].isUp }
+        guard let index = replicas.randomElement(using: &random) else { return }
+        let replica = nodes[index]
+        let count = old.steps.count
+        let least = max(min(replica.acknowledged, count), count - 6)
+        replica.replace(with: old.steps.prefix(random.integer(max(least, 0)...count)))
+        promote(index)
+        if isFrozen {
+            old.frozenUntil = max(
+                old.frozenUntil, now.advanced(byMilliseconds: random.integer(100...7_000)))
+        } else if random.chance(50) {
+            closeAll(old)
+        }
+        // It may believe for a while that it is the master; with splits, for ever.
+        if schedule.kind != .splits || random.chance(40) {
+            after(
+                random.integer(0...9_000),
+                .then { [unowned self] in
+                    if target != oldIndex { demote(oldIndex) }
+                })
+        }
+    }
+
+    /// The node follows the master.
+    private func demote(_ index: Int) {
+        nodes[index].isMaster = false
+        nodes[index].replace(with: master.steps)
+        nodes[index].acknowledged = master.steps.count
+        closeAll(nodes[index])
+    }
+
+    private func closeAll(_ node: Node) {
+        if let connection, connection.node === node {
+            after(random.integer(1...50), .closedByServer(connection))
+        }
+    }
+}

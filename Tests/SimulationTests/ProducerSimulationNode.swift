@@ -1,0 +1,171 @@
+@testable import CoreAPIBase
+@testable import CoreAPIRedis
+
+/// A model of one Redis: what the scripts of a producer session do there, as a list of steps, so
+/// that a replica, or what a crash leaves, is the start of such a list. A script is one step
+/// (`MULTI` and `EXEC` in the append-only file and on the way to replicas).
+final class ProducerSimulationNode {
+    enum Effect {
+        case entry(id: String, key: String?)
+        case session(Int)
+        /// The session alone is removed.
+        case evicted
+        case flushed
+    }
+
+    enum Refusal: CaseIterable {
+        /// Before anything is written.
+        case outOfMemory
+        /// By `EVALSHA` itself.
+        case noPermission
+        /// At a message in the midst.
+        case wrongType
+    }
+
+    let name: String
+    /// `run_id`: of the process.
+    private(set) var process: Int
+    /// `master_replid`: of a time as the master.
+    var run = ""
+    var isMaster = false
+    var isUp = true
+    var frozenUntil = MonotonicTime(nanoseconds: 0)
+    var loadingUntil = MonotonicTime(nanoseconds: 0)
+    var clockOffset = 0
+    var refusal: Refusal?
+    /// Of a replica: how many steps of the master it has.
+    var acknowledged = 0
+    private(set) var steps: [[Effect]] = []
+    private(set) var session: Int?
+    private(set) var log: [String] = []
+    private(set) var records: [String: String] = [:]
+    /// How often each message was applied, here or at another Redis, whether or not it was lost.
+    var onApplied: (String) -> Void = { _ in }
+    let breakage: ProducerBreakage?
+
+    init(name: String, process: Int, breakage: ProducerBreakage?) {
+        self.name = name
+        self.process = process
+        self.breakage = breakage
+    }
+
+    func restart(process: Int) { self.process = process }
+
+    func append(_ step: [Effect]) {
+        steps.append(step)
+        for effect in step {
+            switch effect {
+            case .entry(let id, let key):
+                log.append(id)
+                if let key { records[key] = id }
+            case .session(let number): session = number
+            case .evicted: session = nil
+            case .flushed: (log, records, session) = ([], [:], nil)
+            }
+        }
+    }
+
+    /// Has these steps, and no others.
+    func replace(with steps: some Sequence<[Effect]>) {
+        let steps = Array(steps)
+        (self.steps, log, records, session) = ([], [], [:], nil)
+        for step in steps { append(step) }
+    }
+
+    // MARK: - Scripts
+
+    /// - Parameter login: the number of the client's login.
+    func open(_ now: MonotonicTime, login: Int) -> RedisReply {
+        let milliseconds = clock(now)
+        let told =
+            switch breakage {
+            case .replaysOntoSameRun: "login \(login)"
+            case .knowsProcessAlone: "process \(process)"
+            default: run
+            }
+        return .array([
+            .integer(Int64(session ?? -1)), .integer(Int64(milliseconds / 1_000)),
+            .integer(Int64(milliseconds % 1_000 * 1_000)), .bulk(Array(told.utf8)),
+        ])
+    }
+
+    func fence(from number: Int, to fence: Int) -> RedisReply {
+        if breakage == .noFence { return .integer(Int64(fence)) }
+        guard session ?? -1 == number || breakage == .fenceIgnoresNumber else {
+            return .integer(Int64(session ?? -1))
+        }
+        append([.session(fence)])
+        return .integer(Int64(fence))
+    }
+
+    private func clock(_ now: MonotonicTime) -> Int { now.wholeMilliseconds + clockOffset }
+
+    /// - Parameters:
+    ///   - messages: the id of each, and its key.
+    ///   - stopAt: the index of the message that a wrong type stops.
+    func batch(
+        first: Int, deadline: Int, _ messages: [(id: String, key: String?)], stopAt: Int,
+        _ now: MonotonicTime
+    ) -> RedisReply {
+        if refusal == .noPermission { return .error(RedisServerError(message: "NOPERM evalsha")) }
+        guard let last = session else {
+            return .error(RedisServerError(message: "SESSION missing"))
+        }
+        if first > last + 1, breakage != .noGapCheck, breakage != .noFence {
+            return .error(RedisServerError(message: ProducerScripts.gap))
+        }
+        if clock(now) > deadline, breakage != .noDeadline {
+            return .error(RedisServerError(message: "SESSION late"))
+        }
+        if refusal == .outOfMemory { return stopped(at: first - 1, "OOM command not allowed", []) }
+        let count = messages.count
+        var found: [(Int, String)] = []
+        var step: [Effect] = []
+        var records = records
+        let skipped = breakage == .noSkip ? 0 : min(max(last - first + 1, 0), count)
+        for (index, message) in messages.enumerated() {
+            if let key = message.key, let record = records[key] {
+                found.append((index, record))
+            } else if index >= skipped {
+                if refusal == .wrongType, index >= stopAt {
+                    append(step + [.session(max(last, first + index - 1))])
+                    return stopped(at: first + index - 1, "WRONGTYPE Operation", found)
+                }
+                step.append(.entry(id: message.id, key: message.key))
+                if let key = message.key { records[key] = message.id }
+                onApplied(message.id)
+            }
+        }
+        let goal = max(last, first + count - 1)
+        append(step + [.session(goal)])
+        return found.isEmpty ? .integer(Int64(goal)) : stopped(at: goal, "", found)
+    }
+
+    private func stopped(at number: Int, _ problem: String, _ found: [(Int, String)]) -> RedisReply
+    {
+        var elements: [RedisReply] = [.integer(Int64(number)), .bulk(Array(problem.utf8))]
+        for (index, record) in found {
+            elements += [.integer(Int64(index)), .bulk(Array(record.utf8))]
+        }
+        return .array(elements)
+    }
+}
+
+/// What is broken on purpose, to see that the simulation finds it out.
+enum ProducerBreakage: CaseIterable {
+    // Scripts.
+    case noFence, fenceIgnoresNumber, noGapCheck, noSkip, noDeadline
+    // The machine.
+    /// A fence whose reply was lost is taken for what Redis has applied.
+    case forgetsFences
+    /// Every login seems to be with another Redis.
+    case replaysOntoSameRun
+    /// A Redis is known by its process alone.
+    case knowsProcessAlone
+    case reusesNumbersWithoutDraining
+    case forgetsHistory
+    case forgetsUnresolved
+    case ignoresBarriers
+    case promisesTooMuch
+    case resolvesTwice
+}
