@@ -2,9 +2,9 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
 
-/// Probes Redis and the queue for `/health`, `/ready` and `/metrics`. It answers within a second
-/// and coalesces callers, so that Redis gets at most one probe a second. Only its loop's thread
-/// uses it.
+/// Probes Redis and the queue for `/health`, `/health/ready` and `/metrics`. It answers within a
+/// second and coalesces callers, so that Redis gets at most one probe a second. Only its loop's
+/// thread uses it.
 ///
 /// The monitor has its own connection, opened by the first probe: a probe never delays a
 /// transaction, and its commands are never sent again after the connection breaks.
