@@ -3,14 +3,15 @@ public import CoreAPIBase
 /// Verifies HS256 tokens: JWS in compact serialization (RFC 7515, RFC 7518 §3.2) with the claims of
 /// the Auth API, by the rules of RFC 7519 and of JWT's best current practices (RFC 8725).
 ///
-/// A key is used with exactly one algorithm; nothing in a token chooses another, or a key. There
-/// may be several keys, so that one can be replaced by another while tokens of both are around.
+/// A key is used with exactly one algorithm. A token cannot choose an algorithm or a key. Several
+/// keys may be valid at the same time, so that a key can be rotated while tokens of both are in
+/// use.
 public struct HMACTokenVerifier: TokenVerifier {
-    /// RFC 7518 §3.2 asks for a key of at least this many bytes; shorter ones can be guessed.
+    /// Minimum length of a key by RFC 7518 §3.2, in bytes; a shorter key can be guessed.
     public static let secretBytesRecommendedMin = 32
 
-    /// How many secrets a verifier has at most: each one is a hash more for a token that is signed
-    /// by none of them.
+    /// Maximum number of secrets of a verifier: a token with an invalid signature costs one hash
+    /// for each secret.
     public static let secretsMax = 8
 
     private let newest: HMACSHA256
@@ -25,10 +26,10 @@ public struct HMACTokenVerifier: TokenVerifier {
         try self.init(secrets: [secret], policy: policy)
     }
 
-    /// A verifier that believes a token that is signed with any of the secrets.
+    /// A verifier that accepts a token signed with any of the secrets.
     ///
     /// - Parameters:
-    ///   - secrets: the newest first, which is tried first; 1 to ``secretsMax``.
+    ///   - secrets: 1 to ``secretsMax`` secrets, the newest first; they are tried in this order.
     ///   - policy: what a token must say besides.
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
@@ -46,13 +47,13 @@ public struct HMACTokenVerifier: TokenVerifier {
         try self.init(secret: Array(secret.utf8), policy: policy)
     }
 
-    /// The claims of a token that is signed, in time and as the policy asks.
+    /// The claims of a token that is signed, not expired and within the policy.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
         let header = try HMACTokenVerifier.header(parts.header, of: token)
         let signature = try HMACTokenVerifier.signature(parts, header, of: token)
-        // Nothing in the header selects the key, so neither part is read before the signature is
-        // verified (RFC 8725 §2.4 on): an unsigned token costs its hash and no more.
+        // The header does not select the key, so header and payload are parsed only after the
+        // signature is verified (RFC 8725 §2.4): a forged token costs only its hashes.
         let input = token.extracting(parts.signingInput)
         let expected = newest.code(of: input)
         guard
@@ -74,7 +75,7 @@ public struct HMACTokenVerifier: TokenVerifier {
         return false
     }
 
-    /// The header's JSON; nil if it is a usual one, which need not be looked at.
+    /// The decoded header; nil for a usual header, which needs no check (fast path).
     private static func header(
         _ range: Range<Int>, of token: Span<UInt8>
     ) throws(TokenError) -> [UInt8]? {
@@ -85,8 +86,8 @@ public struct HMACTokenVerifier: TokenVerifier {
         return header
     }
 
-    /// The signature, if it has the length of one. Of a token that has another one, and so another
-    /// algorithm, the header says more.
+    /// The signature, if it has 32 bytes. A signature of another length belongs to another
+    /// algorithm: then the header's check gives the better error.
     private static func signature(
         _ parts: CompactToken, _ header: [UInt8]?, of token: Span<UInt8>
     ) throws(TokenError) -> HMACSHA256.Digest {
