@@ -1,4 +1,4 @@
-/// What the command line asks for.
+/// The command that the command line selects.
 enum Command: Equatable {
     case serve
     case help
@@ -7,7 +7,7 @@ enum Command: Equatable {
 
     static let versionNumber = "0.1.0"
 
-    /// - Parameter arguments: without the program's name.
+    /// - Parameter arguments: the command line without the program's name.
     init(_ arguments: [String]) throws(UsageError) {
         let rest = arguments.dropFirst()
         switch arguments.first {
@@ -22,52 +22,54 @@ enum Command: Equatable {
             throw UsageError(reason: "\"\(argument)\" is neither an option nor a command")
         }
         if self == .help || self == .version, let second = rest.first {
-            throw UsageError(reason: "\"\(second)\" is too much")
+            throw UsageError(reason: "unexpected argument \"\(second)\"")
         }
     }
 
     static let usage = """
-        core-api: takes merchants' transactions in and puts them on a queue in Redis.
+        core-api: checks merchants' transactions and puts them on a queue in Redis.
 
         usage:
           core-api              run the server
           core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
-                                print a token as the Auth API gives them, signed with the secret,
-                                or the newest of several
+                                print a token like the Auth API's, signed with the secret (with
+                                the newest one of a file)
           core-api --version
           core-api --help
 
         The server and the token command are configured by the environment:
-          JWT_SECRET                 the secret shared with the Auth API: this or the next one
-                                     is required
-          JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: all of
-                                     them are believed; read again when it changes and on SIGHUP
+          JWT_SECRET                 the secret shared with the Auth API; either this variable or
+                                     JWT_SECRET_FILE is required
+          JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: each
+                                     verifies tokens; read again on a change and on SIGHUP
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
-          METRICS_HOST               address to serve it on (HTTP_HOST)
+          METRICS_HOST               address to serve GET /metrics on (HTTP_HOST)
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
                                      or unix:///path/to/socket (redis://127.0.0.1:6379/0)
           REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL
-          REDIS_TLS_CA_FILE          the authorities to trust, PEM (those of the system)
+          REDIS_TLS_CA_FILE          the authorities to trust, PEM (the system's)
           REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)
-          REDIS_TLS_KEY_FILE         its private key, PEM (none)
+          REDIS_TLS_KEY_FILE         the certificate's private key, PEM (none)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           DURABILITY                 what a 200 waits for: memory, aof or replica:N (memory)
           THREADS                    event loops (one for each core)
-          ENQUEUE_TIMEOUT            seconds until a transaction is given up, 1 to 30 (5)
-          MAX_CONNECTIONS            callers' connections at the same time (what the limit of open
-                                     files holds, at most 65536)
+          ENQUEUE_TIMEOUT            seconds that a transaction waits for the queue's confirmation,
+                                     1 to 30 (5)
+          MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open
+                                     files and the memory allow, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)
           JWT_ISSUER                 the issuer that tokens must name (none)
-          JWT_LEEWAY_SECONDS         how far clocks may differ (0)
-          JWT_MAX_LIFETIME_SECONDS   how far in the future exp may lie (no bound)
+          JWT_LEEWAY_SECONDS         allowed difference of clocks (0)
+          JWT_MAX_LIFETIME_SECONDS   maximum time from now to exp (no maximum)
           HEALTH_QUEUE_DEPTH_WARN    /health warns if more transactions wait (0: never)
           HEALTH_QUEUE_AGE_WARN_SECONDS
-                                     /health warns if one has waited for longer (300; 0: never)
+                                     /health warns if the oldest waiting transaction is older
+                                     (300; 0: never)
           HEALTH_WORKERS_MIN         /health warns if there are fewer workers, 0 to 100 (1)
           HEALTH_WORKER_SILENCE_SECONDS
-                                     a worker that was not heard of for longer is none (480)
+                                     a worker whose last heartbeat is older counts as dead (480)
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
           ACCESS_LOG_LEVEL           off, or the level of one line for each request (off)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
@@ -124,7 +126,7 @@ struct TokenArguments: Equatable {
     }
 }
 
-/// A command line that asks for nothing this program does.
+/// The command line is invalid.
 struct UsageError: Error, Equatable {
     let reason: String
 }

@@ -3,7 +3,7 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 internal import Logging
 
-/// The program: read the command line and the environment, build the parts, run.
+/// The program: reads the command line and the environment, builds the server and runs it.
 @main
 enum CoreAPIServer {
     static func main() {
@@ -20,7 +20,7 @@ enum CoreAPIServer {
         }
     }
 
-    /// Prints what the Auth API would give this user.
+    /// Prints a token with the claims that the Auth API gives to this user.
     private static func printToken(_ arguments: TokenArguments) {
         do {
             let configured = try SecretsConfiguration(EnvironmentReader(Process.environment))
@@ -86,9 +86,9 @@ enum CoreAPIServer {
         }
     }
 
-    /// A Redis that refuses what `DURABILITY` needs ends the server, with a status after which a
-    /// service manager starts it again: Redis may be mended meanwhile. A Redis or a replica that is
-    /// away does not: the server starts without it.
+    /// Checks that Redis supports the configured `DURABILITY`. If Redis refuses it, the server
+    /// exits with a status after which a service manager retries, since an operator may correct
+    /// Redis meanwhile. If Redis or a replica is unreachable, the server starts anyway.
     private static func checkDurability(_ configuration: Configuration, _ logger: Logger) {
         guard let barrier = configuration.durability else { return }
         do {

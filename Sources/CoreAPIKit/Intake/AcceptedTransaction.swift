@@ -1,15 +1,15 @@
-/// What a caller is told of an accepted transaction.
+/// An accepted transaction, as the caller gets it.
 public struct AcceptedTransaction: Hashable, Sendable, Identifiable {
-    /// The transaction's id; of a replay, that of the first.
+    /// The transaction's id; for a replay, the id of the first request's transaction.
     public let id: TransactionID
-    /// What is to be charged.
+    /// The amount to charge.
     public let amount: Amount
-    /// In which currency.
+    /// The currency of the amount.
     public let currency: CurrencyCode
     /// The user of the verified token.
     public let userID: Int
-    /// Whether an earlier request with the same idempotency key has enqueued it, and this one
-    /// nothing.
+    /// Whether an earlier request with the same idempotency key enqueued the transaction, so that
+    /// this request enqueued nothing.
     public let isReplayed: Bool
 
     package init(_ transaction: Transaction, _ outcome: EnqueueOutcome) {

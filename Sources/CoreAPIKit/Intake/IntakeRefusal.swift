@@ -9,26 +9,27 @@ public enum IntakeRefusal: Error, Hashable, Sendable {
     case malformedJSON(JSONError)
     /// The body and the `Authorization` field name different tokens (RFC 6750 §2: one method only).
     case tokensDiffer
-    /// There is neither a member `token` nor a bearer token.
+    /// The request has neither a member `token` nor a bearer token.
     case tokenMissing
-    /// The token is not believed.
+    /// The verifier refuses the token.
     case token(TokenError)
-    /// The token is valid, its `enabled` claim is false.
+    /// The token is valid, but its `enabled` claim is false.
     case userDisabled
-    /// Every field that is missing, given twice, of the wrong type, or out of bounds.
+    /// Fields are missing, given twice, of the wrong type, or out of bounds. The array has all of
+    /// them.
     case invalid([FieldProblem])
     /// The queue did not confirm the transaction.
     case queue(QueueError)
 }
 
-/// What is wrong with one field, in words for the caller.
+/// A problem of one field, as the caller gets it.
 public struct FieldProblem: Hashable, Sendable {
     /// A JSON Pointer (RFC 6901) without its `#`: `/amount`; empty for the whole body.
     public let pointer: String
-    /// What would be right.
+    /// A description of a valid value.
     public let detail: String
 
-    /// A problem of one's own, for tests of what is made of them.
+    /// A problem of a field; a test of an embedder's error handling may make one.
     public init(pointer: String, detail: String) {
         self.pointer = pointer
         self.detail = detail

@@ -1,8 +1,8 @@
 package import CoreAPIBase
 
-/// What a transaction must pass before it is enqueued: the token, the fields.
+/// The checks of a transaction before it is enqueued: token and fields.
 ///
-/// A class, since a copy for each transaction would be a copy of all that it refers to.
+/// `TransactionChecks` is a class, so that the hot path does not copy its members.
 package final class TransactionChecks: Sendable {
     package let verifier: any TokenVerifier
 
@@ -16,12 +16,12 @@ package final class TransactionChecks: Sendable {
         self.clock = clock
     }
 
-    /// The same, but for the verifier that judges tokens.
+    /// The same checks with another verifier.
     package func with(_ verifier: any TokenVerifier) -> TransactionChecks {
         TransactionChecks(verifier: verifier, clock: clock)
     }
 
-    /// The transaction that is to be enqueued, of a JSON body: see `TransactionIntake.accept`.
+    /// The transaction of a JSON body, ready to enqueue: see `TransactionIntake.accept`.
     package func transaction(
         json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?
     ) throws(IntakeRefusal) -> Transaction {
@@ -32,7 +32,7 @@ package final class TransactionChecks: Sendable {
         return transaction(try request.fields(), claims, traceParent, at: now)
     }
 
-    /// As above, of values.
+    /// The transaction of the given values, ready to enqueue: see `TransactionIntake.accept`.
     package func transaction(
         amount: Int, currency: String, token: String, traceParent: TraceParent?
     ) throws(IntakeRefusal) -> Transaction {
@@ -53,7 +53,7 @@ package final class TransactionChecks: Sendable {
         case .absent:
             guard let bearerToken else { throw .tokenMissing }
             return try verify(bearerToken.span, at: now)
-        // Beside an Authorization field these stand for no token.
+        // With an Authorization field, a null or empty member counts as absent.
         case .null:
             guard let bearerToken else { throw .token(.malformed(.notText)) }
             return try verify(bearerToken.span, at: now)
@@ -63,7 +63,7 @@ package final class TransactionChecks: Sendable {
         case .otherType:
             throw .token(.malformed(.notText))
         case .repeated:
-            // Which of them should be believed? Nothing else of the body is told.
+            // Two tokens are ambiguous. The refusal must not reveal other flaws of the body.
             throw .invalid([FieldProblem(pointer: "/token", detail: "token is given twice")])
         case .text(let text):
             guard text.hasEscapes else {
@@ -77,7 +77,7 @@ package final class TransactionChecks: Sendable {
             guard text.range.count <= CompactToken.bytesMax else {
                 throw .token(.malformed(.tooLong))
             }
-            // No token has other characters than those that ASCII prints (RFC 6750 §2.1).
+            // A token has only printable ASCII characters (RFC 6750 §2.1).
             let token = text.decoded(body, where: { 0x20...0x7E ~= $0 })
             guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
             guard let token else { throw .token(.malformed(.notBase64URL)) }

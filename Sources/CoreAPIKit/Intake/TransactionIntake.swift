@@ -1,14 +1,14 @@
 public import CoreAPIBase
 
-/// The way of a transaction into the platform: token, fields, queue. It knows nothing of HTTP.
+/// Accepts transactions: verifies the token, checks the fields and enqueues. It does not use HTTP.
 ///
 /// ```swift
 /// let intake = TransactionIntake(verifier: verifier, queue: queue)
 /// let accepted = try await intake.accept(amount: 100, currency: "USD", token: token)
 /// ```
 public struct TransactionIntake: Sendable {
-    /// Judges tokens from now on; another one may take its place at any time, as when a secret is
-    /// replaced. What has been checked stays checked.
+    /// The verifier of tokens. It may be replaced at any time, for example when a secret is rotated.
+    /// The new verifier applies to later calls only.
     public var verifier: any TokenVerifier {
         get { checks.verifier }
         set { checks = checks.with(newValue) }
@@ -18,9 +18,9 @@ public struct TransactionIntake: Sendable {
     private let queue: any TransactionQueue
 
     /// - Parameters:
-    ///   - verifier: judges tokens.
-    ///   - queue: takes what has passed the checks.
-    ///   - clock: tells the time by which tokens are judged and transactions are stamped.
+    ///   - verifier: verifies tokens.
+    ///   - queue: enqueues transactions that have passed the checks.
+    ///   - clock: returns the time for the token's claims and for `Transaction.createdAt`.
     public init(
         verifier: any TokenVerifier, queue: any TransactionQueue,
         clock: @escaping @Sendable () -> UnixTime = UnixTime.now
@@ -32,7 +32,7 @@ public struct TransactionIntake: Sendable {
     /// Checks the values and enqueues the transaction; returns once the queue has confirmed it.
     ///
     /// - Parameters:
-    ///   - amount: in the currency's minor unit, 1 to 2^53-1.
+    ///   - amount: the amount in the currency's minor unit, 1 to 2^53-1.
     ///   - currency: an active ISO 4217 code that has a minor unit.
     ///   - token: a compact JWT, up to ``CompactToken/bytesMax`` bytes.
     ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
@@ -52,8 +52,8 @@ public struct TransactionIntake: Sendable {
     ///
     /// - Parameters:
     ///   - body: the bytes of one JSON text (RFC 8259).
-    ///   - bearerToken: the token of an `Authorization: Bearer` field (RFC 6750 §2.1), if there is
-    ///     one; then the body need not have it.
+    ///   - bearerToken: the token of the `Authorization: Bearer` field (RFC 6750 §2.1); nil without
+    ///     such a field. With a bearer token the body may omit `token`.
     ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
     public func accept(

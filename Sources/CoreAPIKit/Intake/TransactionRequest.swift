@@ -1,10 +1,10 @@
 internal import CoreAPIBase
 
-/// What a JSON body asks for: each field read, but not yet judged, since the token comes first.
+/// A parsed JSON body. A flaw of a field is stored, not thrown, because the token is verified first.
 ///
-/// Members other than `amount`, `currency` and `token` are ignored, whatever they hold.
+/// Members other than `amount`, `currency` and `token` are ignored.
 struct TransactionRequest {
-    /// The `token` member as it stood in the body.
+    /// The body's `token` member.
     enum TokenMember {
         case absent
         case null
@@ -18,7 +18,7 @@ struct TransactionRequest {
     private(set) var currency = Field<CurrencyCode>.flaw(.missing)
     private(set) var isObject = true
 
-    /// The members that are looked for.
+    /// The names of the members that the parser looks for.
     private enum Name {
         static let amount = EightBytes("amount", from: 0)
         static let currency = EightBytes("currency", from: 0)
@@ -27,14 +27,14 @@ struct TransactionRequest {
         static let all = [amount, currency, token] as InlineArray<3, EightBytes>
     }
 
-    /// A field's value, or what is wrong with it.
+    /// A field's value or its flaw.
     enum Field<Value> {
         case value(Value)
         case flaw(FieldFlaw)
     }
 
-    /// Reads the whole body; throws if it is not one JSON text (RFC 8259). A byte order mark before
-    /// it is passed over.
+    /// Parses the whole body; throws if it is not one JSON text (RFC 8259). A leading byte order
+    /// mark is skipped.
     init(json bytes: Span<UInt8>) throws(JSONError) {
         var reader = JSONReader()
         reader.skipByteOrderMark(bytes)
@@ -46,7 +46,7 @@ struct TransactionRequest {
         }
         var isFirst = true
         var (sawAmount, sawCurrency) = (false, false)
-        // What is there twice is refused, and looked at no more.
+        // A repeated member is a flaw. The parser stops looking for its name.
         var wanted = Name.all
         while let name = try reader.nextMember(bytes, isFirst: isFirst, among: wanted) {
             isFirst = false
@@ -67,7 +67,7 @@ struct TransactionRequest {
         try reader.end(bytes)
     }
 
-    /// The fields, or the problems of all that are wrong.
+    /// Both fields; throws the problems of all invalid fields.
     func fields() throws(IntakeRefusal) -> (Amount, CurrencyCode) {
         guard isObject else {
             throw .invalid([FieldProblem(pointer: "", detail: "the body is not a JSON object")])
@@ -75,7 +75,7 @@ struct TransactionRequest {
         return try Self.fields(amount, currency)
     }
 
-    /// Both fields, or the problems of both.
+    /// Both fields; throws the problems of every invalid field.
     static func fields(
         _ amount: Field<Amount>, _ currency: Field<CurrencyCode>
     ) throws(IntakeRefusal) -> (Amount, CurrencyCode) {
@@ -88,7 +88,7 @@ struct TransactionRequest {
         throw .invalid(problems)
     }
 
-    /// An amount out of bounds is a problem.
+    /// The amount as a field; an amount out of bounds is a flaw.
     static func amount(_ minorUnits: Int?) -> Field<Amount> {
         guard let amount = minorUnits.flatMap({ Amount($0) }) else {
             return .flaw(.outOfBounds)
@@ -96,7 +96,7 @@ struct TransactionRequest {
         return .value(amount)
     }
 
-    /// A code that is unknown, or in which nothing can be charged, is a problem.
+    /// The currency as a field; an unknown code, a fund or a code without a minor unit is a flaw.
     static func currency(_ code: String) -> Field<CurrencyCode> { currency(CurrencyCode(code)) }
 
     private static func currency(_ currency: CurrencyCode?) -> Field<CurrencyCode> {
@@ -110,7 +110,7 @@ struct TransactionRequest {
 
     // MARK: - Members
 
-    /// A JSON integer, or a string of digits as form-minded clients send it.
+    /// Parses the amount: a JSON integer, or a string of digits as HTML forms send it.
     private static func amount(_ value: JSONValue, _ bytes: Span<UInt8>) -> Field<Amount> {
         switch value {
         case .number(let number):
@@ -120,7 +120,7 @@ struct TransactionRequest {
             return amount(number.nonNegativeInteger(bytes))
         case .text(let text):
             guard text.hasEscapes else { return amount(digits: text.range, bytes) }
-            // Longer than the largest amount, each digit an escape sequence.
+            // Refuse a text longer than the largest amount with an escape sequence for each digit.
             guard text.range.count <= 6 * 16 else { return .flaw(.outOfBounds) }
             guard let digits = text.decoded(bytes, where: { isDigit($0) }) else {
                 return .flaw(.notNumber)
@@ -149,7 +149,7 @@ struct TransactionRequest {
         guard case .text(let text) = value else {
             return .flaw(.notText)
         }
-        // No code is longer than its longest spelling in JSON, three escape sequences.
+        // The longest spelling of a code in JSON is three escape sequences.
         guard text.range.count <= 18 else { return .flaw(.unknownCode) }
         if text.hasEscapes { return currency(CurrencyCode(bytes: text.decoded(bytes).span)) }
         return currency(CurrencyCode(bytes: bytes.extracting(text.range)))

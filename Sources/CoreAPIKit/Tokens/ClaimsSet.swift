@@ -10,8 +10,7 @@ struct ClaimsSet {
     private var userID: JSONValue?
     private var enabled: JSONValue?
 
-    /// The claims that this service needs; throws if one of them, or of the registered ones, is not
-    /// as it must be.
+    /// The claims that this service needs. Throws if one of them or a registered claim is invalid.
     static func claims(
         _ bytes: Span<UInt8>, at now: UnixTime, _ policy: TokenPolicy
     ) throws(TokenError) -> TokenClaims {
@@ -26,7 +25,7 @@ struct ClaimsSet {
         return TokenClaims(userID: userID, isEnabled: isEnabled)
     }
 
-    /// Nil if the bytes are not one JSON object with unique names.
+    /// Parses the payload; nil if the bytes are not one JSON object with unique names.
     private init?(_ bytes: Span<UInt8>) {
         var set = ClaimsSet()
         let isObject = TokenObject.read(bytes, escapedNames: .decoded) { name, value in
@@ -75,8 +74,7 @@ struct ClaimsSet {
     ) throws(TokenError) {
         switch (audience, policy.audience) {
         case (nil, nil): break
-        // RFC 7519 §4.1.3: a token for somebody else, or, where an audience is asked for, for
-        // nobody.
+        // RFC 7519 §4.1.3: the token has an audience and the policy none, or the reverse.
         case (.some, nil), (nil, .some): throw .claimInvalid(.audience)
         case (let value?, let audience?):
             guard ClaimsSet.names(audience, value, bytes) else { throw .claimInvalid(.audience) }
@@ -87,7 +85,7 @@ struct ClaimsSet {
         }
     }
 
-    /// The claim's NumericDate (RFC 7519 §2); nil if there is none.
+    /// The claim's NumericDate (RFC 7519 §2); nil if the token lacks the claim.
     private static func date(
         _ value: JSONValue?, _ claim: TokenError.Claim, _ bytes: Span<UInt8>
     ) throws(TokenError) -> Double? {
@@ -112,7 +110,7 @@ struct ClaimsSet {
     private static func arrayNames(_ audience: String, _ array: Span<UInt8>) -> Bool {
         var reader = JSONReader()
         var (isFirst, isNamed) = (true, false)
-        // The array has been checked when it was passed over: reading it again does not fail.
+        // The reader has already validated the array, so the second read does not fail.
         while let element = try? reader.nextElement(array, isFirst: isFirst) {
             guard case .text(let text) = element else { return false }
             if text.equals(audience, array) { isNamed = true }

@@ -2,13 +2,13 @@ internal import CoreAPIBase
 
 /// The three parts of a JWS in compact serialization (RFC 7515 §7.1), as offsets into its bytes.
 public struct CompactToken: Sendable {
-    /// The longest token that is looked at, in bytes.
+    /// Maximum length of a token, in bytes; a longer token is refused unread.
     public static let bytesMax = 8 * 1024
 
     package let header: Range<Int>
     let payload: Range<Int>
     package let signature: Range<Int>
-    /// What the signature is over: header, dot and payload as they were received.
+    /// The signed bytes: header, dot and payload as received.
     let signingInput: Range<Int>
 
     init(_ bytes: Span<UInt8>) throws(TokenError) {

@@ -1,14 +1,14 @@
 public import CoreAPIBase
 
-/// A fake for the tests of those who embed the Kit: believes the tokens that it was given.
+/// A fake for tests of programs that embed the Kit: it accepts a fixed set of tokens.
 public struct FixedTokenVerifier: TokenVerifier {
     private let claims: [String: TokenClaims]
 
-    /// - Parameter claims: what each token says; every other one is refused as
+    /// - Parameter claims: the claims of each accepted token; any other token is refused with
     ///   ``TokenError/signatureInvalid``.
     public init(_ claims: [String: TokenClaims]) { self.claims = claims }
 
-    /// The claims that were given for the token; ``TokenError/signatureInvalid`` for any other.
+    /// The claims of the token; throws ``TokenError/signatureInvalid`` for an unknown token.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         var bytes: [UInt8] = []
         for index in token.indices { bytes.append(token[index]) }

@@ -1,16 +1,16 @@
 internal import COpenSSL
 
-/// HMAC-SHA256 (RFC 2104) with one key: the key's two pads are hashed once, and each code begins
-/// with a copy of that state.
+/// HMAC-SHA256 (RFC 2104) with one key. The initializer hashes the key's two pads once; each code
+/// starts from a copy of that state.
 ///
-/// The only file that hashes what callers send.
+/// No other file hashes callers' bytes.
 struct HMACSHA256: Sendable {
     private let inner: SHA256_CTX
     private let outer: SHA256_CTX
 
     private static let blockBytes = 64
 
-    /// - Parameter key: of any length; one of more than 64 bytes is hashed first.
+    /// - Parameter key: a key of any length; a key of more than 64 bytes is hashed first.
     init(key: [UInt8]) {
         var block = [UInt8](repeating: 0, count: HMACSHA256.blockBytes)
         if key.count > HMACSHA256.blockBytes {
@@ -23,10 +23,10 @@ struct HMACSHA256: Sendable {
         outer = HMACSHA256.context(over: block.map { $0 ^ 0x5C })
     }
 
-    /// A hash, or a code.
+    /// A SHA-256 hash or an authentication code.
     typealias Digest = InlineArray<32, UInt8>
 
-    /// The code of the message.
+    /// The authentication code of the message.
     func code(of message: Span<UInt8>) -> Digest {
         var context = inner
         HMACSHA256.update(&context, message)
@@ -36,7 +36,7 @@ struct HMACSHA256: Sendable {
         return HMACSHA256.final(&context)
     }
 
-    /// Compares in a time that depends on the length alone.
+    /// Compares two digests in constant time: the time depends only on the length.
     static func isEqual(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
         return unsafe left.withUnsafeBufferPointer { left in
@@ -56,7 +56,7 @@ struct HMACSHA256: Sendable {
     private static func context(over bytes: [UInt8]) -> SHA256_CTX {
         var context = SHA256_CTX()
         let result = unsafe SHA256_Init(&context)
-        precondition(result == 1, "SHA256_Init cannot fail")
+        precondition(result == 1, "SHA256_Init failed")
         update(&context, bytes.span)
         return context
     }
@@ -65,7 +65,7 @@ struct HMACSHA256: Sendable {
         let result = unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe SHA256_Update(&context, bytes.baseAddress, bytes.count)
         }
-        precondition(result == 1, "SHA256_Update cannot fail")
+        precondition(result == 1, "SHA256_Update failed")
     }
 
     private static func final(_ context: inout SHA256_CTX) -> Digest {
@@ -74,7 +74,7 @@ struct HMACSHA256: Sendable {
         let result = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
             unsafe SHA256_Final(bytes.baseAddress, &context)
         }
-        precondition(result == 1, "SHA256_Final cannot fail")
+        precondition(result == 1, "SHA256_Final failed")
         return digest
     }
 }

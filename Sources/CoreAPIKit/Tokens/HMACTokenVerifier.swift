@@ -3,14 +3,15 @@ public import CoreAPIBase
 /// Verifies HS256 tokens: JWS in compact serialization (RFC 7515, RFC 7518 §3.2) with the claims of
 /// the Auth API, by the rules of RFC 7519 and of JWT's best current practices (RFC 8725).
 ///
-/// A key is used with exactly one algorithm; nothing in a token chooses another, or a key. There
-/// may be several keys, so that one can be replaced by another while tokens of both are around.
+/// A key is used with exactly one algorithm. A token cannot choose an algorithm or a key. Several
+/// keys may be valid at the same time, so that a key can be rotated while tokens of both are in
+/// use.
 public struct HMACTokenVerifier: TokenVerifier {
-    /// RFC 7518 §3.2 asks for a key of at least this many bytes; shorter ones can be guessed.
+    /// Minimum length of a key by RFC 7518 §3.2, in bytes; a shorter key can be guessed.
     public static let secretBytesRecommendedMin = 32
 
-    /// How many secrets a verifier has at most: each one is a hash more for a token that is signed
-    /// by none of them.
+    /// Maximum number of secrets of a verifier: a token with an invalid signature costs one hash
+    /// for each secret.
     public static let secretsMax = 8
 
     private let newest: HMACSHA256
@@ -25,10 +26,10 @@ public struct HMACTokenVerifier: TokenVerifier {
         try self.init(secrets: [secret], policy: policy)
     }
 
-    /// A verifier that believes a token that is signed with any of the secrets.
+    /// A verifier that accepts a token signed with any of the secrets.
     ///
     /// - Parameters:
-    ///   - secrets: the newest first, which is tried first; 1 to ``secretsMax``.
+    ///   - secrets: 1 to ``secretsMax`` secrets, the newest first; they are tried in this order.
     ///   - policy: what a token must say besides.
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
@@ -46,7 +47,7 @@ public struct HMACTokenVerifier: TokenVerifier {
         try self.init(secret: Array(secret.utf8), policy: policy)
     }
 
-    /// The claims of a token that is signed, in time and as the policy asks.
+    /// The claims of a token that is signed, not expired and within the policy.
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
         let isUsual = JOSEHeader.isUsual(parts.header, of: token)

@@ -2,8 +2,8 @@ internal import CoreAPIBase
 
 /// The header of a signed token (RFC 7515 §4).
 enum JOSEHeader {
-    /// Whether the encoded header is, byte for byte, one that nearly every issuer of HS256 tokens
-    /// sends, and that `check` accepts: then it need not be decoded.
+    /// Fast path: whether the encoded header equals, byte for byte, one of the commonest headers of
+    /// HS256 tokens. `check` accepts these headers, so they are not decoded.
     static func isUsual(_ header: Range<Int>, of token: Span<UInt8>) -> Bool {
         for usual in usual where ASCII.equal(usual.span, header, of: token) { return true }
         return false
@@ -13,9 +13,9 @@ enum JOSEHeader {
         #"{"typ":"JWT","alg":"HS256"}"#, #"{"alg":"HS256","typ":"JWT"}"#, #"{"alg":"HS256"}"#,
     ].map { Base64URL.encode(Array($0.utf8).span) }
 
-    /// Throws unless the header says `"alg":"HS256"` and asks for nothing that this service does
-    /// not do. Members that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are not looked
-    /// at. A member's name is spelt without escape sequences.
+    /// Throws unless the header has `"alg":"HS256"` and needs no unsupported extension. Members
+    /// that could choose a key (`kid`, `jwk`, `jku`, `x5u`, `x5c`) are ignored. A member's name
+    /// with escape sequences is refused.
     static func check(_ bytes: Span<UInt8>) throws(TokenError) {
         var algorithm: JSONValue?
         var type: JSONValue?
@@ -30,21 +30,21 @@ enum JOSEHeader {
             }
         }
         guard isObject else { throw .malformed(.headerNotObject) }
-        // `none` in any case, and every other algorithm, ends here (RFC 8725 §3.1).
+        // Refuse every other algorithm, and `none` in any spelling (RFC 8725 §3.1).
         guard case .text(let algorithm)? = algorithm, algorithm.short(bytes) == "HS256"
         else { throw .malformed(.algorithm) }
-        // No extension is understood, so none can be critical; an empty list is refused as well
-        // (RFC 7515 §4.1.11).
+        // No extension is supported, so `crit` is refused, even as an empty list (RFC 7515
+        // §4.1.11).
         guard !isCritical else { throw .malformed(.critical) }
-        // RFC 7797 §6: without crit, b64 must not be there.
+        // RFC 7797 §6: a header without `crit` must not contain `b64`.
         guard !isUnencoded else { throw .malformed(.unencodedPayload) }
         if let type {
             guard case .text(let type) = type, isJWT(type, bytes) else { throw .malformed(.type) }
         }
     }
 
-    /// A media type, whose names are compared without regard to case, and whose `application/` may
-    /// be left out if there is no other slash (RFC 7515 §4.1.9, RFC 7519 §5.1).
+    /// Whether the media type is `application/jwt`, in any case; `typ` may omit `application/` if
+    /// the rest has no slash (RFC 7515 §4.1.9, RFC 7519 §5.1).
     private static func isJWT(_ type: JSONText, _ bytes: Span<UInt8>) -> Bool {
         guard let name = type.short(bytes)?.lowercased else { return false }
         return name == "jwt" || name == "application/jwt"

@@ -1,17 +1,18 @@
-/// Why secrets cannot be used. No case holds a byte of one.
+/// Why secrets cannot be used. No case holds a byte of a secret.
 public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// A secret without a byte would sign for everybody.
+    /// A secret is empty: anybody could sign with it.
     case empty
-    /// Without a secret nothing could be believed.
+    /// The list of secrets is empty: no token could be verified.
     case missing
-    /// More than ``HMACTokenVerifier/secretsMax``.
+    /// The list has more than ``HMACTokenVerifier/secretsMax`` secrets.
     case tooMany
-    /// White space alone, in ASCII or in UTF-8: an empty line, not a secret.
+    /// A secret is only white space, in ASCII or UTF-8: an empty line.
     case whiteSpace
-    /// Zero bytes alone: HMAC pads a key with zero bytes (RFC 2104 §2), so these are the empty key.
+    /// A secret is only zero bytes: HMAC pads a key with zero bytes (RFC 2104 §2), so the key is
+    /// the empty key.
     case zeroBytes
-    /// A key in PEM (RFC 7468), a line of one, or a JSON Web Key (RFC 7517): a public key is known
-    /// to everybody.
+    /// A secret is a PEM key (RFC 7468), a line of a PEM key, or a JSON Web Key (RFC 7517): a
+    /// public key is not secret.
     case key
 
     public var description: String {

@@ -1,6 +1,6 @@
-/// What a verified token says of its bearer.
+/// The claims of a verified token about its user.
 public struct TokenClaims: Hashable, Sendable {
-    /// 0 to 2^53-1.
+    /// The bounds of a user's id: 0 to 2^53-1.
     public static let userIDBounds = 0...9_007_199_254_740_991
 
     /// The user's id in the Auth API: 0 to 2^53-1.
@@ -8,9 +8,9 @@ public struct TokenClaims: Hashable, Sendable {
     /// Whether the user may make transactions.
     public let isEnabled: Bool
 
-    /// The claims of a user whose id is 0 to 2^53-1; another id is a mistake of the program.
+    /// The claims of a user. Traps if the id is not 0 to 2^53-1.
     public init(userID: Int, isEnabled: Bool) {
-        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+        precondition(TokenClaims.userIDBounds.contains(userID), "TokenClaims: userID out of bounds")
         self.userID = userID
         self.isEnabled = isEnabled
     }

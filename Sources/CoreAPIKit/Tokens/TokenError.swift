@@ -1,21 +1,21 @@
-/// Why a token is not believed.
+/// Why a token is refused.
 public enum TokenError: Error, Hashable, Sendable {
-    /// Not a JWS in compact serialization with a header that this service accepts.
+    /// The token is not a JWS in compact serialization, or its header is not accepted.
     case malformed(Flaw)
-    /// Not signed with the shared secret by HMAC-SHA256.
+    /// The token is not signed with a shared secret by HMAC-SHA256.
     case signatureInvalid
-    /// Its `exp` has come.
+    /// The token has expired: its `exp` has passed.
     case expired
-    /// `nbf` lies in the future.
+    /// The token's `nbf` lies in the future.
     case notYetValid
-    /// A claim is missing, of the wrong type, or says what this service does not accept.
+    /// A claim is missing, has the wrong type, or has a value that this service does not accept.
     case claimInvalid(Claim)
 
-    /// What is wrong with the form of a token; the raw value says it in words for its bearer.
+    /// A flaw of a token's form. The raw value describes it to the caller.
     public enum Flaw: String, Sendable {
-        /// In a JSON body, it is of another type.
+        /// In the JSON body, the token is not a string.
         case notText = "it is not a string"
-        /// More than ``CompactToken/bytesMax``.
+        /// The token is longer than ``CompactToken/bytesMax``.
         case tooLong = "it is longer than 8192 bytes"
         /// RFC 7515 §7.1.
         case notThreeParts = "it does not have three parts with two dots between them"
@@ -26,7 +26,7 @@ public enum TokenError: Error, Hashable, Sendable {
             "its header is not one JSON object with unique names, free of escapes"
         /// RFC 7519 §4.
         case payloadNotObject = "its payload is not one JSON object with unique names"
-        /// RFC 8725 §3.1: one algorithm, and `none` least of all.
+        /// RFC 8725 §3.1: exactly one algorithm is accepted, never `none`.
         case algorithm = "its alg is not HS256"
         /// RFC 7515 §4.1.11.
         case critical = "it has a crit header, and no extension is supported"
@@ -36,7 +36,7 @@ public enum TokenError: Error, Hashable, Sendable {
         case type = "its typ is neither JWT nor application/jwt"
     }
 
-    /// A claim; the raw value says what would be right.
+    /// An invalid claim. The raw value describes a valid one.
     public enum Claim: String, Sendable {
         /// RFC 7519 §4.1.4.
         case expiry = "exp must be a number: seconds since 1970"
@@ -46,7 +46,7 @@ public enum TokenError: Error, Hashable, Sendable {
         case notBefore = "nbf must be a number: seconds since 1970"
         /// RFC 7519 §4.1.6.
         case issuedAt = "iat must be a number: seconds since 1970"
-        /// The user, as the Auth API numbers them.
+        /// The user's id in the Auth API.
         case userID = "user_id must be an integer from 0 to 9007199254740991"
         /// Whether the user may make transactions.
         case enabled = "enabled must be true or false"

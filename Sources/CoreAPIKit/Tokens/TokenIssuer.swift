@@ -1,19 +1,19 @@
 public import CoreAPIBase
 
-/// Issues tokens as the Auth API does: for tests, and for trials without an Auth API at hand.
+/// Issues tokens like the Auth API's, for tests and for trials without an Auth API.
 public struct TokenIssuer: Sendable {
-    /// How long the Auth API's tokens are valid.
+    /// The lifetime of the Auth API's tokens, in seconds.
     public static let lifetimeSeconds = 30
 
     private let mac: HMACSHA256
 
-    /// - Parameter secret: the bytes shared with those who verify.
+    /// - Parameter secret: the bytes shared with the verifier.
     public init(secret: [UInt8]) throws(SecretError) {
         try SecretRules.check(secret)
         mac = HMACSHA256(key: secret)
     }
 
-    /// - Parameter secret: text, whose UTF-8 is shared with those who verify.
+    /// - Parameter secret: the text whose UTF-8 bytes are shared with the verifier.
     public init(secret: String) throws(SecretError) {
         try self.init(secret: Array(secret.utf8))
     }
@@ -36,13 +36,13 @@ public struct TokenIssuer: Sendable {
         return sign(header: header, payload: payload.bytes)
     }
 
-    /// A compact JWS of any header and payload: what a test needs to make tokens that are wrong.
+    /// A compact JWS of any header and payload, so that a test can make invalid tokens.
     package func sign(header: [UInt8], payload: [UInt8]) -> String {
         let parts = [Base64URL.encode(header.span), Base64URL.encode(payload.span)]
         return signed(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "."))
     }
 
-    /// The signing input, with its signature added.
+    /// The signing input followed by its signature.
     package func signed(_ signingInput: String) -> String {
         let code = mac.code(of: Array(signingInput.utf8).span)
         return signingInput + "." + String(decoding: Base64URL.encode(code.span), as: UTF8.self)

@@ -2,25 +2,24 @@ internal import CoreAPIBase
 
 /// The JSON object that is a token's header or payload.
 ///
-/// Every name is there once (RFC 7515 §4, RFC 7519 §4): with two, each reader could believe
-/// another.
+/// Names are unique (RFC 7515 §4, RFC 7519 §4): two readers could choose different duplicates.
 enum TokenObject {
-    /// More members than any token has: the bound on the work for names that must differ.
+    /// Maximum number of members, which bounds the search for duplicate names.
     static let membersMax = 64
 
-    /// What is done with a name that is spelt with escape sequences.
+    /// The handling of names with escape sequences.
     enum EscapedNames { case refused, decoded }
 
-    /// Reads all members. False if the bytes are not one JSON object with unique names: then those
-    /// that were taken mean nothing.
+    /// Reads all members. Returns false if the bytes are not one JSON object with unique names: the
+    /// caller must then discard the members already read.
     static func read(
         _ bytes: Span<UInt8>, escapedNames: EscapedNames, _ take: (JSONText, JSONValue) -> Void
     ) -> Bool {
         do {
             var reader = JSONReader()
             var (count, plainCount) = (0, 0)
-            // The names that there have been: those before the first with an escape sequence, and
-            // the others, each decoded once.
+            // The names read so far: ranges up to the first name with an escape sequence, decoded
+            // bytes for later names.
             var plain = InlineArray<64, Range<Int>>(repeating: 0..<0)
             var decoded: [[UInt8]] = []
             guard try reader.beginsObject(bytes) else { return false }

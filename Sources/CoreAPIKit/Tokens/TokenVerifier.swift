@@ -1,15 +1,17 @@
 public import CoreAPIBase
 
-/// Tells who sent a token, or why it is not to be believed.
+/// Verifies tokens.
 public protocol TokenVerifier: Sendable {
+    /// Returns the claims of a valid token; throws why the token is refused.
+    ///
     /// - Parameters:
-    ///   - token: the bytes as they were received.
-    ///   - now: the time by which the token is judged.
+    ///   - token: the bytes as received.
+    ///   - now: the time to compare `exp` and `nbf` with.
     func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims
 }
 
 extension TokenVerifier {
-    /// Verifies a token that is at hand as text.
+    /// Verifies a token given as text.
     public func verify(_ token: String, at now: UnixTime) throws(TokenError) -> TokenClaims {
         try verify(Array(token.utf8).span, at: now)
     }

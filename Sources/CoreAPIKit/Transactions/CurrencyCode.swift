@@ -1,18 +1,18 @@
 internal import CoreAPIRedis
 
-/// A currency code of ISO 4217: an active one, unless it comes out of a queue.
+/// An ISO 4217 currency code.
 ///
-/// The table of active codes judges what is taken in. What is queued was taken in by some build,
-/// whose table may have another year's codes: there any three capital letters are a code.
+/// An accepted transaction has an active code of this build's table. A queued transaction may come
+/// from a build with another year's table, so there any three capital letters are a code.
 public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
-    /// One byte each, the first letter in the uppermost of three.
+    /// The three letters, one byte each, the first letter in the most significant byte.
     private let letters: UInt32
-    /// The place in the table; `unlisted` for a code that it does not have.
+    /// The index in the table; `unlisted` for a code that the table lacks.
     private let index: UInt8
 
     private static let unlisted = UInt8.max
 
-    /// Nil if the text is not, in upper case, an active code.
+    /// An active code; nil if the text is not an active code in upper case.
     public init?(_ code: String) {
         self.init(bytes: code.utf8.span)
     }
@@ -25,7 +25,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         self.index = index
     }
 
-    /// The code of a transaction that is queued; nil if the text is not three capital letters.
+    /// The code of a queued transaction; nil if the text is not three capital letters.
     init?(queued code: String) {
         let code = code.utf8.span
         guard let letters = CurrencyCode.pack(code) else { return nil }
@@ -39,8 +39,8 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// Every active code, in alphabetical order.
     public static let all = CurrencyTable.entries.indices.map { CurrencyCode(index: UInt8($0)) }
 
-    /// Whether this build's table has the code. It has every code but some of those that a consumer
-    /// is given: then only the letters are known.
+    /// Whether this build's table has the code. Only a consumer can get a code that the table
+    /// lacks; its name, number and minor unit are unknown.
     public var isListed: Bool { index != CurrencyCode.unlisted }
 
     /// Three capital letters: `USD`.
@@ -53,15 +53,14 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// The code's number: 840 for USD; 0 for a code that is not listed.
     public var numeric: Int { entry.map { Int($0.numeric) } ?? 0 }
 
-    /// How many decimal digits the minor unit has: 2 for USD, 0 for JPY. Nil for codes in which
-    /// nothing can be charged, such as gold (XAU) and the test code (XTS), and for one that is not
-    /// listed.
+    /// The decimal digits of the minor unit: 2 for USD, 0 for JPY. Nil for codes without a minor
+    /// unit, such as gold (XAU) and the test code (XTS), and for a code that is not listed.
     public var minorUnit: Int? { entry?.minorUnit.map(Int.init) }
 
     /// The English name: `US Dollar`; the letters for a code that is not listed.
     public var name: String { entry?.name ?? alphabetic }
 
-    /// Whether it is a fund code, such as CLF: a unit of account that nobody pays in.
+    /// Whether the code is a fund code, such as CLF: a unit of account, not of payment.
     public var isFund: Bool { use == .fund }
 
     /// The same as `alphabetic`.
@@ -74,11 +73,11 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         text.append(UInt8(truncatingIfNeeded: letters))
     }
 
-    /// What amounts in a currency can be used for.
+    /// The use of amounts in a currency.
     enum Use { case payment, fund, none }
 
-    /// `none` for a code that is not listed. Looked up by itself: an entry's copy would cost more
-    /// than all else here.
+    /// The currency's use; `none` for a code that is not listed. A separate table avoids copying an
+    /// entry, which would dominate the cost on the hot path.
     var use: Use { isListed ? CurrencyCode.uses[Int(index)] : .none }
 
     private static let uses = CurrencyTable.entries.map { entry in
@@ -86,7 +85,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         return entry.minorUnit == nil ? Use.none : .payment
     }
 
-    /// How many letters a code has.
+    /// The number of letters of a code.
     package static let length = 3
 
     private init(index: UInt8) {

@@ -6,7 +6,7 @@ enum CurrencyTable {
     struct Entry: Sendable {
         let code: String
         let numeric: UInt16
-        /// Digits after the decimal point; nil where nothing can be charged.
+        /// The decimal digits of the minor unit; nil for a code without a minor unit.
         let minorUnit: UInt8?
         let name: String
 
@@ -20,11 +20,11 @@ enum CurrencyTable {
         }
     }
 
-    /// Units of account that nobody pays in: those that the agency's table marks as funds, and UYW,
-    /// which is one too. Sorted by code.
+    /// Units of account, not of payment: the funds of the agency's table, and UYW, which the table
+    /// does not mark. Sorted by code.
     static let funds = ["BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW"]
 
-    /// Sorted by code.
+    /// The active codes, sorted by code.
     static let entries: [Entry] = [
         Entry("AED", 784, 2, "UAE Dirham"),
         Entry("AFN", 971, 2, "Afghani"),

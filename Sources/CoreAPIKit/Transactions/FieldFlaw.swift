@@ -1,4 +1,4 @@
-/// What can be wrong with a field of a transaction. The words are only made when they are needed.
+/// A flaw of a transaction's field. The caller's text is built only when a refusal is written.
 enum FieldFlaw: String {
     case missing = "is missing"
     case repeated = "is given twice"
@@ -11,7 +11,7 @@ enum FieldFlaw: String {
     case noMinorUnit = "has no minor unit to charge in"
     case fund = "is a fund code, which is a unit of account and no money to pay in"
 
-    /// The fields that can have a flaw; the raw value says what would be right.
+    /// A field that can have a flaw. The raw value describes a valid value.
     enum Name: String {
         case amount =
             "give a whole number of the currency's minor unit, from 1 to 9007199254740991"

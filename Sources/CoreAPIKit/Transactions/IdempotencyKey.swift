@@ -1,30 +1,30 @@
-/// A caller's name for one transaction, so that a retry is known for what it is
+/// A caller's name for one transaction, by which the service recognizes a retry
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 ///
-/// 1 to 255 visible ASCII characters. It counts together with the user of the token: two users may
+/// A key has 1 to 255 visible ASCII characters. It is scoped to the token's user: two users may
 /// choose the same key.
 public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
-    /// How many characters a key has.
+    /// The bounds of a key's length, in characters.
     public static let lengthBounds = 1...255
-    /// How long a key is remembered, in seconds: 24 hours.
+    /// The lifetime of a key's record, in seconds: 24 hours.
     public static let lifetimeSeconds = 86_400
 
     /// The key itself, without quotes.
     public let description: String
 
-    /// Nil if the text is empty, too long, or has a character that is not visible ASCII.
+    /// A key; nil if the text is empty, too long, or has a character that is not visible ASCII.
     public init?(_ text: String) {
         self.init(bytes: Array(text.utf8))
     }
 
-    /// Reads the value of an `Idempotency-Key` field: a String of structured fields (RFC 8941
-    /// §3.3.3), `"key"`, in which `\"` and `\\` are escaped, or the key bare. Nil if it is neither.
+    /// Parses the value of an `Idempotency-Key` field: a structured-field String (RFC 8941 §3.3.3),
+    /// `"key"` with the escapes `\"` and `\\`, or the bare key. Nil for any other value.
     public init?(fieldValue value: String) {
         let bytes = Array(value.utf8)
         self.init(field: bytes.indices, bytes.span)
     }
 
-    /// Reads the field's value out of the bytes of a request.
+    /// Parses the field's value in the bytes of a request.
     package init?(field: Range<Int>, _ bytes: Span<UInt8>) {
         guard let first = field.first, bytes[first] == IdempotencyKey.quote else {
             self.init(bytes: field.map { bytes[$0] })
@@ -42,7 +42,7 @@ public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
             key.append(bytes[index])
             index += 1
         }
-        // The closing quote, and nothing after it.
+        // The closing quote must be the last byte.
         guard index == field.upperBound - 1 else { return nil }
         self.init(bytes: key)
     }

@@ -1,19 +1,19 @@
 internal import CoreAPIBase
 
-/// Where a request belongs in a distributed trace: the `traceparent` field of W3C Trace Context
+/// A request's position in a distributed trace: the `traceparent` field of W3C Trace Context
 /// (Level 1, §3.2), `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
 ///
-/// It is carried into the job as it came: Core API makes no span of its own, and a connector that
-/// does continues the caller's.
+/// The job carries the field unchanged. Core API makes no span; a connector may continue the
+/// caller's trace.
 public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     private let traceHigh: UInt64
     private let traceLow: UInt64
     private let parent: UInt64
     private let flags: UInt8
 
-    /// Nil if the text is not a `traceparent`: the specification says that it is then ignored.
+    /// Parses a `traceparent`; nil for an invalid one, which the specification says to ignore.
     ///
-    /// Of a version later than 00, what version 00 knows is taken (§3.2.4).
+    /// From a version later than 00, only the fields of version 00 are used (§3.2.4).
     public init?(_ text: String) {
         self.init(field: 0..<text.utf8.count, Array(text.utf8).span)
     }
@@ -24,7 +24,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
         func number(_ offset: Int, digits: Int) -> UInt64? {
             var number: UInt64 = 0
             for index in (start + offset)..<(start + offset + digits) {
-                // Capitals are not allowed.
+                // The specification allows only lower-case digits.
                 guard !(UInt8(ascii: "A")...UInt8(ascii: "F") ~= bytes[index]),
                     let digit = ASCII.hexadecimalValue(bytes[index])
                 else { return nil }
@@ -49,7 +49,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
         self.flags = UInt8(truncatingIfNeeded: flags)
     }
 
-    /// How many characters a `traceparent` of version 00 has.
+    /// The length of a `traceparent` of version 00, in characters.
     private static let length = 55
 
     /// The trace's id: 32 hexadecimal digits in lower case.

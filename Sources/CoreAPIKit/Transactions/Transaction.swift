@@ -1,37 +1,37 @@
 public import CoreAPIBase
 
-/// A transaction that has passed every check and is to be processed once.
+/// A transaction that has passed every check. Consumers process it once.
 public struct Transaction: Hashable, Sendable, Identifiable {
-    /// Fixed before the first attempt to enqueue it.
+    /// The transaction's id, which stays the same over all attempts to enqueue it.
     public let id: TransactionID
-    /// What is to be charged.
+    /// The amount to charge.
     public let amount: Amount
-    /// In which currency.
+    /// The currency of the amount.
     public let currency: CurrencyCode
-    /// The user of the verified token: 0 to 2^53-1, or more if another build has taken it in.
+    /// The user of the verified token: 0 to 2^53-1, or more if another build accepted it.
     public let userID: Int
-    /// When it was accepted.
+    /// The time at which the transaction was accepted.
     public let createdAt: UnixTime
-    /// The trace that its request belongs to, if there is one: it goes with the job.
+    /// The trace of the request, which the job carries; nil without one.
     public let traceParent: TraceParent?
 
-    /// A transaction of a user whose id is 0 to 2^53-1; another id is a mistake of the program.
+    /// A transaction to enqueue. Traps if the user's id is not 0 to 2^53-1.
     public init(
         id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent? = nil
     ) {
-        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+        precondition(TokenClaims.userIDBounds.contains(userID), "Transaction: userID out of bounds")
         self.init(
             queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
             traceParent: traceParent)
     }
 
-    /// A transaction that is queued, of a user whose id is not negative.
+    /// A queued transaction. Traps if the user's id is negative.
     init(
         queued id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent?
     ) {
-        precondition(userID >= 0, "a user's id is not negative")
+        precondition(userID >= 0, "queued Transaction: negative userID")
         self.id = id
         self.amount = amount
         self.currency = currency

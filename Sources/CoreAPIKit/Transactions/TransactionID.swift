@@ -11,20 +11,20 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
         return TransactionID(high: generator.next(), low: generator.next())
     }
 
-    /// The identity with these 128 bits, of which six are overwritten by the version and variant.
+    /// The identity with these 128 bits, six of which the version and the variant overwrite.
     public init(high: UInt64, low: UInt64) {
         self.high = high & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         self.low = low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     }
 
-    /// The identity that a text names: a UUID of version 4 in lower case; nil for any other.
+    /// Parses a UUID of version 4 in lower case; nil for any other text.
     public init?(_ text: String) {
         self.init(queued: text)
         guard self == TransactionID(high: high, low: low) else { return nil }
     }
 
-    /// The identity of a transaction that is queued: a UUID of any version, since another build may
-    /// make others, in lower case.
+    /// Parses the identity of a queued transaction: a UUID in lower case of any version, since
+    /// another build may use another version.
     init?(queued text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count == TransactionID.textLength else { return nil }
@@ -35,11 +35,11 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
             words.low = words.low << 4 | UInt64(digit)
         }
         (high, low) = words
-        // Other places for the hyphens, or capitals, are other texts.
+        // Refuse misplaced hyphens and capitals.
         guard utf8 == bytes else { return nil }
     }
 
-    /// How many characters the text has.
+    /// The length of the text, in characters.
     package static let textLength = 36
 
     /// `f47ac10b-58cc-4372-a567-0e02b2c3d479`.
@@ -53,7 +53,7 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
     /// Appends the text's 36 bytes.
     package func append(to text: inout OutputSpan<UInt8>) { text.append(copying: self.text.span) }
 
-    /// The text's 36 bytes, for those who need them more than once.
+    /// The text's 36 bytes without a heap allocation, for a caller that uses them repeatedly.
     package var text: InlineArray<36, UInt8> {
         let words = (
             ASCII.hexadecimalDigits(high &>> 32), ASCII.hexadecimalDigits(high),

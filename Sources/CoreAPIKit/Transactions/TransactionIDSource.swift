@@ -1,10 +1,10 @@
 internal import CoreAPIBase
 internal import Synchronization
 
-/// Makes random identities, from the system's generator as `TransactionID.random` does, but asks
-/// it for sixteen at once: it takes two system calls for one.
+/// Makes random identities in batches of sixteen, which saves system calls: the system's generator
+/// needs two calls for one identity.
 ///
-/// Each intake has its own, so that loops do not share it.
+/// Each intake has its own source, so that event loops do not contend for one.
 final class TransactionIDSource: Sendable {
     private let pool = Mutex(Pool())
 

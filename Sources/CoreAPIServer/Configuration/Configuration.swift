@@ -2,18 +2,18 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 internal import Logging
 
-/// The environment as typed values. Every value is checked before anything is started.
+/// The configuration: the environment's variables as typed values, all checked before the start.
 struct Configuration {
-    /// Where accepted transactions go.
+    /// The queue that accepted transactions go to.
     enum Queue: Equatable {
         /// Jobs of python-rq.
         case rq(name: String)
         /// Entries of a Redis Stream.
         case stream(key: String)
-        /// Nowhere: for trials.
+        /// A queue in memory that no consumer reads, for trials.
         case memory
 
-        /// As the variable has it.
+        /// The value of `QUEUE` that selects this queue.
         var name: String {
             switch self {
             case .rq(let name): "rq:\(name)"
@@ -26,48 +26,49 @@ struct Configuration {
     enum LogFormat: String, CaseIterable { case text, json }
 
     let host: String
-    /// 0 picks a free port.
+    /// The callers' port; 0 picks a free port.
     let port: UInt16
-    /// Where metrics are served; nil if none are recorded.
+    /// The address that serves metrics; nil if the server records no metrics.
     let metrics: MetricsAddress?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
     let queue: Queue
     let threads: Int
-    /// What a 200 waits for besides Redis's own confirmation; nil for nothing.
+    /// The durability barrier that a 200 waits for; nil if the reply of Redis suffices.
     let durability: RedisBarrier?
-    /// How long a transaction may wait for the queue to confirm it.
+    /// The timeout of a transaction's confirmation by the queue, in seconds.
     let enqueueTimeoutSeconds: Int
-    /// Callers' connections, over all loops together.
+    /// The limit of callers' connections over all loops.
     let connectionsMax: Int
-    /// What the buffers of all connections may hold together, beside what each has of its own.
+    /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
+    /// buffer.
     let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
     let logLevel: Logger.Level
-    /// Of a line for each request; nil for none.
+    /// The level of the access log's lines; nil disables the access log.
     let accessLogLevel: Logger.Level?
-    /// Nil: text on a terminal, otherwise JSON.
+    /// The log format; nil chooses text on a terminal, otherwise JSON.
     let logFormat: LogFormat?
 
-    /// How many transactions the queue of `memory` holds: nobody takes them out.
+    /// The capacity of the queue of `QUEUE=memory`, which no consumer empties.
     static let memoryQueueCapacity = 1_000_000
     static let threadsMax = 1_024
     static let replicasBounds = 1...100
-    /// No longer than `SIGTERM` waits; and far below the time for which the record is kept that
-    /// keeps a late attempt from enqueueing twice.
+    /// Maximum of `ENQUEUE_TIMEOUT`: the drain's timeout. It is far below the lifetime of the
+    /// deduplication record, which keeps a late retry from enqueueing twice.
     static let enqueueTimeoutSecondsMax = drainTimeoutMilliseconds / 1_000
     static let connectionsMaxBounds = 1...1_000_000
-    /// A century: a bound against overflow, not a recommendation.
+    /// Maximum of settings in seconds: a century, to exclude overflow.
     static let secondsMax = 3_155_760_000
-    /// How long `SIGTERM` waits for what is in flight.
+    /// The timeout of the drain after SIGTERM.
     static let drainTimeoutMilliseconds = 30_000
 
     /// - Parameters:
-    ///   - environment: a variable's bytes; nil, or none, if it is not set.
-    ///   - cores: how many threads there are without `THREADS`.
+    ///   - environment: returns a variable's bytes; nil or empty if the variable is not set.
+    ///   - cores: the number of online cores: the default of `THREADS`.
     ///   - openFilesMax: the process's limit of open files.
-    ///   - memoryBytes: how much memory the process may use.
+    ///   - memoryBytes: the memory that the process may use.
     init(
         environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int,
         memoryBytes: Int = .max
@@ -110,14 +111,14 @@ struct Configuration {
     }
 }
 
-/// A variable whose value cannot be used.
+/// A variable of the environment has an invalid value.
 struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     let variable: String
-    /// The value as it can be shown; nil if there is none, or none to be shown.
+    /// The value, without secrets; nil if it is missing or must not be shown.
     let value: String?
-    /// What would be right.
+    /// A description of a valid value.
     let expectation: String
-    /// Whether it may pass without a change of the configuration, as a file that is not there yet.
+    /// Whether the error may be transient: a file that does not exist yet, for example.
     var mayPass = false
 
     var description: String {

@@ -3,22 +3,22 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 internal import Logging
 
-/// Asks Redis before the server starts whether it can give the durability that is configured.
+/// The check at start that Redis supports the configured durability.
 enum DurabilityCheck {
     /// What was found.
     enum Finding: Equatable {
         case given
-        /// Redis answered, and refuses the barrier's command, or has no append-only file: until its
-        /// own configuration is another, each transaction would end without a confirmation.
+        /// Redis refuses the barrier's command or has no append-only file: no transaction would
+        /// be confirmed until the configuration of Redis changes.
         case refused(String)
-        /// Redis has too few replicas, which may come; with how many it has.
+        /// Redis has too few replicas now. The text names their number.
         case notYet(String)
-        /// Redis did not answer in time; with the reason.
+        /// Redis did not reply in time. The text names the reason.
         case unknown(String)
     }
 
-    /// Runs the barrier's own command, with nothing written before it; blocks the calling thread
-    /// until it is answered, for some seconds at most.
+    /// Runs the barrier's command without a write before it. The call blocks the calling thread
+    /// until the reply or a timeout of a few seconds.
     static func run(
         _ barrier: RedisBarrier, _ configuration: Configuration, _ logger: Logger
     ) throws(SystemError) -> Finding {
@@ -58,7 +58,7 @@ enum DurabilityCheck {
         }
     }
 
-    /// Set and read on the thread that runs the loop.
+    /// The finding, which only the thread that runs the loop sets and reads.
     private final class Outcome: @unchecked Sendable {
         var result = Finding.unknown("not asked")
     }

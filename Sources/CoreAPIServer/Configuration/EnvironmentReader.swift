@@ -2,13 +2,13 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
 
-/// Reads single variables of the environment as what they are to be.
+/// Reads variables of the environment as typed values.
 struct EnvironmentReader {
     private let environment: (String) -> [UInt8]?
 
     init(_ environment: @escaping (String) -> [UInt8]?) { self.environment = environment }
 
-    /// UTF-8 without control characters.
+    /// The value as UTF-8 text without control characters.
     func text(_ variable: String) throws(ConfigurationError) -> String? {
         guard let bytes = bytes(variable) else { return nil }
         guard let text = EnvironmentReader.text(bytes) else {
@@ -19,7 +19,7 @@ struct EnvironmentReader {
         return text
     }
 
-    /// The bytes as text; nil if they are not UTF-8, or have control characters.
+    /// The bytes as text; nil if they are not UTF-8 or contain control characters.
     static func text(_ bytes: [UInt8]) -> String? {
         bytes.contains { $0 < 0x20 || $0 == 0x7F } ? nil : String(validating: bytes, as: UTF8.self)
     }
@@ -39,8 +39,8 @@ struct EnvironmentReader {
         return value
     }
 
-    /// An address or a name to listen on. Whether a name has an address is not decided here: it may
-    /// get one later.
+    /// An address or a host name to listen on. The name is not resolved here: it may get its
+    /// address later.
     func host(_ variable: String) throws(ConfigurationError) -> String? {
         guard let text = try text(variable) else { return nil }
         guard SocketAddress.isHost(text) else {
@@ -51,7 +51,7 @@ struct EnvironmentReader {
         return text
     }
 
-    /// One of the words.
+    /// The choice that the variable's word selects.
     func choice<Value>(
         _ variable: String, _ choices: [(word: String, value: Value)]
     ) throws(ConfigurationError) -> Value? {
@@ -68,7 +68,7 @@ struct EnvironmentReader {
         guard let text = try text(variable) else { return nil }
         if text == "memory" { return .memory }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        // A space around a name would be another queue, which no worker knows.
+        // A space around the name is a typing error: it would name a queue without workers.
         guard parts.count == 2, ["rq", "stream"].contains(parts[0]), parts[1].first != " ",
             parts[1].last != " ", !parts[1].isEmpty
         else {
@@ -84,7 +84,7 @@ struct EnvironmentReader {
         return parts[0] == "rq" ? .rq(name: name) : .stream(key: name)
     }
 
-    /// What a 200 waits for: `memory` (nil), `aof` or `replica:N`.
+    /// The durability barrier: `memory` (nil), `aof` or `replica:N`.
     func durability(
         _ variable: String, of queue: Configuration.Queue
     ) throws(ConfigurationError) -> RedisBarrier? {
@@ -106,7 +106,7 @@ struct EnvironmentReader {
         return .replicas(count)
     }
 
-    /// From where on `/health` warns; 0 stands for no bound.
+    /// The thresholds of `/health`; 0 disables a threshold.
     func health() throws(ConfigurationError) -> HealthThresholds {
         var thresholds = HealthThresholds()
         let any = 0...Configuration.secondsMax
@@ -125,7 +125,7 @@ struct EnvironmentReader {
         return thresholds
     }
 
-    /// Where metrics are served: nil for nowhere, as long as nobody asks for them.
+    /// The address that serves metrics; nil if `METRICS_PORT` is not set.
     func metrics(
         publicHost: String, publicPort: UInt16
     ) throws(ConfigurationError) -> MetricsAddress? {
@@ -147,8 +147,8 @@ struct EnvironmentReader {
         return MetricsAddress(host: host, port: UInt16(number), isPublic: isPublic)
     }
 
-    /// How many connections callers may have: what is given, if the limit of open files holds it;
-    /// otherwise what that and the memory hold.
+    /// The limit of callers' connections: `MAX_CONNECTIONS`, if the limit of open files allows it;
+    /// without it, as many as the limit of open files and the memory allow.
     func connections(
         _ variable: String, _ openFiles: OpenFiles, memoryBytes: Int
     ) throws(ConfigurationError) -> Int {
@@ -174,7 +174,7 @@ struct EnvironmentReader {
         return given
     }
 
-    /// The value as it is; nil if it is not set or empty.
+    /// The variable's bytes; nil if it is not set or empty.
     func bytes(_ variable: String) -> [UInt8]? {
         guard let bytes = environment(variable), !bytes.isEmpty else { return nil }
         return bytes

@@ -1,18 +1,18 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 
-/// An address to listen on, as the environment has it.
+/// A configured address to listen on.
 struct ListeningAddress: CustomStringConvertible {
-    /// What the names of its variables begin with: `HTTP`.
+    /// The prefix of the names of its variables: `HTTP`.
     let prefix: String
     let host: String
-    /// 0 picks a free port.
+    /// The port; 0 picks a free port.
     let port: UInt16
 
     var description: String { "\(prefix)_HOST \(host), \(prefix)_PORT \(port)" }
 
-    /// The address, after a look whether somebody else listens there: sockets that share a port
-    /// would share its connections with another server of the same user, in silence.
+    /// The resolved address. Throws if another process listens there: with SO_REUSEPORT, two
+    /// servers of the same user would silently share the port's connections.
     func resolved() throws(StartError) -> SocketAddress {
         let addresses: [SocketAddress]
         do {
@@ -21,7 +21,7 @@ struct ListeningAddress: CustomStringConvertible {
         } catch {
             throw .host("\(prefix)_HOST \"\(host)\": \(error.reason)")
         }
-        // A name such as localhost has addresses of both families, and callers try IPv4.
+        // A name such as localhost has addresses of both families: prefer IPv4.
         guard let address = addresses.first(where: \.isIPv4) ?? addresses.first else {
             throw .host("\(prefix)_HOST \"\(host)\": no address")
         }

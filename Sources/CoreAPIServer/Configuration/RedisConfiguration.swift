@@ -2,10 +2,10 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
 
-/// Where Redis is, and the certificates for it, as the environment gives them.
+/// The configured URL of Redis and its TLS certificates.
 struct RedisConfiguration {
     let url: RedisURL
-    /// Nil without TLS.
+    /// The TLS context; nil without TLS.
     let tls: TLSContext?
 
     static let urlStandard = "redis://127.0.0.1:6379/0"
@@ -55,7 +55,7 @@ struct RedisConfiguration {
     private static func text(ofFile path: String) throws(ConfigurationError) -> String {
         let found: [UInt8]?
         do {
-            // One byte more than there may be tells that there is too much.
+            // Read one byte more than the limit to detect a file that is too large.
             found = try Process.readFile(path, bytesMax: fileBytesMax + 1)
         } catch {
             throw wrongFile(
@@ -81,8 +81,8 @@ struct RedisConfiguration {
             mayPass: mayPass)
     }
 
-    /// As much of a URL as cannot be a login, however it is mistyped: nothing behind the scheme if
-    /// there is an `@` or a `%`, or anything but digits behind a colon; and no parameters.
+    /// The part of an invalid URL that cannot contain a login: only the scheme if the rest has an
+    /// `@`, a `%`, or a colon before anything but digits; never the parameters.
     private static func shown(_ url: String) -> String {
         let scheme = url.place(of: "://")?.upperBound ?? url.startIndex
         guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
@@ -97,7 +97,7 @@ struct RedisConfiguration {
             ? url[..<query] + parameters : url[..<scheme] + "…"
     }
 
-    /// Whether there is no regular file to be read, or not yet.
+    /// Whether the path names no readable regular file, or none yet.
     private static func isAway(_ path: String) -> Bool {
         do { return try Process.readFile(path, bytesMax: 1) == nil } catch { return true }
     }

@@ -2,19 +2,19 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
-/// `GET /health` and its kin (draft-inadarei-api-health-check-06).
+/// `GET /health`, `/health/live` and `/health/ready` (draft-inadarei-api-health-check-06).
 struct HealthEndpoint {
     enum Probe: Equatable {
-        /// The service and what it depends on.
+        /// `/health`: the service and its dependencies.
         case health
-        /// The process runs.
+        /// `/health/live`: the process runs.
         case live
-        /// Requests can be served: the next transaction would very probably be taken, and the
-        /// server does not drain.
+        /// `/health/ready`: Redis would probably accept the next transaction, and the server does
+        /// not drain.
         case ready
     }
 
-    /// Nil where there is no Redis.
+    /// The loop's Redis monitor; nil if the queue is not in Redis.
     private let monitor: RedisMonitor?
     private let thresholds: HealthThresholds
 
@@ -24,8 +24,8 @@ struct HealthEndpoint {
     }
 
     /// - Parameters:
-    ///   - acceptsHealthJSON: whether the caller asks for the media type of the draft.
-    ///   - showsChecks: whether the caller is told more than the status.
+    ///   - acceptsHealthJSON: whether the caller accepts the draft's media type.
+    ///   - showsChecks: whether the response includes the checks besides the status.
     func response(
         _ probe: Probe, drains: Bool, acceptsHealthJSON: Bool, showsChecks: Bool
     ) async -> Response {
@@ -53,14 +53,14 @@ struct HealthEndpoint {
     private func checks(_ probe: Probe) async -> [HealthCheck] {
         guard let monitor, probe != .live else { return [] }
         guard probe == .health else { return HealthCheck.checks(of: await monitor.check()) }
-        // Both at once, so that both together take a second at most.
+        // Run both probes concurrently, so that together they take at most a second.
         async let queue = monitor.queueCheck()
         let redis = HealthCheck.checks(of: await monitor.check())
         guard let queue = await queue else { return redis }
         return redis + HealthCheck.checks(of: queue, thresholds)
     }
 
-    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), at whatever quality.
+    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), with any q value.
     static func acceptsHealthJSON(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
         guard let accept = head.acceptedTypes(in: bytes) else { return false }
         let list = accept.span

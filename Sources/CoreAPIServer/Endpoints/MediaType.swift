@@ -1,11 +1,11 @@
-/// The media types of answers.
+/// The media types of responses.
 enum MediaType {
     static var json: StaticString { "application/json" }
     /// RFC 9457.
     static var problem: StaticString { "application/problem+json" }
     /// draft-inadarei-api-health-check-06.
     static var health: StaticString { "application/health+json" }
-    /// Prometheus's own format.
+    /// Prometheus's text format 0.0.4.
     static var metricsText: StaticString { "text/plain; version=0.0.4; charset=utf-8" }
     static var openMetrics: StaticString {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -3,7 +3,7 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 
 extension Problem {
-    /// The one switch from what the intake refuses to what the caller is told.
+    /// Maps every refusal of the intake to a problem. Add a new intake refusal here.
     init(_ refusal: IntakeRefusal) {
         switch refusal {
         case .malformedJSON(let error):
@@ -68,7 +68,7 @@ extension Problem {
         }
     }
 
-    /// The one switch from what HTTP refuses to what the caller is told.
+    /// Maps every refusal of the HTTP layer to a problem. Add a new HTTP refusal here.
     init(_ refusal: HTTPRefusal, _ limits: HTTPLimits) {
         switch refusal {
         case .malformed(let reason):

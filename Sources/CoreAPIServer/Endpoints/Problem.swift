@@ -5,14 +5,14 @@ internal import CoreAPIKit
 /// A refusal as problem details (RFC 9457).
 struct Problem: Error {
     let code: Code
-    /// What would be right, for the caller; nothing of the inside.
+    /// Tells the caller how to correct the request; shows no internals.
     let detail: String
-    /// The fields that are wrong, for `invalid_transaction`.
+    /// The invalid fields, for `invalid_transaction`.
     var fields: [FieldProblem] = []
-    /// Header fields that this refusal has besides those of its code.
+    /// Additional header fields, besides the fields of the code.
     var header: [(name: StaticString, value: String)] = []
 
-    /// The answer that says so.
+    /// The problem as an HTTP response.
     var response: Response {
         var json = JSONWriter()
         json.raw("{\"type\":")
@@ -37,7 +37,7 @@ struct Problem: Error {
             status: code.status, contentType: MediaType.problem, fields: lines, body: json.bytes)
     }
 
-    /// RFC 6750 §3.1: without a token no error is named.
+    /// The `WWW-Authenticate` field. RFC 6750 §3.1: no `error` for a request without a token.
     private var authenticate: String {
         code == .tokenMissing ? "Bearer" : "Bearer error=\"invalid_token\""
     }

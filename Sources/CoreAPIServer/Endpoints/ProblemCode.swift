@@ -1,8 +1,8 @@
 internal import CoreAPIHTTP
 
 extension Problem {
-    /// Every refusal there is. The raw value is the `code` member and, after
-    /// `urn:core-api:problem:`, the `type`; docs/problems.md has a section for each.
+    /// The problem codes. The raw value is the `code` member and, after `urn:core-api:problem:`,
+    /// the `type`. docs/problems.md has a section for each code.
     enum Code: String, CaseIterable {
         case malformedRequest = "malformed_request"
         case malformedJSON = "malformed_json"
@@ -58,7 +58,7 @@ extension Problem.Code {
         }
     }
 
-    /// The same for every occurrence (RFC 9457 §3.1.3).
+    /// The title, the same for every occurrence of the code (RFC 9457 §3.1.3).
     var title: String {
         switch self {
         case .malformedRequest: "The request is not valid HTTP/1.1"

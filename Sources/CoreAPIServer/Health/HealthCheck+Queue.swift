@@ -2,7 +2,7 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 
 extension HealthCheck {
-    /// What there is to say of the queue: what Redis did not tell is left out.
+    /// The checks of the queue. A figure that Redis did not report is left out.
     static func checks(
         of check: RedisMonitor.QueueCheck, _ thresholds: HealthThresholds
     ) -> [HealthCheck] {

@@ -3,7 +3,7 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 
 extension HealthCheck {
-    /// What there is to say of Redis.
+    /// The checks of Redis.
     static func checks(of check: RedisMonitor.Check) -> [HealthCheck] {
         var time = HealthCheck(
             name: "redis:responseTime", componentType: "datastore", time: check.time)
@@ -20,7 +20,8 @@ extension HealthCheck {
 
     // MARK: - Whether the next transaction would be taken
 
-    /// Why the next transaction would very probably be refused; nil if nothing says so.
+    /// A check that fails or warns if Redis would probably refuse the next transaction; nil if
+    /// nothing indicates a refusal.
     private static func writes(_ check: RedisMonitor.Check) -> HealthCheck? {
         let reasons = refusals(check)
         guard !reasons.isEmpty else { return nil }
@@ -61,7 +62,7 @@ extension HealthCheck {
         }
     }
 
-    /// Redis's own word for its reason, and nothing of its text, which may name users.
+    /// The error code of Redis (`OOM`, `READONLY`). The error's text stays out: it may name users.
     private static func word(_ error: RedisError) -> String {
         switch error {
         case .server(let reply), .refused(let reply): reply.kind.rawValue
@@ -71,9 +72,9 @@ extension HealthCheck {
         }
     }
 
-    // MARK: - What a confirmation is worth
+    // MARK: - Durability of a confirmation
 
-    /// Nil if Redis does not tell: a user without a right to INFO.
+    /// The durability check; nil if the Redis user has no right to INFO.
     private static func durability(_ check: RedisMonitor.Check) -> HealthCheck? {
         let redis = check.information
         guard let hasFile = redis.hasAppendOnlyFile, let replicas = redis.replicas else {
@@ -100,7 +101,7 @@ extension HealthCheck {
         return result
     }
 
-    /// A warning of a policy that may delete what was confirmed; nil if there is none.
+    /// A warning that the eviction policy may delete confirmed transactions; nil if it may not.
     private static func eviction(_ check: RedisMonitor.Check) -> HealthCheck? {
         guard check.information.evicts, let policy = check.information.evictionPolicy else {
             return nil

@@ -3,11 +3,11 @@ internal import CoreAPIKit
 
 /// One of the checks of `/health` (draft-inadarei-api-health-check-06, §4).
 struct HealthCheck {
-    /// The words of the draft, §3.1, from the best to the worst.
+    /// The status values of the draft, §3.1, from the best to the worst.
     enum Status: String, CaseIterable {
         case pass, warn, fail
 
-        /// The worst of all; `pass` of none.
+        /// The worst of the statuses; `pass` for an empty list.
         static func worst(of all: [Status]) -> Status {
             allCases.last { all.contains($0) } ?? .pass
         }
@@ -15,18 +15,18 @@ struct HealthCheck {
 
     enum Observed: Equatable {
         case number(Int)
-        /// A number of thousands, of which three digits of fraction are shown.
+        /// A number in thousandths, written with three decimal digits.
         case thousandths(Int)
         case text(String)
     }
 
-    /// What was observed of what: `queue:depth`.
+    /// The component and its measurement: `queue:depth`.
     let name: String
     let componentType: String
     var observed: Observed?
     var unit: String?
     var status = Status.pass
-    /// For people: why it is not `pass`, or what the figure leaves out.
+    /// A text for people: why the status is not `pass`, or what the figure leaves out.
     var output: String?
     let time: UnixTime
 

@@ -1,12 +1,12 @@
-/// From where on `/health` warns of the queue.
+/// The thresholds beyond which `/health` warns about the queue.
 struct HealthThresholds: Equatable, Sendable {
-    /// As many transactions may wait; nil for any number.
+    /// Maximum number of waiting transactions; nil for no maximum.
     var depthMax: Int?
-    /// For so many seconds may the oldest of them wait; nil for any time.
+    /// Maximum age of the oldest waiting transaction, in seconds; nil for no maximum.
     var ageSecondsMax: Int? = 300
-    /// So many workers are needed; 0 for none.
+    /// Minimum number of workers that are alive; 0 for no minimum.
     var workersMin = 1
-    /// A worker counts while it was heard of within so many seconds: what an idle worker of rq
-    /// keeps at least, whose hash expires after that.
+    /// Maximum age of a worker's last heartbeat, in seconds: an older worker counts as dead. An
+    /// idle rq worker refreshes its hash at least this often.
     var silenceSecondsMax = 480
 }

@@ -2,26 +2,27 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
 
-/// Tells how Redis and the queue in it are, within a second, without asking Redis more than once a
-/// second. It lives on its loop's thread.
+/// Probes Redis and the queue for `/health`, `/health/ready` and `/metrics`. It answers within a
+/// second and coalesces callers, so that Redis gets at most one probe a second. Only its loop's
+/// thread uses it.
 ///
-/// It asks over a connection of its own, which is opened when it is first asked: what a probe asks
-/// for never delays a transaction, and is never asked a second time after a break.
+/// The monitor has its own connection, opened by the first probe: a probe never delays a
+/// transaction, and its commands are never sent again after the connection breaks.
 final class RedisMonitor: Sendable {
-    /// What was found of Redis, and when.
+    /// The result of one probe of Redis.
     struct Check: Sendable {
-        /// How long Redis took, in microseconds.
+        /// The time that Redis took to reply, in microseconds, or why it did not reply.
         var result: Result<Int, Failure>
         var information = RedisInformation()
         var access: QueueAccess?
         /// Why Redis refused the last transaction.
         var refusal: RedisError?
-        /// What the queue waits for besides Redis's own confirmation.
+        /// The durability barrier of `DURABILITY`; nil without one.
         var barrier: RedisBarrier?
         let time: UnixTime
     }
 
-    /// The raw value is what the caller is told.
+    /// Why a probe failed. The raw value is the `output` of the health check.
     enum Failure: String, Error {
         case notConnected = "not connected"
         case loginRefused = "Redis refuses the login: its log line says why"
@@ -30,7 +31,7 @@ final class RedisMonitor: Sendable {
         case timedOut = "no answer within a second"
     }
 
-    /// What was found of the queue, and when.
+    /// The result of one probe of the queue.
     struct QueueCheck: Sendable {
         let status: QueueStatus
         let time: UnixTime
@@ -43,9 +44,9 @@ final class RedisMonitor: Sendable {
     private let queue: CachedProbe<QueueCheck>
 
     /// - Parameters:
-    ///   - producer: what enqueues.
-    ///   - refusals: what Redis said to transactions, on whatever loop.
-    ///   - probe: asks over a connection that was made with `options`.
+    ///   - producer: the connection that enqueues transactions.
+    ///   - refusals: the last refusals of transactions by Redis, shared by all loops.
+    ///   - probe: the queue's probe, over a connection made with `options`.
     init(
         producer: RedisConnection, refusals: QueueRefusals, queue probe: QueueProbe,
         barrier: RedisBarrier?, loop: EventLoop
@@ -61,7 +62,7 @@ final class RedisMonitor: Sendable {
             probe: { QueueCheck(status: await probe.status(), time: .now()) })
     }
 
-    /// What the connection of a probe is opened with.
+    /// The options of a probe's connection.
     static func options(_ kind: QueueProbe.Kind, tls: TLSContext?) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
@@ -72,12 +73,12 @@ final class RedisMonitor: Sendable {
             limits: limits, scripts: kind.scripts, isOnDemand: true, tls: tls)
     }
 
-    /// Less than the second for which callers wait.
+    /// The timeout of a probe's command: shorter than the second for which callers wait.
     private static let timeoutMilliseconds = 900
-    /// So that the first probe after an outage has time to connect.
+    /// The maximum backoff: short, so that the first probe after an outage has time to connect.
     private static let pauseMillisecondsMax = 200
 
-    /// The state of Redis, not older than a second.
+    /// The state of Redis, at most one second old.
     func check() async -> Check {
         var check = await redis.value()
         if case .success = check.result, !producer.isReady {
@@ -88,14 +89,14 @@ final class RedisMonitor: Sendable {
         return check
     }
 
-    /// The state of the queue, not older than a second; nil without a connection. What Redis does
-    /// not tell in time is left out.
+    /// The state of the queue, at most one second old; nil without a connection. A figure that
+    /// Redis does not report in time is left out.
     func queueCheck() async -> QueueCheck? { producer.isReady ? await queue.value() : nil }
 
     // MARK: - The probe
 
-    /// Commands that write nothing. The script comes last: a refusal that passes by itself, such as
-    /// that of a cluster, ends the connection, and with it what was asked behind it.
+    /// Sends commands that write nothing. The script comes last: a transient refusal, such as a
+    /// cluster's, closes the connection and fails every command sent after the script.
     private static func run(_ probe: QueueProbe) async -> Check {
         let start = MonotonicTime.now()
         async let information = information(probe)
@@ -121,7 +122,7 @@ final class RedisMonitor: Sendable {
         Check(result: .failure(failure), time: .now())
     }
 
-    /// Why a command has no reply; nil if it has one.
+    /// Why the command failed; nil if Redis replied to it.
     private static func failure(of command: String, _ probe: QueueProbe) async -> Failure? {
         do {
             _ = try await probe.ask([command])
@@ -139,7 +140,8 @@ final class RedisMonitor: Sendable {
         }
     }
 
-    /// Nothing for a user without a right to INFO, and less without one to CONFIG GET.
+    /// The server's information: empty if the user may not run INFO, partial if it may not run
+    /// CONFIG GET.
     private static func information(_ probe: QueueProbe) async -> RedisInformation {
         var information = RedisInformation()
         let sections = RedisInformation.sections.map { ["INFO", $0] }
@@ -149,7 +151,7 @@ final class RedisMonitor: Sendable {
         return information
     }
 
-    /// The replies that there are, in any order.
+    /// The replies of the commands that succeed, in any order.
     private static func replies(
         to commands: [[String]], _ probe: QueueProbe
     ) async -> [RedisReply] {

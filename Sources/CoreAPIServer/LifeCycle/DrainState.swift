@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Whether the server drains: written once by the main thread, read by every loop.
+/// Whether the server drains. The main thread sets it once; every loop reads it.
 final class DrainState: Sendable {
     private let value = Atomic(false)
 

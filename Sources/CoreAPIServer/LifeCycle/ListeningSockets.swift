@@ -1,8 +1,9 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 
-/// The sockets that the workers accept from, one for each: of our own, among which the kernel
-/// spreads the connections; or of the one that the process was given, which all accept from.
+/// The listening sockets, one for each event loop. Either the server opens its own sockets, which
+/// share a port and among which the kernel spreads connections, or all loops accept from the one
+/// socket that the process inherited.
 struct ListeningSockets {
     private enum Source {
         case ours(SocketAddress)
@@ -12,20 +13,20 @@ struct ListeningSockets {
     private let place: ListeningAddress
     private var source: Source
 
-    /// How many connections may wait to be accepted; the kernel has a bound of its own.
+    /// The listen backlog, in connections; the kernel caps it at `net.core.somaxconn`.
     static let backlog: Int32 = 4_096
 
     /// - Parameters:
-    ///   - place: where to listen.
-    ///   - inherited: the descriptor of the socket that the process was given: it decides, whatever
-    ///     is configured.
+    ///   - place: the configured address.
+    ///   - inherited: the descriptor of the inherited socket, which overrides `place`; nil without
+    ///     one.
     init(_ place: ListeningAddress, inherited: Int32?) throws(StartError) {
         self.place = place
         source =
             if let inherited { .inherited(inherited) } else { .ours(try place.resolved()) }
     }
 
-    /// Whether others accept from the same socket, now or after this process.
+    /// Whether other processes may accept from the same socket, now or after this process ends.
     var areShared: Bool {
         switch source {
         case .inherited: true
@@ -33,7 +34,7 @@ struct ListeningSockets {
         }
     }
 
-    /// One more, which listens.
+    /// Opens or duplicates one more listening socket.
     mutating func next() throws(StartError) -> Socket {
         do {
             switch source {
@@ -42,7 +43,7 @@ struct ListeningSockets {
             case .ours(let address):
                 let socket = try Socket.listening(
                     on: address, sharesPort: true, backlog: ListeningSockets.backlog)
-                // With port 0 the first socket decides for all.
+                // With port 0 the kernel picks a port for the first socket; the others reuse it.
                 source = .ours(address.with(port: try socket.address().port))
                 return socket
             }

@@ -1,30 +1,30 @@
 internal import CoreAPIHTTP
 
-/// How much memory the process may use, and how that is divided.
+/// The memory that the process may use, and its division among connections and buffers.
 enum MemoryLimit {
-    /// Where neither the machine nor a cgroup says.
+    /// The limit if neither /proc/meminfo nor a cgroup names one.
     static let unknownBytes = 1 << 30
-    /// A quarter is for connections, an eighth for their large buffers.
+    /// Connections get a quarter of the memory, their large buffers an eighth.
     static let connectionsShare = 4
     static let buffersShare = 8
     static let buffersBytesBounds = (4 << 20)...(256 << 20)
 
-    /// How many connections of callers a quarter of the memory holds.
+    /// Maximum number of callers' connections that fit into a quarter of the memory.
     static func connectionsMax(memoryBytes: Int) -> Int {
         max(1, memoryBytes / connectionsShare / ConnectionMemory.connectionBytes)
     }
 
-    /// The most that the buffers of all connections may hold together, beside what each has of its
-    /// own.
+    /// Maximum size of the buffers of all connections together, in bytes, beyond each connection's
+    /// own small buffer.
     static func buffersMax(memoryBytes: Int) -> Int {
         let bytes = memoryBytes / buffersShare
         return min(max(bytes, buffersBytesBounds.lowerBound), buffersBytesBounds.upperBound)
     }
 
-    /// The least of what the machine has (proc_meminfo(5)) and what the process's cgroup and those
-    /// above it allow, of version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
+    /// The smallest of the machine's memory (proc_meminfo(5)) and the limits of the process's
+    /// cgroup and its ancestors, version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
     ///
-    /// - Parameter read: the text of a file; nil if it cannot be read.
+    /// - Parameter read: returns the text of a file; nil if the file cannot be read.
     static func bytes(read: (String) -> String?) -> Int {
         let all =
             [machineBytes(read)]
@@ -43,8 +43,9 @@ enum MemoryLimit {
         return overflows ? nil : bytes
     }
 
-    /// A line of proc_pid_cgroup(5) is `ID:CONTROLLERS:PATH`. In a container, the path may be that
-    /// of the host, of which the mount shows the end alone: the mount's own folder counts as well.
+    /// The limit files of the process's cgroups. A line of proc_pid_cgroup(5) is
+    /// `ID:CONTROLLERS:PATH`. In a container PATH may be the host's path, of which the mount shows
+    /// only the last part, so the root of the mount is read too.
     private static func cgroupFiles(_ read: (String) -> String?) -> [String] {
         var files: [String] = []
         for line in read("/proc/self/cgroup")?.split(separator: "\n") ?? [] {
@@ -69,7 +70,7 @@ enum MemoryLimit {
         return files
     }
 
-    /// The digits after white space; nil for a word such as `max`.
+    /// The number after leading white space; nil for a word such as `max`.
     private static func number(_ text: Substring) -> Int? {
         Int(text.drop { $0 == " " || $0 == "\t" }.prefix { ("0"..."9").contains($0) })
     }

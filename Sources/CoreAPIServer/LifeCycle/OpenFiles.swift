@@ -1,39 +1,39 @@
-/// How the process's limit of open files is divided: a reserve for what the server itself opens,
-/// the rest for callers' connections. Redis can then be reached, however many callers there are.
+/// The division of the process's limit of open files: a reserve for the server's own descriptors,
+/// the rest for callers' connections. The reserve keeps Redis reachable at the connection limit.
 struct OpenFiles {
-    /// The process's limit, as `RLIMIT_NOFILE` has it.
+    /// The soft limit `RLIMIT_NOFILE` of the process.
     let limit: Int
     let threads: Int
-    /// Whether the metrics have a port of their own.
+    /// Whether `METRICS_PORT` opens a second listener.
     var hasMetricsPort = false
 
-    /// For what the process has besides its loops: the standard streams, and what it inherited.
+    /// Descriptors reserved for the process: the standard streams and inherited descriptors.
     static let reservedForProcess = 16
-    /// For each loop: epoll, eventfd, listener, two connections to Redis, the resolvers' sockets
-    /// and files while Redis is looked up, a connection that was accepted and is closed at once.
+    /// Descriptors reserved for each loop: epoll, eventfd, listener, two connections to Redis,
+    /// sockets and files of the name resolver, one accepted connection that is closed at once.
     static let reservedForLoop = 10
-    /// The bound on callers' connections where nobody gives one, and the memory holds so many.
+    /// Default limit of callers' connections, if files and memory suffice for it.
     static let connectionsDefaultMax = 65_536
-    /// Connections at the metrics' own port: a scraper or two, and probes. A caller takes none of
-    /// these.
+    /// Limit of connections at `METRICS_PORT`, for scrapers and probes. Callers' connections do not
+    /// count towards it.
     static let metricsConnectionsMax = 16
     static let metricsRefusedMax = 2
-    /// The soft limit is not raised above this: the kernel's own bound (`fs.nr_open`) is the same
-    /// on most systems.
+    /// Maximum to which the soft limit is raised: the default of the kernel's `fs.nr_open`.
     static let limitMax = 1_048_576
 
-    /// The listener, one that is closed at once, and the connections.
+    /// Descriptors reserved for `METRICS_PORT`: the listener, one connection that is closed at
+    /// once, and the connections, served or refused.
     private static let reservedForMetrics = 2 + metricsConnectionsMax + metricsRefusedMax
 
-    /// How many connections beyond the bound may be told so at the same time.
+    /// Maximum number of connections beyond the limit that get a 503 at the same time.
     static func refusedMax(connectionsMax: Int) -> Int { min(max(1, connectionsMax / 8), 256) }
 
-    /// The limit that so many connections of callers need.
+    /// The limit of open files that the given number of callers' connections needs.
     func needed(connectionsMax: Int) -> Int {
         reserved + connectionsMax + OpenFiles.refusedMax(connectionsMax: connectionsMax)
     }
 
-    /// How many connections of callers the limit holds; less than 1 if it holds none.
+    /// Maximum number of callers' connections within the limit; below 1 if the limit is too low.
     var connectionsMax: Int {
         let available = limit - reserved
         return available - OpenFiles.refusedMax(connectionsMax: available)

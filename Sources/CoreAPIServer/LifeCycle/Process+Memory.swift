@@ -1,5 +1,6 @@
 extension Process {
-    /// How much memory this process may use: the machine's, or less if its cgroup has less.
+    /// The memory that this process may use, in bytes: the machine's, or the cgroup's limit if
+    /// that is lower.
     static var memoryBytes: Int {
         MemoryLimit.bytes { path in
             guard let bytes = try? readFile(path, bytesMax: 64 * 1024) else { return nil }

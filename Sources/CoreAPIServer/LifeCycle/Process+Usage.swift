@@ -1,8 +1,7 @@
 internal import Glibc
 
 extension Process {
-    /// What this process uses now. It reads `/proc`, and may take long where there are many open
-    /// files.
+    /// The current resource usage. The call reads `/proc` and may be slow with many open files.
     static func usage() -> ProcessUsage {
         let pages = numbers(in: "/proc/self/statm")
         let pageBytes = UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
@@ -21,7 +20,8 @@ extension Process {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
-    /// Since Linux 6.2 the folder's size is the number (proc_pid_fd(5)); before, each is counted.
+    /// The number of open files: the folder's size since Linux 6.2 (proc_pid_fd(5)), before that
+    /// the number of its entries.
     private static func openFiles() -> UInt64 {
         var status = stat()
         if unsafe stat("/proc/self/fd", &status) == 0, status.st_size > 0 {
@@ -30,17 +30,17 @@ extension Process {
         return countOpenFiles()
     }
 
-    /// Counts them one by one.
+    /// Counts the entries of /proc/self/fd.
     static func countOpenFiles() -> UInt64 {
         guard let folder = unsafe opendir("/proc/self/fd") else { return 0 }
         defer { unsafe closedir(folder) }
         var count: UInt64 = 0
         while unsafe readdir(folder) != nil { count += 1 }
-        // The two that every folder has, and the folder that is open for this.
+        // Subtract `.`, `..` and the descriptor of the folder itself.
         return count > 3 ? count - 3 : 0
     }
 
-    /// The numbers that a small file begins with, apart by spaces.
+    /// The leading numbers of a small file, separated by spaces.
     private static func numbers(in path: String) -> [UInt64] {
         let bytes = (try? readFile(path, bytesMax: 256)) ?? []
         let text = String(decoding: bytes, as: UTF8.self)

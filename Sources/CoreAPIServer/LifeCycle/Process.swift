@@ -2,10 +2,10 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Glibc
 
-/// What this program asks of its process: environment, standard streams, signals, exit. With its
-/// extensions, and beside `ServiceManager`, the only part of the server that calls the C library.
+/// System calls of the process: environment, standard streams, signals, exit. Only `Process`, its
+/// extensions and `ServiceManager` call the C library in this target.
 enum Process {
-    /// Exit statuses, as <sysexits.h> names them.
+    /// Exit statuses of <sysexits.h>.
     enum Status: Int32 {
         case ok = 0
         case failure = 1
@@ -22,13 +22,12 @@ enum Process {
 
     static var identifier: Int32 { getpid() }
 
-    /// How many cores are online; at least 1.
+    /// The number of online cores; at least 1.
     static var cores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-    /// Raises the limit of open files as far as this process may: to the hard limit, and not above
-    /// the maximum that is given.
+    /// Raises the soft limit of open files to the hard limit or `max`, whichever is lower.
     ///
-    /// - Returns: the limit from now on.
+    /// - Returns: the new soft limit.
     static func raiseOpenFilesLimit(to max: Int) -> Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -38,7 +37,7 @@ enum Process {
         if limit.rlim_cur < raised {
             var wanted = limit
             wanted.rlim_cur = raised
-            // It may be forbidden: then the limit is what it was.
+            // If setrlimit is forbidden, the old limit stays.
             if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &wanted) == 0 {
                 limit = wanted
             }
@@ -46,9 +45,9 @@ enum Process {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// The first bytes of a regular file, so many at most; nil if it is none.
+    /// The first `bytesMax` bytes of a regular file; nil if the path is not a regular file.
     static func readFile(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8]? {
-        // Opening a pipe must not wait for who writes into it.
+        // O_NONBLOCK: opening a pipe must not wait for a writer.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw SystemError(code: errno, call: "open") }
         defer { close(descriptor) }
@@ -83,7 +82,7 @@ enum Process {
 
     static func writeError(_ bytes: [UInt8]) { write(bytes, to: STDERR_FILENO) }
 
-    /// Writes it all; what a closed stream does not take is lost.
+    /// Writes all bytes. Bytes that a closed stream does not accept are lost.
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var position = 0
         while position < bytes.count {
@@ -98,7 +97,7 @@ enum Process {
 
     // MARK: - Signals
 
-    /// What the process is told by a signal.
+    /// The meaning of a received signal.
     enum Notice {
         /// `SIGTERM` or `SIGINT`.
         case end
@@ -106,15 +105,15 @@ enum Process {
         case reload
     }
 
-    /// Keeps the signals for `waitForNotice`; to be called before threads start.
+    /// Blocks the signals so that `waitForNotice` receives them. Call it before threads start.
     static func holdSignals() {
         var signals = heldSignals()
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-        // Writing to a connection or pipe that is gone is an error, not the end of the process.
+        // Ignore SIGPIPE: a write to a closed connection or pipe returns EPIPE instead.
         signal(SIGPIPE, SIG_IGN)
     }
 
-    /// Waits for a signal; nil if none came before the deadline.
+    /// Waits for a signal; nil if the deadline passes first.
     static func waitForNotice(before deadline: MonotonicTime) -> Notice? {
         var signals = heldSignals()
         var signal: Int32 = 0

@@ -6,23 +6,23 @@ internal import CoreMetrics
 internal import Logging
 internal import Synchronization
 
-/// The parts, put together: one loop, HTTP server and Redis connection for each thread.
+/// The assembled server: one event loop, HTTP server and Redis connection for each thread.
 struct Server {
     /// The port that the callers' servers listen on.
     let port: UInt16
 
-    /// One for each loop, with its application.
+    /// The HTTP server and the application of each loop.
     private let callers: [(server: HTTPServer, application: Application)]
-    /// Where metrics are served; nil where they are not, or where callers are.
+    /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
     private let drainState = DrainState()
     private let secrets: SecretsConfiguration
     private let tokenPolicy: TokenPolicy
     private let logger: Logger
 
-    /// Builds the parts and begins to listen; nothing runs yet.
+    /// Builds the parts and listens. `run` starts the loops.
     ///
-    /// - Parameter inherited: the descriptor of the socket that the process was given to listen on.
+    /// - Parameter inherited: the descriptor of the inherited listening socket; nil without one.
     init(
         _ configuration: Configuration, inherited: Int32?, logger: Logger
     ) throws(StartError) {
@@ -89,7 +89,7 @@ struct Server {
         self.port = port
     }
 
-    /// Runs until the process is told to end, and then lets what is in flight finish.
+    /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
     func run(host: String) throws(StartError) {
         for (server, _) in callers {
             do { try Thread.start { server.loop.run() } } catch {
@@ -108,7 +108,7 @@ struct Server {
         drain()
     }
 
-    /// Each loop believes these secrets alone from its next turn on.
+    /// Replaces the secrets: each loop accepts only tokens signed with them from its next turn on.
     private func use(_ secrets: [[UInt8]]) {
         do {
             let verifier = try Server.verifier(secrets, tokenPolicy)
@@ -131,11 +131,11 @@ struct Server {
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
         let remaining = Remaining(callers.count)
-        // The operators' port answers scrapes and probes to the end.
+        // The metrics port answers scrapes and probes until the process ends.
         drainState.begin()
         for (server, _) in callers { server.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
-            // `SIGHUP` has no meaning any more.
+            // SIGHUP is ignored while the server drains.
             if Process.waitForNotice(before: .now().advanced(byMilliseconds: 10)) == .end {
                 logger.warning("ended at once, by a second signal")
                 return
@@ -200,7 +200,7 @@ struct Server {
             connection: RedisConnection(
                 url: configuration.redis.url, on: loop,
                 options: RedisMonitor.options(kind, tls: configuration.redis.tls),
-                // What ails the probe's connection is told to who has asked.
+                // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
             barrier: configuration.durability)
@@ -221,15 +221,15 @@ struct Server {
             inFlightMax: TransactionEndpoint.inFlightDefaultMax)
     }
 
-    /// What a loop's queue and connection record to.
+    /// The metrics backend of a loop's queue and connection.
     private static func factory(
         _ registry: MetricsRegistry?, _ index: Int
     ) -> any MetricsFactory {
         registry.map { $0.loops[index].shard } ?? NOOPMetricsHandler.instance
     }
 
-    /// Listens on the operators' own port, if they have one: with a bound of its own on
-    /// connections, so that callers at theirs do not keep scrapers out.
+    /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
+    /// cannot keep scrapers out.
     private static func operators(
         _ configuration: Configuration,
         beside callers: (server: HTTPServer, application: Application)
@@ -260,15 +260,15 @@ struct Server {
 /// Why a server cannot start.
 enum StartError: Error {
     case secret(SecretError)
-    /// The name to listen on has no address; with its variable and the resolver's reason.
+    /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
-    /// The descriptor that was given is not that of a listening TCP socket.
+    /// The inherited descriptor is not a listening TCP socket.
     case inheritedSocket
-    /// With what was to be had.
+    /// A system call failed. The text names the resource that it should have created.
     case system(SystemError, String)
 
-    /// Whether the configuration alone decides it, so that it will be so again at the next start. A
-    /// name may get its address, and a port may be free later.
+    /// Whether the error is permanent until the configuration changes. A host name without an
+    /// address and a port in use are transient.
     var isOfConfiguration: Bool {
         switch self {
         case .secret, .inheritedSocket: true
@@ -277,7 +277,7 @@ enum StartError: Error {
     }
 }
 
-/// Counts down to zero, on any thread.
+/// A countdown to zero, safe to use on any thread.
 private final class Remaining: Sendable {
     private let count: Atomic<Int>
 

@@ -2,25 +2,25 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Glibc
 
-/// What systemd, or whoever starts the server as systemd does, hands over and is told; without
-/// its library (sd_listen_fds(3), sd_notify(3)).
+/// The protocol of systemd and compatible service managers: the inherited socket
+/// (sd_listen_fds(3)) and state notifications (sd_notify(3)), without systemd's library.
 enum ServiceManager {
-    /// What the manager is told of the server.
+    /// A state of the server that the service manager is notified of.
     enum State: String {
-        /// It listens.
+        /// The server listens.
         case ready = "READY=1"
-        /// It listens no more, and finishes what is in flight.
+        /// The server drains: it accepts no connections and finishes requests in flight.
         case stopping = "STOPPING=1"
     }
 
-    /// The first descriptor that is handed over (SD_LISTEN_FDS_START).
+    /// The first inherited descriptor (SD_LISTEN_FDS_START).
     private static let firstDescriptor: Int32 = 3
-    /// How long the manager may leave what it is told unread.
+    /// The timeout of sending a notification to the service manager.
     private static let sendTimeoutSeconds = 5
 
-    /// The descriptor of the socket to listen on; nil if the process was given none.
+    /// The descriptor of the inherited listening socket; nil if the process inherited none.
     ///
-    /// - Parameter process: this one's identifier: what was given to another is not ours.
+    /// - Parameter process: this process's identifier: `LISTEN_PID` must name it.
     static func listeningDescriptor(
         _ environment: @escaping (String) -> [UInt8]?, process: Int32
     ) throws(ConfigurationError) -> Int32? {
@@ -36,9 +36,9 @@ enum ServiceManager {
         return firstDescriptor
     }
 
-    /// Tells the manager, if it has said where it listens.
+    /// Notifies the service manager of the state, if `NOTIFY_SOCKET` is set.
     ///
-    /// - Returns: false if it could not be told.
+    /// - Returns: false if sending failed.
     static func tell(_ state: State) -> Bool {
         guard let name = Process.environment("NOTIFY_SOCKET"), !name.isEmpty else { return true }
         return send(Array(state.rawValue.utf8), toUnixSocket: name)

@@ -3,24 +3,24 @@ internal import CoreAPIHTTP
 internal import CoreAPIKit
 internal import Logging
 
-/// What is logged of single requests: one line for each if `ACCESS_LOG_LEVEL` asks for it, and
-/// always a line for a transaction of which nobody knows whether it is enqueued.
+/// The access log: one line for each request if `ACCESS_LOG_LEVEL` is set, and always a warning
+/// for a transaction with an unknown outcome.
 ///
-/// Nothing of a caller's bytes is in it but the request's name: a token may stand anywhere.
+/// A line holds no bytes of the caller except the request id: any other field may hold a token.
 struct AccessLog {
     private let logger: Logger
     private let level: Logger.Level?
 
-    /// - Parameter level: of the line for each request; nil for none.
+    /// - Parameter level: the level of each request's line; nil disables these lines.
     init(_ logger: Logger, level: Logger.Level?) {
         self.logger = logger
-        // Asked once: a line that nobody will see is not to cost anything.
+        // The level is compared once, so that a disabled line costs nothing on the hot path.
         self.level = level.flatMap { $0 >= logger.logLevel ? $0 : nil }
     }
 
     /// - Parameters:
-    ///   - head: nil if the request has none that could be read.
-    ///   - began: when the request was complete.
+    ///   - head: the request's head; nil if it could not be parsed.
+    ///   - began: the time at which the request was complete.
     func answered(
         _ status: HTTPStatus, _ note: ExchangeNote, to head: RequestHead?, _ input: Span<UInt8>,
         _ id: RequestID, since began: MonotonicTime
@@ -53,7 +53,7 @@ struct AccessLog {
         return names
     }
 
-    /// With three digits of fraction.
+    /// The elapsed milliseconds with three decimal digits.
     private static func milliseconds(since began: MonotonicTime) -> String {
         let microseconds = Int(MonotonicTime.now().nanoseconds(since: began) / 1_000)
         var text: [UInt8] = []

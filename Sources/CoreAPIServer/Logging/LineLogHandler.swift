@@ -32,7 +32,7 @@ struct LineLogHandler: LogHandler {
     ) -> [UInt8] {
         var line = "\(time) \(event.level.rawValue) \(event.message)"
         for field in fields { line += " \(field.name)=\(field.value)" }
-        // A line break in a value would be another entry.
+        // Replace control characters: a line break in a value would forge a log entry.
         return line.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 } + [UInt8(ascii: "\n")]
     }
 

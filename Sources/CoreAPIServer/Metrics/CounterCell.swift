@@ -1,7 +1,7 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// A number that only grows.
+/// The value of one counter series, safe to increment on any thread.
 final class CounterCell: CounterHandler {
     private let count = Atomic<UInt64>(0)
 
@@ -10,7 +10,7 @@ final class CounterCell: CounterHandler {
     func increment() { count.wrappingAdd(1, ordering: .relaxed) }
 
     func increment(by amount: Int64) {
-        precondition(amount >= 0, "a counter only grows")
+        precondition(amount >= 0, "increment(by:) with a negative amount")
         count.wrappingAdd(UInt64(amount), ordering: .relaxed)
     }
 

@@ -1,9 +1,9 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// A number that goes up and down.
+/// The value of one gauge series, safe to change on any thread.
 final class GaugeCell: MeterHandler, RecorderHandler {
-    /// A Double's bits.
+    /// The bit pattern of the gauge's `Double` value.
     private let bits = Atomic<UInt64>(0)
 
     var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }

@@ -2,7 +2,7 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
-/// What one event loop records of its callers. It is used on the loop's thread alone.
+/// The HTTP metrics of one event loop. Only the loop's thread uses them.
 final class HTTPMetrics {
     private struct Requests {
         let method: HTTPMethod?
@@ -16,15 +16,15 @@ final class HTTPMetrics {
     private let refusals: [Problem.Code: CounterCell]
     private let connections: [ConnectionCount.Admission: CounterCell]
     private let inFlight: GaugeCell
-    /// Of transactions that were accepted: nearly all there are, and so looked up in no list.
+    /// Fast path for the commonest series: accepted transactions.
     private let accepted: CounterCell
-    /// By resource.
+    /// Request durations, indexed by resource.
     private let durations: [HistogramCell]
     private var requests: [[Requests]]
 
     /// - Parameters:
-    ///   - shard: that of the loop.
-    ///   - monitor: that of the loop; nil where there is no Redis.
+    ///   - shard: the loop's shard.
+    ///   - monitor: the loop's Redis monitor; nil if the queue is not in Redis.
     init(_ registry: MetricsRegistry, _ shard: MetricsShard, _ monitor: RedisMonitor?) {
         self.registry = registry
         self.shard = shard
@@ -45,7 +45,7 @@ final class HTTPMetrics {
         accepted = shard.counter(
             MetricCatalogue.requests.name, HTTPMetrics.labels(ResourceName.transaction, .post, .ok))
         requests = ResourceName.all.map { _ in [] }
-        // Those that alerts are made of are there from the beginning: a rate needs a zero before.
+        // Create the series that alerts use at start: rate() needs a zero before the first event.
         for status in [HTTPStatus.serviceUnavailable, .gatewayTimeout] {
             _ = requestCell(ResourceName.transaction, .post, status)
         }
@@ -53,7 +53,7 @@ final class HTTPMetrics {
 
     /// The answer to `GET /metrics`.
     ///
-    /// - Parameter accept: the field's value; nil if there is none.
+    /// - Parameter accept: the value of the `Accept` field; nil if the request has no such field.
     func response(accept: String?) async -> Response {
         let format = MetricsFormat(accept: accept)
         let queue = await monitor?.queueCheck()?.status
@@ -66,11 +66,11 @@ final class HTTPMetrics {
 
     func transactionsInFlight(_ count: Int) { inFlight.set(Double(count)) }
 
-    /// An answer was made.
+    /// Records one answer: its duration, status and problem code.
     ///
     /// - Parameters:
     ///   - method: nil if the request could not be read.
-    ///   - began: when the request was complete.
+    ///   - began: the time at which the request was complete.
     func answered(
         _ status: HTTPStatus, _ note: ExchangeNote, _ method: HTTPMethod?,
         since began: MonotonicTime

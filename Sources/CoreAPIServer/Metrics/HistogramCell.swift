@@ -1,14 +1,14 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// How long things took, counted by bounds from 0.1 ms to 10 s.
+/// A histogram of durations, with bucket bounds from 0.1 ms to 10 s.
 final class HistogramCell: TimerHandler {
-    /// What was counted so far.
+    /// A snapshot of the buckets and the sum.
     struct Counts {
-        /// How many took as long as each bound at most, and longer than the one before; the last is
-        /// of those that took longer than every bound.
+        /// Durations per bucket: at most the bucket's bound, above the previous bound. The last
+        /// bucket counts durations above every bound.
         var ofBuckets = [UInt64](repeating: 0, count: HistogramCell.boundsNanoseconds.count + 1)
-        /// All of them together; it begins anew after 584 years of waiting.
+        /// The sum of all durations; it overflows after 584 years.
         var nanoseconds: UInt64 = 0
 
         static func += (left: inout Counts, right: Counts) {
@@ -30,7 +30,8 @@ final class HistogramCell: TimerHandler {
 
     init() {
         buckets = InlineArray { _ in Atomic(0) }
-        precondition(buckets.count == bounds.count + 1, "a bucket for each bound, and one more")
+        precondition(
+            buckets.count == bounds.count + 1, "HistogramCell needs one bucket more than bounds")
     }
 
     func recordNanoseconds(_ duration: Int64) {

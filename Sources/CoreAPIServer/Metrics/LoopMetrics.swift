@@ -2,10 +2,11 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Synchronization
 
-/// How long the turns of one event loop run. Written on its thread alone, read by a scrape on any.
+/// Durations of one event loop's turns. The loop's thread writes them; a scrape reads them on any
+/// thread.
 final class LoopMetrics: Sendable {
     private let turns: HistogramCell
-    // Of this window and of the one before, in nanoseconds.
+    // The longest turn of the current window and of the previous window, in nanoseconds.
     private let longest = Atomic<UInt64>(0)
     private let longestBefore = Atomic<UInt64>(0)
     private let windowStart = Atomic<UInt64>(0)
@@ -14,7 +15,7 @@ final class LoopMetrics: Sendable {
 
     init(_ shard: MetricsShard) { turns = shard.histogram(MetricCatalogue.turnDuration.name) }
 
-    /// A turn has ended.
+    /// Records the duration of a turn that has ended.
     @Sendable func record(nanoseconds: Int64, now: MonotonicTime) {
         turns.recordNanoseconds(nanoseconds)
         let turn = UInt64(max(0, nanoseconds))

@@ -1,4 +1,4 @@
-/// One line of numbers of a family, told apart from the others by its labels.
+/// One time series of a metric family, identified by its labels.
 struct MetricSeries: Hashable {
     struct Label: Hashable {
         let name: String

@@ -1,10 +1,10 @@
-/// What a series says.
+/// The value of a series.
 enum MetricValue {
     case integer(UInt64)
     case number(Double)
     case histogram(HistogramCell.Counts)
 
-    /// Adds what another event loop has counted of the same.
+    /// Adds the value that another event loop has recorded for the same series.
     mutating func add(_ other: MetricValue) {
         switch (self, other) {
         case (.integer(let left), .integer(let right)): self = .integer(left &+ right)
@@ -12,7 +12,7 @@ enum MetricValue {
         case (.histogram(var counts), .histogram(let right)):
             counts += right
             self = .histogram(counts)
-        default: preconditionFailure("a series has values of one kind")
+        default: preconditionFailure("add(_:) of a value of another kind")
         }
     }
 }

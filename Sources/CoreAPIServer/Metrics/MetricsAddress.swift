@@ -1,8 +1,8 @@
-/// Where `GET /metrics` is answered.
+/// The address that serves `GET /metrics`.
 struct MetricsAddress: Equatable {
     let host: String
-    /// 0 picks a free port.
+    /// The port; 0 picks a free port.
     let port: UInt16
-    /// Whether it is where callers' requests are answered: then there is no listener besides.
+    /// Whether metrics share the callers' listener, so that no second listener is opened.
     let isPublic: Bool
 }

@@ -1,6 +1,6 @@
 internal import CoreAPIHTTP
 
-/// A text format of metrics, and how `Accept` chooses one.
+/// A text format of metrics, which the `Accept` field chooses.
 enum MetricsFormat {
     /// Prometheus's text format 0.0.4.
     case text
@@ -14,10 +14,10 @@ enum MetricsFormat {
         }
     }
 
-    /// OpenMetrics where a scraper wants it as much as the other at least, and can read this
-    /// version (RFC 9110 §12.5.1).
+    /// Chooses OpenMetrics if the scraper accepts version 1.0.0 with a q value not below that of
+    /// the text format (RFC 9110 §12.5.1).
     ///
-    /// - Parameter accept: the field's value; nil if there is none.
+    /// - Parameter accept: the value of the `Accept` field; nil if the request has no such field.
     init(accept: String?) {
         var openMetrics = 0.0
         var text = 0.0
@@ -39,7 +39,7 @@ enum MetricsFormat {
     }
 }
 
-/// Whether the parameters of OpenMetrics name a version that this is, or none.
+/// Whether the parameters of OpenMetrics name a supported version or no version.
 private func isKnown(_ parameters: ArraySlice<String>) -> Bool {
     guard let version = parameters.first(where: { $0.hasPrefix("version=") }) else { return true }
     return ["version=1.0.0", "version=\"1.0.0\""].contains(version)

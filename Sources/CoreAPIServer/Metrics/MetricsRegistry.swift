@@ -2,9 +2,9 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
-/// All that the server records, and what it looks up when it is asked.
+/// All metrics: the recorded ones of each loop, and the gauges that a scrape reads.
 struct MetricsRegistry: Sendable {
-    /// What one event loop records.
+    /// The metrics of one event loop.
     struct Loop: Sendable {
         let shard = MetricsShard()
         let turns: LoopMetrics
@@ -12,7 +12,7 @@ struct MetricsRegistry: Sendable {
         init() { turns = LoopMetrics(shard) }
     }
 
-    /// One for each event loop.
+    /// The metrics of every event loop.
     let loops: [Loop]
 
     private let queue: String
@@ -22,8 +22,8 @@ struct MetricsRegistry: Sendable {
     private let start = UnixTime.now()
 
     /// - Parameters:
-    ///   - queue: its name, as `QUEUE` has it.
-    ///   - inFlightMax: of each loop.
+    ///   - queue: the queue's name, as `QUEUE` spells it.
+    ///   - inFlightMax: the limit of transactions in flight of each loop.
     init(loops count: Int, queue: String, connections: ConnectionCount, inFlightMax: Int) {
         self.queue = queue
         loops = (0..<count).map { _ in Loop() }
@@ -31,13 +31,13 @@ struct MetricsRegistry: Sendable {
         self.inFlightMax = inFlightMax
     }
 
-    /// All metrics as text, with the numbers of this moment.
+    /// A snapshot of all metrics as text.
     ///
-    /// - Parameter queue: what Redis tells of it; nil if it tells nothing.
+    /// - Parameter queue: the queue's status from Redis; nil if Redis did not reply.
     func text(_ format: MetricsFormat, queue status: QueueStatus?) async -> [UInt8] {
         var values = recorded()
-        for (series, value) in told(status) { values[series] = value }
-        for (series, value) in looked(up: await process.usage()) { values[series] = value }
+        for (series, value) in queueGauges(status) { values[series] = value }
+        for (series, value) in processGauges(await process.usage()) { values[series] = value }
         var families: [String: [(labels: [MetricSeries.Label], value: MetricValue)]] = [:]
         for (series, value) in values {
             families[series.name, default: []].append((series.labels, value))
@@ -61,7 +61,7 @@ struct MetricsRegistry: Sendable {
         return values.filter { MetricCatalogue.description($0.key.name, $0.key.kind) != nil }
     }
 
-    private func told(_ status: QueueStatus?) -> [(MetricSeries, MetricValue)] {
+    private func queueGauges(_ status: QueueStatus?) -> [(MetricSeries, MetricValue)] {
         [
             (MetricCatalogue.queueDepth, status?.depth),
             (MetricCatalogue.queueAge, status?.oldestAgeSeconds),
@@ -77,7 +77,7 @@ struct MetricsRegistry: Sendable {
         }
     }
 
-    private func looked(up usage: ProcessUsage?) -> [(MetricSeries, MetricValue)] {
+    private func processGauges(_ usage: ProcessUsage?) -> [(MetricSeries, MetricValue)] {
         var values: [(MetricSeries, MetricValue)] = []
         func add(
             _ metric: MetricDescription, _ value: Double, _ labels: [(String, String)] = []

@@ -1,10 +1,10 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// What one event loop records. The others have shards of their own, so that nothing on the way of
-/// a request is written by two of them; a scrape adds the shards up.
+/// The metrics of one event loop. Each loop has its own shard, so that two loops never write the
+/// same cell on the hot path. A scrape adds the shards up.
 ///
-/// As a backend of swift-metrics it takes what the Kit records, from any thread.
+/// The shard is also the swift-metrics backend of the Kit, which may record on any thread.
 final class MetricsShard: MetricsFactory {
     private enum Cell {
         case counter(CounterCell)
@@ -14,7 +14,7 @@ final class MetricsShard: MetricsFactory {
 
     private let cells = Mutex<[MetricSeries: Cell]>([:])
 
-    // MARK: - Making
+    // MARK: - Creating series
 
     func counter(_ name: String, _ labels: [(String, String)] = []) -> CounterCell {
         cells.withLock { cells in
@@ -48,7 +48,7 @@ final class MetricsShard: MetricsFactory {
 
     // MARK: - Reading
 
-    /// What was recorded so far.
+    /// Adds a snapshot of the shard's series to the values.
     func add(to values: inout [MetricSeries: MetricValue]) {
         for (series, cell) in cells.withLock({ $0 }) {
             let value: MetricValue =
@@ -80,14 +80,14 @@ final class MetricsShard: MetricsFactory {
         histogram(label, dimensions)
     }
 
-    /// The Kit records nothing but durations that is to be aggregated, and those by timers.
+    /// Makes a gauge: the Kit aggregates only durations, which it records with timers.
     func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
         gauge(label, dimensions)
     }
 
-    // A series stays as long as the process: it would otherwise seem to begin anew.
+    // A series lives as long as the process: a scraper takes a new start for a counter reset.
     func destroyCounter(_ handler: any CounterHandler) {}
     func destroyMeter(_ handler: any MeterHandler) {}
     func destroyRecorder(_ handler: any RecorderHandler) {}

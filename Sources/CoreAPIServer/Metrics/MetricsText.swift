@@ -28,7 +28,7 @@ struct MetricsText {
         }
     }
 
-    /// To be called once all families are there.
+    /// Ends the text. Call it after the last family.
     mutating func end() {
         if format == .openMetrics { add("# EOF\n") }
     }
@@ -73,7 +73,7 @@ struct MetricsText {
 
     private mutating func add(_ text: String) { bytes.append(text: text) }
 
-    /// Whole numbers without a fraction.
+    /// The number as text; a whole number has no fraction.
     private static func text(_ value: Double) -> String {
         Int64(exactly: value).map { "\($0)" } ?? "\(value)"
     }

@@ -2,8 +2,8 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Synchronization
 
-/// Asks the kernel what the process uses, once a second at most and never on an event loop: before
-/// Linux 6.2, open files are counted one by one.
+/// Reads the process's resource usage, at most once a second. It runs on a thread of its own, never
+/// on an event loop: before Linux 6.2, counting the open files is slow.
 final class ProcessMonitor: Sendable {
     private struct State {
         var last: (usage: ProcessUsage, at: MonotonicTime)?
@@ -14,7 +14,7 @@ final class ProcessMonitor: Sendable {
 
     private static let cacheMilliseconds = 1_000
 
-    /// Not older than a second; nil if there is no thread to ask on.
+    /// The usage, at most one second old; nil if no thread can be started.
     func usage() async -> ProcessUsage? {
         let now = MonotonicTime.now()
         let last = state.withLock { $0.last }
@@ -26,19 +26,19 @@ final class ProcessMonitor: Sendable {
                 state.waiters.append(waiter)
                 return state.waiters.count == 1
             }
-            if isFirst { ask() }
+            if isFirst { startReading() }
         }
     }
 
-    private func ask() {
+    private func startReading() {
         do {
-            try Thread.start { [self] in tell(Process.usage()) }
+            try Thread.start { [self] in resumeWaiters(Process.usage()) }
         } catch {
-            tell(nil)
+            resumeWaiters(nil)
         }
     }
 
-    private func tell(_ usage: ProcessUsage?) {
+    private func resumeWaiters(_ usage: ProcessUsage?) {
         let waiters = state.withLock { state in
             if let usage { state.last = (usage, .now()) }
             defer { state.waiters = [] }

@@ -1,4 +1,4 @@
-/// What the process uses of its machine.
+/// The process's resource usage.
 struct ProcessUsage: Sendable {
     let cpuNanoseconds: UInt64
     let residentMemoryBytes: UInt64

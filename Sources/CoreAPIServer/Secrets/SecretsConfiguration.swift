@@ -1,17 +1,17 @@
 internal import CoreAPIKit
 
-/// The secrets that are shared with the Auth API, as the environment gives them.
+/// The configured secrets that the Auth API shares.
 struct SecretsConfiguration: Equatable {
-    /// The newest first; never empty.
+    /// The secrets, the newest first; never empty.
     let secrets: [[UInt8]]
-    /// Where they stand, to be looked at again; nil if they are the value of `JWT_SECRET`.
+    /// The file to reload the secrets from; nil if `JWT_SECRET` holds the secret.
     let file: SecretsFile?
 
     static let variable = "JWT_SECRET"
     static let fileVariable = "JWT_SECRET_FILE"
 
-    /// `JWT_SECRET`, whose value is one secret as a whole, or `JWT_SECRET_FILE`. No error shows a
-    /// value: whoever mistook one variable for the other gave a secret.
+    /// Reads `JWT_SECRET`, whose whole value is one secret, or `JWT_SECRET_FILE`. No error shows a
+    /// value: an operator who confuses the two variables sets the path to a secret.
     init(_ values: EnvironmentReader) throws(ConfigurationError) {
         let secret = values.bytes(Self.variable)
         guard let path = try values.text(Self.fileVariable) else {
@@ -46,8 +46,8 @@ struct SecretsConfiguration: Equatable {
         self.file = file
     }
 
-    /// What is suspicious about secrets, without a byte of them: each one is shared with others, so
-    /// it is used as it is.
+    /// Warnings about suspicious secrets, without a byte of them. A suspicious secret is used
+    /// unchanged, since the Auth API signs with the same bytes.
     static func warnings(_ secrets: [[UInt8]], inFile: Bool) -> [String] {
         let bytesMin = HMACTokenVerifier.secretBytesRecommendedMin
         var warnings: [String] = []

@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 
-/// A file with the secrets that are shared with the Auth API: one on each line, the newest first.
+/// A file of the secrets that the Auth API shares: one on each line, the newest first.
 ///
 ///     # a comment     LF
 ///     <newest secret> LF
@@ -12,13 +12,13 @@ internal import CoreAPIKit
 /// white space is `#` is a comment. A secret is all other bytes of its line; one that begins with
 /// `#` is written `\#…`, one that begins with a backslash `\\…`.
 ///
-/// A file with any line that is no secret, or a short one, is refused as a whole.
+/// One invalid or short secret makes the whole file invalid.
 struct SecretsFile: Equatable, Sendable {
     let path: String
 
     static let bytesMax = 64 * 1024
-    /// The fewest bytes of a secret in a file: fewer are a slip, or can be guessed. A shorter
-    /// secret of an existing installation can be the value of `JWT_SECRET`.
+    /// Minimum length of a secret in a file: a shorter line is a mistake or can be guessed. An
+    /// existing installation may set a shorter secret in `JWT_SECRET`.
     static let secretBytesMin = 16
 
     private static let lineFeed: UInt8 = 0x0A
@@ -26,7 +26,7 @@ struct SecretsFile: Equatable, Sendable {
     private static let backslash = UInt8(ascii: "\\")
     private static let hash = UInt8(ascii: "#")
     static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    /// Of UTF-16 and UTF-32, in both byte orders.
+    /// The byte order marks of UTF-16 and UTF-32, in both byte orders.
     private static let otherByteOrderMarks: [[UInt8]] = [
         [0xFF, 0xFE], [0xFE, 0xFF], [0x00, 0x00, 0xFE, 0xFF],
     ]
@@ -35,7 +35,7 @@ struct SecretsFile: Equatable, Sendable {
     func read() throws(SecretsFileError) -> [[UInt8]] {
         let bytes: [UInt8]?
         do {
-            // One byte more than there may be tells that there is too much.
+            // Read one byte more than the limit to detect a file that is too large.
             bytes = try Process.readFile(path, bytesMax: SecretsFile.bytesMax + 1)
         } catch {
             throw .unreadable(error)
@@ -52,7 +52,7 @@ struct SecretsFile: Equatable, Sendable {
             .enumerated().compactMap { index, line in
                 secret(of: line).map { (line: index + 1, bytes: $0) }
             }
-        // A key in PEM is named as what it is, even if a line before its first one is short.
+        // Report a PEM key as such, even if an earlier line is too short.
         if let key = secrets.first(where: { SecretRules.hasKey($0.bytes) }) {
             throw .notSecret(line: key.line, .key)
         }
@@ -69,17 +69,17 @@ struct SecretsFile: Equatable, Sendable {
         return secrets.map(\.bytes)
     }
 
-    /// How many bytes of a secret count: HMAC pads keys with zero bytes, so trailing ones do not.
+    /// The length of a secret without trailing zero bytes, which do not change an HMAC key.
     static func keyBytes(of secret: [UInt8]) -> Int {
         secret.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
     }
 
-    /// What a line has for a secret; nil if it is a comment or white space.
+    /// The secret of a line; nil for a comment or white space.
     private static func secret(of text: ArraySlice<UInt8>) -> [UInt8]? {
         var line = text
         if line.last == carriageReturn { line.removeLast() }
         while line.starts(with: byteOrderMark) { line.removeFirst(byteOrderMark.count) }
-        // A line with zero bytes is not one that somebody left empty: it is refused.
+        // A line of zero bytes is not skipped as blank: `check` refuses it.
         if !line.contains(0), SecretRules.isBlank(line) { return nil }
         if line.first(where: { !isWhiteSpace($0) }) == hash { return nil }
         if line.first == backslash, let next = line.dropFirst().first,
@@ -95,23 +95,22 @@ struct SecretsFile: Equatable, Sendable {
     }
 }
 
-/// Why a file's secrets cannot be used. No description shows a byte of it.
+/// Why a file's secrets cannot be used. No description shows a byte of the file.
 enum SecretsFileError: Error, Hashable, CustomStringConvertible {
     case unreadable(SystemError)
-    /// A folder, a pipe or a device, which cannot be read again and again.
+    /// The path names a folder, a pipe or a device, which cannot be read repeatedly.
     case notRegular
     case tooLarge
-    /// UTF-16 or UTF-32.
+    /// The file is in UTF-16 or UTF-32.
     case encoding
     case noSecret
     case tooMany(Int)
-    /// The line, from 1, holds what is never a secret.
+    /// The line, from 1, is not a valid secret.
     case notSecret(line: Int, SecretError)
     /// The line, from 1, has fewer bytes than `SecretsFile.secretBytesMin`.
     case short(line: Int)
 
-    /// Whether it may pass without a change of the configuration: a file that is mounted or written
-    /// a moment later.
+    /// Whether the error may be transient: a file that is mounted or written a moment later.
     var mayPass: Bool {
         switch self {
         case .unreadable, .notRegular: true

@@ -1,52 +1,52 @@
-/// Decides when the secrets of a file that is looked at again and again are taken over.
+/// The state machine that decides when to use the secrets of a polled file.
 ///
-/// A file may be changed by a rename, by the swap of a link (as Kubernetes does), or in place, when
-/// it is empty or half written for a moment. So the contents are compared, and a change counts once
-/// two looks, one after the other, have found the same; until then the old secrets stay.
+/// A file may change by a rename, by the swap of a link (as Kubernetes does), or in place, when it
+/// is empty or half written for a moment. The machine compares contents and accepts a change after
+/// two consecutive polls with equal results. Until then the old secrets stay in use.
 struct SecretsReload {
-    /// What a look at the file found.
+    /// The result of one poll of the file.
     typealias Finding = Result<[[UInt8]], SecretsFileError>
 
     enum Action: Equatable {
-        /// Nothing is new.
+        /// Do nothing: the file is unchanged or not settled.
         case nothing
-        /// These are the secrets from now on.
+        /// Use these secrets from now on.
         case use([[UInt8]])
-        /// The secrets are those in use; to be told, since somebody asked or a failure is over.
+        /// Log that the secrets are unchanged: after SIGHUP, or when a failure is over.
         case unchanged
-        /// The file cannot be used, and the secrets in use stay.
+        /// Log the error and keep the secrets in use.
         case keep(SecretsFileError)
     }
 
-    /// From one look to the next.
+    /// The interval between polls.
     static let intervalMilliseconds = 1_000
 
     private(set) var inUse: [[UInt8]]
     private var last: Finding
-    /// What was acted upon last: a failure is told once.
-    private var told: Finding
+    /// The finding of the last action: a failure is logged once.
+    private var acted: Finding
 
     init(inUse secrets: [[UInt8]]) {
         inUse = secrets
         last = .success(secrets)
-        told = last
+        acted = last
     }
 
-    /// A look at the file because its time has come.
+    /// A periodic poll of the file finished.
     mutating func looked(_ found: Finding) -> Action {
         let isSettled = found == last
         last = found
-        return isSettled && found != told ? take(found) : .nothing
+        return isSettled && found != acted ? take(found) : .nothing
     }
 
-    /// A look because somebody asked for it, who says by that that the file is complete.
+    /// A poll after SIGHUP finished. The signal implies that the file is complete.
     mutating func asked(_ found: Finding) -> Action {
         last = found
         return take(found)
     }
 
     private mutating func take(_ found: Finding) -> Action {
-        told = found
+        acted = found
         switch found {
         case .failure(let error): return .keep(error)
         case .success(inUse): return .unchanged

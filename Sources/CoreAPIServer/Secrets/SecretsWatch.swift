@@ -2,17 +2,17 @@ internal import CoreAPIBase
 internal import CoreAPIKit
 internal import Logging
 
-/// Waits for the process's end, and meanwhile takes over the secrets that the file gets: on
-/// `SIGHUP` at once, otherwise by a look each second. Why not by inotify: docs/decisions/0011.
+/// Waits for the signal that ends the process, and meanwhile reloads the secrets file: at once on
+/// SIGHUP, otherwise by a poll each second. Why not by inotify: docs/decisions/0011.
 struct SecretsWatch {
     let file: SecretsFile?
     let logger: Logger
-    /// Called with the secrets that are to be believed from now on.
+    /// Called with the new secrets after a reload.
     let use: ([[UInt8]]) -> Void
 
-    /// Returns once the process is told to end.
+    /// Returns after SIGTERM or SIGINT.
     ///
-    /// - Parameter secrets: those that are in use.
+    /// - Parameter secrets: the secrets in use.
     func waitForEnd(inUse secrets: [[UInt8]]) {
         var reload = SecretsReload(inUse: secrets)
         while true {

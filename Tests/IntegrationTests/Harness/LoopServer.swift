@@ -6,8 +6,8 @@ import Testing
 
 @testable import CoreAPIServer
 
-/// One HTTP server on a loop of its own, within the test's process: with bounds and a queue that a
-/// test chooses.
+/// One HTTP server on its own event loop, inside the test process. A test chooses its limits and
+/// its queue.
 final class LoopServer: Sendable {
     let loop: EventLoop
     let port: UInt16
