@@ -120,9 +120,7 @@ struct TransactionRequest {
             guard text.hasEscapes else { return amount(digits: text.range, bytes) }
             // Longer than the largest amount, each digit an escape sequence.
             guard text.range.count <= 6 * 16 else { return .flaw(.outOfBounds) }
-            guard let digits = text.decoded(bytes, where: { isDigit($0) }) else {
-                return .flaw(.notNumber)
-            }
+            let digits = text.decoded(bytes)
             return amount(digits: 0..<digits.count, digits.span)
         case .object, .array, .bool, .null:
             return .flaw(.notNumber)

@@ -1,8 +1,7 @@
 /// A string of a JSON text, as offsets into its bytes; it has been checked to its end.
 ///
-/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It is
-/// decoded to the three bytes that UTF-8 does not allow (U+D800 to U+DFFF as the others of its
-/// size), and so is equal to no text that has a meaning.
+/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It
+/// is decoded to three bytes that UTF-8 does not allow, and so is equal to no text with a meaning.
 package struct JSONText {
     /// The bytes between the quotation marks, escape sequences as they stand.
     package let range: Range<Int>
@@ -43,21 +42,12 @@ package struct JSONText {
     package func decoded(_ bytes: Span<UInt8>) -> [UInt8] {
         [UInt8](capacity: range.count) { place in
             var decoder = Decoder(self)
-            while let byte = decoder.next(bytes) { place.append(byte) }
-        }
-    }
-
-    /// The same, if it has such bytes alone: it is decoded no further than to the first other one.
-    func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
-        var isWhole = true
-        let decoded = [UInt8](capacity: range.count) { place in
-            var decoder = Decoder(self)
-            while isWhole, let byte = decoder.next(bytes) {
-                isWhole = isTaken(byte)
+            while true {
+                place.append(copying: bytes.extracting(decoder.plain(bytes)))
+                guard let byte = decoder.next(bytes) else { break }
                 place.append(byte)
             }
         }
-        return isWhole ? decoded : nil
     }
 
     /// As `short`, in place: a name that nobody knows is to cost no allocation.
@@ -84,6 +74,16 @@ package struct JSONText {
         init(_ text: JSONText) {
             position = text.range.lowerBound
             end = text.range.upperBound
+        }
+
+        /// Passes over what stands for itself, up to the next escape sequence.
+        mutating func plain(_ bytes: Span<UInt8>) -> Range<Int> {
+            let start = position
+            guard rest == 0, start < end, bytes[start] != UInt8(ascii: "\\") else {
+                return start..<start
+            }
+            position = ASCII.find(UInt8(ascii: "\\"), start..<end, of: bytes) ?? end
+            return start..<position
         }
 
         /// - Parameter bytes: those that the text was read from.
