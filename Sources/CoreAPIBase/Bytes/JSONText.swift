@@ -61,22 +61,12 @@ package struct JSONText {
     package func decoded(_ bytes: Span<UInt8>) -> [UInt8] {
         [UInt8](capacity: range.count) { place in
             var decoder = Decoder(self)
-            while let byte = decoder.next(bytes) { place.append(byte) }
-        }
-    }
-
-    /// The decoded string if `isTaken` accepts every byte; otherwise nil. Decoding stops at the
-    /// first byte that is not accepted.
-    package func decoded(_ bytes: Span<UInt8>, where isTaken: (UInt8) -> Bool) -> [UInt8]? {
-        var isWhole = true
-        let decoded = [UInt8](capacity: range.count) { place in
-            var decoder = Decoder(self)
-            while isWhole, let byte = decoder.next(bytes) {
-                isWhole = isTaken(byte)
+            while true {
+                place.append(copying: bytes.extracting(decoder.plain(bytes)))
+                guard let byte = decoder.next(bytes) else { break }
                 place.append(byte)
             }
         }
-        return isWhole ? decoded : nil
     }
 
     /// Decodes for `short` without an allocation, since unknown names are common.
@@ -103,6 +93,16 @@ package struct JSONText {
         init(_ text: JSONText) {
             position = text.range.lowerBound
             end = text.range.upperBound
+        }
+
+        /// Passes over what stands for itself, up to the next escape sequence.
+        mutating func plain(_ bytes: Span<UInt8>) -> Range<Int> {
+            let start = position
+            guard rest == 0, start < end, bytes[start] != UInt8(ascii: "\\") else {
+                return start..<start
+            }
+            position = ASCII.find(UInt8(ascii: "\\"), start..<end, of: bytes) ?? end
+            return start..<position
         }
 
         /// - Parameter bytes: the bytes that the string was read from.

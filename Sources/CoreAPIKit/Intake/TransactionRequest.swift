@@ -122,9 +122,7 @@ struct TransactionRequest {
             guard text.hasEscapes else { return amount(digits: text.range, bytes) }
             // Refuse a text longer than the largest amount with an escape sequence for each digit.
             guard text.range.count <= 6 * 16 else { return .flaw(.outOfBounds) }
-            guard let digits = text.decoded(bytes, where: { isDigit($0) }) else {
-                return .flaw(.notNumber)
-            }
+            let digits = text.decoded(bytes)
             return amount(digits: 0..<digits.count, digits.span)
         case .object, .array, .bool, .null:
             return .flaw(.notNumber)
