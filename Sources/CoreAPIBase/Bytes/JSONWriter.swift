@@ -51,7 +51,7 @@ package struct JSONWriter {
         }
     }
 
-    /// How many bytes come before the first one that must be escaped.
+    /// The number of bytes before the first byte that must be escaped.
     private static func plainCount(_ text: Span<UInt8>) -> Int {
         var rest = text
         while rest.count >= 8 {

@@ -53,12 +53,12 @@ package enum Grammar {
         return start..<end
     }
 
-    /// Of a value, in which there are no other control characters.
+    /// Whether all eight bytes are blank, in a value without other control characters.
     private static func isBlank(_ eight: EightBytes) -> Bool { eight.areBelow(space + 1) }
 
     package static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
-    /// Whether the range equals a word, in any case. The word must be in lower case.
+    /// Whether the range equals a word, ignoring case. The word must be in lower case.
     package static func equalsIgnoringCase(
         _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {

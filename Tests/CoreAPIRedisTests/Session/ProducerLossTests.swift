@@ -3,9 +3,9 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A producer session whose replies are lost, and a Redis that has lost what it confirmed.
+/// Tests of a producer session after lost replies, and after Redis lost confirmed messages.
 @Suite struct ProducerLossTests: ProducerTranscript {
-    /// Messages m1 to m4, numbers 2 to 5, are sent, and those up to a number are confirmed.
+    /// Sends messages m1 to m4 with the numbers 2 to 5, and confirms those up to a number.
     private func used(
         confirmed: Int, limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
     ) -> Session {
@@ -74,7 +74,7 @@ import Testing
         _ = login("A", standingAt: 2, &session)
         #expect(session.received(.integer(3), now: start) == .ready([], nil))
         #expect(sent(&session) == ["4: m1"])
-        // It was applied: a refusal now does not mean that it was not.
+        // The batch was applied: a refusal of the retry does not mean the opposite.
         let full = RedisServerError(message: "OOM x")
         #expect(
             session.received(.array([.integer(3), text("OOM x")]), now: start)
@@ -148,7 +148,7 @@ import Testing
         #expect(sent(&session) == ["9: m5"])
         for number in 7...9 { _ = session.received(.integer(Int64(number)), now: start) }
         _ = session.lost(.connectionLost, now: start)
-        // A stands where it stood: it has m3 and m4 under their first numbers.
+        // Server A is unchanged: it has m3 and m4 under their first numbers.
         #expect(login("A", standingAt: 5, &session) == ["open", "fence 5 10"])
         let lost = LostConfirmations(numbers: 6...9, isSameRun: false, replayed: ["m5"])
         #expect(session.received(.integer(10), now: start) == .ready([], lost))
@@ -167,7 +167,7 @@ import Testing
                         .failed(3, .mayBeExecuted(.sessionLost)),
                         .failed(4, .mayBeExecuted(.sessionLost)),
                     ], lost))
-        // The next loss is settled as always.
+        // The session recovers from the next loss as usual.
         submit(5...5, &session)
         #expect(sent(&session) == ["7: m5"])
         _ = session.lost(.connectionLost, now: start)

@@ -3,9 +3,9 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A producer session with the real scripts in a real Redis.
+/// Tests of a producer session with the real scripts in a real Redis.
 @Suite(.timeLimit(.minutes(5))) struct ProducerScriptsTests: ProducerTranscript {
-    /// Logs in: loads the scripts, opens the session; returns what the login's end told.
+    /// Logs in, loads the scripts and opens the session; returns the result of the login.
     private func login(
         _ redis: ScriptedRedis, _ session: inout Session, clock: Int = 0
     ) throws -> [Session.ReplyAction] {
@@ -19,7 +19,7 @@ import Testing
         return actions
     }
 
-    /// Sends what the session has to send; returns the bytes.
+    /// Sends the session's output and returns its bytes.
     @discardableResult
     private func send(
         _ redis: ScriptedRedis, _ session: inout Session, at now: MonotonicTime? = nil
@@ -33,7 +33,7 @@ import Testing
         return bytes
     }
 
-    /// Sends, and hands in as many replies as are due.
+    /// Sends the session's output and passes all due replies to the session.
     private func exchange(
         _ redis: ScriptedRedis, _ session: inout Session
     ) throws -> [Session.ReplyAction] {
@@ -110,7 +110,7 @@ import Testing
     @Test func `gaps, late batches and missing sessions are refused`() throws {
         let redis = try ScriptedRedis()
         var session = session()
-        // The clock that the session has learnt is 6 s behind Redis's.
+        // The session's estimate of Redis's clock is 6 s behind.
         _ = try login(redis, &session, clock: 6_000)
         submit(1...1, &session)
         try send(redis, &session)

@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A producer session with a Redis that answers and refuses.
+/// Tests of a producer session with a scripted Redis that accepts and refuses batches.
 @Suite struct ProducerSessionTests: ProducerTranscript {
     @Test func `the session is opened by a fence, and messages follow it`() {
         var session = session()

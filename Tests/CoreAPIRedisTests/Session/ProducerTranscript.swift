@@ -1,8 +1,8 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What the tests of producer sessions share: the session is driven by hand, and what it sends and
-/// does is said in words. Waiters are numbers.
+/// Shared helpers of the tests of producer sessions. A test calls the session directly and compares
+/// its output and actions as text. Numbers identify waiters.
 protocol ProducerTranscript {}
 
 extension ProducerTranscript {
@@ -14,7 +14,8 @@ extension ProducerTranscript {
         start.advanced(byMilliseconds: milliseconds)
     }
 
-    /// A batch's script as a queue has it: `RPUSH` of each message, and the record of a keyed one.
+    /// The script of a batch, as a queue has it: `RPUSH` of each message, and a record for each
+    /// keyed message.
     var script: RedisScript {
         RedisScript(
             ProducerScripts.batchStart + """
@@ -50,7 +51,7 @@ extension ProducerTranscript {
             limits: limits, barrier: barrier)
     }
 
-    /// Logged in, with nothing sent yet: the first message has the number 2.
+    /// A session after the login, before any output: the first message has the number 2.
     func ready(
         limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
     ) -> Session {
@@ -63,7 +64,7 @@ extension ProducerTranscript {
         return session
     }
 
-    /// Login to a Redis where the session stands at the number, up to the fence.
+    /// The login to a Redis that knows the session at this number, up to the fence.
     func login(
         _ run: String, standingAt number: Int, _ session: inout Session,
         at now: MonotonicTime? = nil
@@ -75,7 +76,7 @@ extension ProducerTranscript {
         return commands
     }
 
-    /// The reply to `open`: Redis's clock is as the test's begins.
+    /// The reply to `open`. Redis's clock starts at the test's start.
     func opened(_ number: Int, _ run: String = "A") -> RedisReply {
         .array([.integer(Int64(number)), .integer(1_000), .integer(0), text(run)])
     }
@@ -103,7 +104,7 @@ extension ProducerTranscript {
         for waiter in waiters { _ = submit(waiter, &session) }
     }
 
-    /// What the session sends: `open`, `fence 3 7`, `2: m1 m2`, `WAIT`.
+    /// The session's output as text: `open`, `fence 3 7`, `2: m1 m2`, `WAIT`.
     func sent(_ session: inout Session, at now: MonotonicTime? = nil) -> [String] {
         var bytes: [UInt8] = []
         do {

@@ -5,14 +5,14 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A redis-server of a test's own, on a free port, and a blocking connection to it.
+/// A redis-server for one test, on a free port, and a blocking connection to it.
 final class ScriptedRedis {
     private let process = Process()
     private let port: UInt16
     private var descriptor: Int32 = -1
     private let reader = RedisReplyReader()
 
-    /// Starts it, without any file of its own.
+    /// Starts redis-server without persistence.
     init() throws {
         port = try ScriptedRedis.freePort()
         process.executableURL = URL(filePath: "/usr/bin/env")
@@ -37,7 +37,7 @@ final class ScriptedRedis {
 
     private struct Failed: Error { let code = errno }
 
-    /// A new connection, in place of the one before.
+    /// Replaces the connection by a new one.
     func connect() throws {
         if descriptor >= 0 { close(descriptor) }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -69,7 +69,7 @@ final class ScriptedRedis {
         }
     }
 
-    /// The reply to a command.
+    /// Sends a command and returns its reply.
     @discardableResult
     func command(_ words: String...) throws -> RedisReply {
         var command = RedisCommand()
