@@ -10,7 +10,7 @@ redis_url=${redis_url:-redis://127.0.0.1:6379/0}
 redis_scheme=${redis_url%%://*}
 redis_address=${redis_url#*://}
 redis_address=${redis_address%%\?*}
-# Parts of a URL that the script's own Redis does not support: a login, for example.
+# The script's own Redis supports any database in the URL, but no login.
 case "$redis_url" in
     *@* | *username=* | *password=*) redis_has_login=yes ;;
     *) redis_has_login= ;;
