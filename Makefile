@@ -10,20 +10,20 @@
 #   openapi         whether the server and docs/openapi.json agree
 #   docs            the documentation of CoreAPIKit, in .run/docs
 #   hummingbird     build, test and run the example of a service that embeds CoreAPIKit
-#   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one and tells all of it
-#   test-faults     kill, cut and abuse what runs, and count what is lost: FAULTS=--short for minutes
-#   fuzz            fuzz each parser for FUZZ_SECONDS (60); what is found lies in .run/fuzz
+#   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one with a full trace
+#   test-faults     kill and overload processes, count lost transactions: FAULTS=--short for minutes
+#   fuzz            fuzz each parser for FUZZ_SECONDS (60); findings are written to .run/fuzz
 #   sanitize        every test under the thread and the address sanitizer
 #   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
-#   uninstall       take them away; what is configured stays
+#   uninstall       remove the installed files; the configuration stays
 #   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
 #   public-surface  write the public declarations to docs/public-surface.txt, which gates compare
 #   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
 #   bench-gates     instructions and allocations for one transaction against their thresholds, and the
 #                   costliest requests without a valid token against ten transactions
-#   bench-hotspots  where they go; HOTSPOTS="--queue stream:transactions"
+#   bench-hotspots  instructions by function; HOTSPOTS="--queue stream:transactions"
 #   format          rewrite the Swift sources as .swift-format says
-#   clean           stop the Redis that `make run` started, remove what was built; .run/redis stays
+#   clean           stop the Redis that `make run` started, remove build products; .run/redis stays
 
 .PHONY: help run connector build release test check gates openapi docs hummingbird simulate \
 	test-faults fuzz sanitize bench bench-gates bench-hotspots bench-library format clean install public-surface \
@@ -124,7 +124,7 @@ bench-gates: release
 	python3 Benchmarks/gates.py
 	python3 Benchmarks/worst.py
 
-# Optimised as the library is. The tests' access to what is not public costs no call that counts.
+# Optimised like the library. @testable access costs no call on a measured path.
 bench-library:
 	@scripts/setup.sh build bench
 	BENCH_LIBRARY=1 swift build --scratch-path .build-bench -c release --product bench-library \

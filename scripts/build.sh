@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the release binary: what is measured, checked and installed. Swift's own libraries are
-# linked into it, so that it runs where Swift is not, and what is ours is optimised as one at link
-# time, by the toolchain's own linker (docs/decisions/0016-instructions.md).
+# Builds the release binary, which benches, gates and the installation use. Swift's libraries are
+# linked statically, so that the binary runs without Swift. The toolchain's linker optimises all
+# targets together (docs/decisions/0016-instructions.md).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

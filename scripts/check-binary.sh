@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The binary that is installed (or the one that is given): small, in need of nothing but what docs/operations.md says, and it
-# serves. Foundation would bring 40 MB along.
+# Checks the installed binary, or the binary given as an argument: its size, its shared libraries
+# against docs/operations.md, and that it serves requests. Foundation would add 40 MB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ fail() { echo "binary: $*" >&2; exit 1; }
 bytes=$(stat -c %s "$binary")
 [ "$bytes" -le "$bytes_max" ] || fail "$binary has $bytes bytes, more than $bytes_max"
 
-# Swift's libraries and Foundation are not among these, nor is anything else that nobody expects.
+# Allowed shared libraries: not Swift's, not Foundation.
 needed=$(ldd "$binary" | sed -E 's/^[[:space:]]*([^ ]+).*/\1/; s/.*\///' | sort)
 while read -r library; do
     case "$library" in
@@ -22,12 +22,12 @@ while read -r library; do
     esac
 done <<< "$needed"
 
-# Some functions of texts, such as firstRange(of:), bring 1.4 MB of regular expressions along.
+# Some string functions, such as firstRange(of:), link 1.4 MB of regular expressions.
 if grep -q '_RegexParser' "$binary"; then
     fail "$binary has an engine of regular expressions: use place(of:) instead of ranges of texts"
 fi
 
-# Started with an environment of its own, it answers, and ends in order.
+# The binary answers requests in an empty environment and exits with status 0.
 log=$(mktemp)
 server=
 end() {

@@ -20,7 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # systemd-analyze's figure for the unit: 0 is a process that may do nothing, 10 one that may do all.
 EXPOSURE_MAX = 1.5
-# What glibc's resolver tries, and does without: it learns by it which addresses there are.
+# System calls that glibc's resolver tries and does without, to find the machine's addresses.
 FAMILIES_DONE_WITHOUT = {"AF_NETLINK"}
 # Which package of Debian 12 has each library: libc6 is in every image.
 PACKAGES = {
@@ -33,7 +33,7 @@ PACKAGES_IN_IMAGE = {"libc6", "libgcc-s1"}
 
 
 class Wrong(Exception):
-    """Something is not as it is to be."""
+    """A check of the deployment failed."""
 
 
 def output(*command, **options) -> str:
@@ -57,7 +57,7 @@ def files(directory: pathlib.Path) -> dict:
 
 
 def check_install(directory: pathlib.Path) -> pathlib.Path:
-    """Installs into the directory; the installed binary."""
+    """Installs into the directory; returns the installed binary."""
     def make(target: str) -> None:
         output("make", "--silent", "-C", ROOT, target, f"DESTDIR={directory}", "PREFIX=/usr")
 
@@ -142,7 +142,7 @@ def traced(binary: pathlib.Path, trace: pathlib.Path) -> None:
 
 
 def check_sandbox(binary: pathlib.Path, unit: str, directory: pathlib.Path) -> int:
-    """What the binary asks of the kernel is what its unit allows; how many calls it uses."""
+    """Checks that the unit allows every system call of the binary; returns their number."""
     trace = directory / "trace"
     traced(binary, trace)
     text = trace.read_text(errors="replace")

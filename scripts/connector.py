@@ -14,7 +14,7 @@ from rq import Queue, Worker, get_current_job
 
 
 def make_transaction(*, user_id: int, amount: int, currency: str) -> None:
-    """What the jobs call, by the name `__main__.make_transaction`."""
+    """The function that jobs name as `__main__.make_transaction`."""
     job = get_current_job()
     trace = job.meta.get("traceparent")
     print(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a PSP connector for trials: a python-rq worker that prints the transactions it processes.
-# Arguments, such as --burst, go to it.
+# The arguments, such as --burst, are passed to the worker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the documentation of CoreAPIKit into .run/docs. A warning is an error, among them a link
-# that leads nowhere; and so is a public symbol without documentation.
+# Builds the documentation of CoreAPIKit into .run/docs. A warning, such as a broken link, is an
+# error. A public symbol without documentation is an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh build
-# A build of its own: the plugin is none of the package's dependencies otherwise.
+# Use a separate build: only the documentation depends on the plugin.
 scratch=.build-docs
 rm -rf .run/docs
 DOCS=1 swift package --scratch-path "$scratch" --allow-writing-to-directory .run/docs \

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Fuzzes each target, or those that are named, for FUZZ_SECONDS (60), starting from its corpus.
-# What is found lies in .run/fuzz/, and the status is 1; so do the inputs that reached new code.
+# Fuzzes each target, or the named targets, for FUZZ_SECONDS (60), starting from its corpus.
+# Findings, and inputs that reach new code, are written to .run/fuzz/. A finding sets status 1.
 #
 #   scripts/fuzz.sh [TARGET...]         fuzz
 #   scripts/fuzz.sh --replay [TARGET..] run the corpus alone
-#   scripts/fuzz.sh --merge TARGET...   add to the corpus what reaches code that it does not reach:
-#                                       look through it, and keep below 200 files in all
+#   scripts/fuzz.sh --merge TARGET...   add inputs that reach new code to the corpus: review them,
+#                                       and keep below 200 files in all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,13 +18,13 @@ fi
 seconds=${FUZZ_SECONDS:-60}
 
 scripts/setup.sh build
-# An optimized build keeps the checks of overflows, bounds and preconditions; address sanitizer sees
-# what C does. lld, since gold fails on the sanitizers' symbols.
+# An optimized build keeps the checks of overflows, bounds and preconditions. The address sanitizer
+# checks the C code. The linker is lld: gold fails on the sanitizers' symbols.
 FUZZ=1 swift build --scratch-path .build-fuzz -c release --product Fuzz \
     -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing \
     -Xswiftc -assert-config -Xswiftc Debug -Xswiftc -use-ld=lld
 
-# The stack is told by libFuzzer; Swift's own report would wait for it.
+# libFuzzer prints the stack; Swift's own crash report would block it.
 export SWIFT_BACKTRACE=enable=no
 export FUZZ_TARGET
 found=0
@@ -40,7 +40,7 @@ for FUZZ_TARGET in "${targets[@]}"; do
     case "$mode" in
         fuzz) arguments+=("-max_total_time=$seconds" "$grown" "$corpus") ;;
         replay) arguments+=(-runs=0 "$corpus") ;;
-        # Without counters: an input stays for code that is new, not for how often code ran.
+        # Without counters: keep an input for new code, not for how often code ran.
         merge) arguments+=(-set_cover_merge=1 -use_counters=0 "$corpus" "$grown") ;;
     esac
     if .build-fuzz/release/Fuzz "${arguments[@]}" > "$log" 2>&1 < /dev/null; then

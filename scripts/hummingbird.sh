@@ -13,7 +13,7 @@ fail() { echo "hummingbird: $*" >&2; exit 1; }
 free_port() {
     python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'
 }
-# Asks again until the command succeeds: within a minute.
+# Retries the command until it succeeds, for at most a minute.
 eventually() {
     for _ in $(seq 600); do
         if "$@" > /dev/null 2>&1; then return; fi

@@ -1,5 +1,5 @@
-# To be sourced: takes REDIS_URL, or the URL in REDIS_URL_FILE, apart, and asks whether something
-# listens there. Whether the URL is right is said by the server, which reads it anew.
+# Source this file. It splits REDIS_URL, or the URL in REDIS_URL_FILE, and tests whether a server
+# listens there. The server itself validates the URL.
 # shellcheck shell=bash
 
 redis_url=${REDIS_URL:-}
@@ -10,7 +10,7 @@ redis_url=${redis_url:-redis://127.0.0.1:6379/0}
 redis_scheme=${redis_url%%://*}
 redis_address=${redis_url#*://}
 redis_address=${redis_address%%\?*}
-# What a Redis of our own does not have: another database is there, a login is not.
+# The script's own Redis supports any database in the URL, but no login.
 case "$redis_url" in
     *@* | *username=* | *password=*) redis_has_login=yes ;;
     *) redis_has_login= ;;
@@ -34,17 +34,17 @@ else
     redis_host=${redis_host#[}
     redis_host=${redis_host%]}
     redis_host=${redis_host:-127.0.0.1}
-    # What is not a host with a port may be a password that is not encoded.
+    # A text that is not HOST:PORT may contain an unencoded password: do not print it.
     case "$redis_port ${redis_url#*://}" in
         *[!0-9]*\ * | \ * | */*@*) redis_place='the place that the URL names' ;;
         *) redis_place=$redis_host:$redis_port ;;
     esac
 fi
 
-# Whether something listens there.
+# Succeeds if a server listens at the URL.
 redis_answers() {
     if [ "$redis_scheme" = unix ]; then
-        # A socket's file may be left behind by a process that is gone.
+        # A process that has exited may leave its socket's file.
         timeout 2 python3 -c 'import socket, sys
 socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$redis_path" 2> /dev/null
     else

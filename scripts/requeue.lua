@@ -1,5 +1,6 @@
--- Puts dead letters back into their stream, as new entries without the fields `dead_…`, and removes
--- them from the dead-letter stream: one atomic step. Answers how many it has put back.
+-- Requeues dead letters: adds each to its stream as a new entry without the fields `dead_…`, and
+-- deletes it from the dead-letter stream, in one atomic step. Returns the number of requeued
+-- entries.
 --
 --     redis-cli --eval scripts/requeue.lua transactions:dead transactions , ID …
 

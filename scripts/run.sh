@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the server, with all that it needs: the packages, a Redis, a release build, a secret.
+# Runs the server and its prerequisites: packages, Redis, a release build, a secret.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/redis-url.sh
 
 say() { printf 'run: %s\n' "$*" >&2; }
 
-# A Redis of our own, which keeps what it confirms: every write is on the disk first.
+# The script's own Redis, with durability: every write is on disk before its confirmation.
 start_redis() {
     scripts/setup.sh redis
     if redis_answers; then return; fi
@@ -24,7 +24,7 @@ start_redis() {
     say "stop it with: scripts/stop-redis.sh"
 }
 
-# One of our own listens on TCP, without TLS and without a login.
+# The script's own Redis listens on TCP, without TLS and without a login.
 prepare_redis() {
     if redis_answers; then
         say "using the Redis that answers at $redis_place"

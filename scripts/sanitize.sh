@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs every test under a sanitizer: `thread` or `address`. A test that fails is an error, and so is
-# what the sanitizer finds twice: the thread sanitizer has rare false alarms, since it does not see
-# all of Synchronization.Mutex (thread-sanitizer.supp). The address sanitizer ends the process whose
-# memory is at fault, so with it a finding is mostly a test that fails.
+# Runs every test under a sanitizer: `thread` or `address`. A failed test is an error. A finding in
+# two runs is an error: the thread sanitizer has rare false alarms, since it does not see all of
+# Synchronization.Mutex (thread-sanitizer.supp). The address sanitizer ends the faulty process, so
+# its findings mostly show as failed tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Runs the tests: true if the sanitizer has found nothing. Its findings stand in files, since the
-# server's standard error belongs to its tests.
+# Runs the tests. Succeeds if the sanitizer has no finding. The sanitizer writes its findings to
+# files, because tests read the server's standard error.
 run_tests() {
     rm -rf "$reports"
     mkdir -p "$reports"
     local test=(swift test --skip-build --sanitize="$sanitizer" --scratch-path "$scratch")
-    # Consumers of a stream have to be heard of in time, or others take what they hold: they run
-    # apart, so that the rest does not keep them from it.
+    # Run the stream consumers' tests separately: under load a consumer renews its leases too late,
+    # and another consumer claims its entries.
     local consumers='Consumer|Connector|DeadLetter|Trimming'
     "${test[@]}" --skip "$consumers" && "${test[@]}" --filter "$consumers" || {
         show_reports
@@ -23,7 +23,7 @@ run_tests() {
     ! show_reports
 }
 
-# True if there are any.
+# Succeeds if the run has findings.
 show_reports() {
     find "$reports" -name 'report*' -exec cat {} + >&2
     find "$reports" -name 'report*' | grep -q .
@@ -35,7 +35,7 @@ for sanitizer in "$@"; do
     reports="$PWD/.run/$sanitizer-sanitizer"
     # A finding counts by its report, not by the status of a program that a test has started.
     export TSAN_OPTIONS="exitcode=0 suppressions=$PWD/scripts/thread-sanitizer.supp log_path=$reports/report"
-    # Memory that lives as long as the process is no finding.
+    # Memory that lives as long as the process is not a leak.
     export ASAN_OPTIONS="detect_leaks=0 suppressions=$PWD/scripts/address-sanitizer.supp log_path=$reports/report"
     swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
     if ! run_tests; then

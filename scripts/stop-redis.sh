@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Stops the Redis that `make run` started, if it runs. What it holds stays in .run/redis.
+# Stops the Redis that `make run` started, if it runs. Its data stays in .run/redis.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 pidfile=.run/redis/redis.pid
 [ -f "$pidfile" ] || exit 0
 pid=$(cat "$pidfile")
-# A stale file may name a process of somebody else.
+# A stale PID file may name an unrelated process.
 [ "$(readlink "/proc/$pid/cwd")" = "$PWD/.run/redis" ] || exit 0
 kill "$pid"
 for _ in $(seq 100); do

@@ -2,11 +2,11 @@
 @testable internal import CoreAPIKit
 @testable internal import CoreAPIRedis
 
-/// What a hostile or odd Redis answers a consumer: each reply as the answer to each of its
-/// commands, and each list of texts in it as an entry's fields.
+/// Replies of a hostile Redis to a consumer: each reply answers each of the consumer's commands,
+/// and each list of texts in a reply serves as an entry's fields.
 ///
-/// What is taken for a transaction has one spelling, and can be enqueued again; ids are such that
-/// the scripts read them as one word.
+/// A decoded transaction has one spelling and can be enqueued again. The scripts read each id as
+/// one word.
 enum ConsumerTarget {
     static func run(_ bytes: [UInt8]) {
         let reader = RedisReplyReader()
@@ -43,7 +43,7 @@ enum ConsumerTarget {
         demand(1_000...600_000 ~= pause, "\(name) pauses for \(pause)")
     }
 
-    /// A machine gets what is a transaction, hands it on, and forgets it.
+    /// The machine receives a transaction, delivers it and forgets it.
     private static func hold(_ entries: [ReceivedEntry]) {
         var machine = ConsumerStateMachine<Int>(prefetch: 2, handlingMilliseconds: 1)
         let now = MonotonicTime(nanoseconds: 1)

@@ -1,5 +1,5 @@
-/// What is fuzzed. To add a target: a case here, its function, and a folder of that name in
-/// `Fuzz/corpus/` with an input or two; a dictionary in `Fuzz/dictionaries/` if it has words.
+/// A fuzz target. To add one: add a case here, its function, and a folder of that name with inputs
+/// in `Fuzz/corpus/`; add a dictionary in `Fuzz/dictionaries/` if the format has words.
 enum FuzzTarget: String, CaseIterable {
     /// A connection's bytes: head, body, pipelined requests.
     case request
@@ -9,7 +9,7 @@ enum FuzzTarget: String, CaseIterable {
     case token
     /// The replies of Redis.
     case redis
-    /// What those make of the replies of Redis who wait for them: login, queues, probes.
+    /// The handlers of Redis replies: login, queues, probes.
     case probe
     /// The same replies, as answers to a consumer's commands.
     case consumer
@@ -30,8 +30,8 @@ enum FuzzTarget: String, CaseIterable {
     }
 }
 
-/// Ends the program with what was found, which libFuzzer reports with the input, unless the
-/// property holds. Unlike `precondition`, it says so in an optimized build too.
+/// Ends the program with the message unless the property holds; libFuzzer reports the input. Unlike
+/// `precondition`, it prints the message in an optimized build too.
 func demand(_ holds: Bool, _ finding: @autoclosure () -> String) {
     if !holds { fatalError("found: \(finding())") }
 }

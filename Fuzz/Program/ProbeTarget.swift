@@ -2,8 +2,8 @@
 @testable internal import CoreAPIKit
 @testable internal import CoreAPIRedis
 
-/// Replies of Redis, to whoever waits for one: whatever they are, the connection's machine and the
-/// queues take them, and no figure that the probes make of them is less than nothing.
+/// Arbitrary replies of Redis: the connection's machine and the queues must accept them without a
+/// trap, and the probes must compute no negative figure.
 enum ProbeTarget {
     static func run(_ bytes: [UInt8]) {
         var information = RedisInformation()

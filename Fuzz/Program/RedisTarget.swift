@@ -1,7 +1,6 @@
 @testable internal import CoreAPIRedis
 
-/// Bytes of Redis: however they arrive, they give the same replies, and these are what a second
-/// reader of RESP 2 makes of them.
+/// Bytes from Redis: every split gives the same replies, and a second parser of RESP 2 agrees.
 enum RedisTarget {
     static func run(_ bytes: [UInt8]) {
         let whole = Outcome([bytes[...]])
@@ -60,7 +59,7 @@ struct RESPReader {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The replies up to the end of the bytes, or to what is none.
+    /// The replies up to the end of the bytes or to the first invalid reply.
     mutating func readAll() -> [RedisReply] {
         var replies: [RedisReply] = []
         do throws(Stop) {

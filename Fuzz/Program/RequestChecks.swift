@@ -1,13 +1,13 @@
 @testable internal import CoreAPIHTTP
 
-/// A request that was handed on, read a second time by other means: slowly, by lines and strings,
-/// from the bytes as they were sent.
+/// A second parser of a delivered request, written differently: slow, by lines and strings, over
+/// the bytes as sent.
 struct RequestChecks {
     private let head: RequestHead
     private let input: [UInt8]
     private let limits: HTTPLimits
 
-    /// What a token has not (RFC 9110 §5.6.2), besides control characters.
+    /// The delimiters that a token must not contain (RFC 9110 §5.6.2), besides control characters.
     private static let delimiters = Set(" \t\"(),/:;<=>?@[\\]{}".utf8)
 
     init(_ head: RequestHead, _ input: [UInt8], _ limits: HTTPLimits) {

@@ -1,8 +1,8 @@
 @testable internal import CoreAPIBase
 @testable internal import CoreAPIHTTP
 
-/// The bytes of one connection: whatever they are, and however they arrive, the machine does the
-/// same, keeps its limits, and hands on nothing but what RFC 9112 allows (`RequestChecks`).
+/// The bytes of one connection: for every split of the input the machine behaves the same, keeps
+/// its limits and delivers only requests that RFC 9112 allows (`RequestChecks`).
 enum RequestTarget {
     static func run(_ bytes: [UInt8]) {
         for limits in [HTTPLimits(), tightLimits] {

@@ -42,7 +42,7 @@ enum TokenTarget {
         try checkForgeries(token, outcome, policy)
     }
 
-    /// What is believed is what Foundation reads.
+    /// The claims of an accepted token equal Foundation's reading.
     private static func check(
         _ claims: TokenClaims, _ header: [UInt8], _ payload: ArraySlice<UInt8>,
         _ policy: TokenPolicy
@@ -82,7 +82,7 @@ enum TokenTarget {
         return demand(value as? [String: Any], "a part is believed that is no object: \(value)")
     }
 
-    /// With another byte or another key, the token is not believed.
+    /// A token with a changed byte or another key is refused.
     private static func checkForgeries(
         _ token: [UInt8], _ outcome: Outcome, _ policy: TokenPolicy
     ) throws(SecretError) {
@@ -100,7 +100,7 @@ enum TokenTarget {
 
     // MARK: - Received
 
-    /// Bytes are only believed if they are what this key signs.
+    /// The verifier accepts the bytes only if this key signed them.
     private static func runReceived(
         _ bytes: [UInt8], _ policy: TokenPolicy
     ) throws(SecretError) {

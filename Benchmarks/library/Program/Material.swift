@@ -8,7 +8,7 @@ internal import Foundation
 struct Material {
     private let verifier: HMACTokenVerifier
     private let tokens: [[UInt8]]
-    /// How much of each token is signed.
+    /// The length of each token's signing input, in bytes.
     private let signedCounts: [Int]
     private let bodies: [[UInt8]]
     private let bodyData: [Data]
@@ -46,7 +46,7 @@ struct Material {
                 .utf8)
     }
 
-    /// That all cases do what they say: the codes of libcrypto are those that the tokens have.
+    /// Checks the cases: libcrypto's codes equal the tokens' signatures.
     func check() throws {
         BareMAC.prepare(Material.secret)
         let signature = (signedCounts[0] + 1)..<tokens[0].count

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// CPU time of this thread for one call: what others do on the machine hardly counts.
+/// CPU time of this thread for one call, which other processes hardly affect.
 enum Measurement {
     /// How long a case runs in one round.
     private static let nanosecondsMin = 50e6
@@ -9,7 +9,7 @@ enum Measurement {
     /// - Parameter body: gets the number of the call; what it returns is used, so that it is made.
     static func nanoseconds(_ body: (Int) -> Int) -> Double {
         var (calls, sum) = (0, 0)
-        // Caches and buffers are as after a while.
+        // Warm up caches and buffers.
         for call in 0..<callsAtOnce { sum &+= body(call) }
         let start = clock(CLOCK_THREAD_CPUTIME_ID)
         var elapsed = 0.0

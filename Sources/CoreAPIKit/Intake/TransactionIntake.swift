@@ -7,7 +7,7 @@ public import CoreAPIBase
 /// let accepted = try await intake.accept(amount: 100, currency: "USD", token: token)
 /// ```
 public struct TransactionIntake: Sendable {
-    /// The verifier of tokens. It may be replaced at any time, for example when a secret is rotated.
+    /// The verifier of tokens. It may be replaced at any time, as when a secret is rotated.
     /// The new verifier applies to later calls only.
     public var verifier: any TokenVerifier {
         get { checks.verifier }

@@ -1,6 +1,6 @@
 internal import CoreAPIBase
 
-/// A parsed JSON body. A flaw of a field is stored, not thrown, because the token is verified first.
+/// A parsed JSON body. A field's flaw is stored, not thrown, because the token is verified first.
 ///
 /// Members other than `amount`, `currency` and `token` are ignored.
 struct TransactionRequest {
