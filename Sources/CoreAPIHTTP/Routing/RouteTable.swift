@@ -25,23 +25,20 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
         package let allow: String
         package let routes: [Route<Endpoint>]
-        /// The path without its parameter.
-        fileprivate let start: [UInt8]
-        fileprivate let hasParameter: Bool
-
         fileprivate init(_ path: String, _ routes: [Route<Endpoint>]) {
             self.path = path
             self.routes = routes
             allow = RouteTable.allow(routes.map(\.method))
-            hasParameter = path.utf8.last == UInt8(ascii: "}")
-            start = Array(path.utf8.prefix { $0 != UInt8(ascii: "{") })
         }
 
         /// The endpoint of the method; nil if the resource does not have it.
-        package func endpoint(_ method: HTTPMethod) -> Endpoint? {
-            for route in routes
-            where route.method == method || (method == .head && route.method == .get) {
-                return route.endpoint
+        @inlinable package func endpoint(_ method: HTTPMethod) -> Endpoint? {
+            // By index: a copy of a route counts its references.
+            for index in routes.indices
+            where routes[index].method == method
+                || (method == .head && routes[index].method == .get)
+            {
+                return routes[index].endpoint
             }
             return nil
         }
@@ -49,26 +46,13 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
 
     /// In the order of the routes; a resource's place is its number.
     package let resources: [Resource]
-    /// The starts of all resources' paths one after the other, and where each ends: a match looks
-    /// at nothing else.
-    private let starts: [UInt8]
-    private let startEnds: [Int]
-    /// The longest path that is looked at once more, with its escapes decoded.
-    private let encodedBytesMax: Int
-
-    /// How many bytes the value of a parameter may have.
-    private static var parameterBytesMax: Int { 256 }
+    @usableFromInline package let paths: PathTable
 
     package init(_ routes: [Route<Endpoint>]) {
         var paths: [String] = []
         for route in routes where !paths.contains(route.path) { paths.append(route.path) }
         resources = paths.map { path in Resource(path, routes.filter { $0.path == path }) }
-        starts = resources.flatMap(\.start)
-        var ends: [Int] = []
-        for resource in resources { ends.append((ends.last ?? 0) + resource.start.count) }
-        startEnds = ends
-        let longest = paths.map(\.utf8.count).max() ?? 0
-        encodedBytesMax = 3 * (longest + RouteTable.parameterBytesMax)
+        self.paths = PathTable(paths)
     }
 
     /// The value of `Allow` for these methods.
@@ -81,7 +65,39 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         return (names + [HTTPMethod.options.rawValue]).joined(separator: ", ")
     }
 
-    // MARK: - Matching
+    /// The resource of a path, as `PathTable.match`.
+    @inlinable package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> PathTable.Match? {
+        paths.match(path, bytes)
+    }
+}
+
+/// The paths of a route table. It is no part of the generic type: a generic function that another
+/// module calls asks the runtime for the metadata of its types.
+package struct PathTable: Sendable {
+    /// The paths without their parameters one after the other, and where each ends: a match reads
+    /// nothing else.
+    private let starts: [UInt8]
+    private let startEnds: [Int]
+    private let hasParameter: [Bool]
+    /// The longest path that is matched once more, with its escapes decoded.
+    private let encodedBytesMax: Int
+
+    /// How many bytes the value of a parameter may have.
+    private static let parameterBytesMax = 256
+
+    fileprivate init(_ paths: [String]) {
+        var starts: [UInt8] = []
+        var ends: [Int] = []
+        for path in paths {
+            starts += path.utf8.prefix { $0 != UInt8(ascii: "{") }
+            ends.append(starts.count)
+        }
+        self.starts = starts
+        startEnds = ends
+        hasParameter = paths.map { $0.utf8.last == UInt8(ascii: "}") }
+        let longest = paths.map(\.utf8.count).max() ?? 0
+        encodedBytesMax = 3 * (longest + PathTable.parameterBytesMax)
+    }
 
     /// A resource's number, and the value of its parameter.
     package struct Match: Equatable {
@@ -116,9 +132,9 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
                 ASCII.equal(starts.span.extracting(begin..<end), 0..<count, of: path)
             else { continue }
             if path.count == count {
-                if !resources[index].hasParameter { return Match(resource: index, parameter: []) }
-            } else if resources[index].hasParameter,
-                path.count - count <= RouteTable.parameterBytesMax,
+                if !hasParameter[index] { return Match(resource: index, parameter: []) }
+            } else if hasParameter[index],
+                path.count - count <= PathTable.parameterBytesMax,
                 ASCII.find(UInt8(ascii: "/"), count..<path.count, of: path) == nil
             {
                 return Match(resource: index, parameter: (count..<path.count).map { path[$0] })
