@@ -256,7 +256,7 @@ internal import Synchronization
             unsafe running[count].runSynchronously(on: asUnownedTaskExecutor())
             count += 1
         } while count < running.count && !endsTurn()
-        jobs.insert(contentsOf: running[count...], at: 0)
+        if count < running.count { jobs = Array(running[count...]) + jobs }
         running.removeAll(keepingCapacity: true)
     }
 
@@ -270,7 +270,7 @@ internal import Synchronization
             called[count].proceed()
             count += 1
         } while count < called.count && !endsTurn()
-        waiting.insert(contentsOf: called[count...], at: 0)
+        if count < called.count { waiting = Array(called[count...]) + waiting }
         called.removeAll(keepingCapacity: true)
     }
 

@@ -25,22 +25,20 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
         package let allow: String
         package let routes: [Route<Endpoint>]
+        /// The methods of the routes, at the same indices.
+        package let methods: [HTTPMethod]
         fileprivate init(_ path: String, _ routes: [Route<Endpoint>]) {
             self.path = path
             self.routes = routes
-            allow = RouteTable.allow(routes.map(\.method))
+            methods = routes.map(\.method)
+            allow = RouteTable.allow(methods)
         }
 
         /// The endpoint of the method; nil if the resource does not have it.
-        @inlinable package func endpoint(_ method: HTTPMethod) -> Endpoint? {
-            // By index: a copy of a route counts its references.
-            for index in routes.indices
-            where routes[index].method == method
-                || (method == .head && routes[index].method == .get)
-            {
-                return routes[index].endpoint
-            }
-            return nil
+        @inlinable @inline(__always)
+        package func endpoint(_ method: HTTPMethod) -> Endpoint? {
+            guard let index = methods.index(answering: method) else { return nil }
+            return routes[index].endpoint
         }
     }
 
@@ -66,8 +64,16 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
     }
 
     /// The resource of a path, as `PathTable.match`.
-    @inlinable package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> PathTable.Match? {
+    @inlinable @inline(__always)
+    package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> PathTable.Match? {
         paths.match(path, bytes)
+    }
+}
+
+extension [HTTPMethod] {
+    /// The index of the method, or of `GET` for `HEAD`; nil if neither is there.
+    package func index(answering method: HTTPMethod) -> Int? {
+        firstIndex { $0 == method || (method == .head && $0 == .get) }
     }
 }
 
