@@ -9,6 +9,11 @@ package struct EightBytes: Equatable {
 
     @inlinable package init(word: UInt64) { self.word = word }
 
+    // Written out, since what the compiler derives is not inlined in other modules.
+    @inlinable package static func == (left: EightBytes, right: EightBytes) -> Bool {
+        left.word == right.word
+    }
+
     /// Loads the eight bytes from `position` on; traps beyond the end.
     @inlinable @inline(__always) package init(_ bytes: Span<UInt8>, at position: Int) {
         let eight = bytes.extracting(position..<(position &+ 8))
@@ -98,6 +103,6 @@ package struct EightBytes: Equatable {
         marks.trailingZeroBitCount &>> 3
     }
 
-    @usableFromInline package static let each: UInt64 = 0x0101_0101_0101_0101
-    @usableFromInline package static let uppermost: UInt64 = 0x8080_8080_8080_8080
+    @inlinable package static var each: UInt64 { 0x0101_0101_0101_0101 }
+    @inlinable package static var uppermost: UInt64 { 0x8080_8080_8080_8080 }
 }

@@ -3,7 +3,7 @@
 /// words.
 package struct ShortText: Equatable, ExpressibleByStringLiteral {
     /// The longest text, in bytes.
-    @usableFromInline package static let bytesMax = 24
+    @inlinable package static var bytesMax: Int { 24 }
 
     package let count: Int
     @usableFromInline package let first: EightBytes
@@ -47,6 +47,12 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
 
     @inlinable package init(count: Int, first: EightBytes, second: EightBytes, third: EightBytes) {
         (self.count, self.first, self.second, self.third) = (count, first, second, third)
+    }
+
+    // Written out, since what the compiler derives is not inlined in other modules.
+    @inlinable package static func == (left: ShortText, right: ShortText) -> Bool {
+        left.count == right.count && left.first == right.first && left.second == right.second
+            && left.third == right.third
     }
 
     /// The text with `A` to `Z` made lower case.

@@ -257,7 +257,7 @@ internal import Synchronization
             unsafe job.runSynchronously(on: asUnownedTaskExecutor())
             count += 1
         } while count < running.count && !endsTurn()
-        jobs.insert(contentsOf: running[count...], at: 0)
+        if count < running.count { jobs = Array(running[count...]) + jobs }
         running.removeAll(keepingCapacity: true)
     }
 
@@ -272,7 +272,7 @@ internal import Synchronization
             handler.proceed()
             count += 1
         } while count < called.count && !endsTurn()
-        waiting.insert(contentsOf: called[count...], at: 0)
+        if count < called.count { waiting = Array(called[count...]) + waiting }
         called.removeAll(keepingCapacity: true)
     }
 

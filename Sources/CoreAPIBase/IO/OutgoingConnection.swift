@@ -200,7 +200,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     }
 
     private func read(hasEnded: Bool) throws(SystemError) {
-        while socket != nil, !machine.isConnecting {
+        while machine.isConnected {
             guard let count = try tlsContext != nil ? readTLS() : readPlain() else { return }
             if count == 0 { return lose(.connectionLost) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
@@ -230,7 +230,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     package func flush() {
         asksForFlush = false
-        guard socket != nil, !machine.isConnecting else { return }
+        guard machine.isConnected else { return }
         do {
             if let tls {
                 try flush(over: tls)

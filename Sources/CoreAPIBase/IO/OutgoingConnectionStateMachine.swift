@@ -60,6 +60,13 @@ package struct OutgoingConnectionStateMachine {
     /// Whether the kernel has not decided on the socket.
     package var isConnecting: Bool { if case .connecting = state { true } else { false } }
     package var isShakingHands: Bool { if case .shakingHands = state { true } else { false } }
+    /// Whether the socket is connected.
+    package var isConnected: Bool {
+        switch state {
+        case .shakingHands, .open, .established: true
+        case .disconnected, .resolving, .connecting, .closed: false
+        }
+    }
     /// Whether bytes can be sent.
     package var isOpen: Bool {
         switch state {

@@ -4,10 +4,10 @@ internal import Glibc
 package struct MonotonicTime: Hashable, Comparable, Sendable {
     package let nanoseconds: UInt64
 
-    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// Later than every deadline.
-    package static let never = MonotonicTime(nanoseconds: .max)
+    @inlinable package static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 
     package static func now() -> MonotonicTime {
         var time = timespec()
@@ -17,7 +17,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
             nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
-    package func advanced(byMilliseconds milliseconds: Int) -> MonotonicTime {
+    @inlinable package func advanced(byMilliseconds milliseconds: Int) -> MonotonicTime {
         MonotonicTime(nanoseconds: nanoseconds + UInt64(milliseconds) * 1_000_000)
     }
 
@@ -30,11 +30,16 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     }
 
     /// Nanoseconds from `earlier` to this time; 0 if `earlier` is later.
-    package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
+    @inlinable package func nanoseconds(since earlier: MonotonicTime) -> Int64 {
         self <= earlier ? 0 : Int64(clamping: nanoseconds - earlier.nanoseconds)
     }
 
-    package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+    // Written out, since what the compiler derives is not inlined in other modules.
+    @inlinable package static func == (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds == right.nanoseconds
+    }
+
+    @inlinable package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 }

@@ -25,50 +25,32 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
         package let allow: String
         package let routes: [Route<Endpoint>]
-        /// The path without its parameter.
-        fileprivate let start: [UInt8]
-        fileprivate let hasParameter: Bool
-
+        /// The methods of the routes, at the same indices.
+        package let methods: [HTTPMethod]
         fileprivate init(_ path: String, _ routes: [Route<Endpoint>]) {
             self.path = path
             self.routes = routes
-            allow = RouteTable.allow(routes.map(\.method))
-            hasParameter = path.utf8.last == UInt8(ascii: "}")
-            start = Array(path.utf8.prefix { $0 != UInt8(ascii: "{") })
+            methods = routes.map(\.method)
+            allow = RouteTable.allow(methods)
         }
 
         /// The endpoint of the method; nil if the resource does not have it.
+        @inlinable @inline(__always)
         package func endpoint(_ method: HTTPMethod) -> Endpoint? {
-            for route in routes
-            where route.method == method || (method == .head && route.method == .get) {
-                return route.endpoint
-            }
-            return nil
+            guard let index = methods.index(answering: method) else { return nil }
+            return routes[index].endpoint
         }
     }
 
     /// In the order of the routes; a resource's place is its number.
     package let resources: [Resource]
-    /// The starts of all resources' paths one after the other, and where each ends: a match looks
-    /// at nothing else.
-    private let starts: [UInt8]
-    private let startEnds: [Int]
-    /// The longest path that is looked at once more, with its escapes decoded.
-    private let encodedBytesMax: Int
-
-    /// How many bytes the value of a parameter may have.
-    private static var parameterBytesMax: Int { 256 }
+    @usableFromInline package let paths: PathTable
 
     package init(_ routes: [Route<Endpoint>]) {
         var paths: [String] = []
         for route in routes where !paths.contains(route.path) { paths.append(route.path) }
         resources = paths.map { path in Resource(path, routes.filter { $0.path == path }) }
-        starts = resources.flatMap(\.start)
-        var ends: [Int] = []
-        for resource in resources { ends.append((ends.last ?? 0) + resource.start.count) }
-        startEnds = ends
-        let longest = paths.map(\.utf8.count).max() ?? 0
-        encodedBytesMax = 3 * (longest + RouteTable.parameterBytesMax)
+        self.paths = PathTable(paths)
     }
 
     /// The value of `Allow` for these methods.
@@ -81,7 +63,47 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         return (names + [HTTPMethod.options.rawValue]).joined(separator: ", ")
     }
 
-    // MARK: - Matching
+    /// The resource of a path, as `PathTable.match`.
+    @inlinable @inline(__always)
+    package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> PathTable.Match? {
+        paths.match(path, bytes)
+    }
+}
+
+extension [HTTPMethod] {
+    /// The index of the method, or of `GET` for `HEAD`; nil if neither is there.
+    package func index(answering method: HTTPMethod) -> Int? {
+        firstIndex { $0 == method || (method == .head && $0 == .get) }
+    }
+}
+
+/// The paths of a route table. It is no part of the generic type: a generic function that another
+/// module calls asks the runtime for the metadata of its types.
+package struct PathTable: Sendable {
+    /// The paths without their parameters one after the other, and where each ends: a match reads
+    /// nothing else.
+    private let starts: [UInt8]
+    private let startEnds: [Int]
+    private let hasParameter: [Bool]
+    /// The longest path that is matched once more, with its escapes decoded.
+    private let encodedBytesMax: Int
+
+    /// How many bytes the value of a parameter may have.
+    private static let parameterBytesMax = 256
+
+    fileprivate init(_ paths: [String]) {
+        var starts: [UInt8] = []
+        var ends: [Int] = []
+        for path in paths {
+            starts += path.utf8.prefix { $0 != UInt8(ascii: "{") }
+            ends.append(starts.count)
+        }
+        self.starts = starts
+        startEnds = ends
+        hasParameter = paths.map { $0.utf8.last == UInt8(ascii: "}") }
+        let longest = paths.map(\.utf8.count).max() ?? 0
+        encodedBytesMax = 3 * (longest + PathTable.parameterBytesMax)
+    }
 
     /// A resource's number, and the value of its parameter.
     package struct Match: Equatable {
@@ -116,9 +138,9 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
                 ASCII.equal(starts.span.extracting(begin..<end), 0..<count, of: path)
             else { continue }
             if path.count == count {
-                if !resources[index].hasParameter { return Match(resource: index, parameter: []) }
-            } else if resources[index].hasParameter,
-                path.count - count <= RouteTable.parameterBytesMax,
+                if !hasParameter[index] { return Match(resource: index, parameter: []) }
+            } else if hasParameter[index],
+                path.count - count <= PathTable.parameterBytesMax,
                 ASCII.find(UInt8(ascii: "/"), count..<path.count, of: path) == nil
             {
                 return Match(resource: index, parameter: (count..<path.count).map { path[$0] })

@@ -20,11 +20,11 @@ struct TransactionRequest {
 
     /// The names of the members that the parser looks for.
     private enum Name {
-        static let amount = EightBytes("amount", from: 0)
-        static let currency = EightBytes("currency", from: 0)
-        static let token = EightBytes("token", from: 0)
-        static let none = EightBytes(word: 0)
-        static let all = [amount, currency, token] as InlineArray<3, EightBytes>
+        static var amount: EightBytes { EightBytes("amount", from: 0) }
+        static var currency: EightBytes { EightBytes("currency", from: 0) }
+        static var token: EightBytes { EightBytes("token", from: 0) }
+        static var none: EightBytes { EightBytes(word: 0) }
+        static var all: InlineArray<3, EightBytes> { [amount, currency, token] }
     }
 
     /// A field's value or its flaw.

@@ -173,8 +173,7 @@ extension RedisConnectionHandler: OutgoingConnectionOwner {
     func connectionFlushed(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
-        try machine.flush(send)
-        loop.bringForward(machine.deadline)
+        loop.bringForward(try machine.flush(send))
     }
 
     func connectionLost(_ error: OutgoingConnectionError) {

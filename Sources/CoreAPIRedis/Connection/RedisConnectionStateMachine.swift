@@ -104,12 +104,15 @@ package struct RedisConnectionStateMachine<Waiter> {
     ///
     /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
     ///   it takes none now.
-    package mutating func flush(
+    /// - Returns: the deadline afterwards. A caller that keeps the machine in a class reads it here,
+    ///   since a call of `deadline` copies the machine.
+    @discardableResult package mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError) {
-        guard isReady else { return }
+    ) throws(SystemError) -> MonotonicTime {
+        guard isReady else { return deadline }
         if let barrier { pipeline.appendBarrier(barrier) }
         try pipeline.send(send)
+        return deadline
     }
 
     // MARK: - Connecting

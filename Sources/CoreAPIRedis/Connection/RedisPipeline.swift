@@ -6,11 +6,11 @@ internal import DequeModule
 struct RedisPipeline<Waiter> {
     typealias Resolution = RedisConnectionStateMachine<Waiter>.Resolution
 
-    /// A command, or a barrier, with one reply. It holds no references but the waiter's, since it
-    /// is copied as often as it is looked at.
+    /// A command, or a barrier, with one reply. It holds no references: reading a field of an
+    /// element of a `Deque` copies the element.
     private struct Entry {
-        /// Nil for a barrier, and once the waiter has been told that its time is over.
-        var waiter: Waiter?
+        /// False for a barrier, and once the waiter has its result because its time is over.
+        var hasWaiter: Bool
         let deadline: MonotonicTime
         let isBarrier: Bool
         /// Where its bytes are in `bytes`, counted from `base`.
@@ -20,17 +20,14 @@ struct RedisPipeline<Waiter> {
         /// Was wholly sent over a connection that broke before Redis answered.
         var mayBeExecuted = false
 
-        consuming func resolution(_ result: Result<RedisReply, RedisFailure>) -> Resolution? {
-            guard let waiter else { return nil }
-            return Resolution(waiter: waiter, result: result)
-        }
-
         func failure(_ error: RedisError) -> RedisFailure {
             mayBeExecuted ? .mayBeExecuted(error) : .notExecuted(error)
         }
     }
 
     private var entries: Deque<Entry> = []
+    /// The waiter of each entry, at the same index; nil where `hasWaiter` is false.
+    private var waiters: Deque<Waiter?> = []
     /// The replies of those at the head that wait for a barrier.
     private var answers: Deque<RedisReply> = []
     /// How many at the end are followed by no barrier yet.
@@ -82,7 +79,9 @@ struct RedisPipeline<Waiter> {
         bytes += command.bytes
         entries.append(
             Entry(
-                waiter: waiter, deadline: deadline, isBarrier: isBarrier, range: start..<end))
+                hasWaiter: !isBarrier, deadline: deadline, isBarrier: isBarrier,
+                range: start..<end))
+        waiters.append(waiter)
     }
 
     /// Hands the kernel what it has not got: see `RedisConnectionStateMachine.flush`.
@@ -122,14 +121,22 @@ struct RedisPipeline<Waiter> {
             return .refused(error)
         }
         guard let barrier else {
-            let entry = removeFirst()
-            return .answered(entry.resolution(RedisPipeline.result(entry, reply)))
+            let (entry, waiter) = removeFirst()
+            return .answered(
+                RedisPipeline.resolution(waiter, RedisPipeline.result(entry, reply)))
         }
         if entries[answers.count].isBarrier {
             return .confirmed(confirm(isReached: barrier.isReached(by: reply)))
         }
         answers.append(reply)
         return .answered(nil)
+    }
+
+    private static func resolution(
+        _ waiter: consuming Waiter?, _ result: Result<RedisReply, RedisFailure>
+    ) -> Resolution? {
+        guard let waiter else { return nil }
+        return Resolution(waiter: waiter, result: result)
     }
 
     private static func result(
@@ -143,20 +150,23 @@ struct RedisPipeline<Waiter> {
     private mutating func confirm(isReached: Bool) -> [Resolution] {
         var resolutions: [Resolution] = []
         while let answer = answers.popFirst() {
-            let entry = removeFirst()
+            let (entry, waiter) = removeFirst()
             var result = RedisPipeline.result(entry, answer)
             if !isReached, case .success = result {
                 result = .failure(.mayBeExecuted(.durabilityNotReached))
             }
-            if let resolution = entry.resolution(result) { resolutions.append(resolution) }
+            if let resolution = RedisPipeline.resolution(waiter, result) {
+                resolutions.append(resolution)
+            }
         }
         awaitsBarrier = false
         _ = removeFirst()
         return resolutions
     }
 
-    private mutating func removeFirst() -> Entry {
+    private mutating func removeFirst() -> (Entry, Waiter?) {
         let entry = entries.removeFirst()
+        let waiter = waiters.removeFirst()
         let answered = entry.range.upperBound
         if answered == end {
             base = end
@@ -165,7 +175,7 @@ struct RedisPipeline<Waiter> {
             bytes.removeFirst(answered - base)
             base = answered
         }
-        return entry
+        return (entry, waiter)
     }
 
     // MARK: - Ends
@@ -174,7 +184,7 @@ struct RedisPipeline<Waiter> {
     mutating func rewind() {
         var kept: Deque<Entry> = []
         var keptBytes: [UInt8] = []
-        for var entry in entries where entry.waiter != nil {
+        for var entry in entries where entry.hasWaiter {
             if entry.range.upperBound <= sent, !entry.isRefused { entry.mayBeExecuted = true }
             let start = keptBytes.count
             keptBytes += bytes[(entry.range.lowerBound - base)..<(entry.range.upperBound - base)]
@@ -182,6 +192,7 @@ struct RedisPipeline<Waiter> {
             entry.isRefused = false
             kept.append(entry)
         }
+        waiters.removeAll { $0 == nil }
         (entries, bytes) = (kept, keptBytes)
         (base, sent, unguardedCount, awaitsBarrier) = (0, 0, kept.count, false)
         answers = []
@@ -191,14 +202,16 @@ struct RedisPipeline<Waiter> {
     mutating func failAll(_ error: RedisError) -> [Resolution] {
         rewind()
         defer { self = RedisPipeline() }
-        return entries.compactMap { $0.resolution(.failure($0.failure(error))) }
+        return zip(entries, waiters).compactMap { entry, waiter in
+            RedisPipeline.resolution(waiter, .failure(entry.failure(error)))
+        }
     }
 
     // MARK: - Deadlines
 
     /// When the next wait is over; all commands have the same time, so they end in their order.
     @inline(__always) var deadline: MonotonicTime {
-        for index in entries.indices where entries[index].waiter != nil {
+        for index in entries.indices where entries[index].hasWaiter {
             return entries[index].deadline
         }
         return .never
@@ -224,9 +237,10 @@ struct RedisPipeline<Waiter> {
         for index in entries.indices {
             guard entries[index].deadline <= now else { break }
             let entry = entries[index]
-            guard let resolution = entry.resolution(.failure(failure(entry))) else { continue }
-            resolutions.append(resolution)
-            entries[index].waiter = nil
+            guard let waiter = waiters[index] else { continue }
+            resolutions.append(Resolution(waiter: waiter, result: .failure(failure(entry))))
+            entries[index].hasWaiter = false
+            waiters[index] = nil
         }
         return resolutions
     }

@@ -21,6 +21,9 @@ final class Application: @unchecked Sendable {
     }
 
     let logger: Logger
+    /// Whether the port has the resource of this number: all endpoints of a path belong to the same
+    /// ports.
+    private let isServed: [Bool]
     private var warning = WarningLimit()
 
     /// - Parameters:
@@ -43,6 +46,9 @@ final class Application: @unchecked Sendable {
         self.accessLog = accessLog
         self.drain = drain
         self.logger = logger
+        isServed = Routes.table.resources.map { resource in
+            resource.routes.contains { !$0.endpoint.sites.isDisjoint(with: site) }
+        }
     }
 
     /// The application of another port on the same loop.
@@ -89,11 +95,10 @@ final class Application: @unchecked Sendable {
         guard case .path(let path) = head.target else {
             return (ResourceName.server, Application.options(siteAllow, head.method))
         }
-        guard let match = Routes.table.match(path, bytes) else {
+        guard let match = Routes.table.match(path, bytes), isServed[match.resource] else {
             return (ResourceName.other, .refused(notFound))
         }
         let resource = Routes.table.resources[match.resource]
-        guard serves(resource) else { return (ResourceName.other, .refused(notFound)) }
         guard let endpoint = resource.endpoint(head.method) else {
             return (match.resource, Application.options(resource.allow, head.method))
         }
@@ -113,14 +118,8 @@ final class Application: @unchecked Sendable {
         return .answer(Response(status: .noContent, fields: fields))
     }
 
-    /// Whether the port has the resource: all endpoints of a path belong to the same ports.
-    private func serves(_ resource: RouteTable<Endpoint>.Resource) -> Bool {
-        guard let endpoint = resource.routes.first?.endpoint else { return false }
-        return !endpoint.sites.isDisjoint(with: site)
-    }
-
     private var served: [RouteTable<Endpoint>.Resource] {
-        Routes.table.resources.filter { serves($0) }
+        zip(Routes.table.resources, isServed).filter(\.1).map(\.0)
     }
 
     /// The methods of the server as a whole (RFC 9110 §9.3.7).
