@@ -46,8 +46,9 @@ import Testing
         #expect(configuration.connectionsMax == 500)
         #expect(
             configuration.tokenPolicy
-                == TokenPolicy(
-                    audience: "core", issuer: "auth", leewaySeconds: 5, lifetimeSecondsMax: 60))
+                == (try TokenPolicy(
+                    audience: "core", issuer: "auth", leeway: .seconds(5),
+                    lifetimeMax: .seconds(60))))
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logFormat == .json)
     }

@@ -1,7 +1,7 @@
 /// Why bytes are not one JSON text (RFC 8259), and where.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was wrong, as a closed list.
-    public enum Reason: String, Sendable {
+    @nonexhaustive public enum Reason: String, Sendable {
         /// RFC 8259 §3.
         case valueExpected = "a JSON value was expected"
         /// A member's name is a string (§4).

@@ -1,5 +1,5 @@
 /// Why a connection has no TLS, or has it no more.
-public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The server's certificate is not believed; with the reason of OpenSSL.
     case certificateInvalid(String)
     /// The server's certificate is for another name or address.

@@ -30,7 +30,7 @@ public struct TLSOptions: Hashable, Sendable {
 }
 
 /// Why TLS cannot be had with these options.
-public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The authorities' certificates cannot be had of this file.
     case authorityFile(String, reason: String)
     /// The client's certificate cannot be had of this file.

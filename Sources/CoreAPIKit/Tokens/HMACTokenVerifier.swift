@@ -13,6 +13,9 @@ public struct HMACTokenVerifier: TokenVerifier {
     /// by none of them.
     public static let secretsMax = 8
 
+    /// The longest token that a verifier reads, in bytes.
+    public static let tokenBytesMax = CompactToken.bytesMax
+
     private let newest: HMACSHA256
     private let older: [HMACSHA256]
     private let policy: TokenPolicy

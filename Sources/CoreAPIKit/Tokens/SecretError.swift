@@ -1,5 +1,5 @@
 /// Why secrets cannot be used. No case holds a byte of one.
-public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A secret without a byte would sign for everybody.
     case empty
     /// Without a secret nothing could be believed.

@@ -1,3 +1,5 @@
+public import CoreAPIBase
+
 /// What a verified token says of its bearer.
 public struct TokenClaims: Hashable, Sendable {
     /// 0 to 2^53-1.
@@ -8,9 +10,18 @@ public struct TokenClaims: Hashable, Sendable {
     /// Whether the user may make transactions.
     public let isEnabled: Bool
 
-    /// The claims of a user whose id is 0 to 2^53-1; another id is a mistake of the program.
-    public init(userID: Int, isEnabled: Bool) {
-        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+    /// The claims of a user whose id is 0 to 2^53-1; another id is an ``ArgumentError``.
+    public init(userID: Int, isEnabled: Bool) throws(ArgumentError) {
+        try TokenClaims.check(userID)
+        self.init(validUserID: userID, isEnabled: isEnabled)
+    }
+
+    static func check(_ userID: Int) throws(ArgumentError) {
+        try ArgumentError.check(userIDBounds.contains(userID), "userID", "0 to 2^53-1")
+    }
+
+    /// - Parameter userID: is in `userIDBounds`.
+    init(validUserID userID: Int, isEnabled: Bool) {
         self.userID = userID
         self.isEnabled = isEnabled
     }

@@ -1,5 +1,5 @@
 /// Why a token is not believed.
-public enum TokenError: Error, Hashable, Sendable {
+@nonexhaustive public enum TokenError: Error, Hashable, Sendable {
     /// Not a JWS in compact serialization with a header that this service accepts.
     case malformed(Flaw)
     /// Not signed with the shared secret by HMAC-SHA256.
@@ -12,7 +12,7 @@ public enum TokenError: Error, Hashable, Sendable {
     case claimInvalid(Claim)
 
     /// What is wrong with the form of a token; the raw value says it in words for its bearer.
-    public enum Flaw: String, Sendable {
+    @nonexhaustive public enum Flaw: String, Sendable {
         /// In a JSON body, it is of another type.
         case notText = "it is not a string"
         /// More than ``CompactToken/bytesMax``.
@@ -37,10 +37,10 @@ public enum TokenError: Error, Hashable, Sendable {
     }
 
     /// A claim; the raw value says what would be right.
-    public enum Claim: String, Sendable {
+    @nonexhaustive public enum Claim: String, Sendable {
         /// RFC 7519 §4.1.4.
         case expiry = "exp must be a number: seconds since 1970"
-        /// ``TokenPolicy/lifetimeSecondsMax``.
+        /// ``TokenPolicy/lifetimeMax``.
         case lifetime = "exp lies further in the future than this service accepts"
         /// RFC 7519 §4.1.5.
         case notBefore = "nbf must be a number: seconds since 1970"

@@ -2,9 +2,6 @@ public import CoreAPIBase
 
 /// Issues tokens as the Auth API does: for tests, and for trials without an Auth API at hand.
 public struct TokenIssuer: Sendable {
-    /// How long the Auth API's tokens are valid.
-    public static let lifetimeSeconds = 30
-
     private let mac: HMACSHA256
 
     /// - Parameter secret: the bytes shared with those who verify.

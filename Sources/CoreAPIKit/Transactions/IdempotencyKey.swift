@@ -6,8 +6,9 @@
 public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
     /// How many characters a key has.
     public static let lengthBounds = 1...255
-    /// How long a key is remembered, in seconds: 24 hours.
-    public static let lifetimeSeconds = 86_400
+    /// How long a key is remembered: 24 hours.
+    public static let lifetime = Duration.seconds(lifetimeSeconds)
+    package static let lifetimeSeconds = 86_400
 
     /// The key itself, without quotes.
     public let description: String

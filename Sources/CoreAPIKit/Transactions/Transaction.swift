@@ -15,23 +15,23 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     /// The trace that its request belongs to, if there is one: it goes with the job.
     public let traceParent: TraceParent?
 
-    /// A transaction of a user whose id is 0 to 2^53-1; another id is a mistake of the program.
+    /// A transaction of a user whose id is 0 to 2^53-1; another id is an ``ArgumentError``.
     public init(
         id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent? = nil
-    ) {
-        precondition(TokenClaims.userIDBounds.contains(userID), "a user's id is 0 to 2^53-1")
+    ) throws(ArgumentError) {
+        try TokenClaims.check(userID)
         self.init(
             queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
             traceParent: traceParent)
     }
 
     /// A transaction that is queued, of a user whose id is not negative.
-    init(
+    package init(
         queued id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent?
     ) {
-        precondition(userID >= 0, "a user's id is not negative")
+        precondition(userID >= 0, "Transaction.init(queued:) with a negative user id")
         self.id = id
         self.amount = amount
         self.currency = currency

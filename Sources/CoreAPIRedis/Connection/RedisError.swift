@@ -1,9 +1,11 @@
 public import CoreAPIBase
 
 /// Why a command to Redis had no success.
-public enum RedisError: Error, Hashable, Sendable {
+@nonexhaustive public enum RedisError: Error, Hashable, Sendable {
     /// The URL is none that this package understands.
     case urlInvalid(RedisURLError)
+    /// An option is out of its bounds. Indirect for the same reason as `tlsInvalid`.
+    indirect case argumentInvalid(ArgumentError)
     /// No queue can have this name.
     case queueNameInvalid(QueueNameError)
     /// A file for TLS cannot be used. Indirect, since its texts would make each reply larger that
@@ -44,6 +46,7 @@ public enum RedisError: Error, Hashable, Sendable {
     package var reason: String {
         switch self {
         case .urlInvalid: "url_invalid"
+        case .argumentInvalid: "argument_invalid"
         case .queueNameInvalid: "queue_name_invalid"
         case .tlsInvalid: "tls_invalid"
         case .connectFailed: "connect_failed"
@@ -79,7 +82,7 @@ extension RedisError {
 /// An error reply of Redis: a word that names its kind, then a message.
 public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kinds that matter to a queue, by the word they begin with.
-    public enum Kind: String, Sendable {
+    @nonexhaustive public enum Kind: String, Sendable {
         /// The user may not do this.
         case noPermission = "NOPERM"
         /// A password is needed.

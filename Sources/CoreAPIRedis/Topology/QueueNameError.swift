@@ -1,6 +1,6 @@
 /// Why a queue of Redis cannot have a name: the NAME of a queue of python-rq, or the KEY of a
 /// stream. The raw value says what would be right.
-public enum QueueNameError: String, Error, Hashable, Sendable {
+@nonexhaustive public enum QueueNameError: String, Error, Hashable, Sendable {
     /// There is no name.
     case empty = "the name of a queue has at least one character"
     /// The keys of what Core API keeps for a queue have the queue's own key between braces, which

@@ -1,7 +1,7 @@
 package import CoreAPIBase
 
 /// Where a Redis server listens, and whether others on the way can read what is said.
-public enum RedisEndpoint: Hashable, Sendable {
+package enum RedisEndpoint: Hashable, Sendable {
     /// `redis://`: TCP, in clear text.
     case tcp(host: String, port: UInt16)
     /// `rediss://`: TLS over TCP.

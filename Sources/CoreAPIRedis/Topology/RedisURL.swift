@@ -9,23 +9,23 @@ internal import CoreAPIBase
 /// As redis-py has it, each may have the parameters `db`, `username` and `password` instead. User,
 /// password and path may hold any character, percent-encoded (RFC 3986 §2.1). Its text as a
 /// `description` leaves the password out, and a user without a password, so that it can be logged.
-public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
+package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Where it listens.
-    public let endpoint: RedisEndpoint
+    package let endpoint: RedisEndpoint
     /// The user of Redis's access list; nil for the default user.
-    public let user: String?
+    package let user: String?
     /// Decoded; nil for none.
-    public let password: String?
+    package let password: String?
     /// The number of the database, from 0.
-    public let database: Int
+    package let database: Int
 
     /// `6379`.
-    public static let defaultPort: UInt16 = 6379
+    package static let defaultPort: UInt16 = 6379
     /// Redis has 16 databases unless told otherwise, and at most this many.
-    public static let databaseMax = Int(Int32.max)
+    package static let databaseMax = Int(Int32.max)
 
     /// Reads the text of a URL; throws what is wrong with it.
-    public init(_ text: String) throws(RedisURLError) {
+    package init(_ text: String) throws(RedisURLError) {
         let parts = try RedisURLParts(text)
         let address = parts.authority
         let path: Substring
@@ -53,7 +53,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is left out if there is
     /// no password, since in `redis://PASSWORD@host`, a usual slip, the user is the password; and
     /// if the user's name has the password in it.
-    public var description: String {
+    package var description: String {
         var login = ""
         if let user, let password, user.place(of: password) == nil { login = "\(user)@" }
         return switch endpoint {
@@ -93,7 +93,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
 
 /// What is wrong with a Redis URL; the raw value says what would be right, without the URL, which
 /// may hold a password.
-public enum RedisURLError: String, Error, Sendable {
+@nonexhaustive public enum RedisURLError: String, Error, Sendable {
     /// No other scheme is understood.
     case scheme = "it must begin with redis://, rediss:// or unix://"
     /// It stands before the port.

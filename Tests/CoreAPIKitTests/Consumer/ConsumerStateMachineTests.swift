@@ -21,7 +21,7 @@ import Testing
         return ids.map { id in
             Machine.Entry(
                 name: DeliveryName(id: id, attempt: 1),
-                transaction: Transaction(
+                transaction: try Transaction(
                     id: TransactionID(high: 1, low: 2), amount: amount, currency: currency,
                     userID: 1, createdAt: UnixTime(seconds: 1)))
         }
