@@ -46,9 +46,8 @@ import Testing
         #expect(configuration.connectionsMax == 500)
         #expect(
             configuration.tokenPolicy
-                == (try TokenPolicy(
-                    audience: "core", issuer: "auth", leeway: .seconds(5),
-                    lifetimeMax: .seconds(60))))
+                == TokenPolicy(
+                    audience: "core", issuer: "auth", validLeeway: .seconds(5), .seconds(60)))
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logFormat == .json)
     }

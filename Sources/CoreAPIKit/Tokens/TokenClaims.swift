@@ -21,7 +21,7 @@ public struct TokenClaims: Hashable, Sendable {
     }
 
     /// - Parameter userID: is in `userIDBounds`.
-    init(validUserID userID: Int, isEnabled: Bool) {
+    package init(validUserID userID: Int, isEnabled: Bool) {
         self.userID = userID
         self.isEnabled = isEnabled
     }

@@ -18,7 +18,7 @@ import Testing
 
     private func entries(_ ids: String...) throws -> [Machine.Entry] {
         let (amount, currency) = try (#require(Amount(1)), #require(CurrencyCode("EUR")))
-        return ids.map { id in
+        return try ids.map { id in
             Machine.Entry(
                 name: DeliveryName(id: id, attempt: 1),
                 transaction: try Transaction(
