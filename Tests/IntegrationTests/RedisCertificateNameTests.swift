@@ -32,7 +32,8 @@ import Testing
             let arguments = certificates.serverArguments(port: port, certificate: "named")
             try await RedisServer.with(arguments) { redis in
                 let queue = try await StreamTransactionQueue(
-                    url: "rediss://localhost:\(port)", key: "s", options: certificates.queueOptions())
+                    url: "rediss://localhost:\(port)", key: "s",
+                    options: certificates.queueOptions())
                 let transaction = try Transaction(
                     id: .random(), amount: try #require(Amount(100)),
                     currency: try #require(CurrencyCode("USD")), userID: 1, createdAt: .now())
@@ -40,7 +41,8 @@ import Testing
                 #expect(try await redis.command("XLEN", "s") == .integer(1))
                 await #expect(throws: RedisError.tlsFailed(.hostMismatch)) {
                     try await StreamTransactionQueue(
-                        url: "rediss://127.0.0.1:\(port)", key: "s", options: certificates.queueOptions())
+                        url: "rediss://127.0.0.1:\(port)", key: "s",
+                        options: certificates.queueOptions())
                 }
             }
         }

@@ -90,7 +90,8 @@ import Testing
         ]
         try await withTLS(old) { _, url, certificates in
             await #expect(throws: RedisError.tlsFailed(.refused("protocol version"))) {
-                try await StreamTransactionQueue(url: url, key: "s", options: certificates.queueOptions())
+                try await StreamTransactionQueue(
+                    url: url, key: "s", options: certificates.queueOptions())
             }
         }
     }
@@ -325,7 +326,8 @@ import Testing
             let port = try silent.address().port
             await #expect(throws: RedisError.tlsFailed(.unanswered)) {
                 try await StreamTransactionQueue(
-                    url: "rediss://127.0.0.1:\(port)", key: "s", options: certificates.queueOptions())
+                    url: "rediss://127.0.0.1:\(port)", key: "s",
+                    options: certificates.queueOptions())
             }
         }
     }

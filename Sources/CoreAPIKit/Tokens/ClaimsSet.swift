@@ -57,8 +57,7 @@ struct ClaimsSet {
         }
         // RFC 7519 §4.1.4: "on or after" its expiry a token must not be accepted.
         guard now < expiry + leeway else { throw .expired }
-        if let lifetimeMax = policy.lifetimeSecondsMax, expiry > now + lifetimeMax + leeway
-        {
+        if let lifetimeMax = policy.lifetimeSecondsMax, expiry > now + lifetimeMax + leeway {
             throw .claimInvalid(.lifetime)
         }
         // RFC 7519 §4.1.5: not before this time.

@@ -18,7 +18,8 @@ import Testing
         #expect(pauses(0) == [50, 100, 200, 400, 500, 500])
     }
 
-    @Test func `the defaults are in their bounds, and each consumer has a name of its own`() throws {
+    @Test func `the defaults are in their bounds, and each consumer has a name of its own`() throws
+    {
         let (first, second) = (ConsumerOptions(), ConsumerOptions())
         try first.check()
         #expect(first.name != second.name)
