@@ -57,7 +57,8 @@ enum ProbeTarget {
             let id = TransactionID("f47ac10b-58cc-4372-a567-0e02b2c3d479")
         else { return nil }
         return Transaction(
-            id: id, amount: amount, currency: currency, userID: 1, createdAt: now)
+            queued: id, amount: amount, currency: currency, userID: 1, createdAt: now,
+            traceParent: nil)
     }()
 
     private static let record = transaction.map { TransactionRecord($0, nil) }

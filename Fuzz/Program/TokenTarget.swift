@@ -11,7 +11,7 @@ enum TokenTarget {
     private static let policies = [
         TokenPolicy(),
         TokenPolicy(
-            audience: "core-api", issuer: "auth-api", leewaySeconds: 5, lifetimeSecondsMax: 60),
+            audience: "core-api", issuer: "auth-api", validLeeway: .seconds(5), .seconds(60)),
     ]
 
     static func run(_ bytes: [UInt8]) {
@@ -54,14 +54,14 @@ enum TokenTarget {
         guard let payload = object(Array(payload)) else { return }
         demand((payload["user_id"] as? NSNumber)?.intValue == claims.userID, "\(payload)")
         demand((payload["enabled"] as? NSNumber)?.boolValue == claims.isEnabled, "\(payload)")
-        let (now, leeway) = (now.numericDate, Double(policy.leewaySeconds))
+        let (now, leeway) = (now.numericDate, policy.leewaySeconds)
         let expiry = demand((payload["exp"] as? NSNumber)?.doubleValue, "no exp: \(payload)")
         demand(now < expiry + leeway, "expired: \(payload)")
         if let notBefore = payload["nbf"] as? NSNumber {
             demand(notBefore.doubleValue - leeway <= now, "not yet valid: \(payload)")
         }
         if let lifetimeMax = policy.lifetimeSecondsMax {
-            demand(expiry - now <= Double(lifetimeMax) + leeway, "too long: \(payload)")
+            demand(expiry - now <= lifetimeMax + leeway, "too long: \(payload)")
         }
         let audiences = (payload["aud"] as? [String]) ?? (payload["aud"] as? String).map { [$0] }
         demand(

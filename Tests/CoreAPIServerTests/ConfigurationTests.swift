@@ -47,7 +47,7 @@ import Testing
         #expect(
             configuration.tokenPolicy
                 == TokenPolicy(
-                    audience: "core", issuer: "auth", leewaySeconds: 5, lifetimeSecondsMax: 60))
+                    audience: "core", issuer: "auth", validLeeway: .seconds(5), .seconds(60)))
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logFormat == .json)
     }

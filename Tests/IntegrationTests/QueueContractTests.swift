@@ -45,7 +45,7 @@ import Testing
     }
 
     private func transaction(_ number: Int = 1) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(number)),
             currency: try #require(CurrencyCode("EUR")),
             userID: 1, createdAt: .now())
@@ -102,7 +102,7 @@ import Testing
     private func transaction(
         _ amount: Int, _ currency: String, user: Int, at seconds: Int64 = 1_800_000_000
     ) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(amount)),
             currency: try #require(CurrencyCode(currency)), userID: user,
             createdAt: UnixTime(seconds: seconds))
@@ -230,7 +230,7 @@ import Testing
     @Test func `in memory, a key is forgotten after a day, and their number is bounded`()
         async throws
     {
-        let queue = InMemoryTransactionQueue(capacity: 2)
+        let queue = try InMemoryTransactionQueue(capacity: 2)
         let key = try #require(IdempotencyKey("k"))
         let other = try #require(IdempotencyKey("other"))
         let start: Int64 = 1_800_000_000

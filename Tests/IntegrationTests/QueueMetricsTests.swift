@@ -9,7 +9,7 @@ import Testing
     private let metrics = TestMetrics()
 
     private func transaction(_ amount: Int = 100) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(amount)),
             currency: try #require(CurrencyCode("EUR")), userID: 1, createdAt: .now())
     }
@@ -48,10 +48,16 @@ import Testing
         #expect(timer.values.allSatisfy { (0..<60_000_000_000).contains($0) })
     }
 
+    private var options: QueueOptions {
+        var options = QueueOptions()
+        options.metrics = metrics
+        return options
+    }
+
     @Test func `a queue counts what it does, by result and by reason, and how long it takes`()
         async throws
     {
-        let memory = InMemoryTransactionQueue(capacity: 2, metrics: metrics)
+        let memory = try InMemoryTransactionQueue(capacity: 2, metrics: metrics)
         try await useKey(memory)
         try expectCounts("memory")
         try await memory.enqueue(transaction())
@@ -59,11 +65,11 @@ import Testing
         #expect(failures("memory", "not_enqueued", "full") == 1)
         try await RedisServer.with { redis in
             let stream = try await StreamTransactionQueue(
-                url: redis.url, key: "payments", metrics: metrics)
+                url: redis.url, key: "payments", options: options)
             try await useKey(stream)
             try expectCounts("stream:payments")
             let rq = try await RQTransactionQueue(
-                url: redis.url, name: "other", metrics: metrics)
+                url: redis.url, name: "other", options: options)
             try await useKey(rq)
             try expectCounts("rq:other")
             // Redis's own word for the reason.
@@ -76,7 +82,7 @@ import Testing
     @Test func `a connection to Redis that breaks and comes back is counted`() async throws {
         try await RedisServer.with { redis in
             let queue = try await StreamTransactionQueue(
-                url: redis.url, key: "payments", metrics: metrics)
+                url: redis.url, key: "payments", options: options)
             func ready() throws -> Double? {
                 try metrics.expectMeter(RedisConnectionMetrics.readyLabel).lastValue
             }

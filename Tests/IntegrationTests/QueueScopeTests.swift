@@ -6,7 +6,7 @@ import Testing
 /// What Core API keeps for a queue belongs to that queue alone.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueueScopeTests {
     private func transaction() throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(100)),
             currency: try #require(CurrencyCode("USD")), userID: 1, createdAt: .now())
     }

@@ -17,7 +17,7 @@ import Testing
                     await #expect(throws: RedisError.tlsFailed(.hostMismatch)) {
                         try await StreamTransactionQueue(
                             url: "rediss://\(host):\(port)", key: "s",
-                            tls: certificates.options())
+                            options: certificates.queueOptions())
                     }
                 }
             }
@@ -32,15 +32,17 @@ import Testing
             let arguments = certificates.serverArguments(port: port, certificate: "named")
             try await RedisServer.with(arguments) { redis in
                 let queue = try await StreamTransactionQueue(
-                    url: "rediss://localhost:\(port)", key: "s", tls: certificates.options())
-                let transaction = Transaction(
+                    url: "rediss://localhost:\(port)", key: "s",
+                    options: certificates.queueOptions())
+                let transaction = try Transaction(
                     id: .random(), amount: try #require(Amount(100)),
                     currency: try #require(CurrencyCode("USD")), userID: 1, createdAt: .now())
                 try await queue.enqueue(transaction)
                 #expect(try await redis.command("XLEN", "s") == .integer(1))
                 await #expect(throws: RedisError.tlsFailed(.hostMismatch)) {
                     try await StreamTransactionQueue(
-                        url: "rediss://127.0.0.1:\(port)", key: "s", tls: certificates.options())
+                        url: "rediss://127.0.0.1:\(port)", key: "s",
+                        options: certificates.queueOptions())
                 }
             }
         }

@@ -8,7 +8,7 @@ import Testing
 /// What the queues in Redis do beyond the contract of every queue.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RedisQueueTests {
     private func transaction(_ number: Int = 1) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(number)),
             currency: try #require(CurrencyCode("EUR")),
             userID: 1, createdAt: .now())
@@ -17,7 +17,7 @@ import Testing
     @Test func `a stream entry has its five fields`() async throws {
         try await RedisServer.with { redis in
             let queue = try await StreamTransactionQueue(url: redis.url, key: "s")
-            let transaction = Transaction(
+            let transaction = try Transaction(
                 id: .random(), amount: try #require(Amount(9_007_199_254_740_991)),
                 currency: try #require(CurrencyCode("JPY")), userID: 0,
                 createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))

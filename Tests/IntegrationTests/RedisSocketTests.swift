@@ -54,7 +54,7 @@ import Testing
             let queue = try await RQTransactionQueue(url: url)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<2_000 {
-                    let transaction = Transaction(
+                    let transaction = try Transaction(
                         id: .random(), amount: try #require(Amount(1)),
                         currency: try #require(CurrencyCode("EUR")), userID: 1, createdAt: .now())
                     group.addTask { try await queue.enqueue(transaction) }

@@ -23,7 +23,7 @@ import Testing
     }
 
     private func transaction() throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(100)),
             currency: try #require(CurrencyCode("USD")), userID: 1, createdAt: .now())
     }
@@ -68,11 +68,11 @@ import Testing
 
     @Test func `a server that asks for a client certificate gets it`() async throws {
         try await withTLS(asksClients: true) { redis, url, certificates in
-            let options = certificates.options(client: "client")
-            let queue = try await StreamTransactionQueue(url: url, key: "s", tls: options)
+            let options = certificates.queueOptions(client: "client")
+            let queue = try await StreamTransactionQueue(url: url, key: "s", options: options)
             try await queue.enqueue(try transaction())
             #expect(try await redis.command("XLEN", "s") == .integer(1))
-            let jobs = try await RQTransactionQueue(url: url, tls: options)
+            let jobs = try await RQTransactionQueue(url: url, options: options)
             try await jobs.enqueue(try transaction())
             #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(1))
         }
@@ -90,7 +90,8 @@ import Testing
         ]
         try await withTLS(old) { _, url, certificates in
             await #expect(throws: RedisError.tlsFailed(.refused("protocol version"))) {
-                try await StreamTransactionQueue(url: url, key: "s", tls: certificates.options())
+                try await StreamTransactionQueue(
+                    url: url, key: "s", options: certificates.queueOptions())
             }
         }
     }
@@ -316,7 +317,7 @@ import Testing
                 await #expect(throws: RedisError.tlsFailed(.serverWithoutTLS)) {
                     try await StreamTransactionQueue(
                         url: "rediss://127.0.0.1:\(http.port)", key: "s",
-                        tls: certificates.options())
+                        options: certificates.queueOptions())
                 }
             }
             let any = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
@@ -325,7 +326,8 @@ import Testing
             let port = try silent.address().port
             await #expect(throws: RedisError.tlsFailed(.unanswered)) {
                 try await StreamTransactionQueue(
-                    url: "rediss://127.0.0.1:\(port)", key: "s", tls: certificates.options())
+                    url: "rediss://127.0.0.1:\(port)", key: "s",
+                    options: certificates.queueOptions())
             }
         }
     }
@@ -370,13 +372,14 @@ import Testing
     }
 
     @Test func `an embedder's options are checked as well`() async throws {
-        let options = TLSOptions(authorityFile: "/no/ca.pem")
+        var options = QueueOptions()
+        options.tls = TLSOptions(authorityFile: "/no/ca.pem")
         await #expect(
             throws: RedisError.tlsInvalid(
                 .authorityFile("/no/ca.pem", reason: "open: No such file or directory"))
-        ) { try await RQTransactionQueue(url: "rediss://127.0.0.1", tls: options) }
+        ) { try await RQTransactionQueue(url: "rediss://127.0.0.1", options: options) }
         await #expect(throws: RedisError.tlsInvalid(.notUsed)) {
-            try await RQTransactionQueue(url: "redis://127.0.0.1", tls: options)
+            try await RQTransactionQueue(url: "redis://127.0.0.1", options: options)
         }
     }
 }

@@ -136,7 +136,7 @@ import Testing
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
             let key = try #require(IdempotencyKey("k"))
-            let transaction = Transaction(
+            let transaction = try Transaction(
                 id: .random(), amount: try #require(Amount(1)),
                 currency: try #require(CurrencyCode("EUR")), userID: 1, createdAt: .now(),
                 traceParent: TraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))

@@ -52,7 +52,7 @@ import Testing
     @Test func `rq itself reads the job's fields as its own`() async throws {
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
-            let transaction = Transaction(
+            let transaction = try Transaction(
                 id: .random(), amount: try #require(Amount(1_000)),
                 currency: try #require(CurrencyCode("USD")),
                 userID: 1, createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789))

@@ -33,9 +33,9 @@ extension RedisSimulation {
             let currency = CurrencyCode("USD")
         else { return base(nil, nil, ping) }
         let transaction = Transaction(
-            id: TransactionID(high: random.next(), low: random.next()), amount: amount,
+            queued: TransactionID(high: random.next(), low: random.next()), amount: amount,
             currency: currency, userID: payment.userID,
-            createdAt: UnixTime(nanoseconds: Int64(now.nanoseconds)))
+            createdAt: UnixTime(nanoseconds: Int64(now.nanoseconds)), traceParent: nil)
         let record = TransactionRecord(transaction, payment.key)
         let command =
             schedule.isJob

@@ -42,7 +42,7 @@ enum LibraryBench {
     private static func enqueueFigures(_ url: String) async throws -> [String: Double] {
         let stream = try await StreamTransactionQueue(url: url, key: "transactions")
         let rq = try await RQTransactionQueue(url: url, name: "default")
-        let memory = InMemoryTransactionQueue(capacity: tasks * enqueuedByEachTask * 2)
+        let memory = try InMemoryTransactionQueue(capacity: tasks * enqueuedByEachTask * 2)
         var figures: [String: Double] = [:]
         for (name, queue) in [("stream", stream), ("rq", rq), ("memory", memory)]
             as [(String, any TransactionQueue)]

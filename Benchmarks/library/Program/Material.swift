@@ -65,7 +65,7 @@ struct Material {
             preconditionFailure("100 USD can be charged")
         }
         return Transaction(
-            id: .random(), amount: amount, currency: currency, userID: 1, createdAt: .now(),
+            queued: .random(), amount: amount, currency: currency, userID: 1, createdAt: .now(),
             traceParent: nil)
     }
 

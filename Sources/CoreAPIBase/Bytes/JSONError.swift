@@ -1,7 +1,7 @@
 /// Why bytes are not one JSON text (RFC 8259), and the offset of the error.
 public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The grammar rule that the bytes violate.
-    public enum Reason: String, Sendable {
+    @nonexhaustive public enum Reason: String, Sendable {
         /// No value starts here (RFC 8259 §3).
         case valueExpected = "a JSON value was expected"
         /// A member's name is not a string (§4).

@@ -1,5 +1,5 @@
 /// Why the TLS handshake of a connection failed, or why its TLS session ended.
-public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The server's certificate is not trusted. The text is OpenSSL's reason.
     case certificateInvalid(String)
     /// The server's certificate names another host or address.

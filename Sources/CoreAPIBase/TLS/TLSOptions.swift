@@ -30,7 +30,7 @@ public struct TLSOptions: Hashable, Sendable {
 }
 
 /// Why these TLS options cannot be used.
-public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum TLSOptionsError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file of the authorities' certificates cannot be read or parsed.
     case authorityFile(String, reason: String)
     /// The file of the client's certificate cannot be read or parsed.

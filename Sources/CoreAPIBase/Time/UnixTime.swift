@@ -3,11 +3,15 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// Nanoseconds since 1970.
     public let nanoseconds: Int64
 
-    /// - Parameter nanoseconds: since 1970; up to the year 2262.
-    public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+    /// - Parameter nanoseconds: since 1970, up to the year 2262; a negative number counts as 0.
+    public init(nanoseconds: Int64) { self.nanoseconds = max(nanoseconds, 0) }
 
-    /// - Parameter seconds: from 1970 on; up to the year 2262.
-    public init(seconds: Int64) { self.nanoseconds = seconds * 1_000_000_000 }
+    /// - Parameter seconds: since 1970; a time before 1970 counts as 1970, one after the year 2262
+    ///   as the last one that there is.
+    public init(seconds: Int64) {
+        let (product, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        self.init(nanoseconds: overflows ? (seconds < 0 ? 0 : .max) : product)
+    }
 
     /// Whether `left` is earlier than `right`.
     public static func < (left: UnixTime, right: UnixTime) -> Bool {

@@ -33,17 +33,16 @@ final class ConsumerEngine: Sendable {
     /// Connects, makes the group if it is not there, and begins.
     init(
         url: RedisURL, key: String, group: String, options: ConsumerOptions,
-        tls: TLSContext?, metrics: any MetricsFactory
+        tls: TLSContext?
     ) async throws(ConsumerError) {
-        options.check()
         self.options = options
         commands = ConsumerCommands(key: key, group: group, consumer: options.name)
-        var logger = Logger(label: "core-api.consumer")
+        var logger = options.logger
         logger[metadataKey: "stream"] = "\(key)"
         logger[metadataKey: "group"] = "\(group)"
         logger[metadataKey: "consumer"] = "\(options.name)"
         self.logger = logger
-        self.metrics = ConsumerMetrics(metrics, key: key, group: group)
+        metrics = ConsumerMetrics(options.metrics, key: key, group: group)
         state = Mutex(
             State(
                 machine: Machine(
@@ -53,11 +52,12 @@ final class ConsumerEngine: Sendable {
             connection = try await RedisConnection(
                 opening: url,
                 options: RedisConnection.Options(
-                    scripts: ConsumerScripts.all, tls: tls, metrics: metrics),
-                logger: Logger(label: "core-api.redis"))
+                    scripts: ConsumerScripts.all, tls: tls, metrics: options.metrics),
+                logger: logger)
             readConnection = try await RedisConnection(
-                opening: url, options: RedisConnection.Options(tls: tls, metrics: metrics),
-                logger: Logger(label: "core-api.redis"))
+                opening: url,
+                options: RedisConnection.Options(tls: tls, metrics: options.metrics),
+                logger: logger)
             try await join()
         } catch { throw ConsumerError(error) }
         Task { await fetch() }

@@ -1,7 +1,7 @@
 public import CoreAPIRedis
 
 /// Why a consumer has no success with Redis.
-public enum ConsumerError: Error, Hashable, Sendable {
+@nonexhaustive public enum ConsumerError: Error, Hashable, Sendable {
     /// Redis could not be asked in time, or does not do it now. It passes by itself: the same may
     /// be tried again.
     case unavailable(RedisError)
@@ -23,7 +23,7 @@ extension RedisError {
     /// nobody any more.
     var isLastingForConsumer: Bool {
         switch self {
-        case .urlInvalid, .queueNameInvalid, .tlsInvalid, .closed: true
+        case .urlInvalid, .argumentInvalid, .queueNameInvalid, .tlsInvalid, .closed: true
         case .refused(let reply), .server(let reply):
             switch reply.kind {
             case .noPermission, .noAuthentication, .wrongPassword, .wrongType: true

@@ -1,7 +1,17 @@
-internal import CoreAPIBase
+public import CoreAPIBase
+public import CoreMetrics
+public import Logging
 
 /// How a `TransactionConsumer` works.
 public struct ConsumerOptions: Sendable {
+    /// Where the consumer and its connections log: by default what the process was bootstrapped
+    /// with.
+    public var logger = Logger(label: "core-api.consumer")
+    /// Where the consumer and its connections record metrics: by default what the process was
+    /// bootstrapped with.
+    public var metrics: any MetricsFactory = MetricsSystem.factory
+    /// Certificates for `rediss://`, if not those of the system.
+    public var tls = TLSOptions()
     /// The consumer's name within its group, as `XINFO CONSUMERS` shows it; not `retry`. By default
     /// it is unique: host, process and a random number. Two consumers must not share one.
     public var name = ConsumerOptions.uniqueName()
@@ -39,22 +49,25 @@ public struct ConsumerOptions: Sendable {
         return Int(pause * (0.5 + jitter / 2))
     }
 
-    /// Traps where an option is out of its bounds.
-    package func check() {
-        precondition(!name.isEmpty, "a consumer has a name")
-        precondition(name != ConsumerCommands.retryName, "the name \"retry\" is taken")
-        precondition(1...1_000 ~= prefetch, "prefetch is 1 to 1,000")
-        precondition(1...1_000 ~= attemptsMax, "attemptsMax is 1 to 1,000")
-        precondition(
-            Duration.seconds(1)...(.seconds(3_600)) ~= visibilityTimeout,
-            "visibilityTimeout is 1 s to 1 h")
-        precondition(
-            Duration.seconds(1)...ConsumerOptions.day ~= handlingTimeMax,
-            "handlingTimeMax is 1 s to 24 h")
-        precondition(
-            Duration.milliseconds(10) <= retryPauseMin && retryPauseMin <= retryPauseMax
-                && retryPauseMax <= ConsumerOptions.day,
-            "retryPauseMin is 10 ms to retryPauseMax, which is up to 24 h")
+    /// Throws where an option is out of its bounds.
+    func check() throws(ArgumentError) {
+        try ArgumentError.check(
+            !name.isEmpty && name != ConsumerCommands.retryName, "name",
+            "a text that is not empty, and not \"retry\"")
+        try ArgumentError.check(1...1_000 ~= prefetch, "prefetch", "1 to 1,000")
+        try ArgumentError.check(1...1_000 ~= attemptsMax, "attemptsMax", "1 to 1,000")
+        try ArgumentError.check(
+            Duration.seconds(1)...(.seconds(3_600)) ~= visibilityTimeout, "visibilityTimeout",
+            "1 s to 1 h")
+        try ArgumentError.check(
+            Duration.seconds(1)...ConsumerOptions.day ~= handlingTimeMax, "handlingTimeMax",
+            "1 s to 24 h")
+        try ArgumentError.check(
+            retryPauseMin <= retryPauseMax && retryPauseMax <= ConsumerOptions.day,
+            "retryPauseMax", "retryPauseMin to 24 h")
+        try ArgumentError.check(
+            Duration.milliseconds(10) <= retryPauseMin, "retryPauseMin",
+            "10 ms to retryPauseMax")
     }
 
     private static let day = Duration.seconds(86_400)
@@ -62,15 +75,5 @@ public struct ConsumerOptions: Sendable {
     private static func uniqueName() -> String {
         let number = UInt32.random(in: .min ... .max)
         return "\(ProcessName.host)-\(ProcessName.number)-\(String(number, radix: 16))"
-    }
-}
-
-extension Duration {
-    /// Rounded down; 0 for a negative one.
-    var wholeMilliseconds: Int {
-        let (seconds, attoseconds) = components
-        guard self > .zero else { return 0 }
-        return Int(clamping: seconds).multipliedReportingOverflow(by: 1_000).partialValue
-            + Int(attoseconds / 1_000_000_000_000_000)
     }
 }

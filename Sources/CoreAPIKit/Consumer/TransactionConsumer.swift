@@ -1,6 +1,5 @@
-public import CoreAPIBase
+internal import CoreAPIBase
 internal import CoreAPIRedis
-public import CoreMetrics
 
 /// The transactions of a Redis Stream, for a PSP connector: one member of a consumer group.
 ///
@@ -33,23 +32,24 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
     /// throws if that fails. Later the connections come back by themselves.
     ///
     /// - Parameters:
-    ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
+    ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
+    ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
     ///   - key: the stream, not empty.
     ///   - group: whose members share the work, not empty: one for each purpose.
-    ///   - options: the consumer's name, its bounds and times.
-    ///   - tls: certificates for `rediss://`, if not those of the system.
-    ///   - metrics: where it records what it does: by default what the process was bootstrapped
-    ///     with.
+    ///   - options: the consumer's name, its limits and times, logger, metrics and TLS.
+    /// - Throws: ``ConsumerError/refused(_:)`` for a wrong argument, before it connects.
     public init(
-        url: String, key: String, group: String, options: ConsumerOptions = ConsumerOptions(),
-        tls: TLSOptions = TLSOptions(), metrics: any MetricsFactory = MetricsSystem.factory
+        url: String, key: String, group: String, options: ConsumerOptions = ConsumerOptions()
     ) async throws(ConsumerError) {
-        precondition(!key.isEmpty && !group.isEmpty, "a stream and a group have names")
+        do throws(ArgumentError) {
+            try ArgumentError.check(!key.isEmpty, "key", "a text that is not empty")
+            try ArgumentError.check(!group.isEmpty, "group", "a text that is not empty")
+            try options.check()
+        } catch { throw .refused(.argumentInvalid(error)) }
         let target: (url: RedisURL, tls: TLSContext?)
-        do { target = try RedisConnection.target(url, tls) } catch { throw .refused(error) }
+        do { target = try RedisConnection.target(url, options.tls) } catch { throw .refused(error) }
         engine = try await ConsumerEngine(
-            url: target.url, key: key, group: group, options: options, tls: target.tls,
-            metrics: metrics)
+            url: target.url, key: key, group: group, options: options, tls: target.tls)
     }
 
     deinit { engine.stop() }

@@ -4,7 +4,7 @@ public import CoreAPIBase
 ///
 /// The cases stand in the order of the checks, so a caller without a valid token learns nothing
 /// about fields.
-public enum IntakeRefusal: Error, Hashable, Sendable {
+@nonexhaustive public enum IntakeRefusal: Error, Hashable, Sendable {
     /// The body is not one JSON text.
     case malformedJSON(JSONError)
     /// The body and the `Authorization` field name different tokens (RFC 6750 §2: one method only).

@@ -97,7 +97,7 @@ package final class TransactionChecks: Sendable {
         _ traceParent: TraceParent?, at now: UnixTime
     ) -> Transaction {
         Transaction(
-            id: identities.next(), amount: fields.amount, currency: fields.currency,
+            queued: identities.next(), amount: fields.amount, currency: fields.currency,
             userID: claims.userID, createdAt: now, traceParent: traceParent)
     }
 }

@@ -34,7 +34,7 @@ public struct TransactionIntake: Sendable {
     /// - Parameters:
     ///   - amount: the amount in the currency's minor unit, 1 to 2^53-1.
     ///   - currency: an active ISO 4217 code that has a minor unit.
-    ///   - token: a compact JWT, up to ``CompactToken/bytesMax`` bytes.
+    ///   - token: a compact JWT, up to ``HMACTokenVerifier/tokenBytesMax`` bytes.
     ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
     public func accept(

@@ -1,5 +1,5 @@
 /// What a queue has done with a transaction.
-public enum EnqueueOutcome: Hashable, Sendable {
+@nonexhaustive public enum EnqueueOutcome: Hashable, Sendable {
     /// It is enqueued.
     case enqueued
     /// Its idempotency key was used before, with the same amount and currency: the transaction with

@@ -1,4 +1,4 @@
-internal import CoreAPIBase
+public import CoreAPIBase
 public import CoreMetrics
 internal import DequeModule
 internal import Synchronization
@@ -45,8 +45,25 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     ///   - capacity: at least 1.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
-    public init(capacity: Int = 10_000, metrics: any MetricsFactory = MetricsSystem.factory) {
-        precondition(capacity >= 1, "a queue holds at least one transaction")
+    /// - Throws: ``ArgumentError`` for a capacity below 1.
+    public convenience init(
+        capacity: Int, metrics: any MetricsFactory = MetricsSystem.factory
+    ) throws(ArgumentError) {
+        try ArgumentError.check(capacity >= 1, "capacity", "at least 1")
+        self.init(validCapacity: capacity, metrics: metrics)
+    }
+
+    /// A queue of at most 10,000 transactions.
+    ///
+    /// - Parameter metrics: where it records what it does: by default what the process was
+    ///   bootstrapped with.
+    public convenience init(metrics: any MetricsFactory = MetricsSystem.factory) {
+        self.init(validCapacity: 10_000, metrics: metrics)
+    }
+
+    /// - Parameter validCapacity: at least 1.
+    package init(validCapacity capacity: Int, metrics: any MetricsFactory) {
+        precondition(capacity >= 1, "InMemoryTransactionQueue.init(validCapacity:) below 1")
         self.capacity = capacity
         self.metrics = QueueMetrics(metrics, queue: "memory")
     }

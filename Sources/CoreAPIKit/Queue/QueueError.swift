@@ -1,7 +1,7 @@
 public import CoreAPIRedis
 
 /// Why a queue did not confirm a transaction.
-public enum QueueError: Error, Hashable, Sendable {
+@nonexhaustive public enum QueueError: Error, Hashable, Sendable {
     /// A bounded queue holds as many as it may. Not enqueued.
     case full
     /// The idempotency key was used before, with another amount or currency. Not enqueued.

@@ -1,6 +1,4 @@
-public import CoreAPIBase
 public import CoreAPIRedis
-public import CoreMetrics
 
 /// A queue of python-rq: unmodified workers run each transaction as a job.
 public final class RQTransactionQueue: TransactionQueue {
@@ -10,21 +8,19 @@ public final class RQTransactionQueue: TransactionQueue {
     private let queue: RQJob.Queue
     private let redis: RedisQueue
 
-    /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
+    /// Connects to Redis. If the connection breaks later, it comes back by itself.
     ///
     /// - Parameters:
-    ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
+    ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
+    ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
     ///   - name: what the worker was started with: `default`. Not empty, and without braces
     ///     (``QueueNameError``).
-    ///   - tls: certificates for `rediss://`, if not those of the system.
-    ///   - metrics: where it records what it does: by default what the process was bootstrapped
-    ///     with.
+    ///   - options: logger, metrics, TLS, timeout and durability.
+    /// - Throws: ``RedisError``: `argumentInvalid` and `queueNameInvalid` before it connects.
     public convenience init(
-        url: String, name: String = "default", tls: TLSOptions = TLSOptions(),
-        metrics: any MetricsFactory = MetricsSystem.factory
+        url: String, name: String = "default", options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
-        let connection = try await RedisConnection(
-            opening: url, queueName: name, RQJob.script, tls, metrics)
+        let connection = try await options.connection(to: url, queueName: name, RQJob.script)
         self.init(connection: connection, name: name)
     }
 
@@ -34,7 +30,7 @@ public final class RQTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - connection: has loaded `script`.
     ///   - name: has passed `QueueNameError.check`.
-    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
+    ///   - refusals: the last answers of Redis, for readiness; nil where readiness is not reported.
     package init(
         connection: RedisConnection, name: String, refusals: QueueRefusals? = nil
     ) {

@@ -1,6 +1,4 @@
-public import CoreAPIBase
 public import CoreAPIRedis
-public import CoreMetrics
 
 /// A queue in a Redis Stream, for consumer groups in any language.
 ///
@@ -11,20 +9,18 @@ public final class StreamTransactionQueue: TransactionQueue {
 
     private let redis: RedisQueue
 
-    /// Connects to Redis; throws if that fails. Later the connection comes back by itself.
+    /// Connects to Redis. If the connection breaks later, it comes back by itself.
     ///
     /// - Parameters:
-    ///   - url: of `redis://`, `rediss://` or `unix://`: see `RedisURL`.
+    ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
+    ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
     ///   - key: not empty, and without braces (``QueueNameError``).
-    ///   - tls: certificates for `rediss://`, if not those of the system.
-    ///   - metrics: where it records what it does: by default what the process was bootstrapped
-    ///     with.
+    ///   - options: logger, metrics, TLS, timeout and durability.
+    /// - Throws: ``RedisError``: `argumentInvalid` and `queueNameInvalid` before it connects.
     public convenience init(
-        url: String, key: String, tls: TLSOptions = TLSOptions(),
-        metrics: any MetricsFactory = MetricsSystem.factory
+        url: String, key: String, options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
-        let connection = try await RedisConnection(
-            opening: url, queueName: key, StreamEntry.script, tls, metrics)
+        let connection = try await options.connection(to: url, queueName: key, StreamEntry.script)
         self.init(connection: connection, key: key)
     }
 
@@ -34,7 +30,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - connection: has loaded `script`.
     ///   - key: has passed `QueueNameError.check`.
-    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
+    ///   - refusals: the last answers of Redis, for readiness; nil where readiness is not reported.
     package init(
         connection: RedisConnection, key: String, refusals: QueueRefusals? = nil
     ) {

@@ -22,7 +22,7 @@ struct ClaimsSet {
             TokenClaims.userIDBounds.contains(userID)
         else { throw .claimInvalid(.userID) }
         guard case .bool(let isEnabled)? = set.enabled else { throw .claimInvalid(.enabled) }
-        return TokenClaims(userID: userID, isEnabled: isEnabled)
+        return TokenClaims(validUserID: userID, isEnabled: isEnabled)
     }
 
     /// Parses the payload; nil if the bytes are not one JSON object with unique names.
@@ -49,15 +49,14 @@ struct ClaimsSet {
     private func checkTimes(
         _ bytes: Span<UInt8>, at now: UnixTime, _ policy: TokenPolicy
     ) throws(TokenError) {
-        let leeway = Double(policy.leewaySeconds)
+        let leeway = policy.leewaySeconds
         let now = now.numericDate
         guard let expiry = try ClaimsSet.date(expiry, .expiry, bytes) else {
             throw .claimInvalid(.expiry)
         }
         // RFC 7519 §4.1.4: "on or after" its expiry a token must not be accepted.
         guard now < expiry + leeway else { throw .expired }
-        if let lifetimeMax = policy.lifetimeSecondsMax, expiry > now + Double(lifetimeMax) + leeway
-        {
+        if let lifetimeMax = policy.lifetimeSecondsMax, expiry > now + lifetimeMax + leeway {
             throw .claimInvalid(.lifetime)
         }
         // RFC 7519 §4.1.5: not before this time.

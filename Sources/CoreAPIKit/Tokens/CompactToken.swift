@@ -1,9 +1,9 @@
 internal import CoreAPIBase
 
 /// The three parts of a JWS in compact serialization (RFC 7515 §7.1), as offsets into its bytes.
-public struct CompactToken: Sendable {
+package struct CompactToken: Sendable {
     /// Maximum length of a token, in bytes; a longer token is refused unread.
-    public static let bytesMax = 8 * 1024
+    package static let bytesMax = 8 * 1024
 
     package let header: Range<Int>
     let payload: Range<Int>

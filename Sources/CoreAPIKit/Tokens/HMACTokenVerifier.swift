@@ -14,6 +14,9 @@ public struct HMACTokenVerifier: TokenVerifier {
     /// for each secret.
     public static let secretsMax = 8
 
+    /// The longest token that a verifier reads, in bytes.
+    public static let tokenBytesMax = CompactToken.bytesMax
+
     private let newest: HMACSHA256
     private let older: [HMACSHA256]
     private let policy: TokenPolicy

@@ -1,5 +1,5 @@
 /// Why secrets cannot be used. No case holds a byte of a secret.
-public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
+@nonexhaustive public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A secret is empty: anybody could sign with it.
     case empty
     /// The list of secrets is empty: no token could be verified.

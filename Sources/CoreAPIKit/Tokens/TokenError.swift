@@ -1,5 +1,5 @@
 /// Why a token is refused.
-public enum TokenError: Error, Hashable, Sendable {
+@nonexhaustive public enum TokenError: Error, Hashable, Sendable {
     /// The token is not a JWS in compact serialization, or its header is not accepted.
     case malformed(Flaw)
     /// The token is not signed with a shared secret by HMAC-SHA256.
@@ -12,7 +12,7 @@ public enum TokenError: Error, Hashable, Sendable {
     case claimInvalid(Claim)
 
     /// A flaw of a token's form. The raw value describes it to the caller.
-    public enum Flaw: String, Sendable {
+    @nonexhaustive public enum Flaw: String, Sendable {
         /// In the JSON body, the token is not a string.
         case notText = "it is not a string"
         /// The token is longer than ``CompactToken/bytesMax``.
@@ -37,10 +37,10 @@ public enum TokenError: Error, Hashable, Sendable {
     }
 
     /// An invalid claim. The raw value describes a valid one.
-    public enum Claim: String, Sendable {
+    @nonexhaustive public enum Claim: String, Sendable {
         /// RFC 7519 §4.1.4.
         case expiry = "exp must be a number: seconds since 1970"
-        /// ``TokenPolicy/lifetimeSecondsMax``.
+        /// ``TokenPolicy/lifetimeMax``.
         case lifetime = "exp lies further in the future than this service accepts"
         /// RFC 7519 §4.1.5.
         case notBefore = "nbf must be a number: seconds since 1970"

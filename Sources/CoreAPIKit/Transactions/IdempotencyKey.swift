@@ -7,7 +7,8 @@ public struct IdempotencyKey: Hashable, Sendable, CustomStringConvertible {
     /// The bounds of a key's length, in characters.
     public static let lengthBounds = 1...255
     /// The lifetime of a key's record, in seconds: 24 hours.
-    public static let lifetimeSeconds = 86_400
+    public static let lifetime = Duration.seconds(lifetimeSeconds)
+    package static let lifetimeSeconds = 86_400
 
     /// The key itself, without quotes.
     public let description: String

@@ -19,19 +19,19 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     public init(
         id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent? = nil
-    ) {
-        precondition(TokenClaims.userIDBounds.contains(userID), "Transaction: userID out of bounds")
+    ) throws(ArgumentError) {
+        try TokenClaims.check(userID)
         self.init(
             queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
             traceParent: traceParent)
     }
 
     /// A queued transaction. Traps if the user's id is negative.
-    init(
+    package init(
         queued id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent?
     ) {
-        precondition(userID >= 0, "queued Transaction: negative userID")
+        precondition(userID >= 0, "Transaction.init(queued:) with a negative user id")
         self.id = id
         self.amount = amount
         self.currency = currency

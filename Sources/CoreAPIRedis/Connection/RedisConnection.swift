@@ -39,7 +39,6 @@ package final class RedisConnection: Sendable {
 
     private let loop: EventLoop
     private let handler: RedisConnectionHandler
-    private let ownsLoop: Bool
     package let metrics: any MetricsFactory
     /// The server, as a log line may name it.
     package let url: RedisURL
@@ -51,28 +50,21 @@ package final class RedisConnection: Sendable {
         self.loop = loop
         self.url = url
         self.logger = logger
-        ownsLoop = false
         metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
     }
 
-    /// A connection with a loop and thread of its own, once it is ready.
+    /// A connection on the loop that all embedders' connections share, once it is ready.
     package init(
         opening url: RedisURL, options: Options = Options(), logger: Logger
     ) async throws(RedisError) {
         let loop: EventLoop
-        do {
-            loop = try EventLoop()
-            try Thread.start { loop.run() }
-        } catch {
-            throw .connectFailed(error)
-        }
+        do { loop = try SharedEventLoop.running() } catch { throw .connectFailed(error) }
         self.loop = loop
         self.url = url
         self.logger = logger
-        ownsLoop = true
         metrics = options.metrics
         handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
@@ -90,11 +82,8 @@ package final class RedisConnection: Sendable {
 
     /// Ends the connection for good; who waits is told. It may be called more than once.
     package func close() {
-        let (loop, handler, ownsLoop) = (loop, handler, ownsLoop)
-        loop.submit {
-            handler.close()
-            if ownsLoop { loop.stop() }
-        }
+        let handler = handler
+        loop.submit { handler.close() }
     }
 
     /// Whether commands can be sent at once; to be asked on the loop's thread.
@@ -131,18 +120,6 @@ extension RedisConnection {
         _ command: RedisCommand, for receiver: any RedisReplyReceiver
     ) -> RedisFailure? {
         handler.submit(command, receiver)
-    }
-
-    /// A connection of its own for a queue of this name, once it is ready.
-    package convenience init(
-        opening url: String, queueName: String, _ script: RedisScript, _ options: TLSOptions,
-        _ metrics: any MetricsFactory
-    ) async throws(RedisError) {
-        do { try QueueNameError.check(queueName) } catch { throw .queueNameInvalid(error) }
-        let (parsed, tls) = try RedisConnection.target(url, options)
-        try await self.init(
-            opening: parsed, options: Options(scripts: [script], tls: tls, metrics: metrics),
-            logger: Logger(label: "core-api.redis"))
     }
 
     /// What an embedder's URL and certificates stand for.

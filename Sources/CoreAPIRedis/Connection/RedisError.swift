@@ -1,10 +1,12 @@
 public import CoreAPIBase
 
-/// Why a command to Redis failed.
-public enum RedisError: Error, Hashable, Sendable {
-    /// The URL is invalid.
+/// Why a command to Redis had no success.
+@nonexhaustive public enum RedisError: Error, Hashable, Sendable {
+    /// The URL is none that this package understands.
     case urlInvalid(RedisURLError)
-    /// The queue's name is invalid.
+    /// An option is out of its bounds. Indirect for the same reason as `tlsInvalid`.
+    indirect case argumentInvalid(ArgumentError)
+    /// No queue can have this name.
     case queueNameInvalid(QueueNameError)
     /// A TLS file cannot be used. The case is indirect, because its texts would enlarge every
     /// reply: a reply may be an error.
@@ -44,6 +46,7 @@ public enum RedisError: Error, Hashable, Sendable {
     package var reason: String {
         switch self {
         case .urlInvalid: "url_invalid"
+        case .argumentInvalid: "argument_invalid"
         case .queueNameInvalid: "queue_name_invalid"
         case .tlsInvalid: "tls_invalid"
         case .connectFailed: "connect_failed"
@@ -79,7 +82,7 @@ extension RedisError {
 /// An error reply of Redis: a word for its kind, then a message.
 public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kinds of errors that a queue handles, by the first word of the reply.
-    public enum Kind: String, Sendable {
+    @nonexhaustive public enum Kind: String, Sendable {
         /// The user lacks the permission.
         case noPermission = "NOPERM"
         /// Redis requires a password.

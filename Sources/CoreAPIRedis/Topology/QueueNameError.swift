@@ -1,6 +1,6 @@
 /// Why a queue name is invalid: the NAME of a python-rq queue, or the KEY of a stream. The raw
 /// value states the rule.
-public enum QueueNameError: String, Error, Hashable, Sendable {
+@nonexhaustive public enum QueueNameError: String, Error, Hashable, Sendable {
     /// The name is empty.
     case empty = "the name of a queue has at least one character"
     /// The name contains braces. Core API's own keys contain the queue's key between braces, and

@@ -1,7 +1,7 @@
 package import CoreAPIBase
 
 /// The address that a Redis server listens on, and whether the connection is encrypted.
-public enum RedisEndpoint: Hashable, Sendable {
+package enum RedisEndpoint: Hashable, Sendable {
     /// `redis://`: TCP, in clear text.
     case tcp(host: String, port: UInt16)
     /// `rediss://`: TLS over TCP.

@@ -9,23 +9,23 @@ internal import CoreAPIBase
 /// As in redis-py, each form accepts the query parameters `db`, `username` and `password` instead.
 /// User, password and path are percent-encoded (RFC 3986 §2.1). `description` omits the password,
 /// and the user of a URL without a password, so that it can be logged.
-public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
+package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// The address that the server listens on.
-    public let endpoint: RedisEndpoint
+    package let endpoint: RedisEndpoint
     /// The user of Redis's access control list; nil for the default user.
-    public let user: String?
+    package let user: String?
     /// The decoded password; nil without a password.
-    public let password: String?
+    package let password: String?
     /// The number of the database, from 0.
-    public let database: Int
+    package let database: Int
 
     /// `6379`.
-    public static let defaultPort: UInt16 = 6379
+    package static let defaultPort: UInt16 = 6379
     /// The highest database number. Redis has 16 databases by default.
-    public static let databaseMax = Int(Int32.max)
+    package static let databaseMax = Int(Int32.max)
 
     /// Parses a URL; throws the rule that the text violates.
-    public init(_ text: String) throws(RedisURLError) {
+    package init(_ text: String) throws(RedisURLError) {
         let parts = try RedisURLParts(text)
         let address = parts.authority
         let path: Substring
@@ -53,7 +53,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is omitted if the URL has
     /// no password: in `redis://PASSWORD@host`, a common mistake, the user is the password. The
     /// user is also omitted if its name contains the password.
-    public var description: String {
+    package var description: String {
         var login = ""
         if let user, let password, user.place(of: password) == nil { login = "\(user)@" }
         return switch endpoint {
@@ -94,7 +94,7 @@ public struct RedisURL: Hashable, Sendable, CustomStringConvertible {
 
 /// The rule that a Redis URL violates. The raw value states the rule without the URL, which may
 /// contain a password.
-public enum RedisURLError: String, Error, Sendable {
+@nonexhaustive public enum RedisURLError: String, Error, Sendable {
     /// The scheme is unknown.
     case scheme = "it must begin with redis://, rediss:// or unix://"
     /// The host is invalid.

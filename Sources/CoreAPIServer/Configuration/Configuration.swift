@@ -95,10 +95,10 @@ struct Configuration {
         buffersBytesMax = MemoryLimit.buffersMax(memoryBytes: memoryBytes)
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
-            leewaySeconds: try values.integer(
-                "JWT_LEEWAY_SECONDS", in: 0...Configuration.secondsMax) ?? 0,
-            lifetimeSecondsMax: try values.integer(
-                "JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax))
+            validLeeway: .seconds(
+                try values.integer("JWT_LEEWAY_SECONDS", in: 0...Configuration.secondsMax) ?? 0),
+            try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
+                .map { .seconds($0) })
         health = try values.health()
         logLevel =
             try values.choice(

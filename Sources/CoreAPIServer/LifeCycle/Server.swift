@@ -166,7 +166,7 @@ struct Server {
     ) -> InMemoryTransactionQueue? {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
-            capacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+            validCapacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
     }
 
     private static func backend(

@@ -18,9 +18,10 @@ import Testing
         #expect(pauses(0) == [50, 100, 200, 400, 500, 500])
     }
 
-    @Test func `the defaults are in their bounds, and each consumer has a name of its own`() {
+    @Test func `the defaults are in their bounds, and each consumer has a name of its own`() throws
+    {
         let (first, second) = (ConsumerOptions(), ConsumerOptions())
-        first.check()
+        try first.check()
         #expect(first.name != second.name)
         #expect(first.name.hasPrefix("\(ProcessName.host)-\(ProcessName.number)-"))
         #expect(!ProcessName.host.isEmpty)
@@ -30,6 +31,7 @@ import Testing
         #expect(Duration.seconds(2).wholeMilliseconds == 2_000)
         #expect(Duration.microseconds(1_999).wholeMilliseconds == 1)
         #expect(Duration.milliseconds(-5).wholeMilliseconds == 0)
+        #expect(Duration.seconds(Int64.max).wholeMilliseconds == .max)
     }
 
     @Test func `it claims at intervals, and looks at other consumers less often`() {

@@ -18,10 +18,10 @@ import Testing
 
     private func entries(_ ids: String...) throws -> [Machine.Entry] {
         let (amount, currency) = try (#require(Amount(1)), #require(CurrencyCode("EUR")))
-        return ids.map { id in
+        return try ids.map { id in
             Machine.Entry(
                 name: DeliveryName(id: id, attempt: 1),
-                transaction: Transaction(
+                transaction: try Transaction(
                     id: TransactionID(high: 1, low: 2), amount: amount, currency: currency,
                     userID: 1, createdAt: UnixTime(seconds: 1)))
         }

@@ -24,7 +24,7 @@ import Testing
             (1, 0, 0), (1_000, 1, 1_636_027_031_123_456_000),
             (9_007_199_254_740_991, 9_007_199_254_740_991, 9_214_646_399_999_999_000),
         ] as [(Int, Int, Int64)] {
-            let transaction = Transaction(
+            let transaction = try Transaction(
                 id: .random(), amount: try #require(Amount(amount)),
                 currency: try #require(CurrencyCode("JPY")), userID: user,
                 createdAt: UnixTime(nanoseconds: nanoseconds),

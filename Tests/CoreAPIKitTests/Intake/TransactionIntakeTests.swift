@@ -11,8 +11,8 @@ import Testing
         let now = now
         return TransactionIntake(
             verifier: FixedTokenVerifier([
-                "alice": TokenClaims(userID: 1, isEnabled: true),
-                "bob": TokenClaims(userID: 2, isEnabled: false),
+                "alice": TokenClaims(validUserID: 1, isEnabled: true),
+                "bob": TokenClaims(validUserID: 2, isEnabled: false),
             ]), queue: queue, clock: { now })
     }
 
@@ -75,9 +75,9 @@ import Testing
         let key = try #require(IdempotencyKey("k"))
         let intake = TransactionIntake(
             verifier: FixedTokenVerifier([
-                "alice": TokenClaims(userID: 1, isEnabled: true),
-                "alice again": TokenClaims(userID: 1, isEnabled: true),
-                "bob": TokenClaims(userID: 2, isEnabled: true),
+                "alice": TokenClaims(validUserID: 1, isEnabled: true),
+                "alice again": TokenClaims(validUserID: 1, isEnabled: true),
+                "bob": TokenClaims(validUserID: 2, isEnabled: true),
             ]), queue: queue)
         let first = try await intake.accept(
             amount: 1, currency: "EUR", token: "alice", idempotencyKey: key)
@@ -279,9 +279,9 @@ import Testing
     }
 
     @Test func `a full queue refuses, and nothing is lost of what it holds`() async throws {
-        let small = InMemoryTransactionQueue(capacity: 2)
+        let small = try InMemoryTransactionQueue(capacity: 2)
         let intake = TransactionIntake(
-            verifier: FixedTokenVerifier(["alice": TokenClaims(userID: 1, isEnabled: true)]),
+            verifier: FixedTokenVerifier(["alice": TokenClaims(validUserID: 1, isEnabled: true)]),
             queue: small)
         let first = try await intake.accept(amount: 1, currency: "EUR", token: "alice")
         let second = try await intake.accept(amount: 2, currency: "EUR", token: "alice")

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RQJobTests {
     private func transaction(_ traceParent: TraceParent? = nil) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: TransactionID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
             amount: try #require(Amount(1_000)),
             currency: try #require(CurrencyCode("USD")), userID: 1,

@@ -46,7 +46,7 @@ import Testing
     @Test func `the policy holds for tokens of older secrets too`() throws {
         let verifier = try HMACTokenVerifier(
             secrets: [Array("new".utf8), Array("old".utf8)],
-            policy: TokenPolicy(lifetimeSecondsMax: 10))
+            policy: TokenPolicy(leeway: .zero, lifetimeMax: .seconds(10)))
         #expect(throws: TokenError.claimInvalid(.lifetime)) {
             try verifier.verify(token("old"), at: now)
         }

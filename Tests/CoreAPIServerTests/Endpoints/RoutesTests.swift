@@ -20,7 +20,7 @@ import Testing
             loop: try EventLoop(), site: site,
             transactions: TransactionEndpoint(
                 checks: TransactionChecks(verifier: verifier),
-                queue: InMemoryTransactionQueue(capacity: 1)),
+                queue: InMemoryTransactionQueue()),
             health: HealthEndpoint(monitor: nil),
             metrics: HTTPMetrics(registry, registry.loops[0].shard, nil),
             accessLog: AccessLog(logger, level: nil), drain: DrainState(), logger: logger)

@@ -10,7 +10,7 @@ enum ConsumerHarness {
     static let keepsEverything = ["--appendfsync", "always"]
 
     static func transaction(_ amount: Int = 1) throws -> Transaction {
-        Transaction(
+        try Transaction(
             id: .random(), amount: try #require(Amount(amount)),
             currency: try #require(CurrencyCode("EUR")), userID: 1,
             // As the timestamp has it.

@@ -18,8 +18,10 @@ import Testing
     private func consumer(
         _ redis: RedisServer, _ options: ConsumerOptions
     ) async throws -> TransactionConsumer {
-        try await TransactionConsumer(
-            url: redis.url, key: "s", group: "psp", options: options, metrics: metrics)
+        var options = options
+        options.metrics = metrics
+        return try await TransactionConsumer(
+            url: redis.url, key: "s", group: "psp", options: options)
     }
 
     /// Another consumer that dies with this many entries.

@@ -204,9 +204,9 @@ import Testing
         try await RedisServer.with { redis in
             try await Harness.enqueue(1, to: redis)
             let metrics = TestMetrics()
-            let consumer = try await TransactionConsumer(
-                url: redis.url, key: "s", group: "psp", options: ConsumerOptions(),
-                metrics: metrics)
+            var options = ConsumerOptions()
+            options.metrics = metrics
+            let consumer = try await Harness.consumer(redis, options)
             await (try await consumer.take()).retry(after: .zero)
             await (try await consumer.take()).reject(because: "no")
             try await Harness.enqueue(1, to: redis)

@@ -92,6 +92,13 @@ final class TestCertificates: Sendable {
             })
     }
 
+    /// The same as options of a queue.
+    func queueOptions(authority: String = "ca", client: String? = nil) -> QueueOptions {
+        var options = QueueOptions()
+        options.tls = self.options(authority: authority, client: client)
+        return options
+    }
+
     /// What an operator says.
     func environment(authority: String = "ca", client: String? = nil) -> [String: String] {
         var environment = ["REDIS_TLS_CA_FILE": path("\(authority).pem")]

@@ -19,7 +19,7 @@ if let url = arguments.first {
     let accepted = try await intake.accept(amount: 100, currency: "USD", token: token)
     print("accepted \(accepted.id): \(accepted.amount.minorUnits) \(accepted.currency)")
 } else {
-    let alice = TokenClaims(userID: 1, isEnabled: true)
+    let alice = try TokenClaims(userID: 1, isEnabled: true)
     let queue = InMemoryTransactionQueue()
     let intake = TransactionIntake(
         verifier: FixedTokenVerifier(["token of alice": alice]), queue: queue)

@@ -1,8 +1,8 @@
 import CoreAPIKit
 import Hummingbird
 
-/// From what the intake refuses to what HTTP says. Both enums are closed, so the compiler finds a
-/// case that is not answered.
+/// From what the intake refuses to what HTTP says. A later version of the Kit may add cases to both
+/// enums; the compiler warns of each one that is not answered here.
 extension HTTPError {
     init(_ refusal: IntakeRefusal) {
         switch refusal {
@@ -20,6 +20,8 @@ extension HTTPError {
             self.init(.unprocessableContent, message: details)
         case .queue(let error):
             self.init(error)
+        @unknown default:
+            self.init(.badRequest, message: "the transaction is refused")
         }
     }
 
@@ -33,6 +35,9 @@ extension HTTPError {
             self.init(.unprocessableContent, message: "the key belongs to another transaction")
         case .outcomeUnknown:
             // It may be enqueued: only a retry with the same key is safe.
+            self.init(.gatewayTimeout, message: "try again with the same Idempotency-Key")
+        @unknown default:
+            // Whether it is enqueued is not known here.
             self.init(.gatewayTimeout, message: "try again with the same Idempotency-Key")
         }
     }

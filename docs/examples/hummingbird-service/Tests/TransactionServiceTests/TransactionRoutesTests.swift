@@ -7,13 +7,15 @@ import Testing
 @testable import TransactionService
 
 struct TransactionRoutesTests {
-    private let queue = InMemoryTransactionQueue(capacity: 1)
+    private let queue: InMemoryTransactionQueue
+
+    init() throws { queue = try InMemoryTransactionQueue(capacity: 1) }
 
     /// One request to the routes, without a socket.
     private func post(
         _ body: String, token: String = "token-of-alice", key: String = "key"
     ) async throws -> TestResponse {
-        let alice = TokenClaims(userID: 1, isEnabled: true)
+        let alice = try TokenClaims(userID: 1, isEnabled: true)
         let verifier = FixedTokenVerifier(["token-of-alice": alice])
         let application = TransactionService.application(
             intake: TransactionIntake(verifier: verifier, queue: queue))

@@ -1,0 +1,25 @@
+/// An argument or an option that is out of its bounds: which one, and what would be right.
+///
+/// The text holds no value that was given, which may be a secret.
+public struct ArgumentError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The name of the argument or of the option: `enqueueTimeout`.
+    public let argument: String
+    /// What would be right: `100 ms to 30 s`.
+    public let expectation: String
+
+    /// An error of one's own, for a type that conforms to a protocol of this package.
+    public init(argument: String, expectation: String) {
+        self.argument = argument
+        self.expectation = expectation
+    }
+
+    /// `enqueueTimeout is 100 ms to 30 s`.
+    public var description: String { "\(argument) is \(expectation)" }
+
+    /// Throws if the condition does not hold.
+    package static func check(
+        _ condition: Bool, _ argument: String, _ expectation: String
+    ) throws(ArgumentError) {
+        if !condition { throw ArgumentError(argument: argument, expectation: expectation) }
+    }
+}

@@ -1,0 +1,45 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
+/// What a queue in Redis waits for before it confirms a transaction.
+public struct Durability: Hashable, Sendable {
+    private enum Level: Hashable {
+        case memory
+        case appendOnlyFile
+        case replicas(Int)
+    }
+
+    private let level: Level
+
+    /// Redis has applied the command. What Redis itself keeps after a crash depends on its own
+    /// configuration.
+    public static let memory = Durability(level: .memory)
+
+    /// Redis has written the transaction to its append-only file on the disk too (`WAITAOF`, Redis
+    /// 7.2). With `appendfsync everysec` this takes up to a second.
+    public static let appendOnlyFile = Durability(level: .appendOnlyFile)
+
+    /// This many replicas have received the transaction too (`WAIT`): 1 to 100, which is checked
+    /// when the queue is opened.
+    public static func replicas(_ count: Int) -> Durability {
+        Durability(level: .replicas(count))
+    }
+
+    func check() throws(ArgumentError) {
+        guard case .replicas(let count) = level else { return }
+        try ArgumentError.check(
+            Durability.replicasBounds.contains(count), "durability",
+            "memory, appendOnlyFile, or 1 to 100 replicas")
+    }
+
+    private static let replicasBounds = 1...100
+
+    /// The command that waits for it; nil for none.
+    var barrier: RedisBarrier? {
+        switch level {
+        case .memory: nil
+        case .appendOnlyFile: .appendOnlyFile
+        case .replicas(let count): .replicas(count)
+        }
+    }
+}
