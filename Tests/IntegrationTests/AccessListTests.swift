@@ -103,7 +103,7 @@ import Testing
                         ? "no connection to Redis" : "Redis refuses transactions"
                     #expect(log.contains(expected), "without \(right): \(log)")
                     #expect(log.contains("NOPERM") || log.contains("can't run"), "\(log)")
-                    // The same again is not told again.
+                    // A repeated failure is not logged again.
                     _ = try server.post(APIServer.body())
                     #expect(
                         server.program.errors.ranges(of: expected).count == 1, "without \(right)")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// More callers than there is room for: each is told so, or closed; nobody else suffers.
+/// Connections beyond the limit: each gets a 503 or is closed; served callers are unaffected.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConnectionBoundTests {
     private static let get = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -30,7 +30,7 @@ import Testing
             for _ in 0..<3 { held.append(try served(server)) }
             let refused = try RawClient(port: server.port)
             expectRefusal(try refused.readAnswer())
-            // What is sent all the same does not take the answer away, and has none.
+            // Bytes sent after the refusal get no response, and do not destroy the refusal.
             try? refused.send(ConnectionBoundTests.get)
             #expect((try? refused.readSome()) ?? "" == "")
             #expect(server.program.errors.contains("overloaded: refusing"))
@@ -48,7 +48,7 @@ import Testing
     {
         try await APIServer.with(["QUEUE": "memory", "MAX_CONNECTIONS": "1"]) { server in
             let holder = try served(server)
-            // Refused callers who do not close linger: one of them at a time.
+            // A refused connection that the caller keeps open lingers: one at a time.
             var ends: [String] = []
             var clients: [RawClient] = []
             try await eventually("somebody is closed at once") {
@@ -73,7 +73,7 @@ import Testing
             let environment = ["REDIS_URL": redis.url, "THREADS": "1"]
             try await APIServer.with(environment, after: "ulimit -n 40") { server in
                 try await eventually("health passes") { try server.get("/health").status == 200 }
-                // As many as are served, then some that are told no, then some that are closed.
+                // The served connections, then connections that get a 503, then closed connections.
                 var held: [RawClient] = []
                 var refused = 0
                 for _ in 0..<60 {

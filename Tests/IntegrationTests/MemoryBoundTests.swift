@@ -5,7 +5,7 @@ import Testing
 @testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
-/// What callers who stall cost in memory: while they are there, and after they have gone.
+/// The memory of stalled connections: while they are open, and after they have closed.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct MemoryBoundTests {
     // MARK: - The bound on buffers
 
@@ -132,7 +132,7 @@ import Testing
         "head": ("GET /health HTTP/1.1\r\nHost: a\r\nA: " + filler(16_000), 24_000),
     ]
 
-    /// The sanitizers' allocators keep what is freed.
+    /// The sanitizers' allocators do not return freed memory.
     private static let hasOwnAllocator =
         ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil
 

@@ -205,7 +205,7 @@ import Testing
                 }
                 redis.goOn()
                 #expect(try client.readAnswer().status == 200)
-                // The scraper's connection is still there, and keeps nobody from ending.
+                // The scraper's open connection does not delay the drain.
                 #expect(try await server.program.status() == 0)
             }
         }
@@ -266,7 +266,7 @@ import Testing
                 }
                 worker.signal(SIGTERM)
                 redis.kill()
-                // What is not known is not told.
+                // A figure that Redis does not report is left out.
                 try await eventually("it is gone") { try queue("depth") == nil }
             }
         }

@@ -157,7 +157,7 @@ import Testing
         try await RedisServer.with { redis in
             let environment = [
                 "REDIS_URL": redis.url, "QUEUE": "stream:s", "ENQUEUE_TIMEOUT": "30",
-                // One loop: when one connection is told of the end, all are.
+                // One loop: it starts the drain of all its connections in the same turn.
                 "THREADS": "1",
             ]
             try await APIServer.with(environment) { server in

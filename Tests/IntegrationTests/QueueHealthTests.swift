@@ -3,7 +3,7 @@ import CoreAPIRedis
 import Foundation
 import Testing
 
-/// `/health` tells the truth about the queue: how much waits, for how long, and who takes it.
+/// `/health` reports the queue: its depth, the age of its oldest transaction, its workers.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueueHealthTests {
     private func with(
         _ queue: String, _ environment: [String: String] = [:],
@@ -164,7 +164,7 @@ import Testing
             try await HealthAnswer.eventually("all is acknowledged", server) {
                 QueueHealthTests.isEmpty($0) && $0.status == "pass"
             }
-            // A second group has everything before it, and nobody.
+            // A second group has every entry unread, and no consumer.
             _ = try await redis.command("XGROUP", "CREATE", "s", "other", "0")
             try await HealthAnswer.eventually("the group that is worst off counts", server) {
                 $0.number("queue:depth") == 3 && $0.number("workers:count") == 0

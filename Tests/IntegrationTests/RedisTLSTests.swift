@@ -357,7 +357,7 @@ import Testing
                 ),
             ]
             for (files, variable, reason) in cases {
-                // What is not there may come; what is there is the configuration.
+                // A missing file is a transient error; an invalid file is a configuration error.
                 let status: Int32 = reason.hasPrefix("No such") || files["CA"] == "/tmp" ? 1 : 78
                 var environment = ["JWT_SECRET": APIServer.secret, "REDIS_URL": "rediss://h"]
                 for (name, path) in files { environment["REDIS_TLS_\(name)_FILE"] = path }

@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RequestBoundTests {
     // MARK: - Requests in flight
 
-    /// A queue that confirms when it is told to.
+    /// A queue that confirms when the test resumes it.
     private final class Gate: TransactionQueue {
         private let waiters = Mutex<[Suspension<Void>]>([])
 

@@ -7,7 +7,7 @@ import Testing
 @testable import CoreAPIRedis
 @testable import CoreAPIServer
 
-/// A socket that the server is given by whoever starts it, and what it tells them.
+/// A socket inherited from a service manager, and the notifications sent to it.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct SocketActivationTests {
     /// What callers saw, together; each of their transactions has a connection of its own.
     private final class Seen: Sendable {

@@ -2,7 +2,7 @@
 @testable import CoreAPIHTTP
 @testable import CoreAPIHTTPTests
 
-/// What should have happened, told from the requests alone.
+/// The expected events, computed from the requests alone.
 extension HTTPSimulation {
     /// Compares what has happened with the same bytes in one piece, where nothing but the
     /// fragments can have made a difference.

@@ -7,7 +7,7 @@ enum HTTPBreakage: CaseIterable {
     case forgetsPipelined
     /// The end of the server ends a request that has begun.
     case closesAtDrain
-    /// No deadline is ever told.
+    /// A deadline never expires.
     case neverTimesOut
     /// One read in a while misses its last byte.
     case losesBytes

@@ -5,7 +5,7 @@
 /// wrong. Times are milliseconds from the beginning.
 struct RedisSchedule {
     enum Kind {
-        /// One outage, shorter than a command's time: nobody may notice.
+        /// One outage, shorter than a command's timeout: no caller may fail.
         case gentle
         /// Anything.
         case rough

@@ -2,7 +2,7 @@
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// Those who want to be paid once, and what they were promised.
+/// The simulated callers: each expects one transaction for its request.
 extension RedisSimulation {
     func submit(_ payment: SimulatedPayment) {
         let call = newCall(payment)
@@ -161,7 +161,7 @@ extension RedisSimulation {
         }
     }
 
-    /// What is enqueued is what somebody submitted.
+    /// Checks that a caller submitted every enqueued transaction.
     private func checkContents() {
         var texts: [String: String] = [:]
         for call in calls { texts[call.id] = call.recordText }

@@ -1,14 +1,14 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// Bytes on their way: in fragments, late, cut off anywhere, and executed after nobody expects it.
+/// The simulated network: it fragments, delays and cuts bytes, and may deliver a command late.
 extension RedisSimulation {
     /// Whether anything may happen still.
     var isRough: Bool { schedule.kind == .rough && elapsed < schedule.lastFaultEnd }
 
     // MARK: - From the client
 
-    /// What the kernel takes of these bytes; nil if it takes none now.
+    /// The number of bytes that the kernel accepts; nil if the write would block.
     func take(
         _ bytes: ArraySlice<UInt8>, over connection: SimulatedConnection
     ) throws(SystemError) -> Int? {

@@ -1,6 +1,6 @@
 @testable import CoreAPIHTTP
 
-/// A request as a caller may send it, with what is to become of it.
+/// A generated request with its expected outcome.
 struct GeneratedRequest {
     enum Expectation: Equatable {
         /// `METHOD PATH CONTENT`, and whether the answer is the connection's last.

@@ -36,7 +36,7 @@ struct SimulatedCall {
 struct SimulatedPayment {
     let userID: Int
     let amount: Int
-    /// Nil for a caller that gives none.
+    /// The idempotency key; nil for a caller without one.
     let key: IdempotencyKey?
     /// How many times the caller will try again.
     var retries: Int

@@ -15,7 +15,7 @@ final class SimulatedConnection {
     var isFull = false
     /// The client has closed its side. What it has sent may still arrive.
     var isClosedByClient = false
-    /// The process at the other end is gone, and what is on its way to it is lost.
+    /// The peer's process has exited; bytes in flight to it are lost.
     var isClosedByServer = false
 
     // Redis's side.

@@ -28,7 +28,7 @@ final class SimulatedRedis {
 
     enum Outcome {
         case reply(RedisReply)
-        /// WAIT and WAITAOF: answered once so many writes are safe.
+        /// WAIT and WAITAOF: replied to once that number of writes is durable.
         case wait(until: Int)
 
         var words: String {
@@ -155,7 +155,7 @@ final class SimulatedRedis {
 
     func becomeSafe(upTo count: Int) { safeCount = max(safeCount, min(count, log.count)) }
 
-    /// What was loaded is forgotten, and the writes after the first so many.
+    /// Drops the loaded scripts and every write after the given number of writes.
     func crash(keeping count: Int) {
         precondition(count >= safeCount, "what is safe survives")
         log.removeLast(log.count - count)

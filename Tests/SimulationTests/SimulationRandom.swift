@@ -17,7 +17,7 @@ struct SimulationRandom {
         bounds.lowerBound + Int(next() % UInt64(bounds.count))
     }
 
-    /// True so many times in a hundred.
+    /// True with the given probability, in percent.
     mutating func chance(_ percent: Int) -> Bool { Int(next() % 100) < percent }
 
     mutating func pick<Choice>(_ choices: [Choice]) -> Choice {

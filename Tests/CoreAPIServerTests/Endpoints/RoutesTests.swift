@@ -7,7 +7,7 @@ import Testing
 @testable import CoreAPIKit
 @testable import CoreAPIServer
 
-/// Which endpoint answers a request, and what is answered where there is none.
+/// Which endpoint answers a request, and the refusal if no endpoint matches.
 @Suite struct RoutesTests {
     private func application(_ site: Endpoint.Sites) throws -> Application {
         let secret = Array("a secret of at least thirty-two bytes".utf8)

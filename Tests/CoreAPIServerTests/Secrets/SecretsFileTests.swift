@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIKit
 @testable import CoreAPIServer
 
-/// `JWT_SECRET_FILE`: which bytes of a file are secrets, and what is refused.
+/// `JWT_SECRET_FILE`: which bytes of a file are secrets, and which files are refused.
 @Suite struct SecretsFileTests {
     private static let a = "a: a secret of tests"
     private static let b = "b: a secret of tests"

@@ -3,7 +3,7 @@ import Foundation
 import MetricsTestKit
 import Testing
 
-/// Entries that somebody takes out of the stream while they are pending.
+/// Entries that are deleted from the stream while they are pending.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RemovedEntryTests {
     private typealias Harness = ConsumerHarness
 

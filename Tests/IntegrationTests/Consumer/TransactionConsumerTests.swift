@@ -138,14 +138,14 @@ import Testing
             options.handlingTimeMax = .seconds(1)
             let consumer = try await Harness.consumer(redis, options)
             var deliveries = [try await consumer.take()]
-            // The same consumer may be the one who gets it again.
+            // The same consumer may get the entry again.
             for _ in 0..<2 { deliveries.append(try await consumer.take()) }
             #expect(Set(deliveries.map(\.transaction)).count == 1)
             #expect(deliveries[1].attempt > 1)
             // It is not the first's any more, so this does nothing.
             await deliveries[0].reject(because: "late")
             #expect(try await Harness.deadLetters(redis).isEmpty)
-            // But what is processed is processed.
+            // The ack of the current delivery is final: a later retry() does nothing.
             try await deliveries[1].ack()
             #expect(try await Harness.pending(redis) == 0)
             await deliveries[2].retry()
@@ -224,7 +224,7 @@ import Testing
         }
     }
 
-    /// Transactions that nobody has processed yet.
+    /// Transactions that no consumer has processed yet.
     private actor Missing {
         private var transactions: Set<Transaction>
 

@@ -5,7 +5,7 @@ import Testing
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// What is removed from a stream, and what is not.
+/// Which entries trimming removes from a stream, and which it keeps.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct TrimmingTests {
     private typealias Harness = ConsumerHarness
 
@@ -113,7 +113,7 @@ import Testing
             #expect(try await Harness.length(redis) == 3)
             try await other.process(Array(transactions[1...]))
             #expect(try await Harness.length(redis) == 0)
-            // Everything that was given is processed; then nobody reads any more.
+            // Every delivered entry is processed; then the consumer stops reading.
             consumer.stop()
             other.stop()
             for consumer in [consumer, other] { for try await _ in consumer {} }

@@ -25,7 +25,7 @@ enum RQWorker {
             environment: environment, withinSeconds: 300)
     }
 
-    /// Works until it is told to end.
+    /// Works until the test ends it.
     static func start(
         _ version: String, on redis: RedisServer, queue: String
     ) throws -> Program {

@@ -157,7 +157,7 @@ final class RedisServer: @unchecked Sendable {
         return folder.appending(path: name).path
     }
 
-    /// A port that nobody listens on now.
+    /// A port without a listener.
     static func freePort() throws -> UInt16 {
         let any = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
         let socket = try Socket.listening(

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `reply-losing-proxy.py`: Redis executes a script, and its caller is not told.
+/// `reply-losing-proxy.py`: Redis executes a script, but the reply is lost.
 final class ReplyLosingProxy: Sendable {
     let port: UInt16
     private let program: Program

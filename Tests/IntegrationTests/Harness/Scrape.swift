@@ -6,7 +6,7 @@ struct Scrape {
     let values: [String: Double]
     let answer: Answer
 
-    /// - Parameter accept: the value of the field; nil for none.
+    /// - Parameter accept: the value of the `Accept` field; nil to omit the field.
     init(port: UInt16, accept: String? = nil) throws {
         let client = try RawClient(port: port)
         try self.init(client, accept: accept)

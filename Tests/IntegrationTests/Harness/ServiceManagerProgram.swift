@@ -34,7 +34,7 @@ final class ServiceManagerProgram: Sendable {
         self.program = program
     }
 
-    /// What the server has told the manager, over all its starts.
+    /// The notifications that the server has sent, over all its starts.
     var notices: [String] { ServiceManagerProgram.words("notice", program) }
 
     /// What the server has logged, over all its starts.

@@ -52,7 +52,7 @@ final class TokenLoad: Sendable {
         try await answers(2)
     }
 
-    /// Returns once each caller has had so many answers more.
+    /// Returns once each caller has received the given number of further responses.
     func answers(_ count: Int) async throws {
         let before = state.withLock { $0.answered }
         try await eventually("each caller has \(count) more answers") {
