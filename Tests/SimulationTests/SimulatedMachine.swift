@@ -13,9 +13,9 @@ protocol SimulatedMachine {
     var deadline: MonotonicTime { get }
     mutating func submitted(_ command: RedisCommand, _ waiter: Int, now: MonotonicTime)
         -> Machine.SubmitAction
-    mutating func flush(
+    @discardableResult mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError)
+    ) throws(SystemError) -> MonotonicTime
     mutating func connected(now: MonotonicTime) -> [UInt8]
     mutating func received(_ reply: RedisReply, now: MonotonicTime) -> Machine.ReplyAction
     mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Machine.Resolution]
@@ -68,7 +68,7 @@ struct BrokenMachine: SimulatedMachine {
 
     mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError) { try machine.flush(send) }
+    ) throws(SystemError) -> MonotonicTime { try machine.flush(send) }
 
     mutating func connected(now: MonotonicTime) -> [UInt8] { machine.connected(now: now) }
 
