@@ -43,16 +43,17 @@ extension JSONReader {
         var (byte, position) = (bytes[start], start)
         var objects: UInt64 = 0
         var open = 0
+        let openMax = JSONReader.depthMax &- depth
         while true {
             if isOpening(byte) {
-                guard depth &+ open < JSONReader.depthMax else {
+                guard open < openMax else {
                     throw JSONError(.tooDeep, position)
                 }
-                let isObject = byte == UInt8(ascii: "{")
+                let (isObject, closing) = (byte == UInt8(ascii: "{"), byte &+ 2)
                 objects = objects &<< 1 | (isObject ? 1 : 0)
                 open &+= 1
                 (byte, position) = try nextByte(position &+ 1, bytes)
-                if byte != closing(isObject) {
+                if byte != closing {
                     if isObject {
                         (byte, position) = try nextByte(afterName(position, bytes), bytes)
                     }

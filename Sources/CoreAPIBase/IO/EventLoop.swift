@@ -17,8 +17,9 @@ internal import Synchronization
     private var flushing: [any EventHandler] = []
     /// What each descriptor's handler has not been told yet, since a turn was too short for it.
     private var untold: [SocketReadiness] = []
-    /// The descriptors of those handlers, the first to be called first.
+    /// The descriptors of those handlers, the first to be called first, and whether there are any.
     private var late: [Int] = []
+    private var isLate = false
     private var budget = TurnBudget(at: .now())
     /// Who has asked for a turn; two lists take turns, as with the jobs.
     private var waiting: [any EventHandler] = []
@@ -303,22 +304,23 @@ internal import Synchronization
         }
     }
 
-    /// Calls the handler, or notes that it is to be called once others have been that came before.
+    /// Calls the handler, or notes that it is to be called when those before it have been.
     private func tell(_ number: Int, _ readiness: SocketReadiness) {
         // The handler of an event in this batch may have been unregistered by another.
         guard let handler = handlers[number] else { return }
-        if late.isEmpty, !budget.isSpent {
+        if !isLate, !budget.isSpent {
             handler.ready(readiness)
             _ = endsTurn()
             return
         }
         if untold[number].isEmpty { late.append(number) }
         untold[number].formUnion(readiness)
+        isLate = true
     }
 
     /// Calls the handlers that a turn before had no time for.
     private func callLate() {
-        guard !late.isEmpty else { return }
+        guard isLate else { return }
         var count = 0
         repeat {
             let (number, handler) = (late[count], handlers[late[count]])
@@ -329,6 +331,7 @@ internal import Synchronization
             count += 1
         } while count < late.count && !endsTurn()
         late.removeFirst(count)
+        isLate = !late.isEmpty
     }
 
     private static func readiness(_ flags: UInt32) -> SocketReadiness {
@@ -343,11 +346,9 @@ internal import Synchronization
     }
 
     private func wait(_ events: inout [epoll_event]) -> Int {
-        let timeout: Int32 =
-            if !jobs.isEmpty || !waiting.isEmpty || !late.isEmpty { 0 } else if nextSweep == .never
-            { -1 } else {
-                Int32(clamping: nextSweep.milliseconds(since: time))
-            }
+        let isIdle = jobs.isEmpty && waiting.isEmpty && !isLate
+        let sweep = nextSweep == .never ? -1 : nextSweep.milliseconds(since: time)
+        let timeout = isIdle ? Int32(clamping: sweep) : 0
         let count = unsafe events.withUnsafeMutableBufferPointer { events in
             unsafe epoll_wait(poll.number, events.baseAddress, Int32(events.count), timeout)
         }

@@ -67,20 +67,26 @@ package final class TransactionChecks: Sendable {
             throw .invalid([FieldProblem(pointer: "/token", detail: "token is given twice")])
         case .text(let text):
             guard text.hasEscapes else {
-                let token = body.extracting(text.range)
-                if let bearerToken, !ASCII.equal(token, 0..<bearerToken.count, of: bearerToken.span)
-                {
-                    throw .tokensDiffer
-                }
-                return try verify(token, at: now)
+                return try verify(body.extracting(text.range), bearerToken, at: now)
             }
             guard text.range.count <= CompactToken.bytesMax else {
                 throw .token(.malformed(.tooLong))
             }
             let token = text.decoded(body)
-            guard bearerToken == nil || bearerToken == token else { throw .tokensDiffer }
-            return try verify(token.span, at: now)
+            return try verify(token.span, bearerToken, at: now)
         }
+    }
+
+    /// - Parameter bearerToken: must be the same, if there is one.
+    private func verify(
+        _ token: Span<UInt8>, _ bearerToken: [UInt8]?, at now: UnixTime
+    ) throws(IntakeRefusal) -> TokenClaims {
+        if let bearerToken {
+            guard ASCII.equal(token, 0..<bearerToken.count, of: bearerToken.span) else {
+                throw .tokensDiffer
+            }
+        }
+        return try verify(token, at: now)
     }
 
     private func verify(
