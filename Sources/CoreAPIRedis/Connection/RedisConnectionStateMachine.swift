@@ -104,8 +104,8 @@ package struct RedisConnectionStateMachine<Waiter> {
     ///
     /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
     ///   it takes none now.
-    /// - Returns: the deadline afterwards. A caller that keeps the machine in a class reads it here,
-    ///   since a call of `deadline` copies the machine.
+    /// - Returns: the deadline afterwards: a class that holds the machine would copy it to read
+    ///   `deadline`.
     @discardableResult package mutating func flush(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) -> MonotonicTime {

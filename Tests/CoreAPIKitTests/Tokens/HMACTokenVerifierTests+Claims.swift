@@ -37,8 +37,8 @@ extension HMACTokenVerifierTests {
         #expect(error(payload: claims(exp: "-1")) == .expired)
     }
 
-    @Test func `the leeway allows for skewed clocks, and ends`() {
-        let policy = TokenPolicy(leewaySeconds: 10)
+    @Test func `the leeway allows for skewed clocks, and ends`() throws {
+        let policy = try TokenPolicy(leeway: .seconds(10))
         let text = token(payload: claims(",\"nbf\":1700000000", exp: "1700000030"))
         #expect(error(text, policy: policy, at: UnixTime(seconds: 1_700_000_039)) == nil)
         #expect(error(text, policy: policy, at: UnixTime(seconds: 1_700_000_040)) == .expired)
@@ -56,8 +56,8 @@ extension HMACTokenVerifierTests {
         #expect(error(payload: claims(",\"iat\":1699999999.25")) == nil)
     }
 
-    @Test func `the lifetime may be bounded`() {
-        let policy = TokenPolicy(lifetimeSecondsMax: 30)
+    @Test func `the lifetime may be bounded`() throws {
+        let policy = try TokenPolicy(leeway: .zero, lifetimeMax: .seconds(30))
         #expect(error(payload: claims(exp: "1700000030"), policy: policy) == nil)
         #expect(
             error(payload: claims(exp: "1700000031"), policy: policy) == .claimInvalid(.lifetime))

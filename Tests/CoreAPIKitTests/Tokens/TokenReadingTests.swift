@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `a fake believes what it was told, and nothing else`() throws {
-        let alice = TokenClaims(userID: 1, isEnabled: true)
+        let alice = TokenClaims(validUserID: 1, isEnabled: true)
         let fake = FixedTokenVerifier(["alice": alice])
         #expect(try fake.verify("alice", at: now) == alice)
         #expect(throws: TokenError.signatureInvalid) { try fake.verify("bob", at: now) }

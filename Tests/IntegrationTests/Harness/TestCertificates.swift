@@ -1,4 +1,5 @@
 import CoreAPIBase
+import CoreAPIKit
 import Foundation
 import Testing
 
