@@ -11,22 +11,23 @@ internal import Synchronization
 /// Sendable by discipline: all but `enqueue`, `submit`, `stop` and `isCurrent` is called on the
 /// loop's own thread, or before it runs, which debug builds check.
 @safe package final class EventLoop: TaskExecutor, @unchecked Sendable {
-    // The loop's thread alone touches these.
-    private var handlers: [(any EventHandler)?] = []
+    // Only the loop's thread uses these lists. An access ends before a handler is called, and no
+    // `deinit` of a handler calls the loop except by `submit`: no exclusivity check is needed.
+    @exclusivity(unchecked) private var handlers: [(any EventHandler)?] = []
     private var timedHandlers: [any EventHandler] = []
-    private var flushing: [any EventHandler] = []
-    /// What each descriptor's handler has not been told yet, since a turn was too short for it.
+    @exclusivity(unchecked) private var flushing: [any EventHandler] = []
+    /// The readiness of each descriptor that its handler has not received: a turn was too short.
     private var untold: [SocketReadiness] = []
     /// The descriptors of those handlers, the first to be called first, and whether there are any.
     private var late: [Int] = []
     private var isLate = false
     private var budget = TurnBudget(at: .now())
-    /// Who has asked for a turn; two lists take turns, as with the jobs.
-    private var waiting: [any EventHandler] = []
-    private var called: [any EventHandler] = []
-    private var jobs: [UnownedJob] = []
-    /// The jobs of the turn that runs: two lists take turns, so that neither is allocated anew.
-    private var running: [UnownedJob] = []
+    /// Handlers that have asked for a turn; two lists alternate, as with the jobs.
+    @exclusivity(unchecked) private var waiting: [any EventHandler] = []
+    @exclusivity(unchecked) private var called: [any EventHandler] = []
+    @exclusivity(unchecked) private var jobs: [UnownedJob] = []
+    /// The jobs of the current turn: two lists alternate, so that neither is allocated anew.
+    @exclusivity(unchecked) private var running: [UnownedJob] = []
     private var nextSweep = MonotonicTime.never
     private var isStopped = false
     /// The time at the beginning of this turn.
@@ -59,8 +60,7 @@ internal import Synchronization
         case action(@Sendable () -> Void)
     }
 
-    /// Is told at the end of each turn how long it ran, in nanoseconds: so late is looked at what
-    /// came meanwhile.
+    /// Receives the length of each turn: how long events that arrive meanwhile wait.
     package typealias TurnEnded = @Sendable (_ nanoseconds: Int64, _ now: MonotonicTime) -> Void
 
     package init(turnEnded: TurnEnded? = nil) throws(SystemError) {
@@ -87,7 +87,7 @@ internal import Synchronization
     /// Runs a job of a task on the loop's thread.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if isCurrent { return jobs.append(job) }
+        if isCurrent { return unsafe jobs.append(job) }
         let isTaken = post(.job(job))
         precondition(isTaken, "a task ends before its loop does")
     }
@@ -105,13 +105,12 @@ internal import Synchronization
             inbox?.append(work)
             return inbox?.count ?? 0
         }
-        // The first one wakes the loop, which then takes all that are there.
         if count == 1 { wake() }
         return count > 0
     }
 
     private func wake() {
-        // A counter that is full would block, and is as good a wake-up as any.
+        // EAGAIN: the counter is full, so the loop wakes up anyway.
         let result = eventfd_write(wakeUp.number, 1)
         precondition(result == 0 || errno == EAGAIN, "an eventfd can be written")
     }
@@ -119,24 +118,24 @@ internal import Synchronization
     // MARK: - Handlers
 
     /// Calls the handler when its socket is ready: once for each change (edge-triggered).
-    package func register(_ handler: any EventHandler, for socket: borrowing Socket)
-        throws(SystemError)
-    {
+    package func register(
+        _ handler: any EventHandler, for socket: borrowing Socket
+    ) throws(SystemError) {
         assertCurrent()
         try watch(socket.descriptor)
         let number = Int(socket.descriptor.number)
-        while handlers.count <= number {
-            handlers.append(nil)
+        while unsafe handlers.count <= number {
+            unsafe handlers.append(nil)
             untold.append([])
         }
-        handlers[number] = handler
+        unsafe handlers[number] = handler
         untold[number] = []
     }
 
     /// To be called before the socket is closed, which ends the kernel's interest in it.
     package func unregister(_ socket: borrowing Socket) {
         assertCurrent()
-        handlers[Int(socket.descriptor.number)] = nil
+        unsafe handlers[Int(socket.descriptor.number)] = nil
         untold[Int(socket.descriptor.number)] = []
     }
 
@@ -168,13 +167,13 @@ internal import Synchronization
     /// Calls the handler's `flush` once at the end of this turn.
     package func requestFlush(_ handler: any EventHandler) {
         assertCurrent()
-        flushing.append(handler)
+        unsafe flushing.append(handler)
     }
 
     /// Calls the handler's `proceed` in the next turn, when others have had theirs.
     package func requestTurn(_ handler: any EventHandler) {
         assertCurrent()
-        waiting.append(handler)
+        unsafe waiting.append(handler)
     }
 
     /// A handler has done one of several things at once, such as a request that was pipelined:
@@ -233,14 +232,10 @@ internal import Synchronization
         turnEnded?(time.nanoseconds(since: began), time)
     }
 
-    /// Takes nothing more, and runs what was taken before.
+    /// Closes the inbox and runs the work that it held.
     private func end() {
-        let last = inbox.withLock { inbox in
-            defer { inbox = nil }
-            return inbox ?? []
-        }
-        perform(last)
-        while !jobs.isEmpty || !waiting.isEmpty {
+        perform(inbox.withLock { exchange(&$0, with: nil) } ?? [])
+        while unsafe !jobs.isEmpty || !waiting.isEmpty {
             runJobs()
             callWaiting()
         }
@@ -249,43 +244,42 @@ internal import Synchronization
 
     /// Runs the jobs that there are; those that they add have their turn after the sockets.
     private func runJobs() {
-        guard !jobs.isEmpty else { return }
-        swap(&running, &jobs)
+        guard unsafe !jobs.isEmpty else { return }
+        unsafe swap(&running, &jobs)
         budget = TurnBudget(at: .now())
         var count = 0
         repeat {
-            let job = running[count]
+            let job = unsafe running[count]
             unsafe job.runSynchronously(on: asUnownedTaskExecutor())
             count += 1
-        } while count < running.count && !endsTurn()
-        if count < running.count { jobs = Array(running[count...]) + jobs }
-        running.removeAll(keepingCapacity: true)
+        } while unsafe count < running.count && !endsTurn()
+        if unsafe count < running.count { unsafe jobs = unsafe Array(running[count...]) + jobs }
+        unsafe running.removeAll(keepingCapacity: true)
     }
 
     /// As `runJobs`, of the handlers that have asked for a turn.
     private func callWaiting() {
-        guard !waiting.isEmpty else { return }
-        swap(&called, &waiting)
+        guard unsafe !waiting.isEmpty else { return }
+        unsafe swap(&called, &waiting)
         budget = TurnBudget(at: .now())
         var count = 0
         repeat {
-            let handler = called[count]
-            handler.proceed()
+            unsafe called[count].proceed()
             count += 1
-        } while count < called.count && !endsTurn()
-        if count < called.count { waiting = Array(called[count...]) + waiting }
-        called.removeAll(keepingCapacity: true)
+        } while unsafe count < called.count && !endsTurn()
+        if unsafe count < called.count { unsafe waiting = unsafe Array(called[count...]) + waiting }
+        unsafe called.removeAll(keepingCapacity: true)
     }
 
     private func flushAll() {
-        guard !flushing.isEmpty else { return }
+        guard unsafe !flushing.isEmpty else { return }
         // A handler may ask again while it flushes.
         var index = 0
-        while index < flushing.count {
-            flushing[index].flush()
+        while unsafe index < flushing.count {
+            unsafe flushing[index].flush()
             index += 1
         }
-        flushing.removeAll(keepingCapacity: true)
+        unsafe flushing.removeAll(keepingCapacity: true)
     }
 
     /// Waits for events, no longer than to the next deadline, and calls their handlers.
@@ -307,7 +301,7 @@ internal import Synchronization
     /// Calls the handler, or notes that it is to be called when those before it have been.
     private func tell(_ number: Int, _ readiness: SocketReadiness) {
         // The handler of an event in this batch may have been unregistered by another.
-        guard let handler = handlers[number] else { return }
+        guard let handler = unsafe handlers[number] else { return }
         if !isLate, !budget.isSpent {
             handler.ready(readiness)
             _ = endsTurn()
@@ -323,7 +317,7 @@ internal import Synchronization
         guard isLate else { return }
         var count = 0
         repeat {
-            let (number, handler) = (late[count], handlers[late[count]])
+            let (number, handler) = unsafe (late[count], handlers[late[count]])
             let readiness = untold[number]
             untold[number] = []
             // None: its socket was closed meanwhile.
@@ -346,7 +340,7 @@ internal import Synchronization
     }
 
     private func wait(_ events: inout [epoll_event]) -> Int {
-        let isIdle = jobs.isEmpty && waiting.isEmpty && !isLate
+        let isIdle = unsafe jobs.isEmpty && waiting.isEmpty && !isLate
         let sweep = nextSweep == .never ? -1 : nextSweep.milliseconds(since: time)
         let timeout = isIdle ? Int32(clamping: sweep) : 0
         let count = unsafe events.withUnsafeMutableBufferPointer { events in
@@ -359,17 +353,13 @@ internal import Synchronization
     private func takeInbox() {
         var counter: eventfd_t = 0
         _ = unsafe eventfd_read(wakeUp.number, &counter)
-        let taken = inbox.withLock { inbox in
-            defer { inbox = [] }
-            return inbox ?? []
-        }
-        perform(taken)
+        perform(inbox.withLock { exchange(&$0, with: []) } ?? [])
     }
 
     private func perform(_ taken: [Work]) {
         for work in taken {
             switch work {
-            case .job(let job): jobs.append(job)
+            case .job(let job): unsafe jobs.append(job)
             case .action(let action): action()
             }
         }
@@ -378,11 +368,11 @@ internal import Synchronization
     /// Calls the handlers whose deadline has passed, and finds the next one.
     private func sweep() {
         nextSweep = .never
-        for handler in handlers {
+        for handler in unsafe handlers {
             if let handler { check(handler) }
         }
         for handler in timedHandlers { check(handler) }
-        let interval = max(
+        let interval = unsafe max(
             EventLoop.sweepIntervalMillisecondsMin,
             handlers.count / EventLoop.descriptorsPerSweepMillisecond)
         nextSweep = max(nextSweep, time.advanced(byMilliseconds: interval))

@@ -99,9 +99,10 @@ final class Application: @unchecked Sendable {
             return (ResourceName.other, .refused(notFound))
         }
         let resource = Routes.table.resources[match.resource]
-        guard let endpoint = resource.endpoint(head.method) else {
+        guard let index = resource.methods.index(answering: head.method) else {
             return (match.resource, Application.options(resource.allow, head.method))
         }
+        let endpoint = resource.routes[index].endpoint
         return (match.resource, .endpoint(endpoint, parameter: match.parameter))
     }
 
