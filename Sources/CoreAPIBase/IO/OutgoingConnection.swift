@@ -22,6 +22,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// Whether a resolver's thread is under way: there is one at most.
     private var hasResolver = false
     private var asksForFlush = false
+    /// Whether the kernel took no more bytes: then the socket tells when it does.
+    private var isBlocked = false
 
     /// - Parameters:
     ///   - tls: nil for a connection in clear text.
@@ -89,6 +91,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func closeSocket() {
         if let socket = socket.take() { loop.unregister(socket) }
         tls = nil
+        isBlocked = false
     }
 
     private func perform(_ first: OutgoingConnectionStateMachine.Action) {
@@ -193,7 +196,10 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
                 try finishConnecting()
             }
             if readiness.contains(.readable) { try read(hasEnded: readiness.contains(.ended)) }
-            if readiness.contains(.writable) { requestFlush() }
+            if isBlocked, readiness.contains(.writable) {
+                isBlocked = false
+                requestFlush()
+            }
         } catch {
             lose(.connectionLost)
         }
@@ -236,12 +242,19 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
                 try flush(over: tls)
             } else {
                 try owner?.connectionFlushed { bytes, position throws(SystemError) in
-                    try socket?.send(bytes, from: position) ?? nil
+                    try sendToKernel(bytes, from: position)
                 }
             }
         } catch {
             lose(.connectionLost)
         }
+    }
+
+    /// How many bytes the kernel took; nil if it takes none now.
+    private func sendToKernel(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int? {
+        let count = try socket?.send(bytes, from: position) ?? nil
+        if count == nil { isBlocked = true }
+        return count
     }
 
     // MARK: - TLS
@@ -315,7 +328,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// Whether the kernel has taken all that was encrypted.
     private func send(_ tls: TLSSession) throws(SystemError) -> Bool {
         try tls.flush { bytes, position throws(SystemError) in
-            try socket?.send(bytes, from: position) ?? nil
+            try sendToKernel(bytes, from: position)
         }
     }
 }

@@ -18,8 +18,9 @@ package final class PendingTransaction: @unchecked Sendable {
     package typealias Outcome = Result<EnqueueOutcome, QueueError>
 
     private let confirmed: (PendingTransaction, Outcome) -> Void
-    private var current: (transaction: Transaction, key: IdempotencyKey?)?
-    /// Who has sent it to Redis.
+    private var held: Transaction?
+    package private(set) var idempotencyKey: IdempotencyKey?
+    /// The queue that has sent the transaction to Redis.
     private var sender: RedisQueue?
     private var sent = MonotonicTime.never
 
@@ -31,16 +32,14 @@ package final class PendingTransaction: @unchecked Sendable {
 
     /// Takes the place of the transaction before it, which has its outcome.
     package func hold(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
-        precondition(sender == nil, "one transaction is enqueued at a time")
-        current = (transaction, idempotencyKey)
+        precondition(sender == nil, "hold() while a transaction is enqueued")
+        held = transaction
+        self.idempotencyKey = idempotencyKey
     }
 
-    package var transaction: Transaction { held.transaction }
-    package var idempotencyKey: IdempotencyKey? { held.key }
-
-    private var held: (transaction: Transaction, key: IdempotencyKey?) {
-        guard let current else { preconditionFailure("it is held before it is enqueued") }
-        return current
+    package var transaction: Transaction {
+        guard let held else { preconditionFailure("transaction before hold()") }
+        return held
     }
 
     package func resume(returning outcome: Outcome) { confirmed(self, outcome) }
@@ -54,7 +53,7 @@ package final class PendingTransaction: @unchecked Sendable {
     /// What the reply means, which ends the wait for it.
     package func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {
         guard let sender = sender.take() else {
-            preconditionFailure("a reply belongs to what was sent")
+            preconditionFailure("outcome(of:) before wasSent()")
         }
         return sender.outcome(
             of: reply, TransactionRecord(transaction, idempotencyKey), since: sent)
