@@ -321,9 +321,8 @@ internal import Synchronization
         guard !late.isEmpty else { return }
         var count = 0
         repeat {
-            let (number, handler) = (late[count], handlers[late[count]])
-            let readiness = untold[number]
-            untold[number] = []
+            let (handler, readiness) = (handlers[late[count]], untold[late[count]])
+            untold[late[count]] = []
             // None: its socket was closed meanwhile.
             if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1
@@ -377,9 +376,7 @@ internal import Synchronization
     /// Calls the handlers whose deadline has passed, and finds the next one.
     private func sweep() {
         nextSweep = .never
-        for handler in handlers {
-            if let handler { check(handler) }
-        }
+        for case let handler? in handlers { check(handler) }
         for handler in timedHandlers { check(handler) }
         let interval = max(
             EventLoop.sweepIntervalMillisecondsMin,
@@ -394,8 +391,7 @@ internal import Synchronization
 
     private func watch(_ descriptor: borrowing FileDescriptor) throws(SystemError) {
         let flags = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-        var event = unsafe epoll_event(
-            events: flags, data: epoll_data(fd: descriptor.number))
+        var event = unsafe epoll_event(events: flags, data: epoll_data(fd: descriptor.number))
         let (poll, number) = (poll.number, descriptor.number)
         _ = try SystemCall.run("epoll_ctl") {
             unsafe epoll_ctl(poll, EPOLL_CTL_ADD, number, &event)

@@ -68,7 +68,7 @@ package struct EightBytes: Equatable {
     /// The bytes with another in each place of this one, which is less than 128.
     @inlinable package func replacing(_ byte: UInt8, with other: UInt8) -> EightBytes {
         let rest = word ^ EightBytes.each &* UInt64(byte)
-        // No carry goes from one byte to the next, so that every byte is exact, not the first alone.
+        // No carry goes from one byte to the next: not the first byte alone is exact.
         let seven = ~EightBytes.uppermost
         let marks = ~((rest & seven &+ seven) | rest | seven)
         return EightBytes(word: word ^ (marks &>> 7) &* UInt64(byte ^ other))

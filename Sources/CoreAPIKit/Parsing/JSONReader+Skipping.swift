@@ -307,7 +307,7 @@ extension JSONReader {
 
     // MARK: - Bytes
 
-    /// Whether the bytes have this position: as the subscript checks it, so that it is checked once.
+    /// Whether the bytes have this position, as the subscript checks it: it is checked once.
     @inline(__always) static func has(_ position: Int, _ bytes: Span<UInt8>) -> Bool {
         UInt(bitPattern: position) < UInt(bitPattern: bytes.count)
     }

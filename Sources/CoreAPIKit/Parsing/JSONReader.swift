@@ -3,9 +3,9 @@
 /// The reader keeps a position, not the bytes: each call is given the same `Span`. Values come back
 /// as offsets into it (`JSONValue`), to be decoded by those who want them.
 ///
-/// Stricter than many: the text must be UTF-8, and containers nest no deeper than `depthMax`. A `\u`
-/// escape may be half of a surrogate pair (RFC 8259 §8.2): `JSONText` tells it apart where the
-/// string is used. The work for each byte is bounded, so that no text costs much more than another.
+/// Stricter than many: the text must be UTF-8, and containers nest no deeper than `depthMax`. An
+/// escape sequence may be half of a surrogate pair (RFC 8259 §8.2): `JSONText` tells it apart where
+/// the string is used. The work for each byte is bounded: no text costs much more than another.
 package struct JSONReader {
     /// How deep arrays and objects may nest. The open containers are kept as the bits of one word.
     package static let depthMax = 32

@@ -1,7 +1,7 @@
 /// A string of a JSON text, as offsets into its bytes; it has been checked to its end.
 ///
-/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It is
-/// decoded to the three bytes that UTF-8 does not allow (U+D800 to U+DFFF as the others of its
+/// Half of a surrogate pair, which an escape sequence may be (RFC 8259 §8.2), is no character. It
+/// is decoded to the three bytes that UTF-8 does not allow (U+D800 to U+DFFF as the others of its
 /// size), and so is equal to no text that has a meaning.
 package struct JSONText {
     /// The bytes between the quotation marks, escape sequences as they stand.
