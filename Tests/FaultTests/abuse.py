@@ -153,17 +153,17 @@ async def stall_body(port: int, size: Size) -> str:
 
 async def stall_sizes(port: int, size: Size) -> str:
     """Chunks of one byte, without a last one."""
-    return await stall(port, size, CHUNKED + b"1\r\na\r\n" * 3_200)
+    return await stall(port, size, CHUNKED + b"1\r\na\r\n" * 1_200)
 
 
 async def stall_extensions(port: int, size: Size) -> str:
     """Chunks with long extensions, without a last one."""
-    return await stall(port, size, CHUNKED + (b"1;" + b"a" * 1_000 + b"\r\na\r\n") * 16)
+    return await stall(port, size, CHUNKED + (b"1;" + b"a" * 1_000 + b"\r\na\r\n") * 6)
 
 
 async def stall_trailers(port: int, size: Size) -> str:
     """Trailers that never end."""
-    trailers = (b"A: " + b"a" * 1_000 + b"\r\n") * 16
+    trailers = (b"A: " + b"a" * 1_000 + b"\r\n") * 5
     return await stall(port, size, CHUNKED + b"1\r\na\r\n0\r\n" + trailers)
 
 

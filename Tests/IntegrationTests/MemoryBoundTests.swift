@@ -1,3 +1,4 @@
+import CoreAPIHTTP
 import Foundation
 import Testing
 
@@ -29,7 +30,11 @@ import Testing
     ) async throws {
         let request = try #require(MemoryBoundTests.stalled[kind])
         let bufferBytes = 100_000
-        try await LoopServer.with(buffersBytesMax: bufferBytes) { server in
+        // The test may be suspended for longer than a stalled request may take.
+        var limits = HTTPLimits()
+        limits.headTimeoutMilliseconds = 600_000
+        limits.bodyTimeoutMilliseconds = 600_000
+        try await LoopServer.with(limits, buffersBytesMax: bufferBytes) { server in
             let small = try RawClient(port: server.port)
             func postSmall() throws -> Int {
                 try small.send(APIServer.post(APIServer.body()))

@@ -46,10 +46,12 @@ package enum Grammar {
     /// The range without surrounding spaces and tabs.
     package static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
-        while end &- start >= 8, isBlank(EightBytes(bytes, at: start)) { start &+= 8 }
-        while start < end, isBlank(bytes[start]) { start += 1 }
-        while end &- start >= 8, isBlank(EightBytes(bytes, at: end &- 8)) { end &-= 8 }
-        while end > start, isBlank(bytes[end - 1]) { end -= 1 }
+        while start < end, isBlank(bytes[start]) {
+            start += end - start >= 8 && isBlank(EightBytes(bytes, at: start)) ? 8 : 1
+        }
+        while end > start, isBlank(bytes[end - 1]) {
+            end -= end - start >= 8 && isBlank(EightBytes(bytes, at: end - 8)) ? 8 : 1
+        }
         return start..<end
     }
 

@@ -20,11 +20,18 @@ final class RedisServer: @unchecked Sendable {
         _ arguments: [String] = [], kind: Kind = .redis,
         _ body: (RedisServer) async throws -> Void
     ) async throws {
-        let server = try RedisServer(arguments, program: path(of: kind))
+        var server = try RedisServer(arguments, program: path(of: kind))
         try await server.start()
+        if !server.isRunning {
+            // Somebody has taken the port between its choice and its use.
+            server = try RedisServer(arguments, program: path(of: kind))
+            try await server.start()
+        }
         defer { server.kill() }
         try await body(server)
     }
+
+    private var isRunning: Bool { program?.isRunning ?? false }
 
     /// Runs the body with a replica of this server that has caught up, and ends it.
     ///
@@ -55,7 +62,8 @@ final class RedisServer: @unchecked Sendable {
 
     var url: String { "redis://127.0.0.1:\(port)" }
 
-    /// Starts it, on the same port and with the same data as before.
+    /// Starts it, on the same port and with the same data as before. Returns once it answers, or
+    /// has ended.
     func start() async throws {
         try await eventually("the port is free: the one before has ended") {
             (try? RawClient(port: self.port)) == nil
@@ -67,6 +75,7 @@ final class RedisServer: @unchecked Sendable {
                 "--appendonly", "yes", "--save", "",
             ] + arguments)
         try await eventually("redis-server answers") {
+            guard isRunning else { return true }
             // An error is an answer too: some tests ask for a password.
             guard let socket = try? RawClient(port: port, timeoutSeconds: 5),
                 (try? socket.send("PING\r\n")) != nil, let answer = try? socket.readSome()
