@@ -49,6 +49,7 @@ connector:
 test:
 	@scripts/setup.sh build test
 	swift build --build-tests --explicit-target-dependency-import-check error
+	python3 scripts/public-surface.py
 	swift test --skip-build
 
 test-faults: build

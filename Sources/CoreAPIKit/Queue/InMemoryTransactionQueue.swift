@@ -45,7 +45,7 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     ///   - capacity: at least 1.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
-    /// - Throws: ``ArgumentError`` for a capacity below 1.
+    /// - Throws: `ArgumentError` for a capacity below 1.
     public convenience init(
         capacity: Int, metrics: any MetricsFactory = MetricsSystem.factory
     ) throws(ArgumentError) {

@@ -12,8 +12,7 @@ public struct QueueOptions: Sendable {
     public var metrics: any MetricsFactory = MetricsSystem.factory
     /// Certificates for `rediss://`, if not those of the system.
     public var tls = TLSOptions()
-    /// How long `enqueue` waits for Redis to confirm a transaction, reconnecting included: 100 ms to
-    /// 30 s.
+    /// How long `enqueue` waits for Redis to confirm a transaction: 100 ms to 30 s.
     public var enqueueTimeout = Duration.seconds(5)
     /// What the queue waits for before it confirms a transaction.
     public var durability = Durability.memory

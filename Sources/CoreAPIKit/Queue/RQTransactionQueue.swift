@@ -14,9 +14,9 @@ public final class RQTransactionQueue: TransactionQueue {
     ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
     ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
     ///   - name: what the worker was started with: `default`. Not empty, and without braces
-    ///     (``QueueNameError``).
+    ///     (`QueueNameError`).
     ///   - options: logger, metrics, TLS, timeout and durability.
-    /// - Throws: ``RedisError``: `argumentInvalid` and `queueNameInvalid` before it connects.
+    /// - Throws: `RedisError`: `argumentInvalid` and `queueNameInvalid` before it connects.
     public convenience init(
         url: String, name: String = "default", options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {

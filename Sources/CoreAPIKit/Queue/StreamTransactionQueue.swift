@@ -14,9 +14,9 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
     ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
-    ///   - key: not empty, and without braces (``QueueNameError``).
+    ///   - key: not empty, and without braces (`QueueNameError`).
     ///   - options: logger, metrics, TLS, timeout and durability.
-    /// - Throws: ``RedisError``: `argumentInvalid` and `queueNameInvalid` before it connects.
+    /// - Throws: `RedisError`: `argumentInvalid` and `queueNameInvalid` before it connects.
     public convenience init(
         url: String, key: String, options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {

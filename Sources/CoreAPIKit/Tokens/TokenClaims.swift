@@ -10,7 +10,7 @@ public struct TokenClaims: Hashable, Sendable {
     /// Whether the user may make transactions.
     public let isEnabled: Bool
 
-    /// The claims of a user whose id is 0 to 2^53-1; another id is an ``ArgumentError``.
+    /// The claims of a user whose id is 0 to 2^53-1; another id is an `ArgumentError`.
     public init(userID: Int, isEnabled: Bool) throws(ArgumentError) {
         try TokenClaims.check(userID)
         self.init(validUserID: userID, isEnabled: isEnabled)

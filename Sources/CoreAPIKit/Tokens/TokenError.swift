@@ -15,7 +15,7 @@
     @nonexhaustive public enum Flaw: String, Sendable {
         /// In the JSON body, the token is not a string.
         case notText = "it is not a string"
-        /// The token is longer than ``CompactToken/bytesMax``.
+        /// The token is longer than ``HMACTokenVerifier/tokenBytesMax``.
         case tooLong = "it is longer than 8192 bytes"
         /// RFC 7515 §7.1.
         case notThreeParts = "it does not have three parts with two dots between them"

@@ -25,6 +25,8 @@ public struct TokenPolicy: Hashable, Sendable {
     /// A policy with a leeway, and perhaps with a limit on the lifetime.
     ///
     /// - Parameters:
+    ///   - audience: the audience (`aud`) that a token must name; nil for none.
+    ///   - issuer: the issuer (`iss`) that a token must name; nil for any.
     ///   - leeway: 0 s to 100 years.
     ///   - lifetimeMax: more than 0 s, up to 100 years; nil for no limit.
     public init(
