@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh build
 # Use a separate build: only the documentation depends on the plugin.
 scratch=.build-docs
+mkdir -p .run
 rm -rf .run/docs
 DOCS=1 swift package --scratch-path "$scratch" --allow-writing-to-directory .run/docs \
     generate-documentation --target CoreAPIKit --warnings-as-errors --output-path .run/docs
