@@ -12,7 +12,7 @@ import sys
 import iso4217
 import pycountry
 
-TABLE = pathlib.Path(__file__).parent.parent / "Sources/CoreAPIKit/Intake/CurrencyTable.swift"
+TABLE = pathlib.Path(__file__).parent.parent / "Sources/CoreAPIKit/Transactions/CurrencyTable.swift"
 FUNDS = re.compile(r"let funds = \[([^\]]*)\]")
 # A unit of account as UYI is, and not marked in the agency's table.
 UNMARKED_FUNDS = {"UYW"}
