@@ -11,8 +11,8 @@
     /// A secret is only zero bytes: HMAC pads a key with zero bytes (RFC 2104 §2), so the key is
     /// the empty key.
     case zeroBytes
-    /// A secret is a PEM key (RFC 7468), a line of a PEM key, or a JSON Web Key (RFC 7517): a
-    /// public key is not secret.
+    /// A key in PEM (RFC 7468), a line of one, a JSON Web Key (RFC 7517), or a public key in base64
+    /// or of OpenSSH: a public key is known to everybody.
     case key
 
     public var description: String {
@@ -23,7 +23,7 @@
         case .whiteSpace: "it is white space alone, which is no secret"
         case .zeroBytes: "it is zero bytes alone, which HMAC takes for the empty key"
         case .key:
-            "it is a key in PEM or JWK, and no shared secret: a public key is known to everybody"
+            "it is a public key, or one in PEM or JWK, and no shared secret: who has it could sign"
         }
     }
 }
