@@ -10,8 +10,8 @@ public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
     case whiteSpace
     /// Zero bytes alone: HMAC pads a key with zero bytes (RFC 2104 §2), so these are the empty key.
     case zeroBytes
-    /// A key in PEM (RFC 7468), a line of one, or a JSON Web Key (RFC 7517): a public key is known
-    /// to everybody.
+    /// A key in PEM (RFC 7468), a line of one, a JSON Web Key (RFC 7517), or a public key in base64
+    /// or of OpenSSH: a public key is known to everybody.
     case key
 
     public var description: String {
@@ -22,7 +22,7 @@ public enum SecretError: Error, Hashable, Sendable, CustomStringConvertible {
         case .whiteSpace: "it is white space alone, which is no secret"
         case .zeroBytes: "it is zero bytes alone, which HMAC takes for the empty key"
         case .key:
-            "it is a key in PEM or JWK, and no shared secret: a public key is known to everybody"
+            "it is a key in PEM or JWK, or a public key, and no shared secret: others know it"
         }
     }
 }
