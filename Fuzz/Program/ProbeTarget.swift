@@ -82,7 +82,7 @@ enum ProbeTarget {
                 RedisCommand(calling: StreamEntry.script), number, now: start)
         }
         for reply in replies {
-            try? machine.flush { bytes, position throws(SystemError) in bytes.count - position }
+            _ = try? machine.flush { bytes, position throws(SystemError) in bytes.count - position }
             switch machine.received(reply, now: start) {
             case .none, .flush: break
             case .resolve(let resolution): resolve([resolution])

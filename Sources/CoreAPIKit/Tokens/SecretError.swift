@@ -23,7 +23,7 @@
         case .whiteSpace: "it is white space alone, which is no secret"
         case .zeroBytes: "it is zero bytes alone, which HMAC takes for the empty key"
         case .key:
-            "it is a public key, or one in PEM or JWK, and no shared secret: who has it could sign"
+            "it is a key in PEM or JWK, or a public key, and no shared secret: others know it"
         }
     }
 }
