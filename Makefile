@@ -59,7 +59,7 @@ test-faults: build
 	python3 Tests/FaultTests/abuse.py $(FAULTS)
 
 sanitize:
-	@scripts/sanitize.sh thread address
+	@scripts/sanitize.sh $(SANITIZE) thread address
 
 # In debug, so that every check of the product counts. 10,000 seeds take about half a minute.
 simulate:
