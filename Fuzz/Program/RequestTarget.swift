@@ -161,7 +161,7 @@ struct RequestTrace {
         demand(closes || byteCount == body.upperBound, "the request has another length")
         events.append(.request(head, content: content, byteCount: byteCount))
         if case .path(let path) = head.target { checkMatch(path, before) }
-        _ = head.acceptedTypes(in: before.span)
+        _ = head.mediaRanges(in: before.span)
     }
 
     private static let routes = RouteTable([

@@ -33,13 +33,6 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
             methods = routes.map(\.method)
             allow = RouteTable.allow(methods)
         }
-
-        /// The endpoint of the method; nil if the resource does not have it.
-        @inlinable @inline(__always)
-        package func endpoint(_ method: HTTPMethod) -> Endpoint? {
-            guard let index = methods.index(answering: method) else { return nil }
-            return routes[index].endpoint
-        }
     }
 
     /// In the order of the routes; a resource's place is its number.

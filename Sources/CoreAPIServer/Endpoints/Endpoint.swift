@@ -15,7 +15,7 @@ final class Endpoint: Sendable {
         static let operators = Sites(rawValue: 2)
     }
 
-    /// What a request must bring.
+    /// What a request must bring, as docs/openapi.json says.
     enum Access: Sendable {
         case anyone
         /// A token of the Auth API.

@@ -134,7 +134,8 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         _ probe: HealthEndpoint.Probe, _ head: RequestHead, _ input: [UInt8]
     ) -> Response? {
         let application = application
-        let acceptsHealthJSON = HealthEndpoint.acceptsHealthJSON(head, input.span)
+        let acceptsHealthJSON = HealthEndpoint.acceptsHealthJSON(
+            head.mediaRanges(in: input.span))
         answer {
             await application.health.response(
                 probe, drains: application.drain.isDraining,
@@ -146,14 +147,12 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     /// `GET /metrics`.
     func scrape(_ head: RequestHead, _ input: [UInt8]) -> Response? {
         let application = application
-        let accept = head.acceptedTypes(in: input.span).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        let format = MetricsFormat(accepted: head.mediaRanges(in: input.span))
         answer {
             guard let metrics = application.metrics else {
                 preconditionFailure("scrape() on a port without metrics")
             }
-            return await metrics.response(accept: accept)
+            return await metrics.response(format)
         }
         return nil
     }

@@ -1,4 +1,3 @@
-internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
@@ -60,18 +59,8 @@ struct HealthEndpoint {
         return redis + HealthCheck.checks(of: queue, thresholds)
     }
 
-    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1), with any q value.
-    static func acceptsHealthJSON(_ head: RequestHead, _ bytes: Span<UInt8>) -> Bool {
-        guard let accept = head.acceptedTypes(in: bytes) else { return false }
-        let list = accept.span
-        var isNamed = false
-        let name: ShortText = "application/health+json"
-        Grammar.forEachElement(0..<accept.count, list) { element in
-            guard element.count >= name.count else { return }
-            let end = ASCII.find(UInt8(ascii: ";"), element, of: list) ?? element.upperBound
-            let type = Grammar.trimmed(element.lowerBound..<end, list)
-            if Grammar.equalsIgnoringCase(name, type, list) { isNamed = true }
-        }
-        return isNamed
+    /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1).
+    static func acceptsHealthJSON(_ accepted: [MediaRange]) -> Bool {
+        accepted.contains { $0.type == "application/health+json" && $0.quality > 0 }
     }
 }

@@ -52,10 +52,7 @@ final class HTTPMetrics {
     }
 
     /// The answer to `GET /metrics`.
-    ///
-    /// - Parameter accept: the value of the `Accept` field; nil if the request has no such field.
-    func response(accept: String?) async -> Response {
-        let format = MetricsFormat(accept: accept)
+    func response(_ format: MetricsFormat) async -> Response {
         let queue = await monitor?.queueCheck()?.status
         return Response(
             status: .ok, contentType: format.contentType,

@@ -110,7 +110,10 @@ import Testing
             [.get: "health", .head: "health"], [.get: "long", .head: "long"], [.put: "put"],
         ]
         for (resource, endpoints) in zip(table.resources, expected) {
-            #expect(resource.endpoint(method) == endpoints[method], "\(resource.path)")
+            let index = resource.methods.index(answering: method)
+            #expect(
+                index.map { resource.routes[$0].endpoint } == endpoints[method],
+                "\(resource.path)")
         }
     }
 

@@ -108,6 +108,24 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("a/b", "a/b [] 1.0"), ("A/B ; X=1;q=0.25", "a/b [x=1] 0.25"),
+            ("a/b;q=0;y=2, ,*/*;q=1.000", "a/b [y=2] 0.0|*/* [] 1.0"), (" , ,", ""),
+            ("a/b;q=nan", "a/b [] 0.0"),
+            ("a/b;q=2,c/d;q=-1,e;q=", "a/b [] 0.0|c/d [] 0.0|e [] 0.0"),
+            (";,a/b;", " [] 1.0|a/b [] 1.0"),
+        ])
+    func `an element of Accept is a type, its parameters and a weight`(
+        value: String, ranges: String
+    ) {
+        let list = MediaRange.list(Array(value.utf8).span).map { range in
+            let parameters = range.parameters.joined(separator: ",")
+            return "\(range.type) [\(parameters)] \(range.quality)"
+        }
+        #expect(list.joined(separator: "|") == ranges)
+    }
+
     // MARK: - Limits
 
     @Test(arguments: ["Connection", "Expect", "Content-Encoding"], [1, 16])

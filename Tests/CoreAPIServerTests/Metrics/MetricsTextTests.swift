@@ -1,5 +1,6 @@
 import Testing
 
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 @Suite struct MetricsTextTests {
@@ -87,10 +88,11 @@ import Testing
         (", ;;, =;q, \u{FFFD};q=nan", false),
         ("application/openmetrics-text;q=nan", false),
     ])
-    func `OpenMetrics is for who wants it as much as the other`(
+    func `OpenMetrics is chosen if its weight is not below the weight of plain text`(
         accept: String?, isOpenMetrics: Bool
     ) {
-        #expect((MetricsFormat(accept: accept) == .openMetrics) == isOpenMetrics)
+        let accepted = MediaRange.list(Array((accept ?? "").utf8).span)
+        #expect((MetricsFormat(accepted: accepted) == .openMetrics) == isOpenMetrics)
     }
 
     @Test func `no two families have one name, in either format`() {
