@@ -23,7 +23,7 @@ enum ConsumerTarget {
         if let list = try? ReceivedEntry.list(read: reply) { entries += list }
         if let claimed = try? ClaimedEntries(reply: reply) {
             entries += claimed.entries
-            for name in claimed.buried { check(name) }
+            for name in claimed.deadLettered { check(name) }
             for id in claimed.removed { check(DeliveryName(id: id, attempt: 1)) }
         }
         if let unkept = try? UnkeptDeliveries(reply: reply) {

@@ -2,40 +2,43 @@ internal import CoreAPIRedis
 
 /// The commands of one consumer of one group.
 struct ConsumerCommands: Sendable {
-    /// To whom the entries belong that wait for their next attempt.
-    static let retryName = "retry"
-    /// How many entries one reply brings at most.
+    /// The pseudo-consumer that owns the entries waiting for their next attempt. No process runs
+    /// it.
+    static let retryConsumerName = "retry"
+    /// The maximum number of entries in one reply.
     static let entriesMax = 100
-    /// How many bytes of a reason a dead letter holds.
+    /// The maximum length of a dead letter's reason, in bytes of UTF-8.
     static let reasonBytesMax = 1_024
-    /// A consumer's name without pending entries is removed when it was idle for so long.
-    static let goneMilliseconds = 3_600_000
+    /// The idle time after which a consumer without pending entries is removed from the group.
+    static let consumerIdleMillisecondsMax = 3_600_000
 
     /// The stream.
     let key: String
     let group: String
     let consumer: String
 
-    /// The stream of what was given up: `KEY:dead`.
+    /// The dead-letter stream: `KEY:dead`.
     var deadLetterKey: String { "\(key):dead" }
-    /// The sorted set of what waits for its next attempt: `KEY:GROUP:retry`.
+    /// The sorted set of the entries that wait for their next attempt: `KEY:GROUP:retry`.
     var retryKey: String { "\(key):\(group):retry" }
 
-    /// Makes the group, which begins with the stream's first entry, and the stream with it.
+    /// Creates the group, which begins with the stream's first entry, and the stream if it is
+    /// missing.
     var createGroup: RedisCommand {
         var command = RedisCommand()
         command.add("XGROUP", "CREATE", key, group, "0", "MKSTREAM")
         return command
     }
 
-    /// Makes the consumer's name, so that it can be seen before it has been given anything.
+    /// Creates the consumer in the group, so that `XINFO CONSUMERS` shows it before its first
+    /// entry.
     var join: RedisCommand {
         var command = RedisCommand()
         command.add("XGROUP", "CREATECONSUMER", key, group, consumer)
         return command
     }
 
-    /// Waits for entries that nobody of the group has been given.
+    /// Waits for entries that were not delivered to the group yet.
     func read(count: Int, blockMilliseconds: Int) -> RedisCommand {
         var command = RedisCommand()
         command.add(
@@ -47,24 +50,28 @@ struct ConsumerCommands: Sendable {
 
     func acknowledge(_ id: String) -> RedisCommand { call(ConsumerScripts.acknowledge, id) }
 
-    /// The attempt has failed.
+    /// Schedules the next attempt after a failed one.
     ///
-    /// - Parameter pauseMilliseconds: until the entry is due.
+    /// - Parameter pauseMilliseconds: the time until the entry is due.
     func retry(_ delivery: DeliveryName, pauseMilliseconds: Int) -> RedisCommand {
         call(ConsumerScripts.retry, delivery.text, String(pauseMilliseconds), "0")
     }
 
-    /// Nobody has tried: the entries are due at once.
+    /// Returns deliveries that no handler took: the entries are due at once, and the delivery does
+    /// not count as an attempt.
     func giveBack(_ deliveries: [DeliveryName]) -> RedisCommand {
         let list = deliveries.map(\.text).joined(separator: " ")
         return call(ConsumerScripts.retry, list, "0", "1")
     }
 
-    func bury(_ delivery: DeliveryName, reason: String) -> RedisCommand {
+    /// Moves the entry to the dead-letter stream.
+    ///
+    /// - Parameter reason: cut after `reasonBytesMax`.
+    func deadLetter(_ delivery: DeliveryName, reason: String) -> RedisCommand {
         let bytes = Array(reason.utf8.prefix(ConsumerCommands.reasonBytesMax))
-        // A character that is cut in two becomes a replacement character.
+        // A character that the cut divides becomes a replacement character.
         return call(
-            ConsumerScripts.bury, delivery.id, String(delivery.attempt),
+            ConsumerScripts.deadLetter, delivery.id, String(delivery.attempt),
             String(decoding: bytes, as: UTF8.self))
     }
 
@@ -72,7 +79,9 @@ struct ConsumerCommands: Sendable {
         call(ConsumerScripts.extend, deliveries.map(\.text).joined(separator: " "))
     }
 
-    /// - Parameter scans: whether to look at what other consumers hold as well.
+    /// Claims the entries that are due.
+    ///
+    /// - Parameter scans: whether to claim overdue entries of other consumers as well.
     func claim(
         room: Int, attemptsMax: Int, visibilityMilliseconds: Int, scans: Bool
     ) -> RedisCommand {
@@ -82,9 +91,11 @@ struct ConsumerCommands: Sendable {
             String(StreamEntry.wordsMax), String(StreamEntry.bytesMax))
     }
 
-    /// - Parameter milliseconds: after how long a consumer is gone.
-    func tidy(goneMilliseconds milliseconds: Int = goneMilliseconds) -> RedisCommand {
-        call(ConsumerScripts.tidy, String(milliseconds))
+    /// Removes idle consumers and acknowledged entries.
+    ///
+    /// - Parameter idleMillisecondsMax: the idle time after which a consumer is removed.
+    func tidy(idleMillisecondsMax: Int = consumerIdleMillisecondsMax) -> RedisCommand {
+        call(ConsumerScripts.tidy, String(idleMillisecondsMax))
     }
 
     var leave: RedisCommand { call(ConsumerScripts.leave) }

@@ -3,10 +3,10 @@ internal import CoreAPIRedis
 internal import CoreMetrics
 internal import Logging
 
-/// How a delivery ends.
+/// Settles deliveries: acknowledges, retries or dead-letters them.
 extension ConsumerEngine {
-    /// Tells Redis that the delivery is processed; tries for as long as the delivery is surely
-    /// nobody else's.
+    /// Acknowledges the delivery in Redis. After a passing failure, retries with backoff for
+    /// `visibilityTimeout`.
     func acknowledge(
         _ serial: Machine.Serial, _ entry: Machine.Entry
     ) async throws(ConsumerError) {
@@ -29,18 +29,17 @@ extension ConsumerEngine {
         }
     }
 
-    /// Gives the delivery back, to come again after a pause; after its last attempt it goes to the
-    /// dead-letter stream. If Redis is away, it comes again when it has not been heard of for long
-    /// enough.
+    /// Schedules the next attempt, or moves the entry to the dead-letter stream after its last
+    /// attempt. If Redis is away, the entry is delivered again after `visibilityTimeout`.
     ///
-    /// - Parameter pause: nil for the one that the options say.
+    /// - Parameter pause: nil for the backoff of the options.
     package func retry(
         _ serial: Machine.Serial, _ entry: Machine.Entry, after pause: Duration?, reason: String
     ) async {
-        // What another consumer may have got is its own.
+        // A delivery that is lost may belong to another consumer: leave it alone.
         if isKept(serial) {
             if entry.name.attempt >= options.attemptsMax {
-                await bury(entry.name, reason: reason)
+                await deadLetter(entry.name, reason: reason)
             } else {
                 let milliseconds =
                     pause.map { min($0, ConsumerEngine.pauseMax).wholeMilliseconds }
@@ -59,7 +58,7 @@ extension ConsumerEngine {
             if ids.isEmpty { metrics?.retried.increment() }
             removed(ids)
         } catch {
-            // It comes again when it has not been heard of for long enough.
+            // The entry stays pending: a consumer claims it after the visibility timeout.
             warn("no retry could be written", error)
         }
     }
@@ -70,27 +69,27 @@ extension ConsumerEngine {
     /// Moves the delivery to the dead-letter stream.
     func reject(_ serial: Machine.Serial, _ entry: Machine.Entry, reason: String) async {
         if isKept(serial) {
-            await bury(entry.name, reason: reason)
+            await deadLetter(entry.name, reason: reason)
         }
         settle(serial)
     }
 
-    /// The handler has let go of the delivery: if it is not settled, the attempt has failed. One
-    /// that it has processed, and could not acknowledge, has not.
-    func letGo(_ serial: Machine.Serial, _ entry: Machine.Entry) {
+    /// The handler released the delivery. If it is not settled, the attempt counts as failed,
+    /// except when the handler processed it and only the acknowledgement failed.
+    func released(_ serial: Machine.Serial, _ entry: Machine.Entry) {
         guard isHeld(serial) else { return }
         guard !isProcessed(serial) else { return settle(serial) }
         Task {
-            await retry(serial, entry, after: nil, reason: "let go without an acknowledgement")
+            await retry(serial, entry, after: nil, reason: "released without an acknowledgement")
         }
     }
 
     /// Moves an entry to the dead-letter stream.
-    func bury(_ delivery: DeliveryName, reason: String) async {
-        let command = commands.bury(delivery, reason: reason)
+    func deadLetter(_ delivery: DeliveryName, reason: String) async {
+        let command = commands.deadLetter(delivery, reason: reason)
         do throws(RedisError) {
             let ids = try DeliveryName.ids(of: await reply(command, for: "write a dead letter"))
-            if ids.isEmpty { buried(delivery, reason: reason) }
+            if ids.isEmpty { deadLettered(delivery, reason: reason) }
             removed(ids)
         } catch {
             logger.warning(
@@ -99,8 +98,8 @@ extension ConsumerEngine {
         }
     }
 
-    /// Somebody has removed entries from the stream that were pending, as by a trim: no other
-    /// consumer gets them. Each id is told, a few in a line.
+    /// Pending entries were removed from the stream, for example by a trim: they are not delivered
+    /// again. Logs every id, up to `idsInLineMax` in a line.
     func removed(_ ids: [String]) {
         metrics?.removed.increment(by: ids.count)
         for start in stride(from: 0, to: ids.count, by: ConsumerEngine.idsInLineMax) {
@@ -113,8 +112,8 @@ extension ConsumerEngine {
 
     private static let idsInLineMax = 20
 
-    /// An entry has gone to the dead-letter stream.
-    func buried(_ delivery: DeliveryName, reason: String) {
+    /// Records that an entry went to the dead-letter stream.
+    func deadLettered(_ delivery: DeliveryName, reason: String) {
         metrics?.dead.increment()
         logger.warning(
             "dead letter",

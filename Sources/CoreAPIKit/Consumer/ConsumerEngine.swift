@@ -4,19 +4,20 @@ internal import CoreMetrics
 internal import Logging
 internal import Synchronization
 
-/// What runs a consumer: does what `ConsumerStateMachine` says, by two tasks and two connections.
+/// Runs a consumer: performs the actions of `ConsumerStateMachine` with two tasks and two
+/// connections.
 ///
-/// One task fetches: it claims what is due, then waits for new entries, for no more than a second.
-/// Redis answers nothing else on that connection meanwhile, so everything else goes over the other
-/// one. The second task keeps what is held, and tidies up.
+/// One task fetches: it claims due entries, then blocks for new ones, for at most a second. A
+/// blocked connection answers no other command, so all other commands use the second connection.
+/// The second task extends the lease of the deliveries in hand and tidies the stream up.
 final class ConsumerEngine: Sendable {
     typealias Machine = ConsumerStateMachine<Suspension<Delivery?>>
 
     private struct State {
         var machine: Machine
-        /// The task that fetches, while there is no room.
+        /// The fetching task, suspended while there is no room.
         var fetcher: Suspension<Void>?
-        /// The task that keeps.
+        /// The task that extends leases.
         var keeper: Task<Void, Never>?
         var warningLimit = WarningLimit()
     }
@@ -25,12 +26,13 @@ final class ConsumerEngine: Sendable {
     let commands: ConsumerCommands
     let logger: Logger
     let metrics: ConsumerMetrics?
-    /// For what is answered at once.
+    /// For commands that do not block.
     let connection: RedisConnection
+    /// For XREADGROUP, which blocks.
     private let readConnection: RedisConnection
     private let state: Mutex<State>
 
-    /// Connects, makes the group if it is not there, and begins.
+    /// Connects, creates the group if it is missing, and starts both tasks.
     init(
         url: RedisURL, key: String, group: String, options: ConsumerOptions,
         tls: TLSContext?
@@ -67,7 +69,7 @@ final class ConsumerEngine: Sendable {
 
     // MARK: - From any thread
 
-    /// The next delivery; nil at the end.
+    /// The next delivery; nil once the consumer has stopped.
     func next() async throws(ConsumerError) -> Delivery? {
         let delivery = await withTaskCancellationHandler {
             await Suspension.value { waiter in request(waiter) }
@@ -80,7 +82,8 @@ final class ConsumerEngine: Sendable {
         return nil
     }
 
-    /// If nothing is held, waits until the consumer has left its group: the process may end now.
+    /// If every delivery is settled, waits until the consumer has left its group: the process may
+    /// exit afterwards.
     private func leave() async {
         let keeper = state.withLock { $0.machine.isFinished ? $0.keeper : nil }
         await keeper?.value
@@ -102,7 +105,7 @@ final class ConsumerEngine: Sendable {
         return Delivery(serial, entry, of: self)
     }
 
-    /// Begins to end.
+    /// Starts to drain.
     func stop() {
         state.withLock { $0.machine.stopped() }
         wakeFetcher()
@@ -124,20 +127,21 @@ final class ConsumerEngine: Sendable {
         state.withLock { $0.machine.isProcessed(serial) }
     }
 
-    /// A delivery is done with: there is room for another one.
+    /// Forgets a delivery, which makes room for another one.
     func settle(_ serial: Machine.Serial) {
         state.withLock { $0.machine.settled(serial) }
         wakeFetcher()
         wakeKeeperAtTheEnd()
     }
 
-    // MARK: - Asking Redis
+    // MARK: - Commands
 
-    /// The reply to a command of the consumer, over the connection for what is answered at once,
-    /// unless another one is named. Whatever the command is for, a refusal that waiting does not
-    /// mend ends the sequence.
+    /// Executes a command and returns its reply. A lasting error (`isLastingForConsumer`) of any
+    /// command ends the sequence.
     ///
-    /// - Parameter step: what it is for, as the log names it.
+    /// - Parameters:
+    ///   - step: the command's purpose, for the log.
+    ///   - other: nil for the connection of commands that do not block.
     func reply(
         _ command: RedisCommand, for step: String, on other: RedisConnection? = nil
     ) async throws(RedisError) -> RedisReply {
@@ -155,7 +159,7 @@ final class ConsumerEngine: Sendable {
         wakeFetcher()
     }
 
-    /// Tells of a failure that passes; one that lasts has been told as an error.
+    /// Logs a passing failure, with a rate limit. `giveUp` logs lasting ones.
     func warn(_ message: Logger.Message, _ reason: RedisError) {
         guard !reason.isLastingForConsumer,
             state.withLock({ $0.warningLimit.isDue(now: .now()) })
@@ -174,7 +178,7 @@ final class ConsumerEngine: Sendable {
         wakeKeeperAtTheEnd()
     }
 
-    /// Waits for room. False if nothing more is to be fetched.
+    /// Waits for room. Returns false once the consumer is stopping.
     private func hasRoom() async -> Bool {
         await Suspension<Void>.value { waiter in
             state.withLock { $0.fetcher = waiter }
@@ -195,7 +199,7 @@ final class ConsumerEngine: Sendable {
 
     private var room: Int { state.withLock { $0.machine.room } }
 
-    /// Claims if it is time to, then reads if there is still room. Waits after a failure.
+    /// Claims if a claim is due, then reads if there is still room. Backs off after a failure.
     private func fetchOnce(_ schedule: inout FetchSchedule) async {
         do throws(RedisError) {
             if let scans = schedule.claimIsDue(now: .now()) {
@@ -204,8 +208,8 @@ final class ConsumerEngine: Sendable {
                     visibilityMilliseconds: options.visibilityTimeout.wholeMilliseconds,
                     scans: scans)
                 let claimed = try ClaimedEntries(reply: await reply(command, for: "claim"))
-                for entry in claimed.buried {
-                    buried(entry, reason: "not acknowledged")
+                for entry in claimed.deadLettered {
+                    deadLettered(entry, reason: "not acknowledged")
                 }
                 removed(claimed.removed)
                 await deliver(claimed.entries)
@@ -220,10 +224,10 @@ final class ConsumerEngine: Sendable {
             schedule.succeeded()
         } catch {
             guard !error.isLastingForConsumer else { return }
-            warn("nothing can be fetched", error)
+            warn("entries cannot be fetched", error)
             let pauseMilliseconds = schedule.failed()
-            // What Redis answers where the group is gone, or the stream with it, depends on the
-            // command and on the version.
+            // If the group or the stream is gone, the error depends on the command and on the
+            // version of Redis.
             if case .server(let answer) = error, [.noGroup, .other].contains(answer.kind) {
                 try? await join()
             }
@@ -231,7 +235,7 @@ final class ConsumerEngine: Sendable {
         }
     }
 
-    /// Makes the group, unless it is there, and joins it.
+    /// Creates the group if it is missing, and joins it.
     private func join() async throws(RedisError) {
         do { _ = try await reply(commands.createGroup, for: "make the group") } catch {
             guard case .server(let answer) = error, answer.kind == .groupExists else {
@@ -241,7 +245,8 @@ final class ConsumerEngine: Sendable {
         _ = try await reply(commands.join, for: "join the group")
     }
 
-    /// Hands the transactions on, and lays aside what is none.
+    /// Delivers the transactions, and moves entries that are not transactions to the dead-letter
+    /// stream.
     private func deliver(_ received: [ReceivedEntry]) async {
         var entries: [Machine.Entry] = []
         var flawed: [(ReceivedEntry, StreamEntryFlaw)] = []
@@ -256,13 +261,14 @@ final class ConsumerEngine: Sendable {
         for handover in handovers {
             handover.waiter.resume(returning: delivery(handover.serial, handover.entry))
         }
-        // One that cannot be buried now is not acknowledged, and comes again.
+        // If the dead letter cannot be written now, the entry stays pending and is claimed later.
         for (entry, flaw) in flawed {
-            await bury(entry.name, reason: "\(flaw)")
+            await deadLetter(entry.name, reason: "\(flaw)")
         }
     }
 
-    /// What nobody has taken is due at once, for any consumer, and does not count as an attempt.
+    /// Returns the entries that no handler took to the group: they are due at once, and their
+    /// delivery does not count as an attempt.
     private func giveBack() async {
         let entries = state.withLock { $0.machine.takeBuffer() }
         guard !entries.isEmpty else { return }
@@ -270,25 +276,26 @@ final class ConsumerEngine: Sendable {
             let command = commands.giveBack(entries.map(\.name))
             removed(try DeliveryName.ids(of: await reply(command, for: "give back")))
         } catch {
-            // They come again when they have not been heard of for long enough.
-            logger.notice("nothing could be given back", metadata: ["reason": "\(error)"])
+            // They stay pending: a consumer claims them after the visibility timeout.
+            logger.notice(
+                "untaken deliveries could not be given back", metadata: ["reason": "\(error)"])
         }
     }
 
-    // MARK: - Keeping
+    // MARK: - Leases
 
-    /// Keeps what is held until there is nothing left, then leaves the group.
+    /// Extends the lease of the deliveries in hand until all are settled, then leaves the group.
     private func keep() async {
         let pause = min(options.visibilityTimeout / 3, ConsumerEngine.keepPauseMax)
         while !state.withLock({ $0.machine.isFinished }) {
-            // A group that is gone is made anew by the task that fetches.
+            // If the group is gone, the fetching task creates it again.
             do throws(RedisError) { try await extend() } catch {
-                warn("what is held could not be kept", error)
+                warn("the lease of the deliveries could not be extended", error)
             }
             do throws(RedisError) { _ = try await reply(commands.tidy(), for: "tidy up") } catch {
                 warn("the stream could not be tidied up", error)
             }
-            // Cancelled at the end, so that nobody waits for it.
+            // `wakeKeeperAtTheEnd` cancels this sleep, so that the end does not wait for it.
             try? await Task.sleep(for: pause)
         }
         _ = try? await reply(commands.leave, for: "leave the group")
@@ -296,7 +303,7 @@ final class ConsumerEngine: Sendable {
         connection.close()
     }
 
-    /// Who watches the group hears of a consumer at least this often.
+    /// The longest time between two signs of life in `XINFO CONSUMERS`, for health checks.
     private static let keepPauseMax = Duration.seconds(60)
 
     private func extend() async throws(RedisError) {
@@ -304,7 +311,7 @@ final class ConsumerEngine: Sendable {
         wakeFetcher()
         guard !kept.isEmpty else { return }
         let command = commands.extend(Array(kept.values))
-        let unkept = try UnkeptDeliveries(reply: await reply(command, for: "keep"))
+        let unkept = try UnkeptDeliveries(reply: await reply(command, for: "extend the lease"))
         let lost = kept.filter { unkept.lost.contains($0.value.text) }.keys
         let gone = Set(unkept.removed)
         let count = state.withLock { state in
@@ -313,10 +320,11 @@ final class ConsumerEngine: Sendable {
         }
         removed(unkept.removed)
         guard count > 0 else { return }
-        logger.notice("deliveries have gone to other consumers", metadata: ["count": "\(count)"])
+        logger.notice("other consumers have claimed deliveries", metadata: ["count": "\(count)"])
         wakeFetcher()
     }
 
+    /// Ends the sleep of the lease task once every delivery is settled.
     private func wakeKeeperAtTheEnd() {
         let keeper = state.withLock { $0.machine.isFinished ? $0.keeper : nil }
         keeper?.cancel()

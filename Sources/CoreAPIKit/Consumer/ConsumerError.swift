@@ -1,12 +1,12 @@
 public import CoreAPIRedis
 
-/// Why a consumer has no success with Redis.
+/// Why a command of a consumer failed.
 @nonexhaustive public enum ConsumerError: Error, Hashable, Sendable {
-    /// Redis could not be asked in time, or does not do it now. It passes by itself: the same may
-    /// be tried again.
+    /// Redis did not answer in time or cannot execute the command now. The error passes by itself:
+    /// the caller may retry.
     case unavailable(RedisError)
-    /// Redis refuses, and waiting does not help: a wrong password, a right that is missing, a key
-    /// that holds another type. Nothing else is.
+    /// A lasting error, which only an operator can mend: a wrong password, a missing right, a key
+    /// of another type, or a wrong argument.
     case refused(RedisError)
 }
 
@@ -17,10 +17,10 @@ extension ConsumerError {
 }
 
 extension RedisError {
-    /// Whether a consumer gives up, since only an operator can mend it: a right, the password, a
-    /// key of another type, and what this process itself was given or has ended. Everything else is
-    /// waited for, errors that this package does not know among it: a consumer that ends charges
-    /// nobody any more.
+    /// Whether a consumer gives up, since only an operator can mend the cause: a missing right, the
+    /// password, a key of another type, wrong arguments, or a connection that this process closed.
+    /// The consumer retries after every other error, including unknown ones: a consumer that gives
+    /// up processes no more transactions.
     var isLastingForConsumer: Bool {
         switch self {
         case .urlInvalid, .argumentInvalid, .queueNameInvalid, .tlsInvalid, .closed: true

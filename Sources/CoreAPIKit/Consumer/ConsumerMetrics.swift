@@ -1,11 +1,11 @@
 internal import CoreMetrics
 
-/// What a consumer records of itself.
+/// The metrics of one consumer.
 struct ConsumerMetrics: Sendable {
-    /// Transactions that handlers were given: `attempt` is `first` or `again`.
+    /// Deliveries to handlers: `attempt` is `first` or `again`.
     static let deliveriesLabel = "core_api_consumer_deliveries_total"
-    /// What came of them: `result` is `acknowledged`, `retried`, `dead` or `removed`. Dead are
-    /// entries that no handler has seen, too; removed are those that somebody has taken out of the
+    /// Settled entries: `result` is `acknowledged`, `retried`, `dead` or `removed`. `dead` includes
+    /// entries that never reached a handler; `removed` counts entries that were removed from the
     /// stream while they were pending.
     static let settledLabel = "core_api_consumer_settled_total"
 
@@ -16,7 +16,7 @@ struct ConsumerMetrics: Sendable {
     let dead: Counter
     let removed: Counter
 
-    /// Nil if nothing is recorded.
+    /// Nil for a factory that records no metrics.
     init?(_ factory: any MetricsFactory, key: String, group: String) {
         if factory is NOOPMetricsHandler { return nil }
         func counter(_ label: String, _ name: String, _ value: String) -> Counter {

@@ -2,57 +2,58 @@ public import CoreAPIBase
 public import CoreMetrics
 public import Logging
 
-/// How a `TransactionConsumer` works.
+/// The options of a `TransactionConsumer`.
 public struct ConsumerOptions: Sendable {
-    /// Where the consumer and its connections log: by default what the process was bootstrapped
-    /// with.
+    /// The logger of the consumer and its connections. By default it logs to the process's
+    /// bootstrapped log handler.
     public var logger = Logger(label: "core-api.consumer")
-    /// Where the consumer and its connections record metrics: by default what the process was
-    /// bootstrapped with.
+    /// Receives the metrics of the consumer and its connections. By default the factory that the
+    /// process has bootstrapped.
     public var metrics: any MetricsFactory = MetricsSystem.factory
     /// Certificates for `rediss://`, if not those of the system.
     public var tls = TLSOptions()
     /// The consumer's name within its group, as `XINFO CONSUMERS` shows it; not `retry`. By default
-    /// it is unique: host, process and a random number. Two consumers must not share one.
+    /// a unique name of host, process and a random number. Two consumers of a group must not share
+    /// a name.
     public var name = ConsumerOptions.uniqueName()
-    /// How many deliveries the consumer holds that are not settled, those that nobody has taken
-    /// yet among them: 1 to 1,000.
+    /// The maximum number of deliveries that are not settled, including those that no handler has
+    /// taken yet: 1 to 1,000.
     public var prefetch = 16
-    /// After how many deliveries a transaction that nobody acknowledged goes to the dead-letter
-    /// stream: 1 to 1,000.
+    /// The number of deliveries after which a transaction without an acknowledgement goes to the
+    /// dead-letter stream: 1 to 1,000.
     public var attemptsMax = 10
-    /// A delivery whose consumer has not been heard of for so long is given to another one: 1 s to
-    /// 1 h. A consumer that lives keeps what it holds, however long that takes, up to
-    /// `handlingTimeMax`.
+    /// The lease of a delivery: another consumer claims it after this time without a sign of life
+    /// from its consumer. 1 s to 1 h. A running consumer extends the leases of its deliveries, for
+    /// up to `handlingTimeMax` each.
     public var visibilityTimeout = Duration.seconds(30)
-    /// How long a handler may hold a delivery. Then it counts as dead, and the delivery comes again
-    /// after `visibilityTimeout`: 1 s to 24 h.
+    /// How long a handler may hold a delivery: 1 s to 24 h. Afterwards the lease is not extended
+    /// any more, and the transaction is delivered again after `visibilityTimeout`.
     public var handlingTimeMax = Duration.seconds(900)
-    /// The pause after the first attempt that failed; it doubles from one to the next, and half of
-    /// it is by chance: 10 ms to `retryPauseMax`.
+    /// The backoff after the first failed attempt: 10 ms to `retryPauseMax`. It doubles with each
+    /// attempt; jitter shortens it by up to half.
     public var retryPauseMin = Duration.seconds(2)
-    /// The longest pause, up to 24 h.
+    /// The maximum backoff, up to 24 h.
     public var retryPauseMax = Duration.seconds(600)
 
     /// The defaults.
     public init() {}
 
-    /// The pause after an attempt, between half of it and the whole.
+    /// The backoff after a failed attempt.
     ///
     /// - Parameters:
     ///   - attempt: 1 for the first.
-    ///   - jitter: 0 to 1.
+    ///   - jitter: 0 for half of the backoff, 1 for all of it.
     func retryPauseMilliseconds(afterAttempt attempt: Int, jitter: Double) -> Int {
-        // 2^24 times 10 ms are more than the 24 hours.
+        // The shift stops at 2^24: 2^24 times 10 ms exceed the maximum of 24 hours.
         let doubled = retryPauseMin.wholeMilliseconds << min(max(attempt, 1) - 1, 24)
         let pause = Double(min(doubled, retryPauseMax.wholeMilliseconds))
         return Int(pause * (0.5 + jitter / 2))
     }
 
-    /// Throws where an option is out of its bounds.
+    /// Throws if an option is out of bounds.
     func check() throws(ArgumentError) {
         try ArgumentError.check(
-            !name.isEmpty && name != ConsumerCommands.retryName, "name",
+            !name.isEmpty && name != ConsumerCommands.retryConsumerName, "name",
             "a text that is not empty, and not \"retry\"")
         try ArgumentError.check(1...1_000 ~= prefetch, "prefetch", "1 to 1,000")
         try ArgumentError.check(1...1_000 ~= attemptsMax, "attemptsMax", "1 to 1,000")

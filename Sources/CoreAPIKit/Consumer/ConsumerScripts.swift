@@ -1,20 +1,20 @@
 internal import CoreAPIRedis
 
-/// What a consumer asks of Redis, each as one atomic step that may be executed twice with the
-/// effect of once.
+/// The Lua scripts of a consumer. Each is one atomic, idempotent step.
 ///
 /// - KEYS: the stream, its dead-letter stream, the group's retries: a sorted set of entries' ids by
 ///   the time, in milliseconds since 1970, at which they are due.
-/// - ARGV: the group, the consumer; then the script's own. A delivery is an entry's id and the
-///   count of its deliveries, `1636027031123-0 2`.
+/// - ARGV: the group, the consumer; then the script's own arguments. A delivery is an entry's id
+///   and its delivery count, `1636027031123-0 2`.
 ///
-/// An entry that waits for its next attempt stays pending, and belongs to a consumer of the name
-/// `retry` that nobody runs: so the group's count of deliveries goes on, and what a consumer itself
-/// has pending is what it holds.
+/// An entry that waits for its next attempt stays pending and belongs to the pseudo-consumer
+/// `retry`. So Redis keeps its delivery count, and a real consumer's pending entries are exactly
+/// the deliveries in its hands.
 enum ConsumerScripts {
-    /// Processed: the entry is acknowledged, and removed if every group has acknowledged it.
+    /// Acknowledges an entry, and removes it if every group has acknowledged it.
     ///
-    /// - ARGV: the entry's id. Answers 1 if it was pending, else 0.
+    /// - ARGV: the entry's id.
+    /// - Returns: 1 if the entry was pending, else 0.
     static let acknowledge = script(
         """
         local acked = redis.call('XACK', key, group, ARGV[3])
@@ -25,11 +25,11 @@ enum ConsumerScripts {
         return acked
         """, arguments: 3)
 
-    /// Gives deliveries that the consumer still has to the retries.
+    /// Schedules the next attempt of deliveries that the consumer still owns.
     ///
-    /// - ARGV: the deliveries; the pause in milliseconds; 1 to take an attempt off the count, since
-    ///   nobody has tried, else 0.
-    /// - Answers the ids of those that somebody had removed from the stream.
+    /// - ARGV: the deliveries; the pause in milliseconds; 1 to subtract an attempt from the count,
+    ///   for deliveries that no handler took, else 0.
+    /// - Returns: the ids of pending entries that were removed from the stream.
     static let retry = script(
         """
         local due, removed = now() + tonumber(ARGV[4]), {}
@@ -45,23 +45,23 @@ enum ConsumerScripts {
         return removed
         """, arguments: 5)
 
-    /// Moves the entry of a delivery that the consumer still has to the dead-letter stream.
+    /// Moves the entry of a delivery that the consumer still owns to the dead-letter stream.
     ///
-    /// - ARGV: the entry's id, how often it was delivered, the reason.
-    /// - Answers the ids of those that somebody had removed from the stream: this one, or none.
-    static let bury = script(
+    /// - ARGV: the entry's id, its delivery count, the reason.
+    /// - Returns: a list with the entry's id if the entry was removed from the stream while it was
+    ///   pending, else an empty list.
+    static let deadLetter = script(
         """
-        if owns(ARGV[3], ARGV[4]) and not bury(ARGV[3], ARGV[4], ARGV[5]) then
+        if owns(ARGV[3], ARGV[4]) and not dead_letter(ARGV[3], ARGV[4], ARGV[5]) then
           return {ARGV[3]}
         end
         return {}
         """, arguments: 5)
 
-    /// Tells that the consumer lives and holds these deliveries. It takes none back whose entry was
-    /// delivered again meanwhile.
+    /// Extends the lease of deliveries that the consumer still owns.
     ///
     /// - ARGV: the deliveries.
-    /// - Answers `UnkeptDeliveries`.
+    /// - Returns: `UnkeptDeliveries`.
     static let extend = script(
         """
         local lost, removed = {}, {}
@@ -75,24 +75,25 @@ enum ConsumerScripts {
         return {lost, removed}
         """, arguments: 3)
 
-    /// Takes what is due: retries whose time has come, then, if asked, what consumers hold that
-    /// have not been heard of. What was delivered often enough goes to the dead-letter stream.
+    /// Claims due retries and, if asked, the deliveries of other consumers whose lease has ended.
+    /// Entries that have reached the maximum of attempts go to the dead-letter stream.
     ///
-    /// - ARGV: how many at most; attempts at most; the visibility timeout in milliseconds; 1 to
-    ///   look at the other consumers, else 0; words and bytes of an entry that is sent.
-    /// - Answers `ClaimedEntries`.
+    /// - ARGV: the maximum number of entries; the maximum of attempts; the visibility timeout in
+    ///   milliseconds; 1 to scan other consumers, else 0; the maximum of words and of bytes of an
+    ///   entry whose fields are returned.
+    /// - Returns: `ClaimedEntries`.
     static let claim = script(
         """
         local room, attempts_max = tonumber(ARGV[3]), tonumber(ARGV[4])
-        local claimed, buried, removed = {}, {}, {}
-        local function left() return room - #claimed - #buried - #removed end
+        local claimed, dead_lettered, removed = {}, {}, {}
+        local function left() return room - #claimed - #dead_lettered - #removed end
         local function take(id, count)
           if count >= attempts_max then
-            -- Somebody may have set it to more than Lua counts by.
+            -- XCLAIM with RETRYCOUNT may have set the count above 2^53-1, Lua's largest integer.
             count = math.min(count, 9007199254740991)
             local reason = string.format('not acknowledged after %.0f attempts', count)
-            if bury(id, string.format('%.0f', count), reason) then
-              buried[#buried + 1] = {id, count}
+            if dead_letter(id, string.format('%.0f', count), reason) then
+              dead_lettered[#dead_lettered + 1] = {id, count}
             else
               removed[#removed + 1] = id
             end
@@ -122,7 +123,7 @@ enum ConsumerScripts {
             if left() <= 0 then break end
             local found = {}
             if other.name == 'retry' then
-              -- Retries that have lost their time, if somebody has deleted the sorted set.
+              -- Retries without a due time, since the sorted set was deleted.
               for _, entry in ipairs(redis.call('XPENDING', key, group, '-', '+', 10, 'retry')) do
                 if not redis.call('ZSCORE', retries, entry[1]) then found[#found + 1] = entry end
               end
@@ -135,21 +136,22 @@ enum ConsumerScripts {
             end
           end
         end
-        return {claimed, buried, removed}
+        return {claimed, dead_lettered, removed}
         """, arguments: 8)
 
-    /// Removes the names of consumers that are gone and have nothing pending, and from the stream's
-    /// beginning what every group has acknowledged: some ten thousand entries at once.
+    /// Removes idle consumers without pending entries from the group, and from the stream's
+    /// beginning the entries that every group has acknowledged: about ten thousand in one call.
     ///
-    /// - ARGV: after how many milliseconds a consumer is gone.
-    /// - Answers how many entries were removed.
+    /// - ARGV: the idle time in milliseconds after which a consumer is removed.
+    /// - Returns: the number of removed entries.
     static let tidy = script(
         """
         for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', key, group)) do
           local other = dictionary(info)
           if other.name == consumer then
-            -- Says that this consumer lives, and reads nothing: before Redis 7.2 a wait that brings
-            -- nothing does not say so. One that has left does not come back by it.
+            -- Resets the idle time of this consumer and reads no entry: before Redis 7.2 a blocked
+            -- read without a result does not reset it. The command would create a consumer that has
+            -- left the group, so it is sent only for one that XINFO lists.
             redis.call('XREADGROUP', 'GROUP', group, consumer,
               'STREAMS', key, '18446744073709551614-0')
           elseif other.pending == 0 and other.idle > tonumber(ARGV[3]) then
@@ -164,14 +166,14 @@ enum ConsumerScripts {
           if not lowest or less(first, lowest) then lowest = first end
         end
         local removed = redis.call('XTRIM', key, 'MINID', '~', lowest, 'LIMIT', 10000)
-        -- What is left of the node that has the lowest one.
+        -- '~' trims whole nodes only: trim the rest of the node that contains `lowest` exactly.
         if #redis.call('XRANGE', key, '-', '(' .. lowest, 'COUNT', 200) < 200 then
           removed = removed + redis.call('XTRIM', key, 'MINID', lowest)
         end
         return removed
         """, arguments: 3)
 
-    /// Removes the consumer's name, unless it has something pending.
+    /// Removes the consumer from the group, unless it has pending entries.
     static let leave = script(
         """
         if #redis.call('XPENDING', key, group, '-', '+', 1, consumer) > 0 then return 0 end
@@ -179,26 +181,26 @@ enum ConsumerScripts {
         return 1
         """, arguments: 2)
 
-    /// What a consumer's connection must have loaded.
-    static let all = [acknowledge, retry, bury, extend, claim, tidy, leave]
+    /// The scripts that a consumer's connection loads.
+    static let all = [acknowledge, retry, deadLetter, extend, claim, tidy, leave]
 
     private static func script(_ body: String, arguments: Int) -> RedisScript {
         RedisScript("\(common)\n\(body)", keys: 3, arguments: arguments)
     }
 
-    /// What the scripts have in common.
+    /// The functions that the scripts share.
     ///
-    /// `remove` removes an entry once every group of the stream has been given it and has
-    /// acknowledged it. After XDEL of the last entry that a group was given, Redis does not know
-    /// any more how much that group has not been given (`lag`); after XTRIM it does. So such an
-    /// entry goes when it is the stream's first.
+    /// `remove` removes an entry once it was delivered to every group of the stream and every group
+    /// has acknowledged it. After XDEL of a group's last delivered entry, Redis cannot compute the
+    /// group's `lag` any more; after XTRIM it can. So such an entry is removed only once it is the
+    /// stream's first.
     ///
-    /// `claim` answers nothing for an entry that somebody has removed from the stream while it was
-    /// pending. Redis 7 then takes it from what is pending, too; before, it stays there, and with
-    /// JUSTID nobody is told.
+    /// `claim` returns nil for an entry that was removed from the stream while it was pending.
+    /// Redis 7 removes such an entry from the pending entries as well; Redis 6 keeps it there, and
+    /// XCLAIM with JUSTID still returns its id.
     ///
-    /// `bury` writes first and acknowledges then: if Redis refuses the write, the script ends
-    /// there, and nothing has changed. It answers whether there was an entry.
+    /// `dead_letter` writes before it acknowledges: if Redis refuses the write, the script ends
+    /// without a change. It returns nil if the entry was removed from the stream.
     private static let common = """
         local key, dead, retries = KEYS[1], KEYS[2], KEYS[3]
         local group, consumer = ARGV[1], ARGV[2]
@@ -214,7 +216,7 @@ enum ConsumerScripts {
           return values
         end
 
-        -- Whether one id is before another. Their numbers may have more digits than Lua counts by.
+        -- Whether one id is before another. Their numbers may exceed Lua's integers.
         local function less(left, right)
           local function smaller(a, b) return #a < #b or #a == #b and a < b end
           local left_time, left_number = string.match(left, '(%d+)-(%d+)')
@@ -223,7 +225,7 @@ enum ConsumerScripts {
           return smaller(left_number, right_number)
         end
 
-        -- Whether the consumer has the entry by just this delivery, and not by a later one.
+        -- Whether the entry is pending at this consumer with exactly this delivery count.
         local function owns(id, count)
           local found = redis.call('XPENDING', key, group, id, id, 1, consumer)[1]
           return found and found[4] == tonumber(count)
@@ -233,7 +235,7 @@ enum ConsumerScripts {
           return redis.call('XCLAIM', key, group, name, 0, id, ...)[1]
         end
 
-        -- The least id that is greater. One whose number is that large is Redis's own on no day.
+        -- The next id. Redis never generates a sequence number of more than 15 digits.
         local function after(id)
           local time, number = string.match(id, '(%d+)-(%d+)')
           if #number > 15 then return id end
@@ -264,11 +266,11 @@ enum ConsumerScripts {
           end
         end
 
-        local function bury(id, attempts, reason)
+        local function dead_letter(id, attempts, reason)
           local entry = redis.call('XRANGE', key, id, id)[1]
           if entry then
             local words = {}
-            -- Lua hands on no more than some thousand words at once.
+            -- Lua's unpack is limited to some thousand words.
             for index = 1, math.min(#entry[2], 1000) do words[index] = entry[2][index] end
             for _, word in ipairs({'dead_reason', reason, 'dead_attempts', attempts,
               'dead_group', group, 'dead_entry', id}) do

@@ -1,17 +1,18 @@
 internal import CoreAPIBase
 internal import DequeModule
 
-/// What a consumer holds and who waits for it, without Redis, a clock or a wait: events in, actions
-/// out.
+/// Tracks the deliveries in hand and the tasks that wait for one, without Redis, a clock or a wait:
+/// events in, actions out.
 ///
-/// A delivery has a serial number of its own, since the same entry can come again while a handler
-/// that took too long still has the one before.
+/// Each delivery has a serial number, since an entry can be delivered again while a slow handler
+/// still holds its earlier delivery.
 ///
-/// `Waiter` is what waits for a delivery: a continuation in the program, a number in a test.
+/// `Waiter` resumes a task that waits for a delivery: a continuation in the program, a number in
+/// tests.
 struct ConsumerStateMachine<Waiter> {
     typealias Serial = Int
 
-    /// An entry that was found to be a transaction.
+    /// An entry whose fields are a transaction.
     struct Entry: Equatable {
         let name: DeliveryName
         let transaction: Transaction
@@ -27,38 +28,38 @@ struct ConsumerStateMachine<Waiter> {
     private enum State: Equatable {
         /// Can transition to: stopping, ended.
         case running
-        /// Nothing more is delivered; what nobody has taken is given back. Can transition to:
-        /// ended.
+        /// Deliveries that no handler has taken return to the group. Can transition to: ended.
         case stopping
-        /// For good. Deliveries that handlers hold may still be settled.
+        /// Final. Handlers may still settle their deliveries.
         case ended
     }
 
     private struct Held {
         let entry: Entry
-        /// Since when it is in the buffer, or with a handler.
+        /// The time at which it entered the buffer, or a handler took it.
         var since: MonotonicTime
-        /// Another consumer may have it, or the stream has it no more: it is not kept.
+        /// Another consumer may have claimed it, or its entry was removed: the lease is not
+        /// extended.
         var isLost = false
-        /// The handler has said so, whether Redis was told or not: it is not tried again here.
+        /// The handler has acknowledged it, maybe before Redis has: it is not retried here.
         var isProcessed = false
     }
 
     private let prefetch: Int
     private let handlingMilliseconds: Int
     private var state = State.running
-    /// By its serial number, what is not settled.
+    /// The deliveries that are not settled, by serial number.
     private var held: [Serial: Held] = [:]
-    /// What of it nobody has taken, oldest first.
+    /// Those of them that no handler has taken, oldest first.
     private var buffer: Deque<Serial> = []
     private var waiters: Deque<Waiter> = []
     private var nextSerial = 0
-    /// What ended the consumer, or was refused while it ended; nil for an end in order.
+    /// The first lasting error, before or during the end; nil for an orderly end.
     private(set) var failure: ConsumerError?
 
     /// - Parameters:
-    ///   - prefetch: how much is held at most.
-    ///   - handlingMilliseconds: how long each of it is held at most.
+    ///   - prefetch: the maximum number of unsettled deliveries.
+    ///   - handlingMilliseconds: how long each delivery's lease is extended at most.
     init(prefetch: Int, handlingMilliseconds: Int) {
         self.prefetch = prefetch
         self.handlingMilliseconds = handlingMilliseconds
@@ -66,11 +67,11 @@ struct ConsumerStateMachine<Waiter> {
 
     var isRunning: Bool { state == .running }
 
-    /// Whether nothing is left to do.
+    /// Whether the consumer has ended and every delivery is settled.
     var isFinished: Bool { state == .ended && held.isEmpty }
 
-    /// How many entries are to be fetched: none until half of what may be held is free, or the
-    /// buffer is empty, so that they come together and not one by one.
+    /// The number of entries to fetch. It is 0 until half of `prefetch` is free or the buffer is
+    /// empty, so that entries are fetched in batches and not one by one.
     var room: Int {
         let free = prefetch - held.count
         guard isRunning, free > 0 else { return 0 }
@@ -81,12 +82,12 @@ struct ConsumerStateMachine<Waiter> {
 
     enum RequestAction {
         case deliver(Serial, Entry)
-        /// The waiter is kept until there is something, or the end.
+        /// The waiter is kept until a delivery arrives or the consumer ends.
         case wait
         case end
     }
 
-    /// Somebody wants the next delivery.
+    /// A task asks for the next delivery.
     mutating func requested(_ waiter: Waiter, now: MonotonicTime) -> RequestAction {
         switch state {
         case .running:
@@ -99,8 +100,7 @@ struct ConsumerStateMachine<Waiter> {
         return .wait
     }
 
-    /// Entries have come. They may be more than there was room for, when the reply to a command
-    /// comes that was sent twice.
+    /// Entries arrived from Redis. They may exceed `room` after a command that was sent twice.
     mutating func received(_ entries: [Entry], now: MonotonicTime) -> [Handover] {
         var handovers: [Handover] = []
         for entry in entries {
@@ -118,7 +118,7 @@ struct ConsumerStateMachine<Waiter> {
 
     private mutating func handOver(_ serial: Serial, _ now: MonotonicTime) -> Entry {
         guard var delivery = held[serial] else {
-            preconditionFailure("what is in the buffer is held")
+            preconditionFailure("handOver(): a serial of the buffer is not in held")
         }
         delivery.since = now
         held[serial] = delivery
@@ -131,19 +131,19 @@ struct ConsumerStateMachine<Waiter> {
     /// Whether the delivery is not settled, and no other consumer may have it.
     func isKept(_ serial: Serial) -> Bool { held[serial].map { !$0.isLost } ?? false }
 
-    /// The handler has processed it: now Redis is to be told.
+    /// The handler has processed the delivery; Redis has not acknowledged it yet.
     mutating func processed(_ serial: Serial) { held[serial]?.isProcessed = true }
 
-    /// Whether the handler has processed it, though it is not settled.
+    /// Whether the handler has processed the delivery and Redis has not acknowledged it yet.
     func isProcessed(_ serial: Serial) -> Bool { held[serial]?.isProcessed ?? false }
 
-    /// The handler is done with it, whatever came of it.
+    /// The delivery is settled, with any result.
     mutating func settled(_ serial: Serial) { held[serial] = nil }
 
-    // MARK: - Keeping
+    // MARK: - Leases
 
-    /// What is to be kept. What has been held for too long is not: in the buffer
-    /// it is dropped.
+    /// Returns the deliveries whose lease is to be extended. A delivery that is held for too long
+    /// is lost; if no handler has taken it, it is dropped.
     mutating func keep(now: MonotonicTime) -> [Serial: DeliveryName] {
         for (serial, delivery) in held
         where delivery.since.advanced(byMilliseconds: handlingMilliseconds) <= now {
@@ -152,13 +152,13 @@ struct ConsumerStateMachine<Waiter> {
         return held.compactMapValues { $0.isLost ? nil : $0.entry.name }
     }
 
-    /// Other consumers have got these. Returns how many of them are not settled yet.
+    /// Other consumers have claimed these deliveries. Returns how many of them are not settled.
     mutating func lost(_ serials: some Sequence<Serial>) -> Int {
         serials.count { lose($0) }
     }
 
-    /// Somebody has removed these entries from the stream. The transactions are here, so they are
-    /// delivered all the same; Redis does not keep them any more.
+    /// These entries were removed from the stream. Their transactions are still delivered to
+    /// handlers; their leases are not extended.
     mutating func removed(_ serials: some Sequence<Serial>) {
         for serial in serials { held[serial]?.isLost = true }
     }
@@ -175,15 +175,15 @@ struct ConsumerStateMachine<Waiter> {
         return true
     }
 
-    // MARK: - Ends
+    // MARK: - End
 
-    /// The sequence is to end. It may be called more than once.
+    /// Starts to end the sequence. May be called more than once.
     mutating func stopped() {
         if isRunning { state = .stopping }
     }
 
-    /// What waiting does not mend ends the sequence. False if it was ended so before: the first
-    /// failure is the one that is told.
+    /// A lasting error ends the sequence. Returns false if an earlier error did so: the sequence
+    /// throws the first one.
     mutating func failed(_ error: ConsumerError) -> Bool {
         stopped()
         guard failure == nil else { return false }
@@ -191,14 +191,14 @@ struct ConsumerStateMachine<Waiter> {
         return true
     }
 
-    /// Takes what nobody has taken, to be given back.
+    /// Removes and returns the deliveries that no handler has taken, to return them to the group.
     mutating func takeBuffer() -> [Entry] {
-        precondition(!isRunning, "a consumer that runs gives nothing back")
+        precondition(!isRunning, "takeBuffer() called while running")
         defer { buffer = [] }
         return buffer.compactMap { held.removeValue(forKey: $0)?.entry }
     }
 
-    /// Nothing more is fetched, for good: who waits is told.
+    /// The fetching task has ended. Returns the waiters, to be resumed without a delivery.
     mutating func ended() -> [Waiter] {
         state = .ended
         _ = takeBuffer()

@@ -1,18 +1,20 @@
-/// One transaction for a handler, which is to settle it: `ack`, `retry` or `reject`.
+/// One transaction for a handler, which settles it by `ack`, `retry` or `reject`.
 ///
-/// While a handler holds it, no other consumer gets it, up to `ConsumerOptions.handlingTimeMax`.
-/// One that is let go without being settled has failed, as by `retry`.
+/// While a handler holds a delivery, no other consumer gets the transaction, for up to
+/// `ConsumerOptions.handlingTimeMax`. Releasing a delivery without settling it counts as a failed
+/// attempt, like `retry`.
 ///
-/// A transaction can come more than once: after a crash between its processing and its
-/// acknowledgement, for one. The handler makes that harmless by `transaction.id`, which a PSP takes
-/// as its own idempotency key.
+/// A transaction can be delivered more than once, for example after a crash between its processing
+/// and its acknowledgement. Handlers deduplicate by `transaction.id`, which a PSP accepts as an
+/// idempotency key.
 public final class Delivery: Sendable {
-    /// With the trace context of the merchant's request, if it had one (`traceParent`).
+    /// The transaction, with the trace context of the merchant's request if the request had one
+    /// (`traceParent`).
     public let transaction: Transaction
-    /// Which delivery of the transaction this is, 1 for the first. Those that never arrived count
-    /// too.
+    /// The number of this delivery of the transaction, 1 for the first. Deliveries that never
+    /// reached a consumer count too.
     public let attempt: Int
-    /// The entry's name in the stream: `1636027031123-0`.
+    /// The entry's id in the stream: `1636027031123-0`.
     public let entryID: String
 
     private let serial: ConsumerEngine.Machine.Serial
@@ -31,34 +33,37 @@ public final class Delivery: Sendable {
         self.engine = engine
     }
 
-    deinit { engine.letGo(serial, entry) }
+    deinit { engine.released(serial, entry) }
 
-    /// The transaction is processed. Returns once Redis has confirmed that it does not come again.
+    /// Acknowledges the transaction as processed. Returns once Redis has confirmed that it will not
+    /// deliver the transaction to this group again.
     ///
-    /// If Redis is away, it tries for `ConsumerOptions.visibilityTimeout`, then throws: the
-    /// transaction is processed, and may come again. A delivery that is settled is left alone.
+    /// If Redis is away, retries for `ConsumerOptions.visibilityTimeout`, then throws: the
+    /// transaction is processed, and may be delivered again. On a settled delivery the call has no
+    /// effect.
     public func ack() async throws(ConsumerError) {
         try await engine.acknowledge(serial, entry)
     }
 
-    /// The attempt has failed: the transaction comes again, to any consumer of the group. After
-    /// the last of `ConsumerOptions.attemptsMax` attempts it goes to the dead-letter stream.
+    /// Reports a failed attempt: the transaction is delivered again, to any consumer of the group.
+    /// After the last of `ConsumerOptions.attemptsMax` attempts it goes to the dead-letter stream.
     ///
-    /// If Redis is away, it comes again after `ConsumerOptions.visibilityTimeout`.
+    /// If Redis is away, the transaction is delivered again after
+    /// `ConsumerOptions.visibilityTimeout`.
     ///
     /// - Parameters:
-    ///   - pause: how long not, up to a year; nil for a pause that doubles from one attempt to the
-    ///     next, by `ConsumerOptions.retryPauseMin` and `retryPauseMax`.
-    ///   - reason: for the dead letter: no secret, 1 KiB at most.
+    ///   - pause: the time until the next attempt, up to a year; nil for a backoff that doubles
+    ///     with each attempt, from `ConsumerOptions.retryPauseMin` to `retryPauseMax`.
+    ///   - reason: the text for the dead letter, without secrets, at most 1 KiB.
     public func retry(after pause: Duration? = nil, because reason: String = "failed") async {
         await engine.retry(serial, entry, after: pause, reason: reason)
     }
 
-    /// No attempt can succeed: the transaction goes to the dead-letter stream at once.
+    /// Moves the transaction to the dead-letter stream at once, if no attempt can succeed.
     ///
-    /// If Redis is away, the transaction comes again.
+    /// If Redis is away, the transaction is delivered again.
     ///
-    /// - Parameter reason: no secret, 1 KiB at most.
+    /// - Parameter reason: the text for the dead letter, without secrets, at most 1 KiB.
     public func reject(because reason: String) async {
         await engine.reject(serial, entry, reason: reason)
     }

@@ -1,20 +1,21 @@
 internal import CoreAPIRedis
 
-/// Which delivery of which entry: an entry that was delivered again is not the earlier consumer's
-/// any more, even if it is the same one.
+/// Identifies one delivery of one entry. A later delivery of the same entry invalidates the earlier
+/// one, even at the same consumer.
 struct DeliveryName: Hashable {
     /// The entry's id.
     let id: String
-    /// 1 for the first delivery; whatever somebody has set the count to.
+    /// Redis's delivery count: 1 for the first delivery, unless `XCLAIM … RETRYCOUNT` has changed
+    /// it.
     let attempt: Int
 
-    /// As the scripts have it: `1636027031123-0 2`.
+    /// The form in the scripts' arguments: `1636027031123-0 2`.
     var text: String { "\(id) \(attempt)" }
 }
 
 extension DeliveryName {
-    /// The id of an entry in a reply: two numbers of up to 20 digits, and a hyphen between them.
-    /// Another text would end a word of the scripts where it does not end.
+    /// The id of an entry in a reply: two numbers of up to 20 digits, with a hyphen between them.
+    /// Any other text could contain a space, which separates words in the scripts' arguments.
     static func id(of reply: RedisReply) throws(RedisError) -> String {
         guard case .bulk(let bytes) = reply else { throw .protocolViolation }
         let numbers = bytes.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
@@ -24,7 +25,7 @@ extension DeliveryName {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The ids in a reply that is a list of them.
+    /// The ids in a reply that is a list of ids.
     static func ids(of reply: RedisReply) throws(RedisError) -> [String] {
         guard case .array(let elements) = reply else { throw .protocolViolation }
         var ids: [String] = []

@@ -1,15 +1,15 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 
-/// When a consumer claims, how long it waits for new entries, and how long after a failure.
+/// The times of a consumer: when it claims, how long it blocks for new entries, and its backoff.
 struct FetchSchedule {
-    /// How long Redis may hold an answer back: less than the time in which a connection must give
-    /// some reply (`RedisLimits.replyTimeoutMilliseconds`).
+    /// The maximum time that XREADGROUP blocks. It is below
+    /// `RedisLimits.replyTimeoutMilliseconds`, after which a connection counts as broken.
     static let blockMillisecondsMax = 1_000
 
-    /// Retries are looked for so often, and a wait for new entries is no longer.
+    /// The interval between two claims of due retries, and the time that XREADGROUP blocks.
     let blockMilliseconds: Int
-    /// What others hold is looked at so often.
+    /// The interval between two scans of other consumers' pending entries.
     private let scanMilliseconds: Int
     private var nextClaim: MonotonicTime
     private var nextScan: MonotonicTime
@@ -23,7 +23,7 @@ struct FetchSchedule {
         nextScan = now
     }
 
-    /// Whether to look at what others hold as well, if it is time to claim; else nil.
+    /// Nil if no claim is due; otherwise whether the claim scans other consumers as well.
     mutating func claimIsDue(now: MonotonicTime) -> Bool? {
         guard nextClaim <= now else { return nil }
         nextClaim = now.advanced(byMilliseconds: blockMilliseconds)
@@ -34,6 +34,6 @@ struct FetchSchedule {
 
     mutating func succeeded() { backoff.succeeded() }
 
-    /// Returns how long to wait after the failure, in milliseconds.
+    /// Returns the backoff after a failure, in milliseconds.
     mutating func failed() -> Int { backoff.failed(jitter: .random(in: 0...1)) }
 }

@@ -1,13 +1,13 @@
 internal import CoreAPIRedis
 
-/// An entry of a stream as Redis delivers it to a consumer, before anybody looks at its fields.
+/// An entry of a stream as Redis delivers it to a consumer, before its fields are decoded.
 struct ReceivedEntry: Equatable {
     let name: DeliveryName
-    /// Names and values in turns; empty if they were not sent, since they are too large.
+    /// Names and values in turns; empty if the script left them out since they are too large.
     let words: [RedisReply]
 
-    /// The entries in the reply to XREADGROUP: `[[KEY, [[ID, [NAME, VALUE, …]], …]]]`, or nothing
-    /// when its time is over.
+    /// The entries in the reply to XREADGROUP: `[[KEY, [[ID, [NAME, VALUE, …]], …]]]`, or null
+    /// when its block time is over.
     static func list(read reply: RedisReply) throws(RedisError) -> [ReceivedEntry] {
         if case .null = reply { return [] }
         guard case .array(let streams) = reply, case .array(let stream)? = streams.first,
@@ -26,12 +26,12 @@ struct ReceivedEntry: Equatable {
     }
 }
 
-/// What the script `claim` answers.
+/// The reply of the script `claim`.
 struct ClaimedEntries: Equatable {
     let entries: [ReceivedEntry]
-    /// The last deliveries of what went to the dead-letter stream.
-    let buried: [DeliveryName]
-    /// Ids of what somebody had removed from the stream while it was pending.
+    /// The entries that went to the dead-letter stream, each with its last delivery.
+    let deadLettered: [DeliveryName]
+    /// Ids of pending entries that were removed from the stream.
     let removed: [String]
 
     /// `[[[ID, ATTEMPT, [NAME, VALUE, …]], …], [[ID, ATTEMPTS], …], [ID, …]]`.
@@ -46,30 +46,30 @@ struct ClaimedEntries: Equatable {
             else { throw .protocolViolation }
             entries.append(ReceivedEntry(name: try ClaimedEntries.name(parts), words: words))
         }
-        var buried: [DeliveryName] = []
+        var deadLettered: [DeliveryName] = []
         for entry in dead {
             guard case .array(let parts) = entry, parts.count == 2 else {
                 throw .protocolViolation
             }
-            buried.append(try ClaimedEntries.name(parts))
+            deadLettered.append(try ClaimedEntries.name(parts))
         }
         self.entries = entries
-        self.buried = buried
+        self.deadLettered = deadLettered
         removed = try DeliveryName.ids(of: lists[2])
     }
 
-    /// The name that a list of at least two begins with.
+    /// The delivery in the first two elements: id and count. `parts` has at least two.
     private static func name(_ parts: [RedisReply]) throws(RedisError) -> DeliveryName {
         guard case .integer(let attempt) = parts[1] else { throw .protocolViolation }
         return DeliveryName(id: try DeliveryName.id(of: parts[0]), attempt: Int(attempt))
     }
 }
 
-/// What the script `extend` answers: which deliveries the consumer does not keep.
+/// The reply of the script `extend`: the deliveries whose lease was not extended.
 struct UnkeptDeliveries: Equatable {
-    /// As `DeliveryName.text`: others have them, or nobody.
+    /// Deliveries (`DeliveryName.text`) that do not belong to this consumer any more.
     let lost: Set<String>
-    /// Ids of what somebody has removed from the stream while it was pending.
+    /// Ids of pending entries that were removed from the stream.
     let removed: [String]
 
     /// `[[DELIVERY, …], [ID, …]]`.

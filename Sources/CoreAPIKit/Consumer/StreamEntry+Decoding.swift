@@ -1,10 +1,10 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 
-/// The way back: a transaction out of an entry's fields. Fields of other names are passed over, so
-/// that producers can add some.
+/// Decodes a transaction from an entry's fields. Ignores fields of unknown names, so that producers
+/// can add fields.
 extension StreamEntry {
-    /// The fields that a consumer knows.
+    /// The fields that a consumer decodes.
     enum Field: String, CaseIterable {
         case id, amount, currency
         case userID = "user_id"
@@ -12,7 +12,7 @@ extension StreamEntry {
         /// Optional: W3C Trace Context, as text.
         case traceParent = "traceparent"
 
-        /// What its value is to be, for a dead letter's reason.
+        /// The rule for its value, for a dead letter's reason.
         var rule: String {
             switch self {
             case .id: "a UUID of version 4 in lower case"
@@ -25,15 +25,14 @@ extension StreamEntry {
         }
     }
 
-    /// Names and values of an entry that is looked at: a hundred of the largest entries are well
-    /// within `RedisReplyReader.replyBytesMax`.
+    /// The maximum number of names and values of an entry. A hundred of the largest entries fit
+    /// into `RedisReplyReader.replyBytesMax`.
     static let wordsMax = 64
-    /// Bytes of those.
+    /// The maximum number of bytes of an entry's names and values.
     package static let bytesMax = 4_096
 
-    /// The transaction of an entry. What is well-formed is taken: whether it may be charged was
-    /// judged when it was taken in, maybe by another build, with another year's currencies and
-    /// other bounds.
+    /// The transaction of an entry. Checks only its form: the intake has checked currency and
+    /// bounds, maybe in another version of the program with another currency list.
     ///
     /// - Parameter words: names and values in turns.
     static func decode(_ words: [RedisReply]) throws(StreamEntryFlaw) -> Transaction {
@@ -54,7 +53,7 @@ extension StreamEntry {
         }
         return Transaction(
             queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
-            // A trace that nobody can follow is no reason not to charge.
+            // An invalid trace context is dropped: it must not stop the transaction.
             traceParent: values[.traceParent].flatMap { TraceParent($0) })
     }
 
@@ -72,7 +71,7 @@ extension StreamEntry {
                 continue
             }
             guard values[field] == nil else { throw .twice(field) }
-            // Bytes that are no text become a text that no field allows.
+            // Invalid UTF-8 becomes replacement characters, which no field's rule accepts.
             values[field] = String(decoding: value, as: UTF8.self)
         }
         return values
@@ -85,7 +84,7 @@ extension StreamEntry {
         return value
     }
 
-    /// Digits alone, without a leading zero: a number has one spelling.
+    /// Accepts digits only, without a leading zero: each number has exactly one spelling.
     private static func integer(_ text: String) -> Int? {
         guard let value = Int(text), value >= 0, String(value) == text else { return nil }
         return value

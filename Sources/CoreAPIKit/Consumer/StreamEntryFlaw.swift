@@ -1,6 +1,6 @@
-/// Why an entry of a stream is no transaction; its text is what the dead letter says.
+/// Why an entry of a stream is not a transaction. Its text is the dead letter's reason.
 enum StreamEntryFlaw: Error, Equatable, CustomStringConvertible {
-    /// The entry was removed from the stream, or its fields are no pairs of texts.
+    /// The entry was removed from the stream, or its fields are not pairs of strings.
     case fieldsMissing
     /// More than `StreamEntry.wordsMax` or `StreamEntry.bytesMax`.
     case tooLarge

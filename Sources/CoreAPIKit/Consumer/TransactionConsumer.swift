@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 
-/// The transactions of a Redis Stream, for a PSP connector: one member of a consumer group.
+/// Delivers the transactions of a Redis Stream to a PSP connector: one member of a consumer group.
 ///
 ///     let consumer = try await TransactionConsumer(
 ///         url: "redis://127.0.0.1:6379", key: "transactions", group: "psp")
@@ -10,32 +10,33 @@ internal import CoreAPIRedis
 ///         try await delivery.ack()
 ///     }
 ///
-/// Each transaction is given to one consumer of each group, and again until it is acknowledged: at
-/// least once. What every group of the stream has acknowledged is removed from it.
+/// Delivery is at least once: each group delivers a transaction to one of its consumers, and again
+/// until one acknowledges it. Entries that every group of the stream has acknowledged are removed.
 ///
-/// Several tasks may iterate over one consumer, and each delivery goes to one of them. Redis may be
-/// away, restart or lose its data: the consumer comes back by itself. The sequence throws only what
-/// waiting does not mend (`ConsumerError.refused`).
+/// Several tasks may iterate over one consumer; each delivery goes to one of them. The consumer
+/// reconnects if Redis is away, restarts or loses its data. The sequence throws lasting errors only
+/// (`ConsumerError.refused`).
 ///
-/// The sequence ends by `stop`, and when a task that iterates is cancelled: handlers finish what
-/// they hold, and what nobody has taken goes back to the group at once. It ends after a second or
-/// two; if Redis is away, after up to 20. Letting go of the consumer stops it as well.
+/// The sequence ends after `stop`, or when a task that iterates is cancelled. Handlers finish their
+/// deliveries, and deliveries that no handler has taken return to the group at once. The end takes
+/// a second or two; if Redis is away, up to 20 s. Releasing the consumer stops it as well.
 public final class TransactionConsumer: AsyncSequence, Sendable {
-    /// What the sequence has.
+    /// One transaction to settle.
     public typealias Element = Delivery
-    /// What it throws, at its end.
+    /// The error that ends the sequence.
     public typealias Failure = ConsumerError
 
     fileprivate let engine: ConsumerEngine
 
-    /// Connects to Redis, and makes the group from the stream's first entry on, if it is not there;
-    /// throws if that fails. Later the connections come back by themselves.
+    /// Connects to Redis, and creates the group from the stream's first entry on if it is missing;
+    /// throws if that fails. Lost connections are opened again automatically.
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
     ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
-    ///   - key: the stream, not empty.
-    ///   - group: whose members share the work, not empty: one for each purpose.
+    ///   - key: the stream's key, not empty.
+    ///   - group: the consumer group, not empty. Its members share the work; use one group for each
+    ///     purpose.
     ///   - options: the consumer's name, its limits and times, logger, metrics and TLS.
     /// - Throws: ``ConsumerError/refused(_:)`` for a wrong argument, before it connects.
     public init(
@@ -54,17 +55,17 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
 
     deinit { engine.stop() }
 
-    /// The name that this consumer has in its group.
+    /// The name of this consumer in its group.
     public var name: String { engine.options.name }
 
-    /// Ends the sequence after what was delivered. From any thread; it returns at once, and may be
-    /// called more than once.
+    /// Ends the sequence after the deliveries in hand. Call it from any thread, as often as you
+    /// like; it returns at once.
     public func stop() { engine.stop() }
 
-    /// An iterator for one task: of several, each gets other deliveries.
+    /// An iterator for one task. Each iterator gets different deliveries.
     public func makeAsyncIterator() -> Iterator { Iterator(consumer: self) }
 
-    /// The deliveries, one after the other.
+    /// Returns deliveries, one after the other.
     public struct Iterator: AsyncIteratorProtocol, Sendable {
         /// Keeps the consumer alive.
         let consumer: TransactionConsumer

@@ -100,7 +100,7 @@ extension QueueProbe {
         command.word(decimal: groupsMax)
         command.word(decimal: consumersMax)
         command.word(decimal: silenceSecondsMax * 1_000 + 999)
-        command.word(ConsumerCommands.retryName)
+        command.word(ConsumerCommands.retryConsumerName)
         return command
     }
 

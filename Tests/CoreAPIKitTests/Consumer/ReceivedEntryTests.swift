@@ -38,7 +38,7 @@ import Testing
                 ReceivedEntry(
                     name: DeliveryName(id: "1-0", attempt: 2), words: fields)
             ])
-        #expect(claimed.buried == [DeliveryName(id: "2-0", attempt: 10)])
+        #expect(claimed.deadLettered == [DeliveryName(id: "2-0", attempt: 10)])
         #expect(claimed.removed == ["3-0", "4-1"])
     }
 
@@ -58,7 +58,7 @@ import Testing
         ])
         let claimed = try ClaimedEntries(reply: reply)
         #expect(claimed.entries.map(\.name) == [DeliveryName(id: "1-0", attempt: Int(count))])
-        #expect(claimed.buried == [DeliveryName(id: "2-0", attempt: Int(count))])
+        #expect(claimed.deadLettered == [DeliveryName(id: "2-0", attempt: Int(count))])
         let pause = ConsumerOptions().retryPauseMilliseconds(
             afterAttempt: Int(count), jitter: 1)
         #expect(2_000...600_000 ~= pause)

@@ -187,7 +187,7 @@ import Testing
             #expect(Set(names.keys) == ["empty", "busy", "me"], "they have not been idle for long")
             // Redis has no clock that a test could set.
             try await eventually("an idle consumer's name is removed") {
-                _ = try await connection.execute(commands.tidy(goneMilliseconds: 1))
+                _ = try await connection.execute(commands.tidy(idleMillisecondsMax: 1))
                 names = try await Harness.consumers(redis)
                 return names["empty"] == nil
             }
