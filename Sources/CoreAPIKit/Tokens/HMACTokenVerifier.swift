@@ -55,7 +55,8 @@ public struct HMACTokenVerifier: TokenVerifier {
         let parts = try CompactToken(token)
         let isUsual = JOSEHeader.isUsual(parts.header, of: token)
         if !isUsual { try HMACTokenVerifier.checkSpelling(parts, of: token) }
-        let signature = try HMACTokenVerifier.signature(parts, of: token)
+        var signature = HMACSHA256.Digest(repeating: 0)
+        try HMACTokenVerifier.decodeSignature(parts, of: token, into: &signature)
         // Nothing in the header selects the key, so neither part is read before the signature is
         // verified (RFC 8725 §2.4 on): an unsigned token costs its hash and no more.
         let input = token.extracting(parts.signingInput)
@@ -107,12 +108,11 @@ public struct HMACTokenVerifier: TokenVerifier {
     private static let signatureDigits = 43
     private static let usualHeaderDigitsMax = 1_024
 
-    /// The signature, if it has the length of one.
-    private static func signature(
-        _ parts: CompactToken, of token: Span<UInt8>
-    ) throws(TokenError) -> HMACSHA256.Digest {
+    /// Decodes the signature, if it has the length of one.
+    private static func decodeSignature(
+        _ parts: CompactToken, of token: Span<UInt8>, into signature: inout HMACSHA256.Digest
+    ) throws(TokenError) {
         let range = parts.signature
-        var signature = HMACSHA256.Digest(repeating: 0)
         guard Base64URL.decodedLength(range.count) == signature.count else {
             let isEncoded = Base64URL.decode(range, of: token) != nil
             throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
@@ -121,6 +121,5 @@ public struct HMACTokenVerifier: TokenVerifier {
         guard Base64URL.decode(range, of: token, into: &place) else {
             throw .malformed(.notBase64URL)
         }
-        return signature
     }
 }

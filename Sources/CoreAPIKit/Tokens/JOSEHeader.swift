@@ -21,7 +21,7 @@ enum JOSEHeader {
         var type: JSONValue?
         var (isCritical, isUnencoded) = (false, false)
         let isObject = TokenObject.read(bytes, escapedNames: .refused) { name, value in
-            switch name.short(bytes) {
+            switch name.eightBytes(bytes) {
             case "alg"?: algorithm = value
             case "typ"?: type = value
             case "crit"?: isCritical = true
@@ -31,7 +31,7 @@ enum JOSEHeader {
         }
         guard isObject else { throw .malformed(.headerNotObject) }
         // Refuse every other algorithm, and `none` in any spelling (RFC 8725 §3.1).
-        guard case .text(let algorithm)? = algorithm, algorithm.short(bytes) == "HS256"
+        guard case .text(let algorithm)? = algorithm, algorithm.eightBytes(bytes) == "HS256"
         else { throw .malformed(.algorithm) }
         // No extension is supported, so `crit` is refused, even as an empty list (RFC 7515
         // §4.1.11).
