@@ -169,7 +169,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
                 begin(response, &conversation)
             case .refuse(let refusal):
                 conversation.requestedAt = conversation.now
-                begin(theExchange.response(to: refusal), to: nil, &conversation)
+                begin(theExchange.response(to: refusal), isRefusal: true, &conversation)
             case .linger: conversation.channel.shutdownWriting()
             case .close: return .end
             }
@@ -250,28 +250,28 @@ package final class Connection: EventHandler, @unchecked Sendable {
     // MARK: - Writing
 
     /// Makes the answer to the machine's request.
-    private func begin(_ response: Response, _ conversation: inout Conversation) {
-        begin(response, to: conversation.machine.head, &conversation)
-    }
-
-    /// - Parameter head: nil for what is no request that could be read.
+    ///
+    /// - Parameter isRefusal: whether the answer refuses what is no request that could be read.
     private func begin(
-        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation
+        _ response: Response, isRefusal: Bool = false, _ conversation: inout Conversation
     ) {
         let input = conversation.machine.input
         beginDraining(&conversation)
         conversation.machine.answerBegun()
         conversation.isAnswer = true
         let persistence: ResponseEncoder.Persistence =
-            if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
+            if conversation.machine.closesAfterResponse {
+                .close
+            } else if conversation.machine.head.isHTTP11 {
+                .implied
+            } else {
                 .keepAlive
-            } else { .implied }
-        let id = server.id(of: head)
+            }
+        let id = server.id(given: isRefusal ? nil : conversation.machine.head.requestID)
         server.encode(
             response, id, input.span, to: &conversation.output,
             omitsBody: conversation.machine.answersHead, persistence)
-        theExchange.answered(
-            response, to: head, input.span, id, since: conversation.requestedAt)
+        theExchange.answered(response, input.span, id, since: conversation.requestedAt)
     }
 
     /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.
