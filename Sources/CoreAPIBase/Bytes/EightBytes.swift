@@ -68,6 +68,11 @@ package struct EightBytes: Equatable, ExpressibleByStringLiteral {
         self.init(word, from: 0)
     }
 
+    /// One of the eight bytes.
+    @inlinable package subscript(index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: word &>> UInt64(8 &* index))
+    }
+
     /// Marks the bytes equal to `byte`.
     @inlinable package func marks(of byte: UInt8) -> UInt64 {
         let other = word ^ EightBytes.each &* UInt64(byte)
