@@ -65,10 +65,7 @@ package enum Grammar {
     package static func equalsIgnoringCase(
         _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
-        guard range.count == word.count, let text = ShortText(range, of: bytes) else {
-            return false
-        }
-        return text.lowercased == word
+        word.equalsIgnoringCase(range, of: bytes)
     }
 
     /// Whether a percent sign within the range is followed by two hexadecimal digits
