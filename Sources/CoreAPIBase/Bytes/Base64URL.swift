@@ -18,13 +18,14 @@ package enum Base64URL {
     /// The number of bytes that this number of digits decodes to.
     package static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
 
-    /// Decodes into a buffer of exactly `decodedLength` bytes; false where `decode` returns nil.
+    /// Decodes into the first `decodedLength` bytes of a buffer that has as many or more; false
+    /// where `decode` returns nil.
     package static func decode(
         _ range: Range<Int>, of bytes: Span<UInt8>, into decoded: inout MutableSpan<UInt8>
     ) -> Bool {
         precondition(
-            decoded.count == decodedLength(range.count),
-            "Base64URL.decode: the buffer has another length than the decoded bytes")
+            decoded.count >= decodedLength(range.count),
+            "Base64URL.decode: the buffer is shorter than the decoded bytes")
         let remainder = range.count % 4
         guard remainder != 1 else { return false }
         let wholeEnd = range.upperBound - remainder

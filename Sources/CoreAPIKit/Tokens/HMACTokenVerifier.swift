@@ -66,10 +66,26 @@ public struct HMACTokenVerifier: TokenVerifier {
                 || isSignedByOlder(input, signature.span)
         else { throw .signatureInvalid }
         if !isUsual { try HMACTokenVerifier.checkHeader(parts, of: token) }
-        guard let payload = Base64URL.decode(parts.payload, of: token) else {
+        return try claims(parts.payload, of: token, at: now)
+    }
+
+    /// The claims of the payload. One of usual length is decoded without an allocation.
+    private func claims(
+        _ payload: Range<Int>, of token: Span<UInt8>, at now: UnixTime
+    ) throws(TokenError) -> TokenClaims {
+        var usual = InlineArray<512, UInt8>(repeating: 0)
+        let length = Base64URL.decodedLength(payload.count)
+        guard length <= usual.count else {
+            guard let decoded = Base64URL.decode(payload, of: token) else {
+                throw .malformed(.notBase64URL)
+            }
+            return try ClaimsSet.claims(decoded.span, at: now, policy)
+        }
+        var place = usual.mutableSpan
+        guard Base64URL.decode(payload, of: token, into: &place) else {
             throw .malformed(.notBase64URL)
         }
-        return try ClaimsSet.claims(payload.span, at: now, policy)
+        return try ClaimsSet.claims(usual.span.extracting(first: length), at: now, policy)
     }
 
     private func isSignedByOlder(_ input: Span<UInt8>, _ signature: Span<UInt8>) -> Bool {
