@@ -14,7 +14,7 @@ package final class HTTPServer: @unchecked Sendable {
     private let count: ConnectionCount
     private let logger: Logger
     private var requestNumber = RequestNumber()
-    private var encoder = ResponseEncoder()
+    private let encoder = ResponseEncoder()
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var drained: (@Sendable () -> Void)?
