@@ -51,9 +51,7 @@ package enum ASCII {
     }
 
     /// The lowest eight digits of a number in hexadecimal, in lower case.
-    @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> InlineArray<
-        8, UInt8
-    > {
+    @inline(__always) package static func hexadecimalDigits(_ number: UInt64) -> EightBytes {
         // Spreads the digits to one per byte, then converts all bytes to characters at once.
         var spread = number & 0xFFFF_FFFF
         spread = (spread &<< 16 | spread) & 0x0000_FFFF_0000_FFFF
@@ -62,9 +60,7 @@ package enum ASCII {
         let letters = (spread &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
         let afterDigits = UInt64(UInt8(ascii: "a") - UInt8(ascii: "9") - 1)
         let characters = spread &+ 0x3030_3030_3030_3030 &+ letters &* afterDigits
-        return InlineArray<8, UInt8> { index in
-            UInt8(truncatingIfNeeded: characters &>> UInt64(56 &- 8 &* index))
-        }
+        return EightBytes(word: characters.byteSwapped)
     }
 
     /// The number of decimal digits.

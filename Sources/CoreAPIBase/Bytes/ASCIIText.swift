@@ -66,6 +66,8 @@ extension OutputSpan<UInt8> {
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
         if digits > 8 { append(hexadecimal: number &>> 32, digits: digits &- 8) }
-        append(copying: ASCII.hexadecimalDigits(number).span.extracting(last: digits))
+        let eight = ASCII.hexadecimalDigits(number)
+        if digits >= 8 { return append(eight: eight) }
+        for index in (8 - digits)..<8 { append(eight[index]) }
     }
 }

@@ -18,44 +18,44 @@ package enum Base64URL {
     /// The number of bytes that this number of digits decodes to.
     package static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
 
-    /// Decodes into a buffer of exactly `decodedLength` bytes; false where `decode` returns nil.
+    /// Decodes into the first `decodedLength` bytes of a buffer that has as many or more; false
+    /// where `decode` returns nil.
     package static func decode(
         _ range: Range<Int>, of bytes: Span<UInt8>, into decoded: inout MutableSpan<UInt8>
     ) -> Bool {
         precondition(
-            decoded.count == decodedLength(range.count),
-            "Base64URL.decode: the buffer has another length than the decoded bytes")
+            decoded.count >= decodedLength(range.count),
+            "Base64URL.decode: the buffer is shorter than the decoded bytes")
         let remainder = range.count % 4
         guard remainder != 1 else { return false }
         let wholeEnd = range.upperBound - remainder
-        // The OR of all digit values. An invalid byte has the value 0xFF and sets the top bits.
-        var seen: UInt8 = 0
+        // The OR of all groups: a byte outside the alphabet sets a bit above a group's 24 bits.
+        var seen: UInt32 = 0
         var whole = bytes.extracting(range.lowerBound..<wholeEnd)
         var end = 0
         while whole.count >= 4 {
-            let digits = (
-                values[Int(whole[0])], values[Int(whole[1])], values[Int(whole[2])],
-                values[Int(whole[3])]
-            )
+            let group =
+                values.first[Int(whole[0])] | values.second[Int(whole[1])]
+                | values.third[Int(whole[2])] | values.fourth[Int(whole[3])]
             whole = whole.extracting(droppingFirst: 4)
-            seen |= digits.0 | digits.1 | digits.2 | digits.3
-            decoded[end] = digits.0 &<< 2 | digits.1 &>> 4
-            decoded[end &+ 1] = digits.1 &<< 4 | digits.2 &>> 2
-            decoded[end &+ 2] = digits.2 &<< 6 | digits.3
+            seen |= group
+            decoded[end] = UInt8(truncatingIfNeeded: group &>> 16)
+            decoded[end &+ 1] = UInt8(truncatingIfNeeded: group &>> 8)
+            decoded[end &+ 2] = UInt8(truncatingIfNeeded: group)
             end &+= 3
         }
         if remainder >= 2 {
-            let index = wholeEnd
-            let digits = (values[Int(bytes[index])], values[Int(bytes[index + 1])])
-            let last = remainder == 3 ? values[Int(bytes[index + 2])] : 0
-            seen |= digits.0 | digits.1 | last
-            decoded[end] = digits.0 << 2 | digits.1 >> 4
-            if remainder == 3 { decoded[end + 1] = digits.1 << 4 | last >> 2 }
+            var group =
+                values.first[Int(bytes[wholeEnd])] | values.second[Int(bytes[wholeEnd + 1])]
+            if remainder == 3 { group |= values.third[Int(bytes[wholeEnd + 2])] }
+            decoded[end] = UInt8(truncatingIfNeeded: group &>> 16)
+            if remainder == 3 { decoded[end + 1] = UInt8(truncatingIfNeeded: group &>> 8) }
             // The unused bits of the last digit.
-            let unused = remainder == 3 ? last & 0b11 : digits.1 & 0b1111
-            if unused != 0 { seen |= 0x80 }
+            let unused = group & (remainder == 3 ? 0xFF : 0xFFFF)
+            if unused != 0 { return false }
+            seen |= group
         }
-        return seen < 64
+        return seen < Values.invalid
     }
 
     package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
@@ -78,10 +78,24 @@ package enum Base64URL {
     private static let digits = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    /// The value of each byte as a digit, 0 to 63; 0xFF for bytes outside the alphabet.
-    private static let values = {
-        var values = InlineArray<256, UInt8>(repeating: 0xFF)
-        for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
-        return values
-    }()
+    /// The value of each byte as a digit, shifted to the digit's bits in a group of four: a lookup
+    /// replaces a lookup and a shift.
+    private static let values = Values()
+
+    private struct Values {
+        let first, second, third, fourth: InlineArray<256, UInt32>
+
+        /// The value of a byte outside the alphabet.
+        static let invalid: UInt32 = 1 << 24
+
+        init() {
+            var values = InlineArray<256, UInt32>(repeating: Values.invalid)
+            for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt32(value) }
+            func shifted(_ bits: UInt32) -> InlineArray<256, UInt32> {
+                InlineArray { values[$0] == Values.invalid ? Values.invalid : values[$0] << bits }
+            }
+            (first, second, third) = (shifted(18), shifted(12), shifted(6))
+            fourth = values
+        }
+    }
 }

@@ -4,7 +4,7 @@
 /// merges the eight loads into one. The tests are the known tricks for bytes in a word (Hacker's
 /// Delight §6-1). Each test sets the top bit of the first byte that matches. Bytes after it may be
 /// marked as well. The result is 0 if no byte matches.
-package struct EightBytes: Equatable {
+package struct EightBytes: Equatable, ExpressibleByStringLiteral {
     @usableFromInline package let word: UInt64
 
     @inlinable package init(word: UInt64) { self.word = word }
@@ -12,6 +12,11 @@ package struct EightBytes: Equatable {
     // Written out, since what the compiler derives is not inlined in other modules.
     @inlinable package static func == (left: EightBytes, right: EightBytes) -> Bool {
         left.word == right.word
+    }
+
+    /// Matches a `case` of a `switch`.
+    @inlinable package static func ~= (pattern: EightBytes, value: EightBytes) -> Bool {
+        pattern.word == value.word
     }
 
     /// Loads the eight bytes from `position` on; traps beyond the end.
@@ -54,6 +59,18 @@ package struct EightBytes: Equatable {
             word |= UInt64(literal.byte(at: position + index)) &<< UInt64(8 &* index)
         }
         self.word = word
+    }
+
+    /// Creates a grammar word. A literal of more than eight bytes traps at its first use.
+    @inlinable @inline(__always) package init(stringLiteral word: StaticString) {
+        precondition(
+            word.utf8CodeUnitCount <= 8, "EightBytes.init: the literal has more than eight bytes")
+        self.init(word, from: 0)
+    }
+
+    /// One of the eight bytes.
+    @inlinable package subscript(index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: word &>> UInt64(8 &* index))
     }
 
     /// Marks the bytes equal to `byte`.

@@ -10,7 +10,7 @@ package struct JSONText {
 
     /// The decoded string as one word. Nil if it has more than eight bytes, or if an escape
     /// sequence decodes to a non-ASCII character or U+0000.
-    @inline(__always) func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
+    @inlinable @inline(__always) package func eightBytes(_ bytes: Span<UInt8>) -> EightBytes? {
         let count = range.upperBound &- range.lowerBound
         if !hasEscapes { return count <= 8 ? EightBytes(range, of: bytes) : nil }
         // An escape sequence has at most six bytes.
@@ -18,7 +18,7 @@ package struct JSONText {
     }
 
     /// Avoids `Decoder`, which costs more: the names compared with are ASCII.
-    @inline(never) private func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
+    @inline(never) @usableFromInline func eightDecoded(_ bytes: Span<UInt8>) -> EightBytes? {
         var rest = bytes.extracting(range)
         var (word, shift) = (UInt64(0), UInt64(0))
         while !rest.isEmpty {

@@ -36,19 +36,18 @@ package enum Digits {
     /// overflows `Int`.
     package static func integer(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
         guard !range.isEmpty else { return nil }
-        var start = range.lowerBound
-        while start < range.upperBound &- 1, bytes[start] == UInt8(ascii: "0") { start &+= 1 }
-        // `Int.max` has 19 digits.
-        guard range.upperBound &- start <= 19 else { return nil }
-        var value = 0
-        for index in start..<range.upperBound {
-            let digit = bytes[index] &- UInt8(ascii: "0")
+        let digits = bytes.extracting(range)
+        var index = 0
+        while index < digits.count &- 1, digits[index] == UInt8(ascii: "0") { index &+= 1 }
+        // `Int.max` has 19 digits, and any 19 digits fit into 64 bits.
+        guard digits.count &- index <= 19 else { return nil }
+        var value: UInt64 = 0
+        while index < digits.count {
+            let digit = digits[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
-            let (tens, overflowed) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = tens.addingReportingOverflow(Int(digit))
-            guard !overflowed, !carried else { return nil }
-            value = sum
+            value = value &* 10 &+ UInt64(digit)
+            index &+= 1
         }
-        return value
+        return Int(exactly: value)
     }
 }

@@ -10,6 +10,18 @@ extension OutputSpan<UInt8> {
             UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
+    /// Appends the eight bytes of a word in one store; traps if they exceed the free capacity.
+    package mutating func append(eight: EightBytes) {
+        precondition(
+            freeCapacity >= 8, "OutputSpan.append: eight bytes exceed the free capacity")
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            guard let start = buffer.baseAddress else { return }
+            unsafe UnsafeMutableRawPointer(start + count).storeBytes(
+                of: eight.word.littleEndian, as: UInt64.self)
+            count += 8
+        }
+    }
+
     @usableFromInline @inline(__always)
     package mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
         precondition(

@@ -55,6 +55,19 @@ package struct ShortText: Equatable, ExpressibleByStringLiteral {
             && left.third == right.third
     }
 
+    /// Whether the range equals this text, which is in lower case, ignoring case.
+    package func equalsIgnoringCase(_ range: Range<Int>, of bytes: Span<UInt8>) -> Bool {
+        let (start, end) = (range.lowerBound, range.upperBound)
+        guard range.count == count,
+            EightBytes(start..<min(end, start &+ 8), of: bytes).lowercased == first
+        else { return false }
+        guard count > 8 else { return true }
+        guard
+            EightBytes((start &+ 8)..<min(end, start &+ 16), of: bytes).lowercased == second
+        else { return false }
+        return count <= 16 || EightBytes((start &+ 16)..<end, of: bytes).lowercased == third
+    }
+
     /// The text with `A` to `Z` made lower case.
     @inlinable package var lowercased: ShortText {
         ShortText(

@@ -9,6 +9,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     let admission: ConnectionCount.Admission
 
     private let server: HTTPServer
+    private let loop: EventLoop
     /// The application's side; made for the first request.
     private var exchange: (any HTTPExchange)?
     /// It is handed on from function to function: each access to a class's property that lasts over
@@ -64,6 +65,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
         _ socket: consuming Socket, server: HTTPServer, _ admission: ConnectionCount.Admission
     ) throws(SystemError) {
         self.server = server
+        loop = server.loop
         self.admission = admission
         conversation = Conversation(
             channel: SocketChannel(socket, on: server.loop),
@@ -76,11 +78,10 @@ package final class Connection: EventHandler, @unchecked Sendable {
     // MARK: - What has come
 
     func ready(_ readiness: SocketReadiness) {
-        conversation.channel.update(readiness)
         switch wait {
-        case .readable where readiness.contains(.readable): proceed()
-        case .writable where readiness.contains(.writable): proceed()
-        default: break
+        case .readable where readiness.contains(.readable): goOn(nil, readiness)
+        case .writable where readiness.contains(.writable): goOn(nil, readiness)
+        default: conversation.channel.update(readiness)
         }
     }
 
@@ -100,7 +101,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     }
 
     /// The answer to the request can be taken: it leaves in this turn of the loop, or the next.
-    package func answerIsReady() { server.loop.requestTurn(self) }
+    package func answerIsReady() { loop.requestTurn(self) }
 
     private var theExchange: any HTTPExchange {
         if let exchange { return exchange }
@@ -117,16 +118,20 @@ package final class Connection: EventHandler, @unchecked Sendable {
         proceed()
     }
 
-    /// - Parameter action: what is to be done; nil for what the machine says.
-    private func goOn(_ action: ConnectionStateMachine.Action?) {
+    /// - Parameters:
+    ///   - action: what is to be done; nil for what the machine says.
+    ///   - readiness: what the socket has become ready for.
+    private func goOn(
+        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness = []
+    ) {
         // A caller who is gone is nothing to report: the connection just ends.
-        do { wait = try converse(&conversation, action) } catch { wait = .end }
+        do { wait = try converse(&conversation, action, readiness) } catch { wait = .end }
         deadline = .never
         switch wait {
         case .readable(let until), .writable(let until):
             deadline = until
-            server.loop.bringForward(until)
-        case .turn: server.loop.requestTurn(self)
+            loop.bringForward(until)
+        case .turn: loop.requestTurn(self)
         case .answer: break
         case .end:
             conversation.channel.close()
@@ -139,10 +144,12 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     /// Does what the machine says until there is something to wait for.
     private func converse(
-        _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?
+        _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?,
+        _ readiness: SocketReadiness
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
-        conversation.now = server.loop.now
+        conversation.channel.update(readiness)
+        conversation.now = loop.now
         var action = first
         while true {
             if let wait = try send(&conversation) { return wait }
@@ -163,19 +170,20 @@ package final class Connection: EventHandler, @unchecked Sendable {
             case .decideOnExpectation: decideOnExpectation(&conversation)
             case .respond(let body):
                 conversation.requestedAt = conversation.now
-                let response = theExchange.response(
-                    to: conversation.machine.head, conversation.machine.input, body: body)
-                guard let response else { return .answer }
+                guard
+                    let response = theExchange.response(
+                        to: conversation.machine.head, conversation.machine.input, body: body)
+                else { return .answer }
                 begin(response, &conversation)
             case .refuse(let refusal):
                 conversation.requestedAt = conversation.now
-                begin(theExchange.response(to: refusal), to: nil, &conversation)
+                begin(theExchange.response(to: refusal), isRefusal: true, &conversation)
             case .linger: conversation.channel.shutdownWriting()
             case .close: return .end
             }
             action = nil
             let inARow = conversation.requestsInARow
-            if inARow >= Connection.requestsInARowMax || inARow > 0 && server.loop.endsTurn() {
+            if inARow >= Connection.requestsInARowMax || inARow > 0 && loop.endsTurn() {
                 return turn(&conversation)
             }
         }
@@ -190,7 +198,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     private func beginDraining(_ conversation: inout Conversation) {
         guard drains, !conversation.isDraining else { return }
         conversation.isDraining = true
-        conversation.machine.drain(now: server.loop.now)
+        conversation.machine.drain(now: loop.now)
     }
 
     private func turn(_ conversation: inout Conversation) -> Wait {
@@ -250,28 +258,28 @@ package final class Connection: EventHandler, @unchecked Sendable {
     // MARK: - Writing
 
     /// Makes the answer to the machine's request.
-    private func begin(_ response: Response, _ conversation: inout Conversation) {
-        begin(response, to: conversation.machine.head, &conversation)
-    }
-
-    /// - Parameter head: nil for what is no request that could be read.
+    ///
+    /// - Parameter isRefusal: whether the answer refuses what is no request that could be read.
     private func begin(
-        _ response: Response, to head: RequestHead?, _ conversation: inout Conversation
+        _ response: Response, isRefusal: Bool = false, _ conversation: inout Conversation
     ) {
         let input = conversation.machine.input
         beginDraining(&conversation)
         conversation.machine.answerBegun()
         conversation.isAnswer = true
         let persistence: ResponseEncoder.Persistence =
-            if conversation.machine.closesAfterResponse { .close } else if head?.isHTTP11 == false {
+            if conversation.machine.closesAfterResponse {
+                .close
+            } else if conversation.machine.head.isHTTP11 {
+                .implied
+            } else {
                 .keepAlive
-            } else { .implied }
-        let id = server.id(of: head)
+            }
+        let id = server.id(given: isRefusal ? nil : conversation.machine.head.requestID)
         server.encode(
             response, id, input.span, to: &conversation.output,
             omitsBody: conversation.machine.answersHead, persistence)
-        theExchange.answered(
-            response, to: head, input.span, id, since: conversation.requestedAt)
+        theExchange.answered(response, input.span, id, since: conversation.requestedAt)
     }
 
     /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.

@@ -29,12 +29,9 @@ package protocol HTTPExchange: AnyObject {
     /// The answer to bytes that the parser refused.
     func response(to refusal: HTTPRefusal) -> Response
 
-    /// Reports an answer, for logs and metrics.
+    /// Reports that the last answer was encoded, for logs and metrics.
     ///
-    /// - Parameters:
-    ///   - head: nil if the head could not be parsed.
-    ///   - began: when the request was complete.
+    /// - Parameter began: when the request was complete.
     func answered(
-        _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
-        since began: MonotonicTime)
+        _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime)
 }

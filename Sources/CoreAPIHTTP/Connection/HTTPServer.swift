@@ -14,7 +14,7 @@ package final class HTTPServer: @unchecked Sendable {
     private let count: ConnectionCount
     private let logger: Logger
     private var requestNumber = RequestNumber()
-    private var encoder = ResponseEncoder()
+    private let encoder = ResponseEncoder()
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var drained: (@Sendable () -> Void)?
@@ -87,8 +87,8 @@ package final class HTTPServer: @unchecked Sendable {
     // MARK: - Answers
 
     /// The request's id: the caller's, or one of our own.
-    package func id(of head: RequestHead?) -> RequestID {
-        head?.requestID.map { .given($0) } ?? .made(requestNumber.next())
+    func id(given: Range<Int>?) -> RequestID {
+        given.map { .given($0) } ?? .made(requestNumber.next())
     }
 
     func encode(

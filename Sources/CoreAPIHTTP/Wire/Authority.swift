@@ -31,18 +31,17 @@ enum Authority {
     private static func hostEnd(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
         guard let first = range.first else { return nil }
         if bytes[first] == UInt8(ascii: "[") { return literalEnd(range, bytes) }
+        let hostBytes = Grammar.hostBytes
         var end = first
         var hasComma = false
         while end < range.upperBound {
             let byte = bytes[end]
-            if Grammar.isUnreserved(byte) {
+            if hostBytes.contains(byte) {
+                hasComma = hasComma || byte == UInt8(ascii: ",")
                 end += 1
             } else if byte == UInt8(ascii: "%") {
                 guard Grammar.isPercentEncoded(end, range, bytes) else { return nil }
                 end += 3
-            } else if isSubDelimiter(byte) {
-                hasComma = hasComma || byte == UInt8(ascii: ",")
-                end += 1
             } else {
                 break
             }
@@ -69,7 +68,9 @@ enum Authority {
         }
         for index in (dot + 1)..<bracket {
             let byte = bytes[index]
-            guard Grammar.isUnreserved(byte) || isSubDelimiter(byte) || byte == UInt8(ascii: ":")
+            guard
+                Grammar.isUnreserved(byte) || Grammar.isSubDelimiter(byte)
+                    || byte == UInt8(ascii: ":")
             else { return nil }
         }
         return bracket + 1
@@ -83,16 +84,6 @@ enum Authority {
             return false
         }
         return true
-    }
-
-    /// `sub-delims` (RFC 3986 §2.2).
-    private static func isSubDelimiter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ","),
-            UInt8(ascii: ";"), UInt8(ascii: "="):
-            true
-        default: false
-        }
     }
 
     private static func isAddressByte(_ byte: UInt8) -> Bool {

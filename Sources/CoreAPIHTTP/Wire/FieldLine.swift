@@ -7,8 +7,7 @@ struct FieldLine {
     /// - Parameter line: a non-empty line without its line end.
     init(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPRefusal) {
         guard !Grammar.isBlank(bytes[line.lowerBound]) else { throw .malformed(.obsoleteFolding) }
-        var colon = line.lowerBound
-        while colon < line.upperBound, Grammar.isToken(bytes[colon]) { colon += 1 }
+        let colon = Grammar.tokenBytes.end(in: line, of: bytes)
         guard colon > line.lowerBound, colon < line.upperBound,
             bytes[colon] == UInt8(ascii: ":")
         else { throw .malformed(.fieldName) }

@@ -39,6 +39,9 @@ struct FramingFields {
             try takeConnection(value, bytes)
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
             head.traceParent = head.traceParent == nil ? value : 0..<0
+        case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):
+            guard head.contentType == nil else { throw .malformed(.repeatedField) }
+            head.contentType = value
         case 12 where Grammar.equalsIgnoringCase("x-request-id", name, bytes):
             // The first acceptable name is used: a proxy may have added another field.
             requestIDCount += 1
@@ -47,9 +50,6 @@ struct FramingFields {
             {
                 head.requestID = value
             }
-        case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):
-            guard head.contentType == nil else { throw .malformed(.repeatedField) }
-            head.contentType = value
         case 13 where Grammar.equalsIgnoringCase("authorization", name, bytes):
             guard head.authorization == nil else { throw .malformed(.repeatedField) }
             head.authorization = value

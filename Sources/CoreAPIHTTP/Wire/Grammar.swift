@@ -8,7 +8,9 @@ package enum Grammar {
     package static let lineFeed = UInt8(ascii: "\n")
 
     /// `tchar` (RFC 9110 §5.6.2).
-    static func isToken(_ byte: UInt8) -> Bool {
+    static func isToken(_ byte: UInt8) -> Bool { tokenBytes.contains(byte) }
+
+    static let tokenBytes = ByteSet { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"),
@@ -22,8 +24,7 @@ package enum Grammar {
 
     /// Whether the range is a token. An empty range is no token.
     static func isToken(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
-        for index in range where !isToken(bytes[index]) { return false }
-        return !range.isEmpty
+        !range.isEmpty && tokenBytes.end(in: range, of: bytes) == range.upperBound
     }
 
     /// `field-vchar`, space or tab (RFC 9110 §5.5): no control characters.
@@ -64,10 +65,7 @@ package enum Grammar {
     package static func equalsIgnoringCase(
         _ word: ShortText, _ range: Range<Int>, _ bytes: Span<UInt8>
     ) -> Bool {
-        guard range.count == word.count, let text = ShortText(range, of: bytes) else {
-            return false
-        }
-        return text.lowercased == word
+        word.equalsIgnoringCase(range, of: bytes)
     }
 
     /// Whether a percent sign within the range is followed by two hexadecimal digits
@@ -80,7 +78,7 @@ package enum Grammar {
     }
 
     /// `unreserved` (RFC 3986 §2.3).
-    package static func isUnreserved(_ byte: UInt8) -> Bool {
+    static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
@@ -88,6 +86,25 @@ package enum Grammar {
             true
         default: false
         }
+    }
+
+    /// `sub-delims` (RFC 3986 §2.2).
+    static func isSubDelimiter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ","),
+            UInt8(ascii: ";"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    /// The bytes of `reg-name` (RFC 3986 §3.2.2) that are not percent-encoded.
+    static let hostBytes = ByteSet { isUnreserved($0) || isSubDelimiter($0) }
+
+    /// The bytes of `pchar` (RFC 3986 §3.3) that are not percent-encoded, slash and question mark.
+    private static let pathAndQueryBytes = ByteSet { byte in
+        isUnreserved(byte) || isSubDelimiter(byte) || byte == UInt8(ascii: ":")
+            || byte == UInt8(ascii: "@") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?")
     }
 
     /// The bytes of a path with percent-encoded unreserved characters decoded (RFC 3986 §6.2.2.2).
@@ -132,19 +149,15 @@ package enum Grammar {
     /// Whether the range is `path-absolute [ "?" query ]` (RFC 3986 §3.3, §3.4): legal ASCII
     /// characters and percent-encoded bytes.
     static func isPathAndQuery(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+        let plain = pathAndQueryBytes
         var index = range.lowerBound
-        while index < range.upperBound {
-            switch bytes[index] {
-            case UInt8(ascii: "%"):
-                guard isPercentEncoded(index, range, bytes) else { return false }
-                index += 3
-            case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&")...UInt8(ascii: ";"),
-                UInt8(ascii: "="), UInt8(ascii: "?")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
-                UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "~"):
-                index += 1
-            default: return false
+        while true {
+            index = plain.end(in: index..<range.upperBound, of: bytes)
+            if index == range.upperBound { return true }
+            guard bytes[index] == UInt8(ascii: "%"), isPercentEncoded(index, range, bytes) else {
+                return false
             }
+            index += 3
         }
-        return true
     }
 }

@@ -1,7 +1,10 @@
 internal import CoreAPIBase
 
 /// Encodes answers as HTTP/1.1 messages (RFC 9112 §4), with `Date` and `Content-Length`.
-struct ResponseEncoder {
+///
+/// A class, since its owner is one: a struct that changes in there is checked for exclusivity
+/// during each call.
+final class ResponseEncoder {
     /// `100 Continue` (RFC 9110 §15.2.1).
     static let `continue` = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
@@ -26,13 +29,14 @@ struct ResponseEncoder {
     ///   - input: the bytes of the request, which may contain the request ID.
     ///   - omitsBody: true for HEAD: the fields are the same, the body is omitted (RFC 9110
     ///     §9.3.2).
-    mutating func append(
+    func append(
         _ response: Response, _ id: RequestID, _ input: Span<UInt8>, to output: inout [UInt8],
         omitsBody: Bool, _ persistence: Persistence, now: UnixTime
     ) {
         if now.wholeSeconds != startSecond || response.status != startStatus {
             makeStart(response.status, now)
         }
+        let start = start
         let bytesMax = start.count + id.length + response.encodedBytesMax
         output.append(addingCapacity: bytesMax) { output in
             output.append(copying: start.span)
@@ -51,7 +55,7 @@ struct ResponseEncoder {
         }
     }
 
-    private mutating func makeStart(_ status: HTTPStatus, _ now: UnixTime) {
+    private func makeStart(_ status: HTTPStatus, _ now: UnixTime) {
         startSecond = now.wholeSeconds
         startStatus = status
         start.removeAll(keepingCapacity: true)

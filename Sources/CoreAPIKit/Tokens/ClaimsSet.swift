@@ -29,19 +29,27 @@ struct ClaimsSet {
     private init?(_ bytes: Span<UInt8>) {
         var set = ClaimsSet()
         let isObject = TokenObject.read(bytes, escapedNames: .decoded) { name, value in
-            switch name.short(bytes) {
-            case "exp"?: set.expiry = value
-            case "user_id"?: set.userID = value
-            case "enabled"?: set.enabled = value
-            case "nbf"?: set.notBefore = value
-            case "iat"?: set.issuedAt = value
-            case "aud"?: set.audience = value
-            case "iss"?: set.issuer = value
-            default: break
-            }
+            set.take(name, value, bytes)
         }
         guard isObject else { return nil }
         self = set
+    }
+
+    /// Keeps the value of a claim that is checked. Not inlined: seven values in registers would be
+    /// spilled for each member.
+    @inline(never) private mutating func take(
+        _ name: JSONText, _ value: JSONValue, _ bytes: Span<UInt8>
+    ) {
+        switch name.eightBytes(bytes) {
+        case "exp"?: expiry = value
+        case "user_id"?: userID = value
+        case "enabled"?: enabled = value
+        case "nbf"?: notBefore = value
+        case "iat"?: issuedAt = value
+        case "aud"?: audience = value
+        case "iss"?: issuer = value
+        default: break
+        }
     }
 
     private init() {}

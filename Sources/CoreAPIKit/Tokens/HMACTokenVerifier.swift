@@ -55,7 +55,8 @@ public struct HMACTokenVerifier: TokenVerifier {
         let parts = try CompactToken(token)
         let isUsual = JOSEHeader.isUsual(parts.header, of: token)
         if !isUsual { try HMACTokenVerifier.checkSpelling(parts, of: token) }
-        let signature = try HMACTokenVerifier.signature(parts, of: token)
+        var signature = HMACSHA256.Digest(repeating: 0)
+        try HMACTokenVerifier.decodeSignature(parts, of: token, into: &signature)
         // Nothing in the header selects the key, so neither part is read before the signature is
         // verified (RFC 8725 §2.4 on): an unsigned token costs its hash and no more.
         let input = token.extracting(parts.signingInput)
@@ -65,10 +66,26 @@ public struct HMACTokenVerifier: TokenVerifier {
                 || isSignedByOlder(input, signature.span)
         else { throw .signatureInvalid }
         if !isUsual { try HMACTokenVerifier.checkHeader(parts, of: token) }
-        guard let payload = Base64URL.decode(parts.payload, of: token) else {
+        return try claims(parts.payload, of: token, at: now)
+    }
+
+    /// The claims of the payload. One of usual length is decoded without an allocation.
+    private func claims(
+        _ payload: Range<Int>, of token: Span<UInt8>, at now: UnixTime
+    ) throws(TokenError) -> TokenClaims {
+        var usual = InlineArray<512, UInt8>(repeating: 0)
+        let length = Base64URL.decodedLength(payload.count)
+        guard length <= usual.count else {
+            guard let decoded = Base64URL.decode(payload, of: token) else {
+                throw .malformed(.notBase64URL)
+            }
+            return try ClaimsSet.claims(decoded.span, at: now, policy)
+        }
+        var place = usual.mutableSpan
+        guard Base64URL.decode(payload, of: token, into: &place) else {
             throw .malformed(.notBase64URL)
         }
-        return try ClaimsSet.claims(payload.span, at: now, policy)
+        return try ClaimsSet.claims(usual.span.extracting(first: length), at: now, policy)
     }
 
     private func isSignedByOlder(_ input: Span<UInt8>, _ signature: Span<UInt8>) -> Bool {
@@ -107,12 +124,11 @@ public struct HMACTokenVerifier: TokenVerifier {
     private static let signatureDigits = 43
     private static let usualHeaderDigitsMax = 1_024
 
-    /// The signature, if it has the length of one.
-    private static func signature(
-        _ parts: CompactToken, of token: Span<UInt8>
-    ) throws(TokenError) -> HMACSHA256.Digest {
+    /// Decodes the signature, if it has the length of one.
+    private static func decodeSignature(
+        _ parts: CompactToken, of token: Span<UInt8>, into signature: inout HMACSHA256.Digest
+    ) throws(TokenError) {
         let range = parts.signature
-        var signature = HMACSHA256.Digest(repeating: 0)
         guard Base64URL.decodedLength(range.count) == signature.count else {
             let isEncoded = Base64URL.decode(range, of: token) != nil
             throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
@@ -121,6 +137,5 @@ public struct HMACTokenVerifier: TokenVerifier {
         guard Base64URL.decode(range, of: token, into: &place) else {
             throw .malformed(.notBase64URL)
         }
-        return signature
     }
 }

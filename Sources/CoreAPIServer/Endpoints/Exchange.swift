@@ -24,7 +24,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 
     func refusal(of head: RequestHead, _ input: Span<UInt8>) -> Response? {
         let (resource, target) = application.target(head, input)
-        note = ExchangeNote(resource: resource)
+        note = ExchangeNote(of: head, resource)
         switch target {
         case .endpoint(let endpoint, _): return endpoint.headCheck?(head, input).map(refuse)
         case .answer(let response): return response
@@ -34,7 +34,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 
     func response(to head: RequestHead, _ input: [UInt8], body: Range<Int>) -> Response? {
         let (resource, target) = application.target(head, input.span)
-        note = ExchangeNote(resource: resource)
+        note = ExchangeNote(of: head, resource)
         switch target {
         case .endpoint(let endpoint, _): return endpoint.handle(self, head, input, body)
         case .answer(let response): return response
@@ -43,7 +43,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     }
 
     func response(to refusal: HTTPRefusal) -> Response {
-        note = ExchangeNote(resource: ResourceName.unread)
+        note = ExchangeNote()
         return refuse(Problem(refusal, application.limits))
     }
 
@@ -59,12 +59,10 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     }
 
     func answered(
-        _ response: Response, to head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID,
-        since began: MonotonicTime
+        _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
-        application.metrics?.answered(response.status, note, head?.method, since: began)
-        application.accessLog.answered(
-            response.status, note, to: head, input, id, since: began)
+        application.metrics?.answered(response.status, note, since: began)
+        application.accessLog.answered(response.status, note, input, id, since: began)
     }
 
     /// The answer to a refusal, whose code metrics count.
@@ -90,13 +88,13 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         if let problem = TransactionEndpoint.refusal(head, input.span) { return refuse(problem) }
         let pending = pendingTransaction()
         let bytes = input.span
+        let transactions = application.transactions
         do {
-            try application.transactions.check(
-                head, bytes, body: bytes.extracting(body), into: pending)
+            try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
         } catch {
             return refuse(error)
         }
-        if let outcome = application.transactions.enqueue(pending) {
+        if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
         application.transactionBegan()
@@ -161,7 +159,11 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 /// What metrics and logs say of an answer, besides its status.
 struct ExchangeNote {
     /// Of `ResourceName`.
-    var resource = ResourceName.unread
+    private(set) var resource = ResourceName.unread
+    /// Nil for bytes that are no request.
+    private(set) var method: HTTPMethod?
+    /// The place of the request's `traceparent`.
+    private(set) var traceParent: Range<Int>?
     /// Nil for an answer that refuses nothing.
     var code: Problem.Code?
     /// The transaction that was accepted.
@@ -169,4 +171,13 @@ struct ExchangeNote {
     /// The transaction whose outcome is unknown: for the log alone, since a retry with the same key
     /// may be answered by another.
     var unresolvedID: TransactionID?
+
+    /// Of bytes that are no request.
+    init() {}
+
+    init(of head: RequestHead, _ resource: Int) {
+        self.resource = resource
+        method = head.method
+        traceParent = head.traceParent
+    }
 }

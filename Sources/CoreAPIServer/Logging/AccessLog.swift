@@ -18,24 +18,22 @@ struct AccessLog {
         self.level = level.flatMap { $0 >= logger.logLevel ? $0 : nil }
     }
 
-    /// - Parameters:
-    ///   - head: the request's head; nil if it could not be parsed.
-    ///   - began: the time at which the request was complete.
+    /// - Parameter began: the time at which the request was complete.
     func answered(
-        _ status: HTTPStatus, _ note: ExchangeNote, to head: RequestHead?, _ input: Span<UInt8>,
-        _ id: RequestID, since began: MonotonicTime
+        _ status: HTTPStatus, _ note: ExchangeNote, _ input: Span<UInt8>, _ id: RequestID,
+        since began: MonotonicTime
     ) {
         if let transaction = note.unresolvedID {
             logger.warning(
                 "outcome unknown: look for the transaction in the queue",
-                metadata: AccessLog.names(head, input, id)
+                metadata: AccessLog.names(note, input, id)
                     .merging(["transaction_id": "\(transaction)"]) { $1 })
         }
         guard let level else { return }
-        var metadata = AccessLog.names(head, input, id)
+        var metadata = AccessLog.names(note, input, id)
         metadata["status"] = "\(status.rawValue)"
         metadata["duration_ms"] = "\(AccessLog.milliseconds(since: began))"
-        metadata["method"] = "\(head?.method.rawValue ?? "-")"
+        metadata["method"] = "\(note.method?.rawValue ?? "-")"
         metadata["route"] = "\(ResourceName.all[note.resource])"
         if let transaction = note.transactionID {
             metadata["transaction_id"] = "\(transaction)"
@@ -44,10 +42,10 @@ struct AccessLog {
     }
 
     private static func names(
-        _ head: RequestHead?, _ input: Span<UInt8>, _ id: RequestID
+        _ note: ExchangeNote, _ input: Span<UInt8>, _ id: RequestID
     ) -> Logger.Metadata {
         var names: Logger.Metadata = ["request_id": "\(id.text(input))"]
-        if let field = head?.traceParent, let trace = TraceParent(field: field, input) {
+        if let field = note.traceParent, let trace = TraceParent(field: field, input) {
             names["trace_id"] = "\(trace.traceID)"
         }
         return names

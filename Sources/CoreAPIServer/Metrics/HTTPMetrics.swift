@@ -65,19 +65,14 @@ final class HTTPMetrics {
 
     /// Records one answer: its duration, status and problem code.
     ///
-    /// - Parameters:
-    ///   - method: nil if the request could not be read.
-    ///   - began: the time at which the request was complete.
-    func answered(
-        _ status: HTTPStatus, _ note: ExchangeNote, _ method: HTTPMethod?,
-        since began: MonotonicTime
-    ) {
+    /// - Parameter began: the time at which the request was complete.
+    func answered(_ status: HTTPStatus, _ note: ExchangeNote, since began: MonotonicTime) {
         if note.resource != ResourceName.unread {
             let nanoseconds = MonotonicTime.now().nanoseconds(since: began)
             durations[note.resource].recordNanoseconds(nanoseconds)
         }
         if note.resource == ResourceName.transaction, status == .ok { return accepted.increment() }
-        requestCell(note.resource, method, status).increment()
+        requestCell(note.resource, note.method, status).increment()
         if let code = note.code { refusals[code]?.increment() }
     }
 

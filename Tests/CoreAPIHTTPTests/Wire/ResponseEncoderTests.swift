@@ -8,7 +8,7 @@ import Testing
         _ response: Response, omitsBody: Bool = false,
         _ persistence: ResponseEncoder.Persistence = .implied, at seconds: Int64 = 784_111_777
     ) -> String {
-        var encoder = ResponseEncoder()
+        let encoder = ResponseEncoder()
         var output: [UInt8] = []
         let input = Array("id".utf8)
         encoder.append(
@@ -45,7 +45,7 @@ import Testing
         let response = Response(
             status: .versionNotSupported, contentType: type, fields: fields,
             body: [UInt8](repeating: 0x20, count: 99_999))
-        var encoder = ResponseEncoder()
+        let encoder = ResponseEncoder()
         var output: [UInt8] = []
         let input = [UInt8](repeating: UInt8(ascii: "i"), count: RequestID.lengthMax)
         encoder.append(
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test func `the date follows the clock`() {
-        var encoder = ResponseEncoder()
+        let encoder = ResponseEncoder()
         var output: [UInt8] = []
         let input = Array("id".utf8)
         for second: Int64 in [10, 10, 11] {
