@@ -90,8 +90,13 @@ let package = Package(
         // One folder of tests for each layer.
         .testTarget(
             name: "CoreAPIBaseTests", dependencies: ["CoreAPIBase"], swiftSettings: strict),
+        // Starts the programs of tests.
+        .target(
+            name: "ChildProcess", dependencies: ["CEpoll"], path: "Tests/ChildProcess",
+            swiftSettings: strict),
         .testTarget(
-            name: "CoreAPIRedisTests", dependencies: ["CoreAPIBase", "CoreAPIRedis"],
+            name: "CoreAPIRedisTests",
+            dependencies: ["ChildProcess", "CoreAPIBase", "CoreAPIRedis"],
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIHTTPTests", dependencies: ["CoreAPIBase", "CoreAPIHTTP"],
@@ -123,8 +128,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis", "CoreAPIServer",
-                "connector-example", "embedder-example",
+                "ChildProcess", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis",
+                "CoreAPIServer", "connector-example", "embedder-example",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),

@@ -60,7 +60,7 @@ for sanitizer in "$@"; do
     # A finding counts by its report, not by the status of a program that a test has started.
     export TSAN_OPTIONS="exitcode=0 suppressions=$PWD/scripts/thread-sanitizer.supp log_path=$reports/report"
     # Memory that lives as long as the process is not a leak.
-    export ASAN_OPTIONS="detect_leaks=0 suppressions=$PWD/scripts/address-sanitizer.supp log_path=$reports/report"
+    export ASAN_OPTIONS="detect_leaks=0 log_path=$reports/report"
     swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
     if ! run_tests; then
         echo "sanitize: found something, so once more" >&2

@@ -1,4 +1,4 @@
-import Foundation
+import ChildProcess
 import Glibc
 import Testing
 
@@ -7,7 +7,7 @@ import Testing
 
 /// A redis-server for one test, on a free port, and a blocking connection to it.
 final class ScriptedRedis {
-    private let process = Process()
+    private let process: ChildProcess
     private let port: UInt16
     private var descriptor: Int32 = -1
     private let reader = RedisReplyReader()
@@ -15,14 +15,11 @@ final class ScriptedRedis {
     /// Starts redis-server without persistence.
     init() throws {
         port = try ScriptedRedis.freePort()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "--default-signal", "redis-server", "--bind", "127.0.0.1", "--port", "\(port)",
-            "--save", "", "--appendonly", "no", "--dir", NSTemporaryDirectory(),
-        ]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        process = try ChildProcess(
+            [
+                "redis-server", "--bind", "127.0.0.1", "--port", "\(port)", "--save", "",
+                "--appendonly", "no", "--dir", "/tmp",
+            ], environment: [:])
         let deadline = ContinuousClock.now + .seconds(60)
         while (try? connect()) == nil {
             try #require(ContinuousClock.now < deadline, "redis-server listens")
@@ -30,10 +27,7 @@ final class ScriptedRedis {
         }
     }
 
-    deinit {
-        close(descriptor)
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
+    deinit { close(descriptor) }
 
     private struct Failed: Error { let code = errno }
 

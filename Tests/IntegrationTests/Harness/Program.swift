@@ -1,9 +1,10 @@
+import ChildProcess
 import Foundation
 import Testing
 
 /// A program that a test runs: started, watched, and ended with the test.
-final class Program: @unchecked Sendable {
-    private let process = Process()
+final class Program: Sendable {
+    private let process: ChildProcess
     private let directory: URL
 
     /// The variables that a program gets besides its own: the sanitizers' options among them.
@@ -28,24 +29,17 @@ final class Program: @unchecked Sendable {
         directory = FileManager.default.temporaryDirectory
             .appending(path: "core-api-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        // A thread of libdispatch, which may be the one that starts it, has its signals blocked.
-        process.arguments = ["--default-signal", path] + arguments
         var all = environment
         for name in Program.inherited { all[name] = ProcessInfo.processInfo.environment[name] }
-        process.environment = all
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try handle("out")
-        process.standardError = try handle("error")
-        try process.run()
+        process = try ChildProcess(
+            [path] + arguments, environment: all,
+            output: (directory.appending(path: "out").path, directory.appending(path: "error").path)
+        )
     }
 
-    deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        try? FileManager.default.removeItem(at: directory)
-    }
+    deinit { try? FileManager.default.removeItem(at: directory) }
 
-    var identifier: Int32 { process.processIdentifier }
+    var identifier: Int32 { process.identifier }
     var isRunning: Bool { process.isRunning }
     var output: String { text("out") }
     var errors: String { text("error") }
@@ -57,12 +51,12 @@ final class Program: @unchecked Sendable {
         }.joined(separator: " ").split(separator: "\n").joined()
     }
 
-    func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
+    func signal(_ signal: Int32) { process.signal(signal) }
 
     /// The exit status, once the program has ended by itself.
     func status(withinSeconds seconds: Int = 60) async throws -> Int32 {
-        try await eventually("a program ends", withinSeconds: seconds) { !self.process.isRunning }
-        return process.terminationReason == .exit ? process.terminationStatus : -1
+        try await eventually("a program ends", withinSeconds: seconds) { !self.isRunning }
+        return try #require(process.status)
     }
 
     /// Runs a program to its end.
@@ -73,12 +67,6 @@ final class Program: @unchecked Sendable {
         let program = try Program(path, arguments, environment: environment)
         let status = try await program.status(withinSeconds: seconds)
         return (status, program.output, program.errors)
-    }
-
-    private func handle(_ name: String) throws -> FileHandle {
-        let url = directory.appending(path: name)
-        _ = FileManager.default.createFile(atPath: url.path, contents: nil)
-        return try FileHandle(forWritingTo: url)
     }
 
     private func text(_ name: String) -> String {
