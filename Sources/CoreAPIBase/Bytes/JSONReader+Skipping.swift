@@ -126,7 +126,7 @@ extension JSONReader {
         }
         if isDigit(first) || first == UInt8(ascii: "-") {
             var isInteger = true
-            return try afterNumber(position, bytes, &isInteger)
+            return try afterNumber(first, position, bytes, &isInteger)
         }
         return try afterOther(first, position, bytes)
     }
@@ -162,12 +162,10 @@ extension JSONReader {
     ///
     /// - Parameter isInteger: set to false if the number has a fraction or an exponent.
     @inline(__always) static func afterNumber(
-        _ start: Int, _ bytes: Span<UInt8>, _ isInteger: inout Bool
+        _ byte: UInt8, _ start: Int, _ bytes: Span<UInt8>, _ isInteger: inout Bool
     ) throws(JSONError) -> Int {
-        var position = start
-        if bytes[position] == UInt8(ascii: "-") { position &+= 1 }
-        let first = position
-        position = try afterDigits(position, bytes)
+        let first = byte == UInt8(ascii: "-") ? start &+ 1 : start
+        var position = try afterDigits(first, bytes)
         if position > first &+ 1, bytes[first] == UInt8(ascii: "0") {
             throw JSONError(.leadingZero, first &+ 1)
         }

@@ -126,7 +126,7 @@ package struct JSONReader {
             return .text(try text(bytes))
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             var isInteger = true
-            position = try JSONReader.afterNumber(start, bytes, &isInteger)
+            position = try JSONReader.afterNumber(byte, start, bytes, &isInteger)
             return .number(JSONNumber(range: start..<position, isInteger: isInteger))
         default:
             position = try JSONReader.afterScalar(byte, start, bytes)

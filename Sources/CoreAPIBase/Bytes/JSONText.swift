@@ -177,14 +177,8 @@ package struct JSONText {
     @inline(__always) static func isCodeUnit(at position: Int, in bytes: Span<UInt8>) -> Bool {
         guard position &+ 4 <= bytes.count else { return false }
         let four = bytes.extracting(position..<(position &+ 4))
-        var isHexadecimal = true
-        for index in 0..<4 {
-            let byte = four[index]
-            let isDigit = byte &- UInt8(ascii: "0") <= 9
-            let isLetter = (byte | 0x20) &- UInt8(ascii: "a") <= 5
-            isHexadecimal = isHexadecimal && (isDigit || isLetter)
-        }
-        return isHexadecimal
+        for index in 0..<4 where ASCII.hexadecimalValue(four[index]) == nil { return false }
+        return true
     }
 
     /// The character of a backslash followed by this byte; nil if the two are no escape sequence.

@@ -261,7 +261,8 @@ package final class Connection: EventHandler, @unchecked Sendable {
     ///
     /// - Parameter isRefusal: whether the answer refuses what is no request that could be read.
     private func begin(
-        _ response: Response, isRefusal: Bool = false, _ conversation: inout Conversation
+        _ response: consuming Response, isRefusal: Bool = false,
+        _ conversation: inout Conversation
     ) {
         let input = conversation.machine.input
         beginDraining(&conversation)

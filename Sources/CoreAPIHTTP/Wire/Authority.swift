@@ -31,20 +31,20 @@ enum Authority {
     private static func hostEnd(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
         guard let first = range.first else { return nil }
         if bytes[first] == UInt8(ascii: "[") { return literalEnd(range, bytes) }
-        let hostBytes = Grammar.hostBytes
-        var end = first
+        let plain = Grammar.hostBytes
+        var end = plain.end(in: range, of: bytes)
         var hasComma = false
         while end < range.upperBound {
-            let byte = bytes[end]
-            if hostBytes.contains(byte) {
-                hasComma = hasComma || byte == UInt8(ascii: ",")
+            if bytes[end] == UInt8(ascii: ",") {
+                hasComma = true
                 end += 1
-            } else if byte == UInt8(ascii: "%") {
+            } else if bytes[end] == UInt8(ascii: "%") {
                 guard Grammar.isPercentEncoded(end, range, bytes) else { return nil }
                 end += 3
             } else {
                 break
             }
+            end = plain.end(in: end..<range.upperBound, of: bytes)
         }
         guard end > first, !hasComma || !isList(first..<end, bytes) else { return nil }
         return end

@@ -62,6 +62,7 @@ struct ChunkedBodyDecoder {
                     return false
                 }
                 part = .dataEnd
+                fallthrough
             case .dataEnd:
                 guard try skipDataEnd(input.span, from: &position) else { return false }
                 part = .size
@@ -79,7 +80,12 @@ struct ChunkedBodyDecoder {
     private mutating func move(_ count: Int, in input: inout [UInt8], from position: inout Int) {
         let end = body.upperBound
         var bytes = input.mutableSpan
-        for offset in 0..<count { bytes[end + offset] = bytes[position + offset] }
+        // A loop begins with a check whether vectors pay, which costs more than a byte.
+        if count == 1 {
+            bytes[end] = bytes[position]
+        } else {
+            for offset in 0..<count { bytes[end + offset] = bytes[position + offset] }
+        }
         body = body.lowerBound..<(end + count)
         position += count
         searched = position
@@ -178,7 +184,7 @@ enum ChunkLine {
 
     private static func skipToken(_ index: inout Int, _ end: Int, _ bytes: Span<UInt8>) -> Bool {
         let start = index
-        while index < end, Grammar.isToken(bytes[index]) { index += 1 }
+        index = Grammar.tokenBytes.end(in: start..<end, of: bytes)
         return index > start
     }
 

@@ -98,8 +98,10 @@ package enum Grammar {
         }
     }
 
-    /// The bytes of `reg-name` (RFC 3986 §3.2.2) that are not percent-encoded.
-    static let hostBytes = ByteSet { isUnreserved($0) || isSubDelimiter($0) }
+    /// The bytes of `reg-name` (RFC 3986 §3.2.2) that are not percent-encoded, but for the comma.
+    static let hostBytes = ByteSet { byte in
+        isUnreserved(byte) || isSubDelimiter(byte) && byte != UInt8(ascii: ",")
+    }
 
     /// The bytes of `pchar` (RFC 3986 §3.3) that are not percent-encoded, slash and question mark.
     private static let pathAndQueryBytes = ByteSet { byte in

@@ -25,7 +25,9 @@ extension RequestHead {
             let line = start..<(lineFeed.map { $0 - 1 } ?? accept.upperBound)
             if let value = value(ofAcceptIn: line, isFirst: start == accept.lowerBound, bytes) {
                 if !types.isEmpty { types.append(UInt8(ascii: ",")) }
-                for index in value { types.append(bytes[index]) }
+                types.append(addingCapacity: value.count) {
+                    $0.append(copying: bytes.extracting(value))
+                }
             }
             start = line.upperBound + 2
         }

@@ -58,10 +58,10 @@ final class ResponseEncoder {
     private func makeStart(_ status: HTTPStatus, _ now: UnixTime) {
         startSecond = now.wholeSeconds
         startStatus = status
-        start.removeAll(keepingCapacity: true)
-        start.append(text: "HTTP/1.1 \(status.rawValue) \(status.reason)\r\nDate: ")
-        start += HTTPDate.text(now)
-        start.append(text: "\r\nX-Request-Id: ")
+        var text = Array("HTTP/1.1 \(status.rawValue) \(status.reason)\r\nDate: ".utf8)
+        text += HTTPDate.text(now)
+        text.append(text: "\r\nX-Request-Id: ")
+        start = text
     }
 }
 

@@ -5,10 +5,10 @@ enum JOSEHeader {
     /// Fast path: whether the encoded header equals, byte for byte, one of the commonest headers of
     /// HS256 tokens. `check` accepts these headers, so they are not decoded.
     static func isUsual(_ header: Range<Int>, of token: Span<UInt8>) -> Bool {
-        // {"typ":"JWT","alg":"HS256"}
-        ASCII.equal("eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9", header, of: token)
-            // {"alg":"HS256","typ":"JWT"}
-            || ASCII.equal("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", header, of: token)
+        // {"alg":"HS256","typ":"JWT"}
+        ASCII.equal("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", header, of: token)
+            // {"typ":"JWT","alg":"HS256"}
+            || ASCII.equal("eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9", header, of: token)
             // {"alg":"HS256"}
             || ASCII.equal("eyJhbGciOiJIUzI1NiJ9", header, of: token)
     }

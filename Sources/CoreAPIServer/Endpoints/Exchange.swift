@@ -35,7 +35,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func response(to head: RequestHead, _ input: [UInt8], body: Range<Int>) -> Response? {
         let (resource, target) = application.target(head, input.span)
         note = ExchangeNote(of: head, resource)
-        switch target {
+        switch consume target {
         case .endpoint(let endpoint, _): return endpoint.handle(self, head, input, body)
         case .answer(let response): return response
         case .refused(let problem): return refuse(problem)
@@ -159,11 +159,11 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 /// What metrics and logs say of an answer, besides its status.
 struct ExchangeNote {
     /// Of `ResourceName`.
-    private(set) var resource = ResourceName.unread
+    let resource: Int
     /// Nil for bytes that are no request.
-    private(set) var method: HTTPMethod?
+    let method: HTTPMethod?
     /// The place of the request's `traceparent`.
-    private(set) var traceParent: Range<Int>?
+    let traceParent: Range<Int>?
     /// Nil for an answer that refuses nothing.
     var code: Problem.Code?
     /// The transaction that was accepted.
@@ -173,7 +173,7 @@ struct ExchangeNote {
     var unresolvedID: TransactionID?
 
     /// Of bytes that are no request.
-    init() {}
+    init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }
 
     init(of head: RequestHead, _ resource: Int) {
         self.resource = resource
