@@ -161,7 +161,8 @@ struct RequestTrace {
         demand(closes || byteCount == body.upperBound, "the request has another length")
         events.append(.request(head, content: content, byteCount: byteCount))
         if case .path(let path) = head.target { checkMatch(path, before) }
-        _ = head.mediaRanges(in: before.span)
+        _ = AcceptedTypes(head.acceptedTypes(in: before.span) ?? []).weight(
+            of: "a/b", versions: ["1"])
     }
 
     private static let routes = RouteTable([

@@ -1,13 +1,6 @@
 internal import CoreAPIBase
 
 extension RequestHead {
-    /// The media ranges of `Accept`; empty if `acceptedTypes` is nil.
-    ///
-    /// - Parameter bytes: the bytes of the request.
-    package func mediaRanges(in bytes: Span<UInt8>) -> [MediaRange] {
-        acceptedTypes(in: bytes).map { MediaRange.list($0.span) } ?? []
-    }
-
     /// Limit of the bytes from the first `Accept` field to the last. Beyond it the fields are
     /// ignored: they state preferences, which may be disregarded (RFC 9110 §12.5.1).
     static let acceptBytesMax = 1_024

@@ -133,7 +133,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     ) -> Response? {
         let application = application
         let acceptsHealthJSON = HealthEndpoint.acceptsHealthJSON(
-            head.mediaRanges(in: input.span))
+            AcceptedTypes(head.acceptedTypes(in: input.span) ?? []))
         answer {
             await application.health.response(
                 probe, drains: application.drain.isDraining,
@@ -145,7 +145,8 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     /// `GET /metrics`.
     func scrape(_ head: RequestHead, _ input: [UInt8]) -> Response? {
         let application = application
-        let format = MetricsFormat(accepted: head.mediaRanges(in: input.span))
+        let format = MetricsFormat(
+            accepted: AcceptedTypes(head.acceptedTypes(in: input.span) ?? []))
         answer {
             guard let metrics = application.metrics else {
                 preconditionFailure("scrape() on a port without metrics")

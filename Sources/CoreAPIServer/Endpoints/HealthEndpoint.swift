@@ -60,7 +60,7 @@ struct HealthEndpoint {
     }
 
     /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1).
-    static func acceptsHealthJSON(_ accepted: [MediaRange]) -> Bool {
-        accepted.contains { $0.type == "application/health+json" && $0.quality > 0 }
+    static func acceptsHealthJSON(_ accepted: AcceptedTypes) -> Bool {
+        accepted.weight(of: MediaType.health) > 0
     }
 }

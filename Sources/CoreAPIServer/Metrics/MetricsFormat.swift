@@ -16,26 +16,12 @@ enum MetricsFormat {
 
     /// Chooses OpenMetrics if the scraper accepts version 1.0.0 with a q value not below that of
     /// the text format (RFC 9110 §12.5.1).
-    ///
-    /// - Parameter accepted: the media ranges of the `Accept` field; empty without such a field.
-    init(accepted: [MediaRange]) {
-        var openMetrics = 0.0
-        var text = 0.0
-        for range in accepted {
-            switch range.type {
-            case "application/openmetrics-text" where isKnown(range.parameters):
-                openMetrics = max(openMetrics, range.quality)
-            case "text/plain", "text/*", "*/*":
-                text = max(text, range.quality)
-            default: break
-            }
-        }
+    init(accepted: AcceptedTypes) {
+        let openMetrics = accepted.weight(
+            of: "application/openmetrics-text", versions: ["1.0.0", "\"1.0.0\""])
+        let text = max(
+            accepted.weight(of: "text/plain"), accepted.weight(of: "text/*"),
+            accepted.weight(of: "*/*"))
         self = openMetrics > 0 && openMetrics >= text ? .openMetrics : .text
     }
-}
-
-/// Whether the parameters of OpenMetrics name a supported version or no version.
-private func isKnown(_ parameters: [String]) -> Bool {
-    guard let version = parameters.first(where: { $0.hasPrefix("version=") }) else { return true }
-    return ["version=1.0.0", "version=\"1.0.0\""].contains(version)
 }

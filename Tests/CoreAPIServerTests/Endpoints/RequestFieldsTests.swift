@@ -38,6 +38,8 @@ import Testing
         fields: String, isNamed: Bool
     ) throws {
         let (head, bytes) = try head(fields)
-        #expect(HealthEndpoint.acceptsHealthJSON(head.mediaRanges(in: bytes.span)) == isNamed)
+        #expect(
+            HealthEndpoint.acceptsHealthJSON(
+                AcceptedTypes(head.acceptedTypes(in: bytes.span) ?? [])) == isNamed)
     }
 }

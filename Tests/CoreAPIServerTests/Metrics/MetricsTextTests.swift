@@ -91,7 +91,7 @@ import Testing
     func `OpenMetrics is chosen if its weight is not below the weight of plain text`(
         accept: String?, isOpenMetrics: Bool
     ) {
-        let accepted = MediaRange.list(Array((accept ?? "").utf8).span)
+        let accepted = AcceptedTypes(Array((accept ?? "").utf8))
         #expect((MetricsFormat(accepted: accepted) == .openMetrics) == isOpenMetrics)
     }
 
