@@ -15,6 +15,8 @@ import harness
 
 HEAD_BYTES = 16 * 1024 - 1
 BODY_BYTES = 16 * 1024
+# JSONReader.nestedValuesMax.
+NESTED_VALUES = 2_048
 FRAMING_BYTES = 6 * 1024
 LINE_BYTES = 4 * 1024
 TOKEN_BYTES = 8 * 1024
@@ -201,18 +203,23 @@ def bodies() -> list:
     ) -> Worst:
         return Worst("JSON", name, post(filled(BODY_BYTES, begin, repeated, end)), status)
 
+    def within(name: str, repeated: bytes, values: int = 1) -> Worst:
+        """As many values in an array as there may be, then a text up to the end of the body."""
+        begin = b'{"a":[' + repeated * ((NESTED_VALUES - 2) // values)
+        return of(name, begin + b'"', b"a\\n", b'"]}')
+
     deep = b"[" * 30 + b"]" * 30 + b","
     objects = b'{"":' * 30 + b"0" + b"}" * 30 + b","
     return [
         of("brackets", b"", b"[", b"", 400),
-        of("deep arrays", b'{"a":[', deep, b"0]}"),
-        of("deep objects", b'{"a":[', objects, b"0]}"),
-        of("deep objects with a name of a letter", b'{"a":[',
-           objects.replace(b'""', b'"a"'), b"0]}"),
-        of("negative numbers of two digits", b'{"a":[', b"-10,", b"0]}"),
-        of("numbers of two digits", b'{"a":[', b"10,", b"0]}"),
-        of("empty arrays", b'{"a":[', b"[],", b"0]}"),
-        of("empty objects", b'{"a":[', b"{},", b"0]}"),
+        within("deep arrays", deep, 30),
+        within("deep objects", objects, 31),
+        within("deep objects with a name of a letter", objects.replace(b'""', b'"a"'), 31),
+        within("negative numbers of two digits", b"-10,"),
+        within("numbers of two digits", b"10,"),
+        within("numbers of three digits", b"100,"),
+        within("empty arrays", b"[],"),
+        within("empty objects", b"{},"),
         of("members of empty objects", b"{", b'"":{},', b'"":0}'),
         of("members of numbers", b"{", b'"":0,', b'"":0}'),
         of("members nearly of a known name", b"{", b'"curency":0,', b'"":0}'),
@@ -226,14 +233,14 @@ def bodies() -> list:
         of("repeated amounts", b"{", b'"amount":0,', b'"":0}'),
         of("repeated amounts of text", b"{", b'"amount":"\\u0031",', b'"":0}'),
         of("repeated tokens", b"{", b'"token":"",', b'"token":"a"}', 422),
-        of("members within", b'{"a":{', b'"":0,', b'"":0}}'),
+        within("objects of members", b'{' + b'"":0,' * 30 + b'"":0},', 32),
         of("members of nearly a known name and no text", b"{", b'"tokem":"",', b'"":0}'),
-        of("digits", b'{"a":[', b"0,", b"0]}"),
-        of("small numbers", b'{"a":[', b"0e0,", b"0]}"),
-        of("negative numbers", b'{"a":[', b"-1,", b"0]}"),
-        of("literals", b'{"a":[', b"null,", b"0]}"),
-        of("empty texts", b'{"a":[', b'"",', b"0]}"),
-        of("texts of an escape", b'{"a":[', b'"\\n",', b"0]}"),
+        within("digits", b"0,"),
+        within("small numbers", b"0e0,"),
+        within("negative numbers", b"-1,"),
+        within("literals", b"null,"),
+        within("empty texts", b'"",'),
+        within("texts of an escape", b'"\\n",'),
         of("one number", b'{"a":', b"1", b"}"),
         of("one amount", b'{"amount":', b"1", b"}"),
         of("one amount of text", b'{"amount":"', b"1", b'"}'),
@@ -248,7 +255,7 @@ def bodies() -> list:
         of("four bytes each", b'{"a":"', "😀".encode(), b'"}'),
         of("white space", b"{", b" ", b"}"),
         of("line feeds", b"{", b"\r\n", b"}"),
-        of("white space between", b'{"a":[', b" 0 ,\n", b"0]}"),
+        within("white space between", b" 0 ,\n"),
         of("not JSON at the end", b'{"a":[', b"0,", b"0]", 400),
     ]
 

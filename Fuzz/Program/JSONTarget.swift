@@ -48,8 +48,8 @@ enum JSONTarget {
 
     /// What this service refuses and Foundation reads.
     private static func exempts(_ bytes: [UInt8], _ error: JSONError) -> Bool {
-        // Nesting: 32 here, 512 there.
-        if error.reason == .tooDeep { return true }
+        // Nesting: 32 here, 512 there. The number of values: 2,048 here.
+        if error.reason == .tooDeep || error.reason == .tooManyValues { return true }
         // Other encodings than UTF-8, and byte order marks (RFC 8259 §8.1): there they are seen.
         if bytes.prefix(4).contains(0) { return true }
         for mark in [[0xEF, 0xBB, 0xBF], [0xFE, 0xFF], [0xFF, 0xFE]] as [[UInt8]]

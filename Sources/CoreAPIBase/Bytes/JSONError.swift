@@ -26,6 +26,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         case trailingText = "text after the end of the value"
         /// Containers nest deeper than this package's limit, as §9 allows.
         case tooDeep = "nested deeper than 32 levels"
+        /// Arrays and inner objects have more values than this package's limit, as §9 allows.
+        case tooManyValues = "more than 2,048 values in arrays and inner objects"
     }
 
     /// The violated rule.

@@ -9,7 +9,7 @@ extension JSONReader {
 
     /// Skips a value of any kind.
     @inline(__always) static func afterValue(
-        _ start: Int, _ bytes: Span<UInt8>, depth: Int
+        _ start: Int, _ bytes: Span<UInt8>, depth: Int, _ nested: inout Int
     ) throws(JSONError) -> Int {
         if has(start &+ 1, bytes) {
             let (first, second) = (bytes[start], bytes[start &+ 1])
@@ -20,31 +20,37 @@ extension JSONReader {
                 return start &+ 2
             }
         }
-        return try afterLongValue(start, bytes, depth: depth)
+        return try afterLongValue(start, bytes, depth: depth, &nested)
     }
 
     @inline(never) private static func afterLongValue(
-        _ position: Int, _ bytes: Span<UInt8>, depth: Int
+        _ position: Int, _ bytes: Span<UInt8>, depth: Int, _ nested: inout Int
     ) throws(JSONError) -> Int {
         let start = afterWhitespace(position, bytes)
         guard has(start, bytes) else { throw JSONError(.valueExpected, start) }
         let byte = bytes[start]
         if isOpening(byte) {
-            return try afterContainer(start, bytes, depth: depth)
+            return try afterContainer(start, bytes, depth: depth, &nested)
         }
         return try afterScalar(byte, start, bytes)
     }
 
     /// Skips a container without recursion. Bit n of `objects` is 1 if the n-th open container is
     /// an object.
+    ///
+    /// - Parameter nested: how many values in containers the text has had, this one included.
     static func afterContainer(
-        _ start: Int, _ bytes: Span<UInt8>, depth: Int
+        _ start: Int, _ bytes: Span<UInt8>, depth: Int, _ nested: inout Int
     ) throws(JSONError) -> Int {
         var (byte, position) = (bytes[start], start)
         var objects: UInt64 = 0
         var open = 0
         let openMax = JSONReader.depthMax &- depth
         while true {
+            nested &+= 1
+            guard nested <= JSONReader.nestedValuesMax else {
+                throw JSONError(.tooManyValues, position)
+            }
             if isOpening(byte) {
                 guard open < openMax else {
                     throw JSONError(.tooDeep, position)

@@ -4,14 +4,19 @@
 /// holds offsets into the span; the caller decodes it on demand.
 ///
 /// The reader is stricter than many parsers: the text must be UTF-8, and containers nest no deeper
-/// than `depthMax`. A `\u` escape may be half of a surrogate pair (RFC 8259 §8.2); `JSONText`
+/// than `depthMax` and have no more than `nestedValuesMax` values. A `\u` escape may be half of a surrogate pair (RFC 8259 §8.2); `JSONText`
 /// handles it when the string is decoded. The work per byte is bounded, which bounds the worst
 /// case.
 package struct JSONReader {
     /// Maximum nesting of arrays and objects. The open containers are the bits of one word.
     package static let depthMax = 32
 
+    /// Maximum number of values in arrays and in objects below the outermost one. It bounds the worst
+    /// case: a value costs more than its bytes do.
+    package static let nestedValuesMax = 2_048
+
     private var position = 0
+    private var nestedValues = 0
 
     package init() {}
 
@@ -80,7 +85,7 @@ package struct JSONReader {
                 position = place
                 return word
             }
-            place = try JSONReader.afterValue(place, bytes, depth: 1)
+            place = try JSONReader.afterValue(place, bytes, depth: 1, &nestedValues)
             (byte, place) = try JSONReader.nextByte(place, bytes)
         }
         position = place &+ 1
@@ -120,7 +125,7 @@ package struct JSONReader {
         let (start, byte) = (position, bytes[position])
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
-            position = try JSONReader.afterContainer(start, bytes, depth: depth)
+            position = try JSONReader.afterContainer(start, bytes, depth: depth, &nestedValues)
             return byte == UInt8(ascii: "{") ? .object : .array(start..<position)
         case UInt8(ascii: "\""):
             return .text(try text(bytes))

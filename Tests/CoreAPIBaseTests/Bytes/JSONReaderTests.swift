@@ -86,6 +86,24 @@ import Testing
         #expect(fault(String(repeating: "[", count: 100_000)) == .tooDeep)
     }
 
+    @Test(arguments: ["0", "10", "\"\"", "{}", "null", " -1 ", "[0]", "{\"\":{}}"])
+    func `values in containers have a bound together, those of the outermost object have none`(
+        value: String
+    ) {
+        let each = value.hasPrefix("[") || value.hasSuffix("}}") ? 2 : 1
+        // The array is a value, too.
+        let most = (JSONReader.nestedValuesMax - 1) / each
+        func array(_ count: Int) -> String {
+            "[" + Array(repeating: value, count: count).joined(separator: ",") + "]"
+        }
+        #expect(fault(array(most)) == nil)
+        #expect(fault(array(most + 1)) == .tooManyValues)
+        #expect(fault("{\"a\":\(array(most)),\"b\":0}") == nil)
+        #expect(fault("{\"a\":\(array(most)),\"b\":[\(value)]}") == .tooManyValues)
+        let members = Array(repeating: "\"a\":0", count: 5_000).joined(separator: ",")
+        #expect(fault("{\(members)}") == nil)
+    }
+
     @Test func `every prefix of a text is refused`() {
         let text = Array(
             "{\"a\":[1,-2.5e3,{\"b\":\"x\\u00e9\\ud834\\udd1e\"}],\"c\":true,\"d\":null}".utf8)
