@@ -3,16 +3,16 @@
 /// The reader keeps a position, not the bytes: pass the same `Span` to each call. A `JSONValue`
 /// holds offsets into the span; the caller decodes it on demand.
 ///
-/// The reader is stricter than many parsers: the text must be UTF-8, and containers nest no deeper
-/// than `depthMax` and have no more than `nestedValuesMax` values. A `\u` escape may be half of a surrogate pair (RFC 8259 §8.2); `JSONText`
-/// handles it when the string is decoded. The work per byte is bounded, which bounds the worst
-/// case.
+/// The reader is stricter than many parsers: the text must be UTF-8, containers nest no deeper than
+/// `depthMax`, and have no more than `nestedValuesMax` values. A `\u` escape may be half of a
+/// surrogate pair (RFC 8259 §8.2); `JSONText` handles it when the string is decoded. The work per
+/// byte is bounded, which bounds the worst case.
 package struct JSONReader {
     /// Maximum nesting of arrays and objects. The open containers are the bits of one word.
     package static let depthMax = 32
 
-    /// Maximum number of values in arrays and in objects below the outermost one. It bounds the worst
-    /// case: a value costs more than its bytes do.
+    /// Maximum number of values in arrays and in objects below the outermost one. It bounds the
+    /// worst case: a value costs more than its bytes do.
     package static let nestedValuesMax = 2_048
 
     private var position = 0
