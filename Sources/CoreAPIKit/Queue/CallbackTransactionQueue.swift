@@ -50,18 +50,17 @@ package final class PendingTransaction: @unchecked Sendable {
         (self.sender, sent) = (sender, time)
     }
 
-    /// What the reply means, which ends the wait for it.
-    package func outcome(of reply: Result<RedisReply, RedisFailure>) -> Outcome {
+    /// What the session's outcome means, which ends the wait for it.
+    func outcome(of result: Result<ProducerOutcome, RedisFailure>) -> Outcome {
         guard let sender = sender.take() else {
             preconditionFailure("outcome(of:) before wasSent()")
         }
-        return sender.outcome(
-            of: reply, TransactionRecord(transaction, idempotencyKey), since: sent)
+        return sender.outcome(of: result, self, since: sent)
     }
 }
 
-extension PendingTransaction: RedisReplyReceiver {
-    package func received(_ reply: Result<RedisReply, RedisFailure>) {
-        confirmed(self, outcome(of: reply))
+extension PendingTransaction: ProducerReceiver {
+    package func received(_ outcome: Result<ProducerOutcome, RedisFailure>) {
+        confirmed(self, self.outcome(of: outcome))
     }
 }

@@ -21,8 +21,8 @@ package struct QueueAccess: Equatable, Sendable {
     /// Those that are checked, in the order of the scripts; the last is the barrier's.
     private static func commandNames(_ kind: QueueProbe.Kind) -> [String] {
         switch kind {
-        case .rq: ["set", "sadd", "hset", "rpush", "barrier"]
-        case .stream: ["set", "xadd", "barrier"]
+        case .rq: ["set", "get", "time", "set", "get", "sadd", "hset", "rpush", "barrier"]
+        case .stream: ["set", "get", "time", "set", "get", "xadd", "barrier"]
         }
     }
 
@@ -56,22 +56,27 @@ package struct QueueAccess: Equatable, Sendable {
             """, keys: keys, arguments: 1)
     }
 
-    /// - KEYS: as of the script that enqueues: a record, a job, the list, the set of all queues.
+    /// The commands that every batch needs: of the session, then of a record.
+    private static let batchCommands = """
+        {'SET', KEYS[1], '1', 'EX', '1'}, {'GET', KEYS[1]}, {'TIME'},
+          {'SET', KEYS[2], '', 'EX', '1'}, {'GET', KEYS[2]}
+        """
+
+    /// - KEYS: a session, a record, a job's hash, the list, the set of all queues.
     /// - ARGV: the barrier's command, empty for none.
     static let rqScript = script(
-        types: "redis.pcall('LLEN', KEYS[3]), redis.pcall('SCARD', KEYS[4])",
+        types: "redis.pcall('LLEN', KEYS[4]), redis.pcall('SCARD', KEYS[5])",
         commands: """
-            {'SET', KEYS[1], '', 'NX', 'EX', '1'}, {'SADD', KEYS[4], ''},
-              {'HSET', KEYS[2], 'a', ''}, {'RPUSH', KEYS[3], ''}
-            """, keys: 4)
+            \(batchCommands), {'SADD', KEYS[5], ''}, {'HSET', KEYS[3], 'a', ''},
+              {'RPUSH', KEYS[4], ''}
+            """, keys: 5)
 
-    /// - KEYS: as of the script that enqueues: a record, the stream.
+    /// - KEYS: a session, a record, the stream.
     /// - ARGV: the barrier's command, empty for none.
     static let streamScript = script(
         // A range in which there never is an entry: nothing is read.
-        types: "redis.pcall('XRANGE', KEYS[2], '0-0', '0-0', 'COUNT', 1)",
-        commands: "{'SET', KEYS[1], '', 'NX', 'EX', '1'}, {'XADD', KEYS[2], '*', 'a', ''}",
-        keys: 2)
+        types: "redis.pcall('XRANGE', KEYS[3], '0-0', '0-0', 'COUNT', 1)",
+        commands: "\(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}", keys: 3)
 
     /// The call of the kind's script.
     static func command(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> RedisCommand {
@@ -80,10 +85,10 @@ package struct QueueAccess: Equatable, Sendable {
         case .rq(let name):
             let list = "rq:queue:" + name
             command = RedisCommand(calling: rqScript)
-            for key in [recordKey(list), "rq:job:probe", list, "rq:queues"] { command.word(key) }
+            for key in keys(list) + ["rq:job:probe", list, "rq:queues"] { command.word(key) }
         case .stream(let key):
             command = RedisCommand(calling: streamScript)
-            for key in [recordKey(key), key] { command.word(key) }
+            for key in keys(key) + [key] { command.word(key) }
         }
         switch barrier {
         case nil: command.word("")
@@ -93,8 +98,10 @@ package struct QueueAccess: Equatable, Sendable {
         return command
     }
 
-    /// A key that no record has, of the pattern of those that have one.
-    private static func recordKey(_ tag: String) -> String {
-        "core-api:idempotency:{\(tag)}:0:"
+    /// A session's and a record's key that no session and no record has, of the pattern of those
+    /// that have one.
+    private static func keys(_ tag: String) -> [String] {
+        let session = ProducerCall.sessionKeyStart(Array(tag.utf8))
+        return [String(decoding: session, as: UTF8.self), "core-api:idempotency:{\(tag)}:0:"]
     }
 }

@@ -15,11 +15,18 @@ package final class QueueMetrics: Sendable {
     /// From `enqueue` to its answer, whatever that is.
     package static let durationLabel = "core_api_queue_enqueue_duration_seconds"
 
+    /// Counter: confirmed transactions that Redis turned out to have lost.
+    package static let confirmationsLostLabel = "core_api_redis_confirmations_lost_total"
+    /// Counter: those of them that were sent again.
+    package static let confirmationsReplayedLabel = "core_api_redis_confirmations_replayed_total"
+
     private let factory: any MetricsFactory
     private let queue: String
     private let enqueued: Counter
     private let replayed: Counter
     private let duration: Timer
+    private let confirmationsLost: Counter
+    private let confirmationsReplayed: Counter
     /// By outcome and reason: those that have happened.
     private let failures = Mutex<[[String]: Counter]>([:])
 
@@ -37,6 +44,11 @@ package final class QueueMetrics: Sendable {
         }
         enqueued = enqueues("enqueued")
         replayed = enqueues("replayed")
+        func confirmations(_ label: String) -> Counter {
+            Counter(label: label, dimensions: [("queue", queue)], factory: factory)
+        }
+        confirmationsLost = confirmations(QueueMetrics.confirmationsLostLabel)
+        confirmationsReplayed = confirmations(QueueMetrics.confirmationsReplayedLabel)
         duration = Timer(
             label: QueueMetrics.durationLabel, dimensions: [("queue", queue)], factory: factory)
     }
@@ -48,6 +60,12 @@ package final class QueueMetrics: Sendable {
         case .success(.replayed): replayed.increment()
         case .failure(let error): failure(error).increment()
         }
+    }
+
+    func record(_ losses: ProducerLosses) {
+        guard let lost = losses.lost, !lost.isSameRun else { return }
+        confirmationsLost.increment(by: Int64(lost.count))
+        confirmationsReplayed.increment(by: Int64(lost.replayed.count))
     }
 
     private func failure(_ error: QueueError) -> Counter {

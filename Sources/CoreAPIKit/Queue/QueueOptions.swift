@@ -16,6 +16,9 @@ public struct QueueOptions: Sendable {
     public var enqueueTimeout = Duration.seconds(5)
     /// What the queue waits for before it confirms a transaction.
     public var durability = Durability.memory
+    /// How many bytes of confirmed transactions are kept in memory for 30 s, to be sent again under
+    /// the same ids if Redis turns out to have lost them: 0, which keeps none, to 1 GiB.
+    public var replayBytesMax = 16 * 1024 * 1024
 
     /// The defaults.
     public init() {}
@@ -25,25 +28,30 @@ public struct QueueOptions: Sendable {
         try ArgumentError.check(
             QueueOptions.enqueueTimeoutBounds.contains(enqueueTimeout), "enqueueTimeout",
             "100 ms to 30 s")
+        try ArgumentError.check(
+            QueueOptions.replayBytesBounds.contains(replayBytesMax), "replayBytesMax",
+            "0 to 1073741824 bytes")
         try durability.check()
     }
 
     private static let enqueueTimeoutBounds = Duration.milliseconds(100)...(.seconds(30))
+    package static let replayBytesBounds = 0...(1 << 30)
 
-    /// A connection for a queue of this name, once it is ready.
-    func connection(
-        to url: String, queueName: String, _ script: RedisScript
-    ) async throws(RedisError) -> RedisConnection {
+    /// What a queue of this name is made with, on the loop of all embedders.
+    func settings(
+        _ url: String, queueName: String
+    ) throws(RedisError) -> (loop: EventLoop, settings: RedisQueue.Settings) {
         do { try QueueNameError.check(queueName) } catch { throw .queueNameInvalid(error) }
         do { try check() } catch { throw .argumentInvalid(error) }
         let (parsed, context) = try RedisConnection.target(url, tls)
-        var limits = RedisLimits()
-        limits.commandTimeoutMilliseconds = enqueueTimeout.wholeMilliseconds
-        return try await RedisConnection(
-            opening: parsed,
-            options: RedisConnection.Options(
-                limits: limits, scripts: [script], barrier: durability.barrier, tls: context,
-                metrics: metrics),
-            logger: logger)
+        var settings = RedisQueue.Settings(url: parsed, logger: logger)
+        settings.producer.limits.messageTimeoutMilliseconds = enqueueTimeout.wholeMilliseconds
+        settings.producer.limits.historyBytesMax = replayBytesMax
+        settings.producer.barrier = durability.barrier
+        settings.producer.tls = context
+        settings.producer.metrics = metrics
+        do { return (try SharedEventLoop.running(), settings) } catch {
+            throw .connectFailed(error)
+        }
     }
 }

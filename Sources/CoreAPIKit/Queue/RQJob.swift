@@ -7,7 +7,7 @@ internal import CoreAPIRedis
 ///     HSET  rq:job:ID     data created_at enqueued_at description origin status timeout …
 ///     RPUSH rq:queue:NAME ID
 ///
-/// as one atomic step, a script, since a worker drops an id without a hash. `data` calls
+/// in one atomic step, a script, since a worker drops an id without a hash. `data` calls
 /// `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps have six digits of
 /// fraction and a `Z`: workers die of any other form.
 struct RQJob {
@@ -17,81 +17,110 @@ struct RQJob {
     static let timeoutSeconds = 180
 
     private let transaction: Transaction
-    private let queue: Queue
 
-    /// A queue's name, and the key of its list, made once.
-    struct Queue {
-        let name: [UInt8]
-        let key: [UInt8]
+    init(_ transaction: Transaction) { self.transaction = transaction }
 
-        init(_ name: String) {
-            self.name = Array(name.utf8)
-            key = Array("rq:queue:\(name)".utf8)
-        }
-    }
-
-    init(_ transaction: Transaction, queue: Queue) {
-        self.transaction = transaction
-        self.queue = queue
-    }
-
-    /// Record and job as one step: 1, or the record that was there before. See `TransactionRecord`
-    /// for why a refused step leaves no record.
+    /// Applies a batch: the record and the job of each transaction, then all ids by one push, which
+    /// makes them visible: workers see all of a job or nothing.
     ///
-    /// The push comes last, so that workers see all of it or nothing. `meta` cannot be refused
-    /// where the fields before it were not: it is the same command on the same key. If Redis
-    /// refuses a step, since a key has another type or a right is missing, no more than the queue's
-    /// name is left; where the push is refused and `DEL` as well, also the job's hash, which no
-    /// list names and no later job has. Only a hash that this very call has made is removed.
+    /// The first command that Redis refuses ends the batch; what is complete by then is pushed. If
+    /// the push is refused, nothing is applied: the records are made void (`TransactionRecord`),
+    /// and the hashes that this call has made are removed. Without the right to `DEL` they stay,
+    /// with ids that no list names and no later job has. `meta` cannot be refused where the fields
+    /// before it were not: it is the same command on the same key.
     ///
-    /// - KEYS: the record, the job's hash, the queue's list, the set of all queues.
-    /// - ARGV: the record's text and lifetime in seconds; the job's id; data, timestamp,
-    ///   description, origin, and meta, which is empty where there is none.
-    static let script = RedisScript(
+    /// - KEYS: the session, the queue's list, the set of all queues; then of each transaction the
+    ///   job's hash, and the record if it has an idempotency key.
+    /// - ARGV: those of `ProducerScripts.batchStart`; the queue's name; then of each transaction
+    ///   the job's id, data, timestamp, description, meta, which is empty where there is none, and
+    ///   the record's text, empty without a key.
+    private static let script = RedisScript(
         """
-        \(TransactionRecord.scriptStart)
-        local reply = redis.pcall('SADD', KEYS[4], KEYS[3])
-        if type(reply) ~= 'table' then
-          reply = redis.pcall('HSET', KEYS[2], 'data', ARGV[4], 'created_at', ARGV[5],
-            'enqueued_at', ARGV[5], 'description', ARGV[6], 'origin', ARGV[7],
-            'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
-            'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-            'success_callback_name', '', 'failure_callback_name', '')
-          if type(reply) ~= 'table' then
-            local isNew = reply > 0
-            if ARGV[8] ~= '' then
-              redis.call('HSET', KEYS[2], 'meta', ARGV[8])
+        \(ProducerScripts.batchStart)
+        local list, origin, at, key = KEYS[2], ARGV[5], 6, 3
+        local ids, hashes, records = {}, {}, {}
+        local function push()
+          if #ids == 0 then return end
+          local pushed = redis.pcall('RPUSH', list, unpack(ids))
+          if type(pushed) ~= 'table' then return end
+          for _, record in ipairs(records) do \(TransactionRecord.scriptUndo) end
+          if #hashes > 0 then redis.pcall('DEL', unpack(hashes)) end
+          return pushed
+        end
+        local function refuse(applied, problem)
+          local refusedPush = push()
+          if refusedPush then return stop(skipped, refusedPush) end
+          return stop(applied, problem)
+        end
+        local named = redis.pcall('SADD', KEYS[3], list)
+        if type(named) == 'table' then return stop(skipped, named) end
+        for index = 0, count - 1 do
+          local id, data, time, description, meta, text = unpack(ARGV, at, at + 5)
+          at = at + 6
+          key = key + 1
+          local hash, record = KEYS[key], nil
+          if text ~= '' then
+            key = key + 1
+            record = KEYS[key]
+          end
+          if index >= skipped then
+            local isNew = true
+            if record then
+              \(TransactionRecord.scriptCheck)
             end
-            reply = redis.pcall('RPUSH', KEYS[3], ARGV[3])
-            if type(reply) ~= 'table' then
-              return 1
+            if isNew then
+              local added = redis.pcall('HSET', hash, 'data', data, 'created_at', time,
+                'enqueued_at', time, 'description', description, 'origin', origin,
+                'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
+                'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
+                'success_callback_name', '', 'failure_callback_name', '')
+              if type(added) == 'table' then
+                if record then \(TransactionRecord.scriptUndo) end
+                return refuse(index, added)
+              end
+              if meta ~= '' then redis.call('HSET', hash, 'meta', meta) end
+              if added > 0 then hashes[#hashes + 1] = hash end
+              if record then records[#records + 1] = record end
+              ids[#ids + 1] = id
             end
-            if isNew then redis.pcall('DEL', KEYS[2]) end
           end
         end
-        \(TransactionRecord.scriptUndo)
-        return reply
-        """, keys: 4, arguments: 8)
+        local refused = push()
+        if refused then return stop(skipped, refused) end
+        \(ProducerScripts.batchEnd)
+        """)
+
+    private static let wordCount = 6
 
     /// The call of the script.
-    func command(_ record: TransactionRecord) -> RedisCommand {
-        var command = RedisCommand(calling: RQJob.script)
-        record.addKey(of: queue.key.span, to: &command)
-        command.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
+    ///
+    /// - Parameter queue: its name.
+    static func call(queue: String) -> ProducerCall {
+        let list = Array("rq:queue:\(queue)".utf8)
+        return ProducerCall(
+            script: script, tag: list, queueKeys: [list, Array("rq:queues".utf8)],
+            queueWords: [Array(queue.utf8)], wordsPerMessage: wordCount)
+    }
+
+    /// Adds the key of the job's hash to a batch.
+    ///
+    /// - Returns: 1, the number of keys.
+    func addKey(_ record: TransactionRecord, to keys: inout RedisCommand) -> Int {
+        keys.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
             word.append(RQJob.keyStart)
             word.append(copying: record.id.span)
         }
-        command.word(queue.key)
-        command.word(literal: "rq:queues")
-        record.addText(to: &command)
-        command.word(decimal: record.lifetimeSeconds)
-        command.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
-        command.word(count: pickleLength) { appendPickle(to: &$0) }
-        command.word(transaction.createdAt)
-        addDescription(to: &command)
-        command.word(queue.name)
-        command.word(meta)
-        return command
+        return 1
+    }
+
+    /// Adds the transaction's words to a batch.
+    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
+        words.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
+        words.word(count: pickleLength) { appendPickle(to: &$0) }
+        words.word(transaction.createdAt)
+        addDescription(to: &words)
+        words.word(meta)
+        record.addText(to: &words)
     }
 
     private static var keyStart: StaticString { "rq:job:" }

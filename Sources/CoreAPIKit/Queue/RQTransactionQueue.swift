@@ -1,3 +1,4 @@
+package import CoreAPIBase
 public import CoreAPIRedis
 
 /// A queue of python-rq: unmodified workers run each transaction as a job.
@@ -5,8 +6,10 @@ public final class RQTransactionQueue: TransactionQueue {
     /// The queue's name, without the prefix of its key.
     public let name: String
 
-    private let queue: RQJob.Queue
-    private let redis: RedisQueue
+    package let redis: RedisQueue
+
+    /// The key of the queue's list.
+    private let listKey: [UInt8]
 
     /// Connects to Redis. If the connection breaks later, it comes back by itself.
     ///
@@ -20,37 +23,23 @@ public final class RQTransactionQueue: TransactionQueue {
     public convenience init(
         url: String, name: String = "default", options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
-        let connection = try await options.connection(to: url, queueName: name, RQJob.script)
-        self.init(connection: connection, name: name)
+        let (loop, settings) = try options.settings(url, queueName: name)
+        self.init(name: name, on: loop, settings)
+        try await redis.connection.ready()
     }
 
-    /// What the connection must have loaded.
-    package static let script = RQJob.script
-
-    /// - Parameters:
-    ///   - connection: has loaded `script`.
-    ///   - name: has passed `QueueNameError.check`.
-    ///   - refusals: the last answers of Redis, for readiness; nil where readiness is not reported.
-    package init(
-        connection: RedisConnection, name: String, refusals: QueueRefusals? = nil
-    ) {
+    /// - Parameter name: has passed `QueueNameError.check`.
+    package init(name: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
         self.name = name
-        queue = RQJob.Queue(name)
-        redis = RedisQueue(connection, name: "rq:\(name)", refusals: refusals)
+        listKey = Array("rq:queue:\(name)".utf8)
+        redis = RedisQueue(RQJob.call(queue: name), name: "rq:\(name)", on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        let record = TransactionRecord(transaction, idempotencyKey)
-        return try await redis.enqueue(command(transaction, record), record)
-    }
-
-    private func command(
-        _ transaction: Transaction, _ record: TransactionRecord
-    ) -> RedisCommand {
-        RQJob(transaction, queue: queue).command(record)
+        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
     }
 
     /// Ends the connection; what waits for its confirmation fails.
@@ -60,6 +49,10 @@ public final class RQTransactionQueue: TransactionQueue {
 extension RQTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-        return redis.enqueue(command(pending.transaction, record), pending)
+        let job = RQJob(pending.transaction)
+        return redis.enqueue(
+            pending,
+            keys: { job.addKey(record, to: &$0) + record.addKey(of: listKey, to: &$0) },
+            words: { job.addWords(record, to: &$0) })
     }
 }

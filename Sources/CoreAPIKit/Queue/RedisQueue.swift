@@ -1,58 +1,106 @@
 internal import CoreAPIBase
-internal import CoreAPIRedis
-internal import Logging
+package import CoreAPIRedis
+package import Logging
 internal import Synchronization
 
-/// The part that the queues in Redis share: it sends a queue's command and reads its reply.
-final class RedisQueue: Sendable {
-    let connection: RedisConnection
+/// The part that the queues in Redis share: it sends transactions over a producer session, and
+/// reads, records and logs what becomes of them.
+package final class RedisQueue: Sendable {
+    /// What a queue is made with, besides its name.
+    package struct Settings: Sendable {
+        package var url: RedisURL
+        package var producer = ProducerConnection.Options()
+        package var logger: Logger
+        /// The last refusals of Redis, for readiness; nil where readiness is not reported.
+        package var refusals: QueueRefusals?
 
+        package init(url: RedisURL, logger: Logger) {
+            self.url = url
+            self.logger = logger
+        }
+    }
+
+    /// The queue's connection.
+    package let connection: ProducerConnection
+
+    private let url: RedisURL
+    private let logger: Logger
     private let metrics: QueueMetrics?
     private let refusals: QueueRefusals?
     private let warning = Mutex(WarningLimit())
 
     /// - Parameters:
-    ///   - connection: has loaded the queue's script.
+    ///   - call: of the queue's batches.
     ///   - name: of the queue in metrics, as `QUEUE` has it: `stream:transactions`.
-    ///   - refusals: the last answers of Redis, for readiness; nil where nobody asks.
-    init(_ connection: RedisConnection, name: String, refusals: QueueRefusals?) {
-        self.refusals = refusals
-        self.connection = connection
-        metrics = QueueMetrics(connection.metrics, queue: name)
+    init(_ call: ProducerCall, name: String, on loop: EventLoop, _ settings: Settings) {
+        url = settings.url
+        logger = settings.logger
+        refusals = settings.refusals
+        let metrics = QueueMetrics(settings.producer.metrics, queue: name)
+        self.metrics = metrics
+        let log = QueueLossLog(url: settings.url, logger: settings.logger)
+        connection = ProducerConnection(
+            url: settings.url, call, on: loop, options: settings.producer, logger: settings.logger,
+            onLoss: { losses in
+                metrics?.record(losses)
+                log.report(losses)
+            })
     }
 
-    /// Sends the call of the queue's script, which answers 1, or the record that it found.
+    /// Sends a transaction of a caller on the connection's loop.
+    ///
+    /// - Parameters:
+    ///   - addKeys: adds the transaction's keys to the batch, and returns how many.
+    ///   - addWords: adds its words.
+    /// - Returns: what is known at once; nil if `pending` is resumed later.
+    @inline(__always)
     func enqueue(
-        _ command: RedisCommand, _ record: TransactionRecord
-    ) async throws(QueueError) -> EnqueueOutcome {
-        let sent = connection.time
-        return try await outcome(of: connection.reply(to: command), record, since: sent).get()
-    }
-
-    /// As above, for a caller on the connection's loop: nil if `pending` is resumed later.
-    func enqueue(
-        _ command: RedisCommand, _ pending: PendingTransaction
+        _ pending: PendingTransaction, keys addKeys: (inout RedisCommand) -> Int,
+        words addWords: (inout RedisCommand) -> Void
     ) -> PendingTransaction.Outcome? {
         pending.wasSent(by: self, at: connection.time)
-        return connection.submit(command, for: pending).map { pending.outcome(of: .failure($0)) }
+        let failure = connection.submit(
+            for: pending, isKeyed: pending.idempotencyKey != nil, keys: addKeys, words: addWords)
+        return failure.map { pending.outcome(of: .failure($0)) }
     }
 
-    /// The meaning of the reply to a queue's command.
+    /// Waits for the outcome of a transaction of any task.
+    ///
+    /// - Parameter enqueue: is called on the connection's loop.
     func outcome(
-        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord,
+        of transaction: Transaction, _ idempotencyKey: IdempotencyKey?,
+        _ enqueue: @escaping @Sendable (PendingTransaction) -> PendingTransaction.Outcome?
+    ) async -> PendingTransaction.Outcome {
+        await Suspension.value { waiter in
+            let pending = PendingTransaction { _, outcome in waiter.resume(returning: outcome) }
+            pending.hold(transaction, idempotencyKey)
+            let isTaken = connection.onLoop {
+                if let outcome = enqueue(pending) { waiter.resume(returning: outcome) }
+            }
+            // The queue was closed, and its loop is gone.
+            if !isTaken { waiter.resume(returning: .failure(.unavailable(.closed))) }
+        }
+    }
+
+    /// What the session's outcome means for the transaction.
+    func outcome(
+        of result: Result<ProducerOutcome, RedisFailure>, _ pending: PendingTransaction,
         since sent: MonotonicTime
     ) -> PendingTransaction.Outcome {
-        let outcome = Result { () throws(QueueError) in try self.outcome(of: reply, record()) }
+        let outcome = Result { () throws(QueueError) in try self.outcome(of: result, pending) }
         metrics?.record(outcome, nanoseconds: connection.time.nanoseconds(since: sent))
         refusals?.record(outcome)
         return outcome
     }
 
     private func outcome(
-        of reply: Result<RedisReply, RedisFailure>, _ record: @autoclosure () -> TransactionRecord
+        of result: Result<ProducerOutcome, RedisFailure>, _ pending: PendingTransaction
     ) throws(QueueError) -> EnqueueOutcome {
-        switch reply {
-        case .success(let reply): return try EnqueueOutcome(reply: reply, record())
+        switch result {
+        case .success(.applied): return .enqueued
+        case .success(.found(let text)):
+            let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+            return try record.outcome(found: text)
         case .failure(.notExecuted(let reason)):
             warn(of: reason)
             throw .unavailable(reason)
@@ -62,12 +110,11 @@ final class RedisQueue: Sendable {
         }
     }
 
-    /// Logs an error reply of Redis, such as a missing right: a caller is not told of it.
+    /// Logs an error reply of Redis, such as a missing right: callers do not see its text.
     private func warn(of reason: RedisError) {
         guard case .server(let reply) = reason, warning.withLock({ $0.isDue(now: .now()) })
         else { return }
-        connection.logger.warning(
-            "Redis refuses transactions",
-            metadata: ["redis": "\(connection.url)", "reason": "\(reply)"])
+        logger.warning(
+            "Redis refuses transactions", metadata: ["redis": "\(url)", "reason": "\(reply)"])
     }
 }

@@ -14,45 +14,69 @@ struct StreamEntry {
 
     init(_ transaction: Transaction) { self.transaction = transaction }
 
-    /// Record and entry as one step: 1, or the record that was there before. If Redis refuses the
-    /// entry, since the key has another type or a right is missing, nothing is left: see
-    /// `TransactionRecord`.
+    /// Applies a batch: an entry for each transaction, after the record of its idempotency key if
+    /// it has one (`TransactionRecord`). The first command that Redis refuses ends the batch: the
+    /// transactions before it are applied.
     ///
-    /// - KEYS: the record, the stream.
-    /// - ARGV: the record's text and lifetime in seconds; then the entry's values, of which the
-    ///   last is empty where there is no trace.
-    static let script = RedisScript(
+    /// - KEYS: the session, the stream; then the records.
+    /// - ARGV: those of `ProducerScripts.batchStart`; then of each transaction the entry's values,
+    ///   the trace's empty where there is none, and the record's text, empty without a key.
+    private static let script = RedisScript(
         """
-        \(TransactionRecord.scriptStart)
-        local added
-        if ARGV[8] == '' then
-          added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
-            'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7])
-        else
-          added = redis.pcall('XADD', KEYS[2], '*', 'id', ARGV[3], 'amount', ARGV[4],
-            'currency', ARGV[5], 'user_id', ARGV[6], 'created_at', ARGV[7],
-            'traceparent', ARGV[8])
+        \(ProducerScripts.batchStart)
+        local stream, at, key = KEYS[2], 5, 2
+        local refuse = stop
+        for index = 0, count - 1 do
+          local id, amount, currency, user, time, trace, text = unpack(ARGV, at, at + 6)
+          at = at + 7
+          local record
+          if text ~= '' then
+            key = key + 1
+            record = KEYS[key]
+          end
+          if index >= skipped then
+            local isNew = true
+            if record then
+              \(TransactionRecord.scriptCheck)
+            end
+            if isNew then
+              local added
+              if trace == '' then
+                added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
+                  'currency', currency, 'user_id', user, 'created_at', time)
+              else
+                added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
+                  'currency', currency, 'user_id', user, 'created_at', time,
+                  'traceparent', trace)
+              end
+              if added.err then
+                if record then \(TransactionRecord.scriptUndo) end
+                return refuse(index, added)
+              end
+            end
+          end
         end
-        if type(added) == 'table' then
-          \(TransactionRecord.scriptUndo)
-          return added
-        end
-        return 1
-        """, keys: 2, arguments: 8)
+        \(ProducerScripts.batchEnd)
+        """)
+
+    private static let wordCount = 7
 
     /// The call of the script.
-    func command(key: String, _ record: TransactionRecord) -> RedisCommand {
-        var command = RedisCommand(calling: StreamEntry.script)
-        record.addKey(of: key.utf8.span, to: &command)
-        command.word(key)
-        record.addText(to: &command)
-        command.word(decimal: record.lifetimeSeconds)
-        command.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
-        command.word(decimal: transaction.amount.minorUnits)
-        command.word(transaction.currency)
-        command.word(decimal: transaction.userID)
-        command.word(transaction.createdAt)
-        command.word(transaction.traceParent?.utf8 ?? [])
-        return command
+    static func call(key: String) -> ProducerCall {
+        let key = Array(key.utf8)
+        return ProducerCall(
+            script: script, tag: key, queueKeys: [key], queueWords: [],
+            wordsPerMessage: wordCount)
+    }
+
+    /// Adds the transaction's words to a batch.
+    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
+        words.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
+        words.word(decimal: transaction.amount.minorUnits)
+        words.word(transaction.currency)
+        words.word(decimal: transaction.userID)
+        words.word(transaction.createdAt)
+        words.word(transaction.traceParent?.utf8 ?? [])
+        record.addText(to: &words)
     }
 }

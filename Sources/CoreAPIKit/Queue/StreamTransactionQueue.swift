@@ -1,3 +1,4 @@
+package import CoreAPIBase
 public import CoreAPIRedis
 
 /// A queue in a Redis Stream, for consumer groups in any language.
@@ -7,7 +8,10 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// The stream's key in Redis.
     public let key: String
 
-    private let redis: RedisQueue
+    package let redis: RedisQueue
+
+    /// The key as bytes.
+    private let tag: [UInt8]
 
     /// Connects to Redis. If the connection breaks later, it comes back by itself.
     ///
@@ -20,36 +24,24 @@ public final class StreamTransactionQueue: TransactionQueue {
     public convenience init(
         url: String, key: String, options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
-        let connection = try await options.connection(to: url, queueName: key, StreamEntry.script)
-        self.init(connection: connection, key: key)
+        let (loop, settings) = try options.settings(url, queueName: key)
+        self.init(key: key, on: loop, settings)
+        try await redis.connection.ready()
     }
 
-    /// What the connection must have loaded.
-    package static let script = StreamEntry.script
-
-    /// - Parameters:
-    ///   - connection: has loaded `script`.
-    ///   - key: has passed `QueueNameError.check`.
-    ///   - refusals: the last answers of Redis, for readiness; nil where readiness is not reported.
-    package init(
-        connection: RedisConnection, key: String, refusals: QueueRefusals? = nil
-    ) {
+    /// - Parameter key: has passed `QueueNameError.check`.
+    package init(key: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
         self.key = key
-        redis = RedisQueue(connection, name: "stream:\(key)", refusals: refusals)
+        tag = Array(key.utf8)
+        redis = RedisQueue(
+            StreamEntry.call(key: key), name: "stream:\(key)", on: loop, settings)
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        let record = TransactionRecord(transaction, idempotencyKey)
-        return try await redis.enqueue(command(transaction, record), record)
-    }
-
-    private func command(
-        _ transaction: Transaction, _ record: TransactionRecord
-    ) -> RedisCommand {
-        StreamEntry(transaction).command(key: key, record)
+        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
     }
 
     /// Ends the connection; what waits for its confirmation fails.
@@ -59,6 +51,9 @@ public final class StreamTransactionQueue: TransactionQueue {
 extension StreamTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-        return redis.enqueue(command(pending.transaction, record), pending)
+        return redis.enqueue(
+            pending,
+            keys: { record.addKey(of: tag, to: &$0) },
+            words: { StreamEntry(pending.transaction).addWords(record, to: &$0) })
     }
 }

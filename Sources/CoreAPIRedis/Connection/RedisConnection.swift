@@ -7,30 +7,31 @@ package import Logging
 /// Commands are pipelined: many callers wait at once, each for its own replies. The connection ends
 /// when the last reference to it is gone, or by `close`.
 package final class RedisConnection: Sendable {
+    /// A task that waits for a reply.
+    typealias Waiter = Suspension<Result<RedisReply, RedisFailure>>
+
+    private typealias Machine = RedisConnectionStateMachine<Waiter>
+
     /// What a connection is made with besides the URL.
     package struct Options: Sendable {
         package var limits = RedisLimits()
         /// Loaded at each login, so that commands can call them.
         package var scripts: [RedisScript] = []
-        /// What confirms the commands before it; nil if their own replies do.
-        package var barrier: RedisBarrier?
         /// Whether it connects only when there is a command for it, and sends none of them again:
         /// for questions, whose answer is of no use later.
         package var isOnDemand = false
         /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
         package var tls: TLSContext?
-        /// Where the connection, and the queue that has it, record what happens.
+        /// Where the connection records what happens.
         package var metrics: any MetricsFactory
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            barrier: RedisBarrier? = nil, isOnDemand: Bool = false,
-            tls: TLSContext? = nil,
+            isOnDemand: Bool = false, tls: TLSContext? = nil,
             metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
-            self.barrier = barrier
             self.isOnDemand = isOnDemand
             self.tls = tls
             self.metrics = metrics
@@ -38,45 +39,35 @@ package final class RedisConnection: Sendable {
     }
 
     private let loop: EventLoop
-    private let handler: RedisConnectionHandler
-    package let metrics: any MetricsFactory
-    /// The server, as a log line may name it.
-    package let url: RedisURL
-    package let logger: Logger
+    private let handler: RedisConnectionHandler<Machine>
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, commands wait for it.
     package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
-        self.url = url
-        self.logger = logger
-        metrics = options.metrics
-        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
+        let machine = Machine(
+            url: url, limits: options.limits, scripts: options.scripts,
+            isOnDemand: options.isOnDemand, now: .now())
+        handler = RedisConnectionHandler(
+            machine, url: url, loop: loop, limits: options.limits, tls: options.tls,
+            metrics: options.metrics, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
     }
 
     /// A connection on the loop that all embedders' connections share, once it is ready.
-    package init(
+    package convenience init(
         opening url: RedisURL, options: Options = Options(), logger: Logger
     ) async throws(RedisError) {
         let loop: EventLoop
         do { loop = try SharedEventLoop.running() } catch { throw .connectFailed(error) }
-        self.loop = loop
-        self.url = url
-        self.logger = logger
-        metrics = options.metrics
-        handler = RedisConnectionHandler(url: url, loop: loop, options: options, logger: logger)
+        self.init(url: url, on: loop, options: options, logger: logger)
         let handler = handler
-        loop.submit { handler.start() }
         let error = await Suspension.value { waiter in
             loop.submit { handler.notifyWhenConnected(waiter) }
         }
         if let error { throw error }
     }
-
-    /// The loop's own time where the caller is on it, which costs nothing, else the clock's.
-    package var time: MonotonicTime { loop.isCurrent ? loop.now : .now() }
 
     deinit { close() }
 
@@ -102,26 +93,35 @@ package final class RedisConnection: Sendable {
     package func reply(to command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
         await Suspension.value { waiter in
             if loop.isCurrent {
-                handler.submit(command, for: waiter)
+                RedisConnection.submit(command, to: handler, for: waiter)
             } else {
                 let handler = handler
-                let isTaken = loop.submit { handler.submit(command, for: waiter) }
+                let isTaken = loop.submit {
+                    RedisConnection.submit(command, to: handler, for: waiter)
+                }
                 // The connection was closed, and its loop is gone.
                 if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
             }
         }
     }
+
+    private static func submit(
+        _ command: RedisCommand, to handler: RedisConnectionHandler<Machine>,
+        for waiter: Waiter
+    ) {
+        let failure = handler.submit { $0.submitted(command, waiter, now: $1) }
+        if let failure { waiter.resume(returning: .failure(failure)) }
+    }
+}
+
+extension RedisConnectionStateMachine: RedisConnectionMachine
+where Waiter == RedisConnection.Waiter {
+    static func resume(_ resolution: Resolution) {
+        resolution.waiter.resume(returning: resolution.result)
+    }
 }
 
 extension RedisConnection {
-    /// Sends the command for a caller on the connection's loop. Returns the reason why it is not
-    /// taken; nil if it is, and the receiver is called later.
-    package func submit(
-        _ command: RedisCommand, for receiver: any RedisReplyReceiver
-    ) -> RedisFailure? {
-        handler.submit(command, receiver)
-    }
-
     /// What an embedder's URL and certificates stand for.
     package static func target(
         _ url: String, _ options: TLSOptions

@@ -1,35 +1,38 @@
 internal import CoreAPIBase
+internal import CoreMetrics
 internal import Logging
 
-/// The commands of a connection to Redis: does what `RedisConnectionStateMachine` says, over an
-/// `OutgoingConnection`. It lives on its loop's thread.
+/// A connection to Redis: does what its machine says, over an `OutgoingConnection`. It lives on its
+/// loop's thread.
 ///
-/// Commands gathered during one turn of the loop leave in one write at its end.
-final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
-    typealias Reply = Result<RedisReply, RedisFailure>
-    typealias Waiter = any RedisReplyReceiver
-
+/// What is submitted during one turn of the loop leaves in one write at its end.
+final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandler,
+    @unchecked Sendable
+{
     private let loop: EventLoop
     private var log: RedisOutageLog
-    private var machine: RedisConnectionStateMachine<Waiter>
+    private(set) var machine: Machine
     private var reader = RedisReplyReader()
     private let connection: OutgoingConnection
     private var connectWaiters: [Suspension<RedisError?>] = []
     private var metrics: RedisConnectionMetrics?
+    /// Reports what the machine has noticed.
+    private let report: (inout Machine) -> Void
 
+    /// - Parameter report: is called after replies and after each end of a connection.
     init(
-        url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger
+        _ machine: Machine, url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
+        metrics: any MetricsFactory, logger: Logger,
+        report: @escaping (inout Machine) -> Void = { _ in }
     ) {
+        self.machine = machine
+        self.report = report
         self.loop = loop
         log = RedisOutageLog(url, logger)
-        machine = RedisConnectionStateMachine(
-            url: url, limits: options.limits, scripts: options.scripts, barrier: options.barrier,
-            isOnDemand: options.isOnDemand, now: .now())
-        metrics = RedisConnectionMetrics(options.metrics)
+        self.metrics = RedisConnectionMetrics(metrics)
         connection = OutgoingConnection(
-            to: url.endpoint.place, tls: url.endpoint.usesTLS ? options.tls : nil, on: loop,
-            attemptMilliseconds: options.limits.connectTimeoutMilliseconds,
-            backoff: options.limits.backoff)
+            to: url.endpoint.place, tls: url.endpoint.usesTLS ? tls : nil, on: loop,
+            attemptMilliseconds: limits.connectTimeoutMilliseconds, backoff: limits.backoff)
     }
 
     var isReady: Bool { machine.isReady }
@@ -43,15 +46,11 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         connection.start(for: self)
     }
 
-    func submit(_ command: RedisCommand, for task: Suspension<Reply>) {
-        if let failure = submit(command, RedisReplyTask(task)) {
-            task.resume(returning: .failure(failure))
-        }
-    }
-
-    /// Returns why the command is not taken; nil if it is, and the waiter will have a reply.
-    func submit(_ command: RedisCommand, _ waiter: consuming Waiter) -> RedisFailure? {
-        switch machine.submitted(command, waiter, now: loop.now) {
+    /// Gives the machine something to send. Returns why it is not taken; nil if it is, and the
+    /// waiter will be resumed.
+    @inline(__always)
+    func submit(_ body: (inout Machine, MonotonicTime) -> RedisSubmitAction) -> RedisFailure? {
+        switch body(&machine, loop.now) {
         case .flush: connection.requestFlush()
         case .wait:
             connection.isWanted = true
@@ -95,12 +94,8 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         connectWaiters = []
     }
 
-    private func resolve(
-        _ resolutions: [RedisConnectionStateMachine<Waiter>.Resolution]
-    ) {
-        for resolution in resolutions {
-            resolution.waiter.received(resolution.result)
-        }
+    private func resolve(_ resolutions: [Machine.Resolution]) {
+        for resolution in resolutions { Machine.resume(resolution) }
     }
 
     // MARK: - Replies
@@ -110,10 +105,13 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
             while let reply = try reader.next() {
                 switch machine.received(reply, now: loop.now) {
                 case .none: break
-                case .flush: becameReady()
+                case .flush: connection.requestFlush()
+                case .ready(let resolutions):
+                    becameReady()
+                    resolve(resolutions)
                 case .resolve(let resolution):
                     answered()
-                    resolution.waiter.received(resolution.result)
+                    Machine.resume(resolution)
                 case .resolveAll(let resolutions):
                     answered()
                     resolve(resolutions)
@@ -141,6 +139,7 @@ final class RedisConnectionHandler: EventHandler, @unchecked Sendable {
         metrics?.lost(error)
         log.lost(error)
         resolve(machine.lost(error, now: loop.now))
+        report(&machine)
         connection.isWanted = machine.isWanted
         resumeConnectWaiters(error)
         loop.bringForward(machine.deadline)
@@ -168,12 +167,15 @@ extension RedisConnectionHandler: OutgoingConnectionOwner {
 
     func connectionReceived(_ bytes: Span<UInt8>) { reader.feed(bytes) }
 
-    func connectionReadEnded() { takeReplies() }
+    func connectionReadEnded() {
+        takeReplies()
+        report(&machine)
+    }
 
     func connectionFlushed(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
-        loop.bringForward(try machine.flush(send))
+        loop.bringForward(try machine.flush(now: loop.now, send))
     }
 
     func connectionLost(_ error: OutgoingConnectionError) {

@@ -76,17 +76,10 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     // MARK: - Commands
 
-    package enum SubmitAction {
-        /// The command waits for its reply; if the connection is ready, it is to be flushed.
-        case flush
-        case wait
-        case reject(RedisFailure)
-    }
-
     /// A command that somebody wants to be executed.
     package mutating func submitted(
         _ command: RedisCommand, _ waiter: consuming Waiter, now: MonotonicTime
-    ) -> SubmitAction {
+    ) -> RedisSubmitAction {
         if state == .closed { return .reject(.notExecuted(.closed)) }
         guard pipeline.count < limits.pendingMax,
             pipeline.byteCount + command.bytes.count <= limits.backlogBytesMax
@@ -100,14 +93,8 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     // MARK: - Sending
 
-    /// Sends what there is to send, if the connection is ready.
-    ///
-    /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
-    ///   it takes none now.
-    /// - Returns: the deadline afterwards: a class that holds the machine would copy it to read
-    ///   `deadline`.
     @discardableResult package mutating func flush(
-        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+        now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) -> MonotonicTime {
         guard isReady else { return deadline }
         if let barrier { pipeline.appendBarrier(barrier) }
@@ -137,18 +124,9 @@ package struct RedisConnectionStateMachine<Waiter> {
 
     // MARK: - Replies
 
-    package enum ReplyAction {
-        case none
-        /// Logged in: what waits is to be flushed.
-        case flush
-        case resolve(Resolution)
-        /// A barrier was answered, for these; then flush, as others may wait for the next one.
-        case resolveAll([Resolution])
-        /// The connection is to be ended by `lost`.
-        case fail(RedisError)
-    }
-
-    package mutating func received(_ reply: RedisReply, now: MonotonicTime) -> ReplyAction {
+    package mutating func received(
+        _ reply: RedisReply, now: MonotonicTime
+    ) -> RedisConnectionAction<Resolution> {
         switch state {
         case .loggingIn(let repliesMissing):
             if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
@@ -158,7 +136,7 @@ package struct RedisConnectionStateMachine<Waiter> {
             }
             guard remaining > 0 else {
                 becomeReady(now)
-                return .flush
+                return .ready([])
             }
             state = .loggingIn(repliesMissing: remaining)
             return .none
@@ -173,7 +151,9 @@ package struct RedisConnectionStateMachine<Waiter> {
         }
     }
 
-    private mutating func receivedForCommand(_ reply: RedisReply) -> ReplyAction {
+    private mutating func receivedForCommand(_ reply: RedisReply) -> RedisConnectionAction<
+        Resolution
+    > {
         switch pipeline.received(reply, barrier: barrier) {
         case .unexpected: return .fail(.protocolViolation)
         case .refused(let error): return .fail(.server(error))

@@ -9,6 +9,9 @@ struct RedisSecrets {
     /// Length of the prefix. A reply may repeat only the beginning of a long secret.
     private static let prefixBytes = 8
 
+    /// No secret.
+    init() { secret = nil }
+
     init(_ url: RedisURL) {
         // A user without a password may be a password in the wrong place.
         guard let secret = url.password ?? url.user, !secret.isEmpty else {

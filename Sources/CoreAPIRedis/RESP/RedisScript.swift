@@ -10,9 +10,9 @@ package struct RedisScript: Sendable {
     let callStart: RedisCommand
 
     /// - Parameters:
-    ///   - keys: how many KEYS it has.
+    ///   - keys: how many KEYS a call by `RedisCommand(calling:)` has.
     ///   - arguments: how many ARGV.
-    package init(_ source: String, keys: Int, arguments: Int) {
+    package init(_ source: String, keys: Int = 0, arguments: Int = 0) {
         self.source = source
         digest = RedisScript.digest(of: source)
         var start = RedisCommand(capacity: 128)

@@ -38,6 +38,28 @@ package struct ProducerCall: Sendable {
         self.queueWords = encoded
     }
 
+    /// A call of a session of its own, with a random key: `core-api:session:{TAG}:ID`.
+    ///
+    /// - Parameter tag: of the queue, so that the session lies in its slot of a Redis Cluster.
+    package init(
+        script: RedisScript, tag: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
+        wordsPerMessage: Int
+    ) {
+        let random = SystemRandom.words()
+        let id = [UInt8](capacity: 32) { id in
+            id.append(hexadecimal: random[0], digits: 16)
+            id.append(hexadecimal: random[1], digits: 16)
+        }
+        self.init(
+            script: script, sessionKey: ProducerCall.sessionKeyStart(tag) + id,
+            queueKeys: queueKeys, queueWords: queueWords, wordsPerMessage: wordsPerMessage)
+    }
+
+    /// What the key of every session of a queue begins with.
+    package static func sessionKeyStart(_ tag: [UInt8]) -> [UInt8] {
+        Array("core-api:session:{".utf8) + tag + Array("}:".utf8)
+    }
+
     /// The scripts that each login loads.
     package var scripts: [RedisScript] { [script, ProducerScripts.open, ProducerScripts.fence] }
 

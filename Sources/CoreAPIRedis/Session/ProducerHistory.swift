@@ -30,14 +30,20 @@ struct ProducerHistory<Waiter> {
         batch.byteCount + batch.count * MemoryLayout<ProducerBatch<Waiter>.Message>.stride
     }
 
-    /// When the oldest batch is no longer kept; `.never` without any.
+    /// When `expire` is to be called; `.never` without a batch. A second after the oldest batch's
+    /// time, so that an idle process does not wake for each batch.
     var deadline: MonotonicTime {
-        batches.first?.confirmedAt.advanced(byMilliseconds: lifetimeMilliseconds) ?? .never
+        guard let oldest = batches.first else { return .never }
+        return end(of: oldest).advanced(byMilliseconds: 1_000)
+    }
+
+    private func end(of batch: ProducerBatch<Waiter>) -> MonotonicTime {
+        batch.confirmedAt.advanced(byMilliseconds: lifetimeMilliseconds)
     }
 
     /// Forgets the batches whose time is over.
     mutating func expire(before now: MonotonicTime) {
-        while !batches.isEmpty, deadline <= now { removeFirst() }
+        while let oldest = batches.first, end(of: oldest) <= now { removeFirst() }
     }
 
     /// Removes the messages that a Redis has not applied, and returns them.

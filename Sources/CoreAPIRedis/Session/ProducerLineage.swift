@@ -29,6 +29,11 @@ struct ProducerLineage {
         fences.append(Fence(number: number, parent: parent))
     }
 
+    /// How many of the numbers are fences.
+    func fenceCount(in numbers: ClosedRange<Int>) -> Int {
+        fences.count { numbers.contains($0.number) }
+    }
+
     /// The session is at this Redis.
     mutating func saw(run: String) {
         guard !runs.contains(run) else { return }

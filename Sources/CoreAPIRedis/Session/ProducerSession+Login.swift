@@ -1,17 +1,6 @@
 internal import CoreAPIBase
 internal import DequeModule
 
-/// What Redis had confirmed and lacks now.
-package struct LostConfirmations: Equatable, Sendable {
-    /// The numbers that this Redis lacks.
-    package let numbers: ClosedRange<Int>
-    /// Whether this Redis confirmed them itself: then somebody removed them, or the session alone,
-    /// and nothing is sent again.
-    package let isSameRun: Bool
-    /// The names of the messages that are sent again: the first word of each.
-    package let replayed: [String]
-}
-
 extension ProducerSession {
     enum LoginAction {
         /// Flush: the session is moved.
@@ -36,7 +25,7 @@ extension ProducerSession {
     /// The reply to `open` or `fence`.
     mutating func receivedForLogin(_ reply: RedisReply, now: MonotonicTime) -> LoginAction {
         switch (state, reply) {
-        case (_, .error(let error)): return .fail(.server(error))
+        case (_, .error(let error)): return .fail(.server(secrets.stripped(error)))
         case (.opening, .array(let elements)):
             guard elements.count == 4, case .integer(let number) = elements[0],
                 case .integer(let seconds) = elements[1],
@@ -136,8 +125,9 @@ extension ProducerSession {
         return (
             batches,
             LostConfirmations(
-                numbers: latest + 1...confirmed, isSameRun: isSameRun,
-                replayed: batches.flatMap { $0.names })
+                numbers: latest + 1...confirmed,
+                count: confirmed - latest - lineage.fenceCount(in: latest + 1...confirmed),
+                isSameRun: isSameRun, replayed: batches.flatMap { $0.names })
         )
     }
 

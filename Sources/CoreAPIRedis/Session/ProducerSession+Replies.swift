@@ -59,7 +59,8 @@ extension ProducerSession {
             guard let answer = BatchAnswer(elements, batch) else {
                 return .fail(.protocolViolation)
             }
-            return applied(batch, answer.outcomes, error: answer.error, now)
+            return applied(
+                batch, answer.outcomes, error: answer.error.map(secrets.stripped), now)
         case .error(let error):
             if case .draining = state, error.message == ProducerScripts.gap {
                 var batch = batch
@@ -67,7 +68,7 @@ extension ProducerSession {
                 returned += wanted(batch)
                 return endDraining([])
             }
-            return applied(batch, [], error: error, now)
+            return applied(batch, [], error: secrets.stripped(error), now)
         case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
@@ -168,6 +169,7 @@ extension ProducerSession {
     ) -> ReplyAction {
         awaitsBarrier = false
         if case .error(let error) = reply {
+            let error = secrets.stripped(error)
             if error.isPassing { return .fail(.server(error)) }
             return .resolve(failAnswered(.server(error), now))
         }

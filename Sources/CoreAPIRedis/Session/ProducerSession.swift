@@ -11,12 +11,7 @@ internal import DequeModule
 ///
 /// `Waiter` is what waits for the outcome: an object in the program, a number in a test.
 package struct ProducerSession<Waiter> {
-    /// What Redis did with a message.
-    package enum Outcome: Equatable, Sendable {
-        case applied
-        /// The message's key was there before, with this text: nothing was applied now.
-        case found([UInt8])
-    }
+    package typealias Outcome = ProducerOutcome
 
     /// A waiter with the outcome, or the reason why there is none.
     package struct Resolution {
@@ -50,6 +45,7 @@ package struct ProducerSession<Waiter> {
     let call: ProducerCall
     let limits: ProducerLimits
     let barrier: RedisBarrier?
+    let secrets: RedisSecrets
     var state = State.disconnected
     var output = RedisCommand(capacity: 0)
     /// How many bytes of `output` the kernel has taken.
@@ -89,16 +85,25 @@ package struct ProducerSession<Waiter> {
     var pendingCount = 0
     var pendingBytes = 0
 
-    /// - Parameter barrier: what confirms batches besides their replies, if anything does.
-    package init(_ call: ProducerCall, limits: ProducerLimits, barrier: RedisBarrier? = nil) {
+    /// - Parameters:
+    ///   - barrier: what confirms batches besides their replies, if anything does.
+    ///   - secrets: are removed from error replies.
+    init(
+        _ call: ProducerCall, limits: ProducerLimits, barrier: RedisBarrier? = nil,
+        secrets: RedisSecrets = RedisSecrets()
+    ) {
         self.call = call
         self.limits = limits
         self.barrier = barrier
+        self.secrets = secrets
         history = ProducerHistory(limits)
     }
 
     /// Whether messages are sent as they come.
     package var isReady: Bool { state == .ready }
+
+    /// Whether no message waits for its outcome.
+    var isIdle: Bool { pendingCount == 0 }
 
     /// Whether Redis is to answer something.
     package var isAwaiting: Bool {
@@ -111,14 +116,6 @@ package struct ProducerSession<Waiter> {
 
     // MARK: - Messages
 
-    package enum SubmitAction: Equatable {
-        /// The message leaves at the end of the turn.
-        case flush
-        /// The message waits for a connection.
-        case wait
-        case reject(RedisFailure)
-    }
-
     /// Takes a message, unless as many wait as may.
     ///
     /// - Parameters:
@@ -128,7 +125,7 @@ package struct ProducerSession<Waiter> {
     package mutating func submit(
         _ waiter: consuming Waiter, now: MonotonicTime, isKeyed: Bool,
         keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
-    ) -> SubmitAction {
+    ) -> RedisSubmitAction {
         guard pendingCount < limits.pendingMax, pendingBytes < limits.pendingBytesMax else {
             return .reject(.notExecuted(.backlogFull))
         }
@@ -150,6 +147,9 @@ package struct ProducerSession<Waiter> {
 
     /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
     package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
+
+    /// Whether `takeGivenUp` has any.
+    var hasGivenUp: Bool { !givenUp.isEmpty }
 
     /// The batch is done with: its outcome is told, or it is given up.
     mutating func forget(_ batch: Batch) {

@@ -38,6 +38,9 @@ struct Configuration {
     let durability: RedisBarrier?
     /// The timeout of a transaction's confirmation by the queue, in seconds.
     let enqueueTimeoutSeconds: Int
+    /// The limit of the bytes of confirmed transactions that all loops keep together, to be sent
+    /// again if Redis loses them.
+    let replayBytesMax: Int
     /// The limit of callers' connections over all loops.
     let connectionsMax: Int
     /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
@@ -55,8 +58,7 @@ struct Configuration {
     static let memoryQueueCapacity = 1_000_000
     static let threadsMax = 1_024
     static let replicasBounds = 1...100
-    /// Maximum of `ENQUEUE_TIMEOUT`: the drain's timeout. It is far below the lifetime of the
-    /// deduplication record, which keeps a late retry from enqueueing twice.
+    /// Maximum of `ENQUEUE_TIMEOUT`: the drain's timeout.
     static let enqueueTimeoutSecondsMax = drainTimeoutMilliseconds / 1_000
     static let connectionsMaxBounds = 1...1_000_000
     /// Maximum of settings in seconds: a century, to exclude overflow.
@@ -87,6 +89,9 @@ struct Configuration {
         enqueueTimeoutSeconds =
             try values.integer(
                 "ENQUEUE_TIMEOUT", in: 1...Configuration.enqueueTimeoutSecondsMax) ?? 5
+        replayBytesMax =
+            try values.integer("REPLAY_BYTES", in: QueueOptions.replayBytesBounds)
+            ?? QueueOptions().replayBytesMax
         connectionsMax = try values.connections(
             "MAX_CONNECTIONS",
             OpenFiles(
@@ -108,6 +113,16 @@ struct Configuration {
                 "ACCESS_LOG_LEVEL",
                 [("off", nil)] + Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? nil
         logFormat = try values.choice("LOG_FORMAT", LogFormat.allCases.map { ($0.rawValue, $0) })
+    }
+}
+
+extension Configuration {
+    /// The options of each loop's connection of the queue.
+    var producer: ProducerConnection.Options {
+        var options = ProducerConnection.Options(barrier: durability, tls: redis.tls)
+        options.limits.messageTimeoutMilliseconds = enqueueTimeoutSeconds * 1_000
+        options.limits.historyBytesMax = replayBytesMax / threads
+        return options
     }
 }
 

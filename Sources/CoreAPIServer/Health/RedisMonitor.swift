@@ -37,7 +37,7 @@ final class RedisMonitor: Sendable {
         let time: UnixTime
     }
 
-    private let producer: RedisConnection
+    private let producer: ProducerConnection
     private let refusals: QueueRefusals
     private let barrier: RedisBarrier?
     private let redis: CachedProbe<Check>
@@ -48,7 +48,7 @@ final class RedisMonitor: Sendable {
     ///   - refusals: the last refusals of transactions by Redis, shared by all loops.
     ///   - probe: the queue's probe, over a connection made with `options`.
     init(
-        producer: RedisConnection, refusals: QueueRefusals, queue probe: QueueProbe,
+        producer: ProducerConnection, refusals: QueueRefusals, queue probe: QueueProbe,
         barrier: RedisBarrier?, loop: EventLoop
     ) {
         self.producer = producer

@@ -175,27 +175,22 @@ struct Server {
         _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
         if let memory { return (memory, nil) }
-        let make: (RedisConnection) -> any CallbackTransactionQueue
-        let script: RedisScript
+        var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
+        settings.refusals = refusals
+        settings.producer = configuration.producer
+        settings.producer.metrics = metrics
+        let queue: any CallbackTransactionQueue
+        let producer: ProducerConnection
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
         case .rq(let name):
-            script = RQTransactionQueue.script
-            make = { RQTransactionQueue(connection: $0, name: name, refusals: refusals) }
-            kind = .rq(name: name)
+            let jobs = RQTransactionQueue(name: name, on: loop, settings)
+            (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(name: name))
         case .stream(let key):
-            script = StreamTransactionQueue.script
-            make = { StreamTransactionQueue(connection: $0, key: key, refusals: refusals) }
-            kind = .stream(key: key)
+            let entries = StreamTransactionQueue(key: key, on: loop, settings)
+            (queue, producer, kind) = (entries, entries.redis.connection, .stream(key: key))
         }
-        let connection = RedisConnection(
-            url: configuration.redis.url, on: loop,
-            options: RedisConnection.Options(
-                limits: RedisLimits(commandTimeoutSeconds: configuration.enqueueTimeoutSeconds),
-                scripts: [script], barrier: configuration.durability,
-                tls: configuration.redis.tls, metrics: metrics),
-            logger: logger)
         let probe = QueueProbe(
             connection: RedisConnection(
                 url: configuration.redis.url, on: loop,
@@ -205,9 +200,9 @@ struct Server {
             kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
             barrier: configuration.durability)
         let monitor = RedisMonitor(
-            producer: connection, refusals: refusals, queue: probe,
+            producer: producer, refusals: refusals, queue: probe,
             barrier: configuration.durability, loop: loop)
-        return (make(connection), monitor)
+        return (queue, monitor)
     }
 
     // MARK: - Metrics

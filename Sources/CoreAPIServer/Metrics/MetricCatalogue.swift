@@ -65,6 +65,12 @@ enum MetricCatalogue {
         "Connections to Redis that are ready for commands.")
     static let redisReconnects = MetricDescription(
         RedisConnectionMetrics.reconnectsLabel, .counter, "Reconnections to Redis.")
+    static let confirmationsLost = MetricDescription(
+        QueueMetrics.confirmationsLostLabel, .counter,
+        "Transactions that Redis confirmed and then lost, in a failover or a crash.")
+    static let confirmationsReplayed = MetricDescription(
+        QueueMetrics.confirmationsReplayedLabel, .counter,
+        "Transactions that Redis confirmed and lost, sent again under the same id.")
     static let redisFailures = MetricDescription(
         RedisConnectionMetrics.failuresLabel, .counter,
         "Connections to Redis that broke or failed to connect, by reason.")

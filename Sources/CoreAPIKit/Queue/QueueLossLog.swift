@@ -1,0 +1,42 @@
+internal import CoreAPIRedis
+internal import Logging
+
+/// Logs that Redis has lost transactions that it had confirmed.
+struct QueueLossLog: Sendable {
+    let url: RedisURL
+    let logger: Logger
+
+    /// The ids of one line.
+    private static let idsMax = 100
+
+    func report(_ losses: ProducerLosses) {
+        if let lost = losses.lost { report(lost) }
+        report(losses.givenUp, "confirmed transactions are lost for good: Redis refuses them")
+    }
+
+    private func report(_ lost: LostConfirmations) {
+        let numbers = "\(lost.numbers.lowerBound)-\(lost.numbers.upperBound)"
+        if lost.isSameRun {
+            logger.warning(
+                "the producer session was removed from Redis: nothing is sent again",
+                metadata: ["redis": "\(url)", "numbers": "\(numbers)"])
+            return
+        }
+        logger.error(
+            "Redis has lost confirmed transactions",
+            metadata: [
+                "redis": "\(url)", "count": "\(lost.count)", "numbers": "\(numbers)",
+                "sent_again": "\(lost.replayed.count)",
+                "not_kept": "\(max(0, lost.count - lost.replayed.count))",
+            ])
+        report(lost.replayed, "confirmed transactions are sent again")
+    }
+
+    private func report(_ ids: [String], _ message: Logger.Message) {
+        for start in stride(from: 0, to: ids.count, by: QueueLossLog.idsMax) {
+            let part = ids[start..<min(start + QueueLossLog.idsMax, ids.count)]
+            logger.error(
+                message, metadata: ["redis": "\(url)", "ids": "\(part.joined(separator: " "))"])
+        }
+    }
+}

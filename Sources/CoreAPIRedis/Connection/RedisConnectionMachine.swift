@@ -1,0 +1,73 @@
+internal import CoreAPIBase
+
+/// The logic of a connection to Redis, without a socket, a clock or a wait: events in, actions out.
+/// `RedisConnectionHandler` does what it says.
+protocol RedisConnectionMachine {
+    /// A waiter with its result.
+    associatedtype Resolution
+
+    /// Whether what is submitted leaves at the end of the turn.
+    var isReady: Bool { get }
+    /// Whether a connection is of use.
+    var isWanted: Bool { get }
+    /// Whether Redis has not answered the whole login.
+    var isLoggingIn: Bool { get }
+    /// Whether nothing waits for a reply.
+    var isIdle: Bool { get }
+    /// When `deadlineReached` is to be called.
+    var deadline: MonotonicTime { get }
+
+    /// Bytes can be sent: returns those of the login, of which there may be none.
+    mutating func connected(now: MonotonicTime) -> [UInt8]
+
+    /// Sends what there is to send, if the connection is ready.
+    ///
+    /// - Parameter send: hands the bytes from a position on to the kernel: how many it took, nil if
+    ///   it takes none now.
+    /// - Returns: the deadline afterwards: a class that holds the machine would copy it to read
+    ///   `deadline`.
+    mutating func flush(
+        now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) -> MonotonicTime
+
+    mutating func received(
+        _ reply: RedisReply, now: MonotonicTime
+    ) -> RedisConnectionAction<Resolution>
+
+    /// The connection broke or could not be made. Returns the waiters whose time is over, or that
+    /// waiting does not help; the others wait for the next attempt.
+    mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution]
+
+    /// For good: every wait ends.
+    mutating func close() -> [Resolution]
+
+    /// The time of some waiters is over, or Redis has not answered for too long: then the
+    /// connection is to be ended by `lost`.
+    mutating func deadlineReached(now: MonotonicTime) -> (resolutions: [Resolution], stalls: Bool)
+
+    /// Ends the waiter's wait with its result.
+    static func resume(_ resolution: Resolution)
+}
+
+/// What follows from a reply.
+package enum RedisConnectionAction<Resolution> {
+    case none
+    /// Something waits to be sent.
+    case flush
+    /// The login has ended: flush what waits.
+    case ready([Resolution])
+    case resolve(Resolution)
+    /// As `flush`, with results.
+    case resolveAll([Resolution])
+    /// The connection is to be ended by `lost`.
+    case fail(RedisError)
+}
+
+/// What becomes of something that is submitted.
+package enum RedisSubmitAction: Equatable {
+    /// It leaves at the end of the turn.
+    case flush
+    /// It waits for a connection.
+    case wait
+    case reject(RedisFailure)
+}

@@ -1,0 +1,118 @@
+package import CoreAPIBase
+package import CoreMetrics
+package import Logging
+
+/// An object that gets the outcome of its message, on the connection's loop.
+package protocol ProducerReceiver: AnyObject {
+    /// Called exactly once for each message taken.
+    func received(_ outcome: Result<ProducerOutcome, RedisFailure>)
+}
+
+/// A producer session on a connection to Redis that comes back by itself.
+///
+/// Messages of one turn of the loop leave as one batch. The connection ends when the last reference
+/// to it is gone, or by `close`.
+package final class ProducerConnection: Sendable {
+    typealias Machine = ProducerStateMachine<any ProducerReceiver>
+
+    /// What a connection is made with besides the URL.
+    package struct Options: Sendable {
+        package var limits = ProducerLimits()
+        /// What confirms a batch besides its reply, if anything does.
+        package var barrier: RedisBarrier?
+        /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
+        package var tls: TLSContext?
+        /// Where the connection, and the queue that has it, record what happens.
+        package var metrics: any MetricsFactory
+
+        package init(
+            limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil,
+            tls: TLSContext? = nil, metrics: any MetricsFactory = NOOPMetricsHandler.instance
+        ) {
+            self.limits = limits
+            self.barrier = barrier
+            self.tls = tls
+            self.metrics = metrics
+        }
+    }
+
+    private let loop: EventLoop
+    private let handler: RedisConnectionHandler<Machine>
+
+    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
+    /// until then, and while Redis is away, messages wait for it.
+    ///
+    /// - Parameter onLoss: is called on the loop when Redis turns out to have lost what it has
+    ///   confirmed.
+    package init(
+        url: RedisURL, _ call: ProducerCall, on loop: EventLoop, options: Options, logger: Logger,
+        onLoss: @escaping @Sendable (ProducerLosses) -> Void
+    ) {
+        self.loop = loop
+        let limits = RedisLimits()
+        let machine = Machine(
+            url: url, call, limits: options.limits,
+            replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
+            now: .now())
+        handler = RedisConnectionHandler(
+            machine, url: url, loop: loop, limits: limits, tls: options.tls,
+            metrics: options.metrics, logger: logger,
+            report: { machine in
+                if machine.hasLosses { onLoss(machine.takeLosses()) }
+            })
+        let handler = handler
+        loop.submit { handler.start() }
+    }
+
+    deinit { close() }
+
+    /// Returns once the connection is ready; throws the reason why the first attempt failed.
+    package func ready() async throws(RedisError) {
+        let handler = handler
+        let error = await Suspension.value { waiter in
+            loop.submit { handler.notifyWhenConnected(waiter) }
+        }
+        if let error { throw error }
+    }
+
+    /// Ends the connection for good; every wait ends. It may be called more than once.
+    package func close() {
+        let handler = handler
+        loop.submit { handler.close() }
+    }
+
+    /// Whether messages can be sent at once; to be asked on the loop's thread.
+    package var isReady: Bool {
+        loop.assertCurrent()
+        return handler.isReady
+    }
+
+    /// The time of the loop's turn; to be asked on the loop's thread.
+    package var time: MonotonicTime { loop.now }
+
+    /// Runs the action on the loop's thread, at once if that is the caller's.
+    ///
+    /// - Returns: false if the loop is gone: then nothing runs.
+    package func onLoop(_ action: @escaping @Sendable () -> Void) -> Bool {
+        guard loop.isCurrent else { return loop.submit(action) }
+        action()
+        return true
+    }
+
+    /// Takes a message of a caller on the connection's loop: see `ProducerSession.submit`.
+    ///
+    /// - Returns: the reason why it is not taken; nil if it is, and the receiver is called later.
+    @inline(__always)
+    package func submit(
+        for receiver: any ProducerReceiver, isKeyed: Bool,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+    ) -> RedisFailure? {
+        handler.submit { machine, now in
+            machine.submit(receiver, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+        }
+    }
+}
+
+extension ProducerStateMachine: RedisConnectionMachine where Waiter == any ProducerReceiver {
+    static func resume(_ resolution: Resolution) { resolution.waiter.received(resolution.result) }
+}

@@ -1,0 +1,22 @@
+/// What Redis had confirmed and lacks now.
+package struct LostConfirmations: Equatable, Sendable {
+    /// The numbers that this Redis lacks.
+    package let numbers: ClosedRange<Int>
+    /// How many messages have one of the numbers: fences have numbers too.
+    package let count: Int
+    /// Whether this Redis confirmed them itself: then somebody removed them, or the session alone,
+    /// and nothing is sent again.
+    package let isSameRun: Bool
+    /// The names of the messages that are sent again: the first word of each.
+    package let replayed: [String]
+}
+
+/// What a producer's Redis has lost, for the log.
+package struct ProducerLosses: Equatable, Sendable {
+    /// Found at a login.
+    package var lost: LostConfirmations?
+    /// The names of confirmed messages that Redis lacks and refuses: they are lost for good.
+    package var givenUp: [String] = []
+
+    package var isEmpty: Bool { lost == nil && givenUp.isEmpty }
+}

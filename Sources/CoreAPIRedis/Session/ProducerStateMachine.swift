@@ -1,0 +1,184 @@
+package import CoreAPIBase
+
+/// A producer session over the connections of one URL: each logs in, opens the session, and then
+/// sends batches.
+package struct ProducerStateMachine<Waiter> {
+    package typealias Resolution = ProducerSession<Waiter>.Resolution
+
+    private enum State: Equatable {
+        /// Can transition to: loggingIn, closed.
+        case disconnected
+        /// AUTH, SELECT and SCRIPT LOAD are sent. Can transition to: opening, disconnected, closed.
+        case loggingIn(repliesMissing: Int)
+        /// The session asks where it stands. Can transition to: open, disconnected, closed.
+        case opening
+        /// Can transition to: disconnected, closed.
+        case open
+        /// For good.
+        case closed
+    }
+
+    private let login: RedisLogin
+    private let secrets: RedisSecrets
+    private let replyTimeoutMilliseconds: Int
+    private var state = State.disconnected
+    private var session: ProducerSession<Waiter>
+    private var lastError = RedisError.timedOut
+    /// When Redis last answered, or was last asked after it had answered everything.
+    private var awaitedSince: MonotonicTime
+    private var losses = ProducerLosses()
+
+    /// - Parameter barrier: what confirms batches besides their replies, if anything does.
+    package init(
+        url: RedisURL, _ call: ProducerCall, limits: ProducerLimits,
+        replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, now: MonotonicTime
+    ) {
+        login = RedisLogin(url, scripts: call.scripts)
+        secrets = RedisSecrets(url)
+        session = ProducerSession(call, limits: limits, barrier: barrier, secrets: secrets)
+        self.replyTimeoutMilliseconds = replyTimeoutMilliseconds
+        awaitedSince = now
+    }
+
+    // These are inlined, since a call would copy the machine.
+    @inline(__always) package var isReady: Bool { state == .open }
+    @inline(__always) package var isWanted: Bool { state != .closed }
+    @inline(__always) package var isLoggingIn: Bool {
+        switch state {
+        case .loggingIn, .opening: true
+        case .disconnected, .open, .closed: false
+        }
+    }
+    @inline(__always) package var isIdle: Bool { session.isIdle }
+
+    /// Whether there is something to report.
+    @inline(__always) var hasLosses: Bool { !losses.isEmpty || session.hasGivenUp }
+
+    /// What Redis has lost since the last call.
+    mutating func takeLosses() -> ProducerLosses {
+        losses.givenUp += session.takeGivenUp()
+        return exchange(&losses, with: ProducerLosses())
+    }
+
+    // MARK: - Messages
+
+    /// Takes a message: see `ProducerSession.submit`.
+    @inline(__always)
+    package mutating func submit(
+        _ waiter: consuming Waiter, now: MonotonicTime, isKeyed: Bool,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+    ) -> RedisSubmitAction {
+        if state == .closed { return .reject(.notExecuted(.closed)) }
+        return session.submit(waiter, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+    }
+
+    @discardableResult package mutating func flush(
+        now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) -> MonotonicTime {
+        switch state {
+        case .opening, .open: break
+        case .disconnected, .loggingIn, .closed: return deadline
+        }
+        if !session.isAwaiting { awaitedSince = now }
+        try session.flush(now: now, send)
+        return deadline
+    }
+
+    // MARK: - Connections
+
+    package mutating func connected(now: MonotonicTime) -> [UInt8] {
+        guard state == .disconnected else {
+            preconditionFailure("connected() outside .disconnected")
+        }
+        // There is always one: the scripts are loaded.
+        state = .loggingIn(repliesMissing: login.replies.count)
+        return login.command.bytes
+    }
+
+    package mutating func received(
+        _ reply: RedisReply, now: MonotonicTime
+    ) -> RedisConnectionAction<Resolution> {
+        awaitedSince = now
+        switch state {
+        case .loggingIn(let repliesMissing):
+            if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
+            let remaining = repliesMissing - 1
+            guard login.accepts(reply, remaining: remaining) else {
+                return .fail(.loginReplyUnexpected)
+            }
+            guard remaining == 0 else {
+                state = .loggingIn(repliesMissing: remaining)
+                return .none
+            }
+            state = .opening
+            session.loggedIn()
+            return .flush
+        case .opening, .open: return receivedForSession(reply, now)
+        case .disconnected, .closed: preconditionFailure("received() without a connection")
+        }
+    }
+
+    @inline(__always)
+    private mutating func receivedForSession(
+        _ reply: RedisReply, _ now: MonotonicTime
+    ) -> RedisConnectionAction<Resolution> {
+        switch session.received(reply, now: now) {
+        case .none: return .none
+        case .flush: return .flush
+        case .resolve(let resolutions): return .resolveAll(resolutions)
+        case .ready(let resolutions, let lost):
+            losses.lost = lost
+            state = .open
+            return .ready(resolutions)
+        case .fail(let error): return .fail(error)
+        }
+    }
+
+    package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
+        precondition(state != .closed, "lost() after close()")
+        let wasOpen = state == .open
+        lastError = error
+        state = .disconnected
+        let resolutions = session.lost(error, now: now)
+        switch error {
+        // Neither a wrong password nor a Redis that does not let the session be opened is mended by
+        // waiting.
+        case .refused(let reply) where !reply.isPassing: return resolutions + session.failAll(error)
+        case .server(let reply) where !reply.isPassing && !wasOpen:
+            return resolutions + session.failAll(error)
+        default: return resolutions
+        }
+    }
+
+    package mutating func close() -> [Resolution] {
+        guard state != .closed else { return [] }
+        let resolutions = session.lost(.closed, now: .never)
+        state = .closed
+        return resolutions
+    }
+
+    // MARK: - Deadlines
+
+    @inline(__always) package var deadline: MonotonicTime {
+        switch state {
+        case .disconnected, .loggingIn: session.deadline
+        case .opening, .open: min(replyDeadline, session.deadline)
+        case .closed: .never
+        }
+    }
+
+    @inline(__always) private var replyDeadline: MonotonicTime {
+        session.isAwaiting
+            ? awaitedSince.advanced(byMilliseconds: replyTimeoutMilliseconds) : .never
+    }
+
+    package mutating func deadlineReached(
+        now: MonotonicTime
+    ) -> (resolutions: [Resolution], stalls: Bool) {
+        switch state {
+        case .disconnected, .loggingIn: (session.expire(now, lastError), false)
+        case .opening, .open: (session.expire(now, .timedOut), replyDeadline <= now)
+        case .closed: ([], false)
+        }
+    }
+}
