@@ -114,7 +114,7 @@ package final class RedisConnection: Sendable {
     }
 }
 
-extension RedisConnectionStateMachine: RedisConnectionMachine
+extension RedisConnectionStateMachine: RedisResumingMachine
 where Waiter == RedisConnection.Waiter {
     static func resume(_ resolution: Resolution) {
         resolution.waiter.resume(returning: resolution.result)

@@ -6,7 +6,7 @@ internal import Logging
 /// loop's thread.
 ///
 /// What is submitted during one turn of the loop leaves in one write at its end.
-final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandler,
+final class RedisConnectionHandler<Machine: RedisResumingMachine>: EventHandler,
     @unchecked Sendable
 {
     private let loop: EventLoop

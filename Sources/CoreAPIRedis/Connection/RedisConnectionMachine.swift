@@ -44,7 +44,10 @@ protocol RedisConnectionMachine {
     /// The time of some waiters is over, or Redis has not answered for too long: then the
     /// connection is to be ended by `lost`.
     mutating func deadlineReached(now: MonotonicTime) -> (resolutions: [Resolution], stalls: Bool)
+}
 
+/// A machine whose waiters are those of the program, not the numbers of a test.
+protocol RedisResumingMachine: RedisConnectionMachine {
     /// Ends the waiter's wait with its result.
     static func resume(_ resolution: Resolution)
 }

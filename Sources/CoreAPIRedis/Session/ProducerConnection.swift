@@ -113,6 +113,6 @@ package final class ProducerConnection: Sendable {
     }
 }
 
-extension ProducerStateMachine: RedisConnectionMachine where Waiter == any ProducerReceiver {
+extension ProducerStateMachine: RedisResumingMachine where Waiter == any ProducerReceiver {
     static func resume(_ resolution: Resolution) { resolution.waiter.received(resolution.result) }
 }
