@@ -46,12 +46,6 @@ protocol RedisConnectionMachine {
     mutating func deadlineReached(now: MonotonicTime) -> (resolutions: [Resolution], stalls: Bool)
 }
 
-/// A machine whose waiters are those of the program, not the numbers of a test.
-protocol RedisResumingMachine: RedisConnectionMachine {
-    /// Ends the waiter's wait with its result.
-    static func resume(_ resolution: Resolution)
-}
-
 /// What follows from a reply.
 package enum RedisConnectionAction<Resolution> {
     case none
