@@ -116,8 +116,10 @@ hummingbird: build
 fuzz:
 	@scripts/fuzz.sh
 
+# Without its packages the peer in Rust is left out, and the bench says so.
 bench: build
 	@scripts/setup.sh bench
+	@scripts/setup.sh bench-rust || true
 	python3 Benchmarks/bench.py $(BENCH)
 
 bench-gates: release

@@ -1,10 +1,11 @@
 """The servers that the bench compares, and how each is built and started.
 
-All run on one thread: constant.c and hand-written.c have but one, Core API has THREADS=1, gunicorn
-one worker, Go GOMAXPROCS=1.
+All run on one thread: constant.c, hand-written.c and rust-service have only one, Core API has
+THREADS=1, gunicorn one worker, Go GOMAXPROCS=1.
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 import shutil
@@ -15,6 +16,9 @@ import harness
 STREAM = "transactions"
 RQ_NAME = "default"
 PYTHON = harness.ROOT / ".run" / "bench-python" / "bin" / "python"
+# Debian's compiler and crates, whatever other compiler the PATH has: the peer is the same everywhere.
+CARGO = pathlib.Path("/usr/bin/cargo")
+CRATES = pathlib.Path("/usr/share/cargo/registry")
 KIT_QUEUES = harness.ROOT / "Sources" / "CoreAPIKit" / "Queue"
 
 
@@ -108,6 +112,38 @@ def go_service() -> Server:
         lambda: None if shutil.which("go") else "Go is not installed")
 
 
+def rust_missing() -> str | None:
+    """hyper 1 and jsonwebtoken 9 have other interfaces than those that the peer uses."""
+    crates = ("getrandom-0.2", "hyper-0.14", "jsonwebtoken-8", "serde-1", "serde_json-1",
+              "time-0.3", "tokio-1")
+    lacking = [name for name in crates if not any(CRATES.glob(f"{name}.*"))]
+    if not CARGO.exists():
+        lacking.insert(0, str(CARGO))
+    if not lacking:
+        return None
+    return f"{', '.join(lacking)} not installed: scripts/setup.sh bench-rust"
+
+
+def rust_service() -> Server:
+    return Server(
+        "rust", "Rust: hyper, XADD", ("XLEN", STREAM),
+        lambda port, redis_port: [
+            harness.OUTPUT / "rust-target" / "release" / "rust-service", port, redis_port, STREAM],
+        missing=rust_missing)
+
+
+def build_rust_service() -> None:
+    """Builds a copy of the sources, since cargo writes Cargo.lock beside them."""
+    sources = harness.OUTPUT / "rust-service"
+    shutil.copytree(harness.HERE / "rust-service", sources, dirs_exist_ok=True)
+    # cargo takes rustc from the PATH.
+    path = f"{CARGO.parent}:{os.environ['PATH']}"
+    subprocess.run(
+        [CARGO, "build", "--quiet", "--offline", "--release",
+         "--target-dir", harness.OUTPUT / "rust-target"],
+        cwd=sources, env=harness.environment(PATH=path), check=True)
+
+
 def build(servers: list) -> None:
     """Compiles what is to be compiled, into .run/bench/."""
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -119,6 +155,8 @@ def build(servers: list) -> None:
         subprocess.run(
             ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
             cwd=harness.HERE / "go-service", check=True)
+    if any(server.key == "rust" for server in servers):
+        build_rust_service()
 
 
 XLEN = ("XLEN", STREAM)
@@ -137,6 +175,7 @@ ALL = [
     core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN, "c-rq"),
     core_api("core-api-memory", "memory", ()),
     core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, "c-stream", threads=2),
+    rust_service(),
     go_service(),
     python_service(),
 ]
