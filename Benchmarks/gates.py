@@ -165,7 +165,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="make today's figures the thresholds")
     given = parser.parse_args()
-    harness.end_in_order_when_told()
+    harness.exit_on_sigterm()
     if not harness.CORE_API.exists():
         sys.exit("gates: .build/release/core-api is not there: run `make build`")
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,7 @@ def main() -> int:
     parser.add_argument("--queue", default="memory", help="as QUEUE (memory)")
     parser.add_argument("--top", type=int, default=25, help="how many lines of each table (25)")
     arguments = parser.parse_args()
-    harness.end_in_order_when_told()
+    harness.exit_on_sigterm()
     with contextlib.ExitStack() as stack:
         redis_url = gates.redis_for(arguments.queue, stack)
         own, whole = difference(callgrind(arguments.queue, redis_url))

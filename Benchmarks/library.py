@@ -69,7 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
-    harness.end_in_order_when_told()
+    harness.exit_on_sigterm()
     if not PROGRAM.exists():
         sys.exit(f"library: {PROGRAM} is not there: run `make bench-library`")
     runs = []

@@ -7,7 +7,6 @@ THREADS=1, gunicorn one worker, Go GOMAXPROCS=1.
 import dataclasses
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 
@@ -19,7 +18,6 @@ PYTHON = harness.ROOT / ".run" / "bench-python" / "bin" / "python"
 # Debian's compiler and crates, whatever other compiler the PATH has: the peer is the same everywhere.
 CARGO = pathlib.Path("/usr/bin/cargo")
 CRATES = pathlib.Path("/usr/share/cargo/registry")
-KIT_QUEUES = harness.ROOT / "Sources" / "CoreAPIKit" / "Queue"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,32 +32,7 @@ class Server:
     # A reason to leave it out; None if it can run.
     missing: object = lambda: None
     threads: int = 1
-    # The one by hand that sends the same commands.
-    twin: str = ""
     checks_tokens: bool = True
-
-
-def swift_text(source: str, before: str) -> str:
-    """The text in three quotation marks that follows, as Swift reads it."""
-    text, indent = re.search(
-        before + r'\s*"""\n(.*?)\n( +)"""', source, re.DOTALL).groups()
-    return "\n".join(line.removeprefix(indent) for line in text.splitlines())
-
-
-def swift_script(file_name: str) -> str:
-    """The Lua script in one of Core API's sources, so that both send the very same."""
-    source = (KIT_QUEUES / file_name).read_text(encoding="utf-8")
-    record = (KIT_QUEUES / "TransactionRecord.swift").read_text(encoding="utf-8")
-    script = swift_text(source, r"RedisScript\(")
-    script = script.replace(
-        "\\(TransactionRecord.scriptStart)", swift_text(record, "scriptStart ="))
-    timeout = re.search(r"timeoutSeconds = (\d+)", source)
-    return script.replace("\\(timeoutSeconds)", timeout.group(1)) if timeout else script
-
-
-def write_scripts() -> None:
-    (harness.OUTPUT / "stream.lua").write_text(swift_script("StreamEntry.swift"))
-    (harness.OUTPUT / "rq.lua").write_text(swift_script("RQJob.swift"))
 
 
 def compile_c(name: str, *libraries: str) -> None:
@@ -69,16 +42,12 @@ def compile_c(name: str, *libraries: str) -> None:
 
 
 def hand_written(mode: str, name: str, label: str, length_command: tuple) -> Server:
-    def command(port: int, redis_port: int) -> list:
-        program, script = harness.OUTPUT / "hand-written", harness.OUTPUT / f"{mode}.lua"
-        return [program, port, redis_port, mode, name, script]
-
-    return Server(f"c-{mode}", label, length_command, command)
+    return Server(
+        f"c-{mode}", label, length_command,
+        lambda port, redis_port: [harness.OUTPUT / "hand-written", port, redis_port, mode, name])
 
 
-def core_api(
-    key: str, queue: str, length_command: tuple, twin: str = "", threads: int = 1
-) -> Server:
+def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> Server:
     def environment(port: int, redis_port: int) -> dict:
         return {
             "HTTP_HOST": harness.LOOPBACK, "HTTP_PORT": str(port), "QUEUE": queue,
@@ -88,8 +57,7 @@ def core_api(
     loops = "" if threads == 1 else f", {threads} loops"
     return Server(
         key, f"Core API, {queue.partition(':')[0]}{loops}", length_command,
-        lambda port, redis_port: [harness.CORE_API], environment, threads=threads,
-        twin=twin)
+        lambda port, redis_port: [harness.CORE_API], environment, threads=threads)
 
 
 def python_service() -> Server:
@@ -147,7 +115,6 @@ def build_rust_service() -> None:
 def build(servers: list) -> None:
     """Compiles what is to be compiled, into .run/bench/."""
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)
-    write_scripts()
     compile_c("constant")
     compile_c("hand-written", "-lhiredis", "-lcrypto")
     compile_c("open-loop")
@@ -161,7 +128,7 @@ def build(servers: list) -> None:
 
 XLEN = ("XLEN", STREAM)
 LLEN = ("LLEN", f"rq:queue:{RQ_NAME}")
-# The one whose CPU is 1.00 in the table: the whole job, by the cheapest command.
+# The server whose figures are 1.00 in the table: the whole job, by the cheapest command.
 REFERENCE = "c-xadd"
 
 ALL = [
@@ -169,12 +136,11 @@ ALL = [
         "constant", "C, constant answer", (),
         lambda port, redis_port: [harness.OUTPUT / "constant", port], checks_tokens=False),
     hand_written("xadd", STREAM, "C by hand, plain XADD", XLEN),
-    hand_written("stream", STREAM, "C by hand, stream script", XLEN),
-    hand_written("rq", RQ_NAME, "C by hand, rq script", LLEN),
-    core_api("core-api-stream", f"stream:{STREAM}", XLEN, "c-stream"),
-    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN, "c-rq"),
+    hand_written("rq", RQ_NAME, "C by hand, plain rq job", LLEN),
+    core_api("core-api-stream", f"stream:{STREAM}", XLEN),
+    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN),
     core_api("core-api-memory", "memory", ()),
-    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, "c-stream", threads=2),
+    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, threads=2),
     rust_service(),
     go_service(),
     python_service(),

@@ -26,7 +26,7 @@ struct Order<'a> {
     token: Cow<'a, str>,
 }
 
-/// A JSON integer, or a text of digits.
+/// A JSON integer or a text of digits; 0 if it is negative or another text.
 #[derive(Default)]
 struct Amount(u64);
 
@@ -43,6 +43,10 @@ impl<'a> Deserialize<'a> for Amount {
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<Amount, E> {
                 Ok(Amount(value))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Amount, E> {
+                Ok(Amount(0))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Amount, E> {
