@@ -31,7 +31,7 @@ static redisReader *reader;
 static char commands[COMMANDS_MAX];
 static size_t commandsLength;
 static bool redisWaitsToWrite;
-// Those whose transactions are with Redis, in the order of their commands.
+// The connections whose transactions are sent to Redis, in the order of their commands.
 static struct connection *waiting[WAITING_MAX];
 static size_t waitingFirst, waitingCount;
 
@@ -41,7 +41,7 @@ static struct timespec now;
 static char responseStart[128], timestamp[28];
 static size_t responseStartLength;
 
-// Once for each turn; the texts once for each second.
+// Reads the clock, once a turn. The texts are made once a second.
 static void noteTime(void) {
     time_t before = now.tv_sec;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -94,7 +94,7 @@ static char *putNumberWord(char *at, uint64_t number) {
     return putWord(at, digits, (size_t)(putNumber(digits, number) - digits));
 }
 
-// A random UUID (version 4). The system is asked for 256 of them at once.
+// A random UUID (version 4). One system call gets the bytes of 256.
 static void newID(char *text) {
     static uint8_t pool[4096];
     static size_t used = sizeof pool;
@@ -226,7 +226,7 @@ static bool serve(struct connection *connection, const struct head *head) {
     if (waitingCount == WAITING_MAX || commandsLength + COMMAND_MAX > COMMANDS_MAX) {
         return refuse(connection, 503);
     }
-    // The readers stop at a 0, so they need no bound; what stood there may be the next request.
+    // The checks stop at a 0. The byte that it replaces may belong to the next request.
     char *end = connection->input + head->length, next = *end;
     *end = 0;
     struct order order;
@@ -291,7 +291,7 @@ static void otherReady(void *pointer) {
         void *reply = NULL;
         if (redisReaderGetReply(reader, &reply) != REDIS_OK) die("Redis's reply");
         if (!reply) break;
-        // A reader without functions that build replies gives their types.
+        // A reader without functions that build replies returns their types.
         int type = (int)(intptr_t)reply;
         if (type == REDIS_REPLY_ERROR) die("Redis refuses a command");
         repliesRead += 1;
@@ -302,14 +302,9 @@ static void otherReady(void *pointer) {
     }
 }
 
-// Connects, and makes the queue known to python-rq; only then does anything not wait.
+// Connects and registers the queue with python-rq; the socket blocks until then.
 static void startRedis(const char *port) {
-    struct sockaddr_in address = loopback(port);
-    int on = 1;
-    redisFd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (redisFd < 0 || connect(redisFd, (struct sockaddr *)&address, sizeof address) < 0) {
-        die("Redis");
-    }
+    redisFd = connected(port);
     if (mode == RQ) {
         char command[256], reply[4];
         char *at = PUT(command, "*3\r\n$4\r\nSADD\r\n$9\r\nrq:queues\r\n");
@@ -317,7 +312,7 @@ static void startRedis(const char *port) {
         if (write(redisFd, command, (size_t)(at - command)) < 0) die("Redis");
         if (recv(redisFd, reply, 4, MSG_WAITALL) != 4 || reply[0] != ':') die("SADD");
     }
-    setsockopt(redisFd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setNoDelay(redisFd);
     if (fcntl(redisFd, F_SETFL, O_NONBLOCK) < 0) die("fcntl");
     reader = redisReaderCreateWithFunctions(NULL);
     if (!reader) die("hiredis");

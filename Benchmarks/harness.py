@@ -22,8 +22,9 @@ OUTPUT = ROOT / ".run" / "bench"
 CORE_API = ROOT / ".build" / "release" / "core-api"
 
 SECRET = "a secret for measurements, longer than 32 bytes"
+HEADER = b'{"alg":"HS256","typ":"JWT"}'
 TOKEN_COUNT = 1_000
-# 2100-01-01: no run is that long, and the same tokens each time make instructions comparable.
+# 2100-01-01. A constant, since the same tokens in each run make instructions comparable.
 EXPIRY = 4_102_444_800
 LOOPBACK = "127.0.0.1"
 
@@ -32,12 +33,16 @@ def encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def signed(header: bytes, payload: bytes, key: bytes) -> str:
+    """A token with the parts, signed by HS256."""
+    text = f"{encoded(header)}.{encoded(payload)}"
+    return f"{text}.{encoded(hmac.digest(key, text.encode(), hashlib.sha256))}"
+
+
 def token(user_id: int) -> str:
     """A token of the user, as the Auth API issues it."""
     claims = {"exp": EXPIRY, "user_id": user_id, "username": f"user-{user_id}", "enabled": True}
-    parts = [{"alg": "HS256", "typ": "JWT"}, claims]
-    text = ".".join(encoded(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
-    return text + "." + encoded(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256))
+    return signed(HEADER, json.dumps(claims, separators=(",", ":")).encode(), SECRET.encode())
 
 
 def tokens() -> list:

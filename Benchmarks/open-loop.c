@@ -8,20 +8,14 @@
 // transaction that is due waits for an idle connection; that wait is part of its latency. `late` is
 // how late the generator itself was.
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
+#include "sockets.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,11 +38,6 @@ static size_t requestLengths[BODIES_MAX], requestCount;
 static int64_t *times, *delays;
 static size_t sentCount, answeredCount, refusedCount;
 static int epollFd;
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
 
 static int64_t nanoseconds(void) {
     struct timespec time;
@@ -78,18 +67,11 @@ static void readRequests(const char *path, const char *port) {
 }
 
 static void openConnections(const char *port, size_t count) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
     epollFd = epoll_create1(0);
     for (size_t index = 0; index < count; index += 1) {
         struct connection *connection = &connections[index];
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-            die("connect");
-        }
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        int fd = connected(port);
+        setNoDelay(fd);
         connection->fd = fd;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
         if (epoll_ctl(epollFd, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll_ctl");

@@ -1,9 +1,10 @@
-"""The servers that the bench compares, and how each is built and started.
+"""The servers that the bench compares: how to build and start them.
 
 All run on one thread: constant.c, hand-written.c and rust-service have only one, Core API has
 THREADS=1, gunicorn one worker, Go GOMAXPROCS=1.
 """
 
+import collections.abc
 import dataclasses
 import os
 import pathlib
@@ -15,7 +16,7 @@ import harness
 STREAM = "transactions"
 RQ_NAME = "default"
 PYTHON = harness.ROOT / ".run" / "bench-python" / "bin" / "python"
-# Debian's compiler and crates, whatever other compiler the PATH has: the peer is the same everywhere.
+# Debian's compiler and crates, so that the peer is the same whatever other compiler the PATH has.
 CARGO = pathlib.Path("/usr/bin/cargo")
 CRATES = pathlib.Path("/usr/share/cargo/registry")
 
@@ -24,13 +25,14 @@ CRATES = pathlib.Path("/usr/share/cargo/registry")
 class Server:
     key: str
     label: str
-    # Of the queue's length in Redis; empty if there is no queue to be seen.
+    # Asks Redis for the queue's length; empty if the server has no queue in Redis.
     length_command: tuple
-    # Gets the server's port and that of Redis.
-    command: object
-    environment: object = lambda port, redis_port: {}
-    # A reason to leave it out; None if it can run.
-    missing: object = lambda: None
+    # The command line, for the server's port and Redis's.
+    command: collections.abc.Callable[[int, int], list]
+    environment: collections.abc.Callable[[int, int], dict] = lambda port, redis_port: {}
+    # The reason why the server cannot run, if there is one.
+    missing: collections.abc.Callable[[], str | None] = lambda: None
+    build: collections.abc.Callable[[], None] = lambda: None
     threads: int = 1
     checks_tokens: bool = True
 
@@ -77,11 +79,18 @@ def go_service() -> Server:
         "go", "Go: net/http, XADD", ("XLEN", STREAM),
         lambda port, redis_port: [harness.OUTPUT / "go-service", port, redis_port, STREAM],
         lambda port, redis_port: {"GOMAXPROCS": "1"},
-        lambda: None if shutil.which("go") else "Go is not installed")
+        lambda: None if shutil.which("go") else "Go is not installed",
+        build_go_service)
+
+
+def build_go_service() -> None:
+    subprocess.run(
+        ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
+        cwd=harness.HERE / "go-service", check=True)
 
 
 def rust_missing() -> str | None:
-    """hyper 1 and jsonwebtoken 9 have other interfaces than those that the peer uses."""
+    """Names the crates that are not installed in the versions whose interfaces the peer uses."""
     crates = ("getrandom-0.2", "hyper-0.14", "jsonwebtoken-8", "serde-1", "serde_json-1",
               "time-0.3", "tokio-1")
     lacking = [name for name in crates if not any(CRATES.glob(f"{name}.*"))]
@@ -97,14 +106,14 @@ def rust_service() -> Server:
         "rust", "Rust: hyper, XADD", ("XLEN", STREAM),
         lambda port, redis_port: [
             harness.OUTPUT / "rust-target" / "release" / "rust-service", port, redis_port, STREAM],
-        missing=rust_missing)
+        missing=rust_missing, build=build_rust_service)
 
 
 def build_rust_service() -> None:
-    """Builds a copy of the sources, since cargo writes Cargo.lock beside them."""
+    """Builds a copy of the sources: cargo writes Cargo.lock into their folder."""
     sources = harness.OUTPUT / "rust-service"
     shutil.copytree(harness.HERE / "rust-service", sources, dirs_exist_ok=True)
-    # cargo takes rustc from the PATH.
+    # cargo runs the rustc of the PATH.
     path = f"{CARGO.parent}:{os.environ['PATH']}"
     subprocess.run(
         [CARGO, "build", "--quiet", "--offline", "--release",
@@ -113,17 +122,13 @@ def build_rust_service() -> None:
 
 
 def build(servers: list) -> None:
-    """Compiles what is to be compiled, into .run/bench/."""
+    """Compiles the load generator, the C servers and the given ones into .run/bench/."""
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)
     compile_c("constant")
     compile_c("hand-written", "-lhiredis", "-lcrypto")
     compile_c("open-loop")
-    if any(server.key == "go" for server in servers):
-        subprocess.run(
-            ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
-            cwd=harness.HERE / "go-service", check=True)
-    if any(server.key == "rust" for server in servers):
-        build_rust_service()
+    for server in servers:
+        server.build()
 
 
 XLEN = ("XLEN", STREAM)
