@@ -119,7 +119,7 @@ fuzz:
 # Without its packages the peer in Rust is left out, and the bench says so.
 bench: build
 	@scripts/setup.sh bench bench-gates
-	@scripts/setup.sh bench-rust || true
+	@scripts/setup.sh bench-rust 2>&1 | grep ^setup: >&2 || true
 	python3 Benchmarks/bench.py $(BENCH)
 
 bench-gates: release
