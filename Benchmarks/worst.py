@@ -77,7 +77,8 @@ def judged(cost: int, good: int, worst: worst_requests.Worst) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="only requests whose parser or name has this text")
+    parser.add_argument(
+        "--only", default="", help="only requests whose parser or name has this text")
     given = parser.parse_args()
     harness.exit_on_sigterm()
     harness.require_core_api("worst")

@@ -104,8 +104,7 @@ for purpose in "$@"; do
                 need_command valgrind valgrind
             fi
             ;;
-        # The Rust service that is compared. cargo looks for crates in one folder, so the packages'
-        # documentation tells which are installed.
+        # The Rust service that is compared. An installed package has a folder of documentation.
         bench-rust)
             need_file /usr/bin/cargo cargo
             need_file /usr/bin/rustc rustc
