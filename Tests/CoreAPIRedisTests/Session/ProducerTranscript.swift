@@ -87,7 +87,7 @@ extension ProducerTranscript {
 
     func submit(
         _ waiter: Int, key: String? = nil, _ session: inout Session, at now: MonotonicTime? = nil
-    ) -> Session.SubmitAction {
+    ) -> RedisSubmitAction {
         session.submit(
             waiter, now: now ?? start, isKeyed: key != nil,
             keys: {
