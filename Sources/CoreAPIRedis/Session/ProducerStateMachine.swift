@@ -22,7 +22,7 @@ package struct ProducerStateMachine<Waiter> {
     private let secrets: RedisSecrets
     private let replyTimeoutMilliseconds: Int
     private var state = State.disconnected
-    private var session: ProducerSession<Waiter>
+    var session: ProducerSession<Waiter>
     private var lastError = RedisError.timedOut
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
