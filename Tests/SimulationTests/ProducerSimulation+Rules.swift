@@ -56,7 +56,8 @@ extension ProducerSimulation {
 
     func checkWaits() {
         let waitMax = schedule.limits.messageTimeoutMilliseconds + VirtualTime.sweepMilliseconds
-        for (index, time) in submittedAt where outcomes[index] == nil {
+        for index in schedule.messages.indices where outcomes[index] == nil {
+            guard let time = submittedAt[index] else { continue }
             if now.milliseconds(since: time) > waitMax {
                 violate("\(schedule.messages[index].id) waits for longer than it has time")
             }

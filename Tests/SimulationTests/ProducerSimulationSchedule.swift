@@ -40,8 +40,6 @@ struct ProducerSimulationSchedule {
 
     /// When the last fault is surely over.
     static let faultsEnd = 30_000
-    /// Late copies arrive until then.
-    static let copiesEnd = 300_000
 
     init(_ random: inout SimulationRandom) throws {
         kind = random.pick(Kind.allCases)

@@ -110,10 +110,10 @@ struct RedisSchedule {
     private func roughFault(_ random: inout SimulationRandom) -> Fault {
         let duration =
             random.chance(70) ? random.integer(1...1_500) : random.integer(1_500...7_000)
-        switch random.integer(0...12) {
+        switch random.integer(0...13) {
         case 0, 1, 2: return .cut
         case 3, 4, 5:
-            // The next command over a connection on demand would meet a peer that is gone.
+            // A peer that is gone would fail the next command over a connection on demand.
             return .crash(
                 downtime: duration, loading: random.integer(0...800),
                 isSilent: !isOnDemand && random.chance(30))
@@ -121,7 +121,8 @@ struct RedisSchedule {
         case 7: return .swallowedConnections(duration)
         case 8: return .readOnly(duration)
         case 9: return .outOfMemory(duration)
-        case 10: return random.chance(50) ? .flushedScripts : .refusedLogin(duration)
+        case 10: return .refusedLogin(duration)
+        case 11 where !isOnDemand: return .flushedScripts
         default: return .stall(duration)
         }
     }

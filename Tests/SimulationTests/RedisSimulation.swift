@@ -113,13 +113,15 @@ final class RedisSimulation: ConnectionSimulation<RedisConnectionStateMachine<In
         if waited > waitMax { violate("#\(index) has waited for \(waited) ms") }
     }
 
-    override func checkDeadlines() { for index in waiting { checkTime(index) } }
+    override func checkDeadlines() {
+        for index in commands.indices where waiting.contains(index) { checkTime(index) }
+    }
 
     override func checkEnd() {
         if outcomes.count != schedule.calls.count { violate("somebody waits for ever") }
-        for (index, result) in outcomes {
+        for index in commands.indices {
             let count = redis.executions[id(index), default: 0]
-            if case .failure(.notExecuted) = result, count > 0 {
+            if case .failure(.notExecuted) = outcomes[index], count > 0 {
                 violate("#\(index) was executed after it was told that it was not")
             }
             if schedule.isOnDemand, count > 1 { violate("#\(index) was sent again on demand") }
