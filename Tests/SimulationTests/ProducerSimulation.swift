@@ -111,7 +111,11 @@ final class ProducerSimulation:
     }
 
     override func holdTime() -> Int? {
-        random.pick([nil, 0, 30, 1_000, 4_000, 20_000, 200_000]).map { $0 + random.integer(0...$0) }
+        // A new session opens about 80 ms after the end of a connection.
+        if random.chance(30) { return random.integer(30...150) }
+        return random.pick([nil, 0, 30, 1_000, 4_000, 20_000, 200_000]).map {
+            $0 + random.integer(0...$0)
+        }
     }
 
     override var isRough: Bool {
@@ -120,12 +124,12 @@ final class ProducerSimulation:
 
     // MARK: - Rules
 
-    override func checkTurn() {
-        checkLosses()
+    override func checkTurn() { checkLosses() }
+
+    override func checkDeadlines() {
+        checkWaits()
         checkAccounts()
     }
-
-    override func checkDeadlines() { checkWaits() }
 
     override func checkEnd() { checkMessages() }
 

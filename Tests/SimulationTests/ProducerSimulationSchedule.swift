@@ -67,7 +67,12 @@ struct ProducerSimulationSchedule {
                 [.cut, .freeze, .crash, .failover, .refuse, .refuse, .refuseLogin, .jump]
             }
         for _ in 0..<random.integer(1...8) {
-            faults.append((random.integer(0...max(time, 1_000)), random.pick(choices)))
+            // Many come while a message is on its way.
+            let time =
+                random.chance(50)
+                ? random.pick(messages).time + random.integer(0...20)
+                : random.integer(0...max(time, 1_000))
+            faults.append((time, random.pick(choices)))
         }
         if kind != .gentle, random.chance(10) {
             closesAt = random.integer(500...12_000)
