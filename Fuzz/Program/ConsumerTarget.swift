@@ -84,9 +84,11 @@ enum ConsumerTarget {
             demand(words.contains(.bulk(Array(text.utf8))), "\(text) is another spelling")
         }
         let record = TransactionRecord(transaction, nil)
-        let job = RQJob(transaction, queue: RQJob.Queue("q"))
-        for command in [StreamEntry(transaction).command(key: "s", record), job.command(record)] {
-            demand(command.bytes.count < 2_048, "\(command.bytes.count) bytes")
+        var (entry, job) = (RedisCommand(), RedisCommand())
+        StreamEntry(transaction).addWords(record, to: &entry)
+        RQJob(transaction).addWords(record, to: &job)
+        for words in [entry, job] {
+            demand(words.bytes.count < 2_048, "\(words.bytes.count) bytes")
         }
         return transaction
     }

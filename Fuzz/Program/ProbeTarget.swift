@@ -18,8 +18,11 @@ enum ProbeTarget {
                 _ = try? record?.outcome(found: text)
             }
         }
-        for barrier in [nil, .replicas(1), .appendOnlyFile] as [RedisBarrier?] {
-            for url in ["redis://u:pw@h/1", "redis://h"] { connect(url, barrier, replies) }
+        for url in ["redis://u:pw@h/1", "redis://h"] {
+            connect(url, replies)
+            for barrier in [nil, .replicas(1), .appendOnlyFile] as [RedisBarrier?] {
+                produce(url, barrier, replies)
+            }
         }
     }
 
@@ -63,30 +66,58 @@ enum ProbeTarget {
 
     private static let record = transaction.map { TransactionRecord($0, nil) }
 
+    private static let start = MonotonicTime(nanoseconds: 1)
+
     /// A login, and then commands: each reply is one event of the machine.
-    private static func connect(_ url: String, _ barrier: RedisBarrier?, _ replies: [RedisReply]) {
+    private static func connect(_ url: String, _ replies: [RedisReply]) {
         guard let url = try? RedisURL(url) else { return }
-        let start = MonotonicTime(nanoseconds: 1)
         var machine = RedisConnectionStateMachine<Int>(
-            url: url, limits: RedisLimits(), scripts: [StreamEntry.script], barrier: barrier,
-            now: start)
+            url: url, limits: RedisLimits(), scripts: ConsumerScripts.all, now: start)
+        for number in 0..<3 {
+            var command = RedisCommand()
+            command.add("PING")
+            _ = machine.submitted(command, number, now: start)
+        }
+        run(&machine, replies)
+    }
+
+    /// A login, a session and messages with and without a key.
+    private static func produce(
+        _ url: String, _ barrier: RedisBarrier?, _ replies: [RedisReply]
+    ) {
+        guard let url = try? RedisURL(url), let transaction else { return }
+        var machine = ProducerStateMachine<Int>(
+            url: url, StreamEntry.call(key: "s"), limits: ProducerLimits(),
+            replyTimeoutMilliseconds: 2_000, barrier: barrier, now: start)
+        for number in 0..<3 {
+            let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
+            _ = machine.submit(
+                number, now: start, isKeyed: number == 1,
+                keys: { record.addKey(of: [115], to: &$0) },
+                words: { StreamEntry(transaction).addWords(record, to: &$0) })
+        }
+        run(&machine, replies)
+        _ = machine.takeLosses()
+    }
+
+    private static func run<Machine: RedisConnectionMachine>(
+        _ machine: inout Machine, _ replies: [RedisReply]
+    ) where Machine.Resolution: NumberedResolution {
         _ = machine.connected(now: start)
         var resolved: Set<Int> = []
-        func resolve(_ resolutions: [RedisConnectionStateMachine<Int>.Resolution]) {
+        func resolve(_ resolutions: [Machine.Resolution]) {
             for resolution in resolutions {
                 demand(resolved.insert(resolution.waiter).inserted, "answered twice")
             }
         }
-        for number in 0..<3 {
-            _ = machine.submitted(
-                RedisCommand(calling: StreamEntry.script), number, now: start)
-        }
         for reply in replies {
-            _ = try? machine.flush { bytes, position throws(SystemError) in bytes.count - position }
+            _ = try? machine.flush(now: start) { bytes, position throws(SystemError) in
+                bytes.count - position
+            }
             switch machine.received(reply, now: start) {
             case .none, .flush: break
+            case .ready(let resolutions), .resolveAll(let resolutions): resolve(resolutions)
             case .resolve(let resolution): resolve([resolution])
-            case .resolveAll(let resolutions): resolve(resolutions)
             case .fail(let error):
                 demand(!"\(error)".contains("\r"), "\(error)")
                 resolve(machine.lost(error, now: start))
@@ -97,3 +128,11 @@ enum ProbeTarget {
         demand(resolved.count == 3, "\(resolved) have an answer, of 3")
     }
 }
+
+/// A result of one of the numbers.
+private protocol NumberedResolution {
+    var waiter: Int { get }
+}
+
+extension RedisConnectionStateMachine.Resolution: NumberedResolution where Waiter == Int {}
+extension ProducerSession.Resolution: NumberedResolution where Waiter == Int {}

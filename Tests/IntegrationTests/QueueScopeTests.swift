@@ -46,8 +46,12 @@ import Testing
                 #expect(try await redis.command(length) == .integer(1), "\(length)")
             }
             let tags = ["payments", "refunds", "rq:queue:payments", "rq:queue:refunds", "s", "s:1"]
-            let records = Set(try await redis.texts("KEYS", "core-api:*"))
+            let records = Set(try await redis.texts("KEYS", "core-api:idempotency:*"))
             #expect(records == Set(tags.map { "core-api:idempotency:{\($0)}:1:\(key)" }))
+            for tag in tags {
+                let sessions = try await redis.texts("KEYS", "core-api:session:{\(tag)}:*")
+                #expect(sessions.count == 1, "\(tag)")
+            }
         }
     }
 

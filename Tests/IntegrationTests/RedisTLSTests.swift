@@ -29,15 +29,14 @@ import Testing
     }
 
     private func queue(
-        _ url: String, _ options: TLSOptions, limits: RedisLimits = RedisLimits()
+        _ url: String, _ options: TLSOptions, timeoutMilliseconds: Int = 5_000
     ) async throws -> StreamTransactionQueue {
-        let connection = try await RedisConnection(
-            opening: RedisURL(url),
-            options: RedisConnection.Options(
-                limits: limits, scripts: [StreamTransactionQueue.script],
-                tls: TLSContext(options)),
-            logger: Logger(label: "test"))
-        return StreamTransactionQueue(connection: connection, key: "s")
+        var settings = RedisQueue.Settings(url: try RedisURL(url), logger: Logger(label: "test"))
+        settings.producer.limits.messageTimeoutMilliseconds = timeoutMilliseconds
+        settings.producer.tls = try TLSContext(options)
+        let queue = StreamTransactionQueue(key: "s", on: try SharedEventLoop.running(), settings)
+        try await queue.redis.connection.ready()
+        return queue
     }
 
     // MARK: - With TLS
@@ -143,7 +142,7 @@ import Testing
     @Test func `thousands of commands in flight are confirmed, each once`() async throws {
         try await withTLS { redis, url, certificates in
             let queue = try await queue(
-                url, certificates.options(), limits: RedisLimits(commandTimeoutSeconds: 300))
+                url, certificates.options(), timeoutMilliseconds: 300_000)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<10_000 {
                     let transaction = try transaction()
@@ -187,7 +186,7 @@ import Testing
     {
         try await withTLS(["--appendfsync", "always"]) { redis, url, certificates in
             let queue = try await queue(
-                url, certificates.options(), limits: RedisLimits(commandTimeoutSeconds: 300))
+                url, certificates.options(), timeoutMilliseconds: 300_000)
             let transactions = try (0..<4_000).map { _ in try transaction() }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for caller in 0..<40 {

@@ -21,8 +21,8 @@ package struct QueueAccess: Equatable, Sendable {
     /// Those that are checked, in the order of the scripts; the last is the barrier's.
     private static func commandNames(_ kind: QueueProbe.Kind) -> [String] {
         switch kind {
-        case .rq: ["set", "get", "time", "set", "get", "sadd", "hset", "rpush", "barrier"]
-        case .stream: ["set", "get", "time", "set", "get", "xadd", "barrier"]
+        case .rq: ["set", "get", "set", "get", "sadd", "hset", "rpush", "barrier"]
+        case .stream: ["set", "get", "set", "get", "xadd", "barrier"]
         }
     }
 
@@ -58,7 +58,7 @@ package struct QueueAccess: Equatable, Sendable {
 
     /// The commands that every batch needs: of the session, then of a record.
     private static let batchCommands = """
-        {'SET', KEYS[1], '1', 'EX', '1'}, {'GET', KEYS[1]}, {'TIME'},
+        {'SET', KEYS[1], '1', 'EX', '1'}, {'GET', KEYS[1]},
           {'SET', KEYS[2], '', 'EX', '1'}, {'GET', KEYS[2]}
         """
 

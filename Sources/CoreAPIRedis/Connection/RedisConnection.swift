@@ -10,8 +10,6 @@ package final class RedisConnection: Sendable {
     /// A task that waits for a reply.
     typealias Waiter = Suspension<Result<RedisReply, RedisFailure>>
 
-    private typealias Machine = RedisConnectionStateMachine<Waiter>
-
     /// What a connection is made with besides the URL.
     package struct Options: Sendable {
         package var limits = RedisLimits()
@@ -39,18 +37,13 @@ package final class RedisConnection: Sendable {
     }
 
     private let loop: EventLoop
-    private let handler: RedisConnectionHandler<Machine>
+    private let handler: RedisCommandHandler
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, commands wait for it.
     package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
-        let machine = Machine(
-            url: url, limits: options.limits, scripts: options.scripts,
-            isOnDemand: options.isOnDemand, now: .now())
-        handler = RedisConnectionHandler(
-            machine, url: url, loop: loop, limits: options.limits, tls: options.tls,
-            metrics: options.metrics, logger: logger)
+        handler = RedisCommandHandler(url: url, loop: loop, options: options, logger: logger)
         let handler = handler
         loop.submit { handler.start() }
     }
@@ -106,7 +99,7 @@ package final class RedisConnection: Sendable {
     }
 
     private static func submit(
-        _ command: RedisCommand, to handler: RedisConnectionHandler<Machine>,
+        _ command: RedisCommand, to handler: RedisCommandHandler,
         for waiter: Waiter
     ) {
         let failure = handler.submit { $0.submitted(command, waiter, now: $1) }
@@ -114,11 +107,25 @@ package final class RedisConnection: Sendable {
     }
 }
 
-extension RedisConnectionStateMachine: RedisConnectionMachine
-where Waiter == RedisConnection.Waiter {
-    static func resume(_ resolution: Resolution) {
+/// The handler of a connection for commands.
+private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Sendable {
+    var machine: RedisConnectionStateMachine<RedisConnection.Waiter>
+    let parts: RedisConnectionParts
+
+    init(url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger) {
+        machine = RedisConnectionStateMachine(
+            url: url, limits: options.limits, scripts: options.scripts,
+            isOnDemand: options.isOnDemand, now: .now())
+        parts = RedisConnectionParts(
+            url: url, loop: loop, limits: options.limits, tls: options.tls,
+            metrics: options.metrics, logger: logger)
+    }
+
+    func resume(_ resolution: RedisConnectionStateMachine<RedisConnection.Waiter>.Resolution) {
         resolution.waiter.resume(returning: resolution.result)
     }
+
+    func report() {}
 }
 
 extension RedisConnection {

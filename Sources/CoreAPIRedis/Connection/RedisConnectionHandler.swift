@@ -6,27 +6,36 @@ internal import Logging
 /// loop's thread.
 ///
 /// What is submitted during one turn of the loop leaves in one write at its end.
-final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandler,
-    @unchecked Sendable
-{
-    private let loop: EventLoop
-    private var log: RedisOutageLog
-    private(set) var machine: Machine
-    private var reader = RedisReplyReader()
-    private let connection: OutgoingConnection
-    private var connectWaiters: [Suspension<RedisError?>] = []
-    private var metrics: RedisConnectionMetrics?
-    /// Reports what the machine has noticed.
-    private let report: (inout Machine) -> Void
+///
+/// It is a protocol with two classes, since the methods of a generic class are not specialized: they
+/// look up the types of their machine for each reply.
+protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner {
+    associatedtype Machine: RedisConnectionMachine
 
-    /// - Parameter report: is called after replies and after each end of a connection.
+    var machine: Machine { get set }
+    var parts: RedisConnectionParts { get }
+
+    /// Ends the waiter's wait with its result.
+    func resume(_ resolution: Machine.Resolution)
+
+    /// Reports what the machine has noticed: called after replies, and after the end of a
+    /// connection.
+    func report()
+}
+
+/// What a connection to Redis has besides its machine. Only its loop's thread uses it.
+final class RedisConnectionParts {
+    let loop: EventLoop
+    let connection: OutgoingConnection
+    fileprivate var log: RedisOutageLog
+    fileprivate var reader = RedisReplyReader()
+    fileprivate var connectWaiters: [Suspension<RedisError?>] = []
+    fileprivate var metrics: RedisConnectionMetrics?
+
     init(
-        _ machine: Machine, url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
-        metrics: any MetricsFactory, logger: Logger,
-        report: @escaping (inout Machine) -> Void = { _ in }
+        url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
+        metrics: any MetricsFactory, logger: Logger
     ) {
-        self.machine = machine
-        self.report = report
         self.loop = loop
         log = RedisOutageLog(url, logger)
         self.metrics = RedisConnectionMetrics(metrics)
@@ -34,27 +43,29 @@ final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandle
             to: url.endpoint.place, tls: url.endpoint.usesTLS ? tls : nil, on: loop,
             attemptMilliseconds: limits.connectTimeoutMilliseconds, backoff: limits.backoff)
     }
+}
 
+extension RedisConnectionHandler {
     var isReady: Bool { machine.isReady }
 
     /// Begins to connect, and to come back whenever the connection breaks; on demand, when there is
     /// a command for it.
     func start() {
-        metrics?.started()
-        loop.addTimed(self)
-        connection.isWanted = machine.isWanted
-        connection.start(for: self)
+        parts.metrics?.started()
+        parts.loop.addTimed(self)
+        parts.connection.isWanted = machine.isWanted
+        parts.connection.start(for: self)
     }
 
     /// Gives the machine something to send. Returns why it is not taken; nil if it is, and the
     /// waiter will be resumed.
     @inline(__always)
     func submit(_ body: (inout Machine, MonotonicTime) -> RedisSubmitAction) -> RedisFailure? {
-        switch body(&machine, loop.now) {
-        case .flush: connection.requestFlush()
+        switch body(&machine, parts.loop.now) {
+        case .flush: parts.connection.requestFlush()
         case .wait:
-            connection.isWanted = true
-            loop.bringForward(machine.deadline)
+            parts.connection.isWanted = true
+            parts.loop.bringForward(machine.deadline)
         case .reject(let failure): return failure
         }
         return nil
@@ -66,56 +77,56 @@ final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandle
         if isReady {
             waiter.resume(returning: nil)
         } else {
-            connectWaiters.append(waiter)
+            parts.connectWaiters.append(waiter)
         }
     }
 
     func close() {
-        metrics?.closed()
-        metrics = nil
+        parts.metrics?.closed()
+        parts.metrics = nil
         resolve(machine.close())
-        connection.close()
-        loop.removeTimed(self)
+        parts.connection.close()
+        parts.loop.removeTimed(self)
         resumeConnectWaiters(.closed)
     }
 
-    private func becameReady() {
-        connection.established()
+    fileprivate func becameReady() {
+        parts.connection.established()
         // With nothing to ask, being let in is the best sign there is.
-        if machine.isIdle { connection.succeeded() }
-        metrics?.becameReady()
-        log.becameReady()
+        if machine.isIdle { parts.connection.succeeded() }
+        parts.metrics?.becameReady()
+        parts.log.becameReady()
         resumeConnectWaiters(nil)
-        connection.requestFlush()
+        parts.connection.requestFlush()
     }
 
-    private func resumeConnectWaiters(_ error: RedisError?) {
-        for waiter in connectWaiters { waiter.resume(returning: error) }
-        connectWaiters = []
+    fileprivate func resumeConnectWaiters(_ error: RedisError?) {
+        for waiter in parts.connectWaiters { waiter.resume(returning: error) }
+        parts.connectWaiters = []
     }
 
-    private func resolve(_ resolutions: [Machine.Resolution]) {
-        for resolution in resolutions { Machine.resume(resolution) }
+    fileprivate func resolve(_ resolutions: [Machine.Resolution]) {
+        for resolution in resolutions { resume(resolution) }
     }
 
     // MARK: - Replies
 
-    private func takeReplies() {
+    fileprivate func takeReplies() {
         do {
-            while let reply = try reader.next() {
-                switch machine.received(reply, now: loop.now) {
+            while let reply = try parts.reader.next() {
+                switch machine.received(reply, now: parts.loop.now) {
                 case .none: break
-                case .flush: connection.requestFlush()
+                case .flush: parts.connection.requestFlush()
                 case .ready(let resolutions):
                     becameReady()
                     resolve(resolutions)
                 case .resolve(let resolution):
                     answered()
-                    Machine.resume(resolution)
+                    resume(resolution)
                 case .resolveAll(let resolutions):
                     answered()
                     resolve(resolutions)
-                    connection.requestFlush()
+                    parts.connection.requestFlush()
                 case .fail(let error): return lose(error)
                 }
             }
@@ -124,25 +135,25 @@ final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandle
         }
     }
 
-    private func answered() {
-        connection.succeeded()
-        if log.isOutage { log.answered() }
+    fileprivate func answered() {
+        parts.connection.succeeded()
+        if parts.log.isOutage { parts.log.answered() }
     }
 
     /// Ends the connection for a reason of Redis's own.
-    private func lose(_ error: RedisError) {
-        connection.end()
+    fileprivate func lose(_ error: RedisError) {
+        parts.connection.end()
         lost(error)
     }
 
-    private func lost(_ error: RedisError) {
-        metrics?.lost(error)
-        log.lost(error)
-        resolve(machine.lost(error, now: loop.now))
-        report(&machine)
-        connection.isWanted = machine.isWanted
+    fileprivate func lost(_ error: RedisError) {
+        parts.metrics?.lost(error)
+        parts.log.lost(error)
+        resolve(machine.lost(error, now: parts.loop.now))
+        report()
+        parts.connection.isWanted = machine.isWanted
         resumeConnectWaiters(error)
-        loop.bringForward(machine.deadline)
+        parts.loop.bringForward(machine.deadline)
     }
 
     // MARK: - Deadlines
@@ -153,29 +164,29 @@ final class RedisConnectionHandler<Machine: RedisConnectionMachine>: EventHandle
         let (resolutions, stalls) = machine.deadlineReached(now: now)
         resolve(resolutions)
         if stalls { lose(.timedOut) }
-        connection.isWanted = machine.isWanted
+        parts.connection.isWanted = machine.isWanted
     }
-}
 
-extension RedisConnectionHandler: OutgoingConnectionOwner {
+    // MARK: - The connection
+
     func connectionOpened() {
-        reader = RedisReplyReader()
-        let login = machine.connected(now: loop.now)
+        parts.reader = RedisReplyReader()
+        let login = machine.connected(now: parts.loop.now)
         if login.isEmpty { return becameReady() }
-        connection.send(login)
+        parts.connection.send(login)
     }
 
-    func connectionReceived(_ bytes: Span<UInt8>) { reader.feed(bytes) }
+    func connectionReceived(_ bytes: Span<UInt8>) { parts.reader.feed(bytes) }
 
     func connectionReadEnded() {
         takeReplies()
-        report(&machine)
+        report()
     }
 
     func connectionFlushed(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
-        loop.bringForward(try machine.flush(now: loop.now, send))
+        parts.loop.bringForward(try machine.flush(now: parts.loop.now, send))
     }
 
     func connectionLost(_ error: OutgoingConnectionError) {

@@ -44,9 +44,6 @@ protocol RedisConnectionMachine {
     /// The time of some waiters is over, or Redis has not answered for too long: then the
     /// connection is to be ended by `lost`.
     mutating func deadlineReached(now: MonotonicTime) -> (resolutions: [Resolution], stalls: Bool)
-
-    /// Ends the waiter's wait with its result.
-    static func resume(_ resolution: Resolution)
 }
 
 /// What follows from a reply.

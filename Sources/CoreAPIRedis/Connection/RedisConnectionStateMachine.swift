@@ -14,7 +14,7 @@ package import CoreAPIBase
 /// Attempts, TLS and the backoff between attempts are the part of `OutgoingConnection`.
 ///
 /// `Waiter` is what waits for a reply: a continuation in the program, a number in a test.
-package struct RedisConnectionStateMachine<Waiter> {
+package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     /// A waiter with the reply it waited for, or why there is none.
     package struct Resolution {
         package let waiter: Waiter

@@ -13,8 +13,6 @@ package protocol ProducerReceiver: AnyObject {
 /// Messages of one turn of the loop leave as one batch. The connection ends when the last reference
 /// to it is gone, or by `close`.
 package final class ProducerConnection: Sendable {
-    typealias Machine = ProducerStateMachine<any ProducerReceiver>
-
     /// What a connection is made with besides the URL.
     package struct Options: Sendable {
         package var limits = ProducerLimits()
@@ -37,7 +35,7 @@ package final class ProducerConnection: Sendable {
     }
 
     private let loop: EventLoop
-    private let handler: RedisConnectionHandler<Machine>
+    private let handler: ProducerHandler
 
     /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
     /// until then, and while Redis is away, messages wait for it.
@@ -49,17 +47,8 @@ package final class ProducerConnection: Sendable {
         onLoss: @escaping @Sendable (ProducerLosses) -> Void
     ) {
         self.loop = loop
-        let limits = RedisLimits()
-        let machine = Machine(
-            url: url, call, limits: options.limits,
-            replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
-            now: .now())
-        handler = RedisConnectionHandler(
-            machine, url: url, loop: loop, limits: limits, tls: options.tls,
-            metrics: options.metrics, logger: logger,
-            report: { machine in
-                if machine.hasLosses { onLoss(machine.takeLosses()) }
-            })
+        handler = ProducerHandler(
+            url: url, call, loop: loop, options: options, logger: logger, onLoss: onLoss)
         let handler = handler
         loop.submit { handler.start() }
     }
@@ -113,6 +102,32 @@ package final class ProducerConnection: Sendable {
     }
 }
 
-extension ProducerStateMachine: RedisConnectionMachine where Waiter == any ProducerReceiver {
-    static func resume(_ resolution: Resolution) { resolution.waiter.received(resolution.result) }
+/// The handler of a producer's connection.
+private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable {
+    var machine: ProducerStateMachine<any ProducerReceiver>
+    let parts: RedisConnectionParts
+    private let onLoss: @Sendable (ProducerLosses) -> Void
+
+    init(
+        url: RedisURL, _ call: ProducerCall, loop: EventLoop, options: ProducerConnection.Options,
+        logger: Logger, onLoss: @escaping @Sendable (ProducerLosses) -> Void
+    ) {
+        let limits = RedisLimits()
+        machine = ProducerStateMachine(
+            url: url, call, limits: options.limits,
+            replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
+            now: .now())
+        parts = RedisConnectionParts(
+            url: url, loop: loop, limits: limits, tls: options.tls, metrics: options.metrics,
+            logger: logger)
+        self.onLoss = onLoss
+    }
+
+    func resume(_ resolution: ProducerSession<any ProducerReceiver>.Resolution) {
+        resolution.waiter.received(resolution.result)
+    }
+
+    func report() {
+        if machine.hasLosses { onLoss(machine.takeLosses()) }
+    }
 }

@@ -17,15 +17,15 @@ package enum ProducerScripts {
     /// that became a replica, took over another's data and is the master again keeps it.
     ///
     /// - KEYS: the session.
-    /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`;
-    ///   `master_replid`, empty without the right to call `INFO`.
+    /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`, 0
+    ///   without the right to call it; `master_replid`, empty without the right to call `INFO`.
     static let open = RedisScript(
         """
         local number = redis.call('GET', KEYS[1])
-        local time = redis.call('TIME')
+        local time = redis.pcall('TIME')
         local info = redis.pcall('INFO', 'replication')
         local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-        return {tonumber(number or -1), tonumber(time[1]), tonumber(time[2]), run}
+        return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
         """, keys: 1, arguments: 0)
 
     /// Moves the session to a fence, if it still stands at the number that `open` told; opens a
@@ -52,6 +52,8 @@ package enum ProducerScripts {
     /// - ARGV: the first number, the count, the deadline in milliseconds of Redis's clock, the
     ///   session's lifetime; then the words of the queue; then the words of each message.
     ///
+    /// Without the right to call `TIME` no batch is too late.
+    ///
     /// The session's number is written before the messages, so that a right that is missing for it
     /// stops the batch before anything is applied, and again by `stop`, after the same command has
     /// succeeded. `SET` is written as a decimal text, since Lua shortens large numbers.
@@ -60,8 +62,8 @@ package enum ProducerScripts {
         if not number then return redis.error_reply('SESSION missing') end
         local last, first, count = tonumber(number), tonumber(ARGV[1]), tonumber(ARGV[2])
         if first > last + 1 then return redis.error_reply('\(gap)') end
-        local time = redis.call('TIME')
-        if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then
+        local time = redis.pcall('TIME')
+        if not time.err and time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then
           return redis.error_reply('SESSION late')
         end
         local function stand(at)

@@ -2,7 +2,7 @@ package import CoreAPIBase
 
 /// A producer session over the connections of one URL: each logs in, opens the session, and then
 /// sends batches.
-package struct ProducerStateMachine<Waiter> {
+package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     package typealias Resolution = ProducerSession<Waiter>.Resolution
 
     private enum State: Equatable {

@@ -30,16 +30,17 @@ import Testing
                 createdAt: UnixTime(nanoseconds: nanoseconds),
                 traceParent: amount == 1
                     ? nil : TraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
-            // The script's arguments are the values, after its own words.
-            let call = StreamEntry(transaction).command(
-                key: "s", TransactionRecord(transaction, nil))
+            var entry = RedisCommand()
+            // The values, and the record's text.
+            entry.begin(wordCount: 7)
+            StreamEntry(transaction).addWords(TransactionRecord(transaction, nil), to: &entry)
             let reader = RedisReplyReader()
-            reader.feed(call.bytes.span)
+            reader.feed(entry.bytes.span)
             guard case .array(let words)? = try reader.next() else {
                 Issue.record("no command")
                 continue
             }
-            let values = words[7...].prefix(6)
+            let values = words.prefix(6)
             let names = StreamEntry.Field.allCases.map { RedisReply.bulk(Array($0.rawValue.utf8)) }
             let decoded = try StreamEntry.decode(zip(names, values).flatMap { [$0, $1] })
             #expect(decoded == transaction)
@@ -142,10 +143,11 @@ import Testing
         ]
         #expect(values[name] == value)
         let record = TransactionRecord(transaction, nil)
-        let entry = StreamEntry(transaction).command(key: "s", record).bytes
-        let job = RQJob(transaction, queue: RQJob.Queue("q")).command(record).bytes
-        for bytes in [entry, job] {
-            #expect(String(decoding: bytes, as: UTF8.self).contains(value))
+        var (entry, job) = (RedisCommand(), RedisCommand())
+        StreamEntry(transaction).addWords(record, to: &entry)
+        RQJob(transaction).addWords(record, to: &job)
+        for words in [entry, job] {
+            #expect(String(decoding: words.bytes, as: UTF8.self).contains(value))
         }
     }
 

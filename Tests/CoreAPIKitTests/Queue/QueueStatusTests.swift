@@ -137,8 +137,9 @@ import Testing
 
     @Test(
         arguments: [
-            (0, 0, nil), (1, 0, nil), (0, 1, "set"), (1, 2, "xadd"), (0, 3, "barrier"),
-            (0, 4, nil), (0, -1, nil), (0, Int.max, nil), (0, Int.min, nil), (Int.min, 1, "set"),
+            (0, 0, nil), (1, 0, nil), (0, 1, "set"), (0, 4, "get"), (1, 5, "xadd"),
+            (0, 6, "barrier"), (0, 7, nil), (0, -1, nil), (0, Int.max, nil), (0, Int.min, nil),
+            (Int.min, 1, "set"),
         ] as [(Int, Int, String?)])
     func `a right that is missing is named by its number`(wrong: Int, number: Int, name: String?) {
         let reply = QueueStatusTests.reply(wrong, number)

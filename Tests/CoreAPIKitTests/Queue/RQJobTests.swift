@@ -13,36 +13,43 @@ import Testing
             createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent)
     }
 
-    private func words(_ command: RedisCommand) throws -> [[String]] {
+    /// The words that `add` adds to a batch.
+    private func words(_ add: (inout RedisCommand) -> Void) throws -> [String] {
+        var added = RedisCommand()
+        add(&added)
         let reader = RedisReplyReader()
-        reader.feed(command.bytes.span)
-        var commands: [[String]] = []
-        while case .array(let words)? = try reader.next() {
-            commands.append(
-                words.map { word in
-                    guard case .bulk(let bytes) = word else { return "?" }
-                    return String(decoding: bytes, as: UTF8.self)
-                })
+        reader.feed(added.bytes.span)
+        var words: [String] = []
+        while case .bulk(let word)? = try reader.next() {
+            words.append(String(decoding: word, as: UTF8.self))
         }
-        return commands
+        return words
     }
 
-    @Test func `the script's keys and arguments are the job's`() throws {
+    private let id = "01234567-89ab-4def-bedc-ba9876543210"
+
+    @Test func `a job has its keys and words in a batch`() throws {
         let transaction = try transaction()
-        let record = TransactionRecord(transaction, nil)
-        let command = RQJob(transaction, queue: RQJob.Queue("a b")).command(record)
-        #expect(command.replyCount == 1)
-        var words = try #require(try words(command).first)
-        words[10] = "<data>"
-        let id = "01234567-89ab-4def-bedc-ba9876543210"
-        #expect(
-            words == [
-                "EVALSHA", RQJob.script.digest, "4", "core-api:transaction:{rq:queue:a b}:\(id)",
-                "rq:job:\(id)", "rq:queue:a b", "rq:queues", "\(id) 1000 USD", "120", id, "<data>",
-                "2021-11-04T11:57:11.123456Z",
-                "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "a b",
-                "",
-            ])
+        let list = Array("rq:queue:a b".utf8)
+        for (key, keys, text) in [
+            (nil, [], ""),
+            (IdempotencyKey("k"), ["core-api:idempotency:{rq:queue:a b}:1:k"], "\(id) 1000 USD"),
+        ] as [(IdempotencyKey?, [String], String)] {
+            let record = TransactionRecord(transaction, key)
+            let job = RQJob(transaction)
+            let added = try words { added in
+                let count = job.addKey(record, to: &added) + record.addKey(of: list, to: &added)
+                #expect(count == 1 + keys.count)
+            }
+            #expect(added == ["rq:job:\(id)"] + keys)
+            var words = try words { job.addWords(record, to: &$0) }
+            words[1] = "<data>"
+            #expect(
+                words == [
+                    id, "<data>", "2021-11-04T11:57:11.123456Z",
+                    "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "", text,
+                ])
+        }
     }
 
     @Test func `a trace is pickled as the job's meta`() throws {
@@ -52,7 +59,7 @@ import Testing
         expected += [0x58, 55, 0, 0, 0] + Array(trace.utf8)
         expected += [0x75, 0x2E]
         let transaction = try transaction(TraceParent(trace))
-        #expect(RQJob(transaction, queue: RQJob.Queue("default")).meta == expected)
+        #expect(RQJob(transaction).meta == expected)
     }
 
     @Test func `the call is pickled by protocol 2, literally`() throws {
@@ -66,7 +73,7 @@ import Testing
         expected += text("amount") + [0x4D, 0xE8, 0x03]
         expected += text("currency") + text("USD")
         expected += [0x75, 0x74, 0x2E]
-        #expect(try RQJob(transaction(), queue: RQJob.Queue("default")).pickle == expected)
+        #expect(try RQJob(transaction()).pickle == expected)
     }
 
     @Test(
@@ -85,20 +92,18 @@ import Testing
         #expect(Pickle.integerLength(value) == bytes.count)
     }
 
-    @Test func `a stream entry's call has its record, its stream and its values`() throws {
+    @Test func `an entry has its record's key and its words in a batch`() throws {
         let transaction = try transaction()
         let record = TransactionRecord(transaction, IdempotencyKey("k"))
-        let command = StreamEntry(transaction).command(key: "a:b", record)
-        let id = "01234567-89ab-4def-bedc-ba9876543210"
+        let keys = try words { #expect(record.addKey(of: Array("a:b".utf8), to: &$0) == 1) }
+        #expect(keys == ["core-api:idempotency:{a:b}:1:k"])
         #expect(
-            try words(command) == [
-                [
-                    "EVALSHA", StreamEntry.script.digest, "2", "core-api:idempotency:{a:b}:1:k",
-                    "a:b",
-                    "\(id) 1000 USD", "86400", id, "1000", "USD", "1",
-                    "2021-11-04T11:57:11.123456Z", "",
-                ]
+            try words { StreamEntry(transaction).addWords(record, to: &$0) } == [
+                id, "1000", "USD", "1", "2021-11-04T11:57:11.123456Z", "", "\(id) 1000 USD",
             ])
+        var none = RedisCommand()
+        #expect(TransactionRecord(transaction, nil).addKey(of: [], to: &none) == 0)
+        #expect(none.bytes.isEmpty)
     }
 
     @Test func `a record that was there is our own attempt, a replay, or another transaction`()
@@ -117,20 +122,6 @@ import Testing
         }
         #expect(throws: QueueError.outcomeUnknown(.protocolViolation)) {
             try record.outcome(found: Array("something else".utf8))
-        }
-    }
-
-    @Test func `a reply of 1 alone says that the transaction is enqueued`() throws {
-        let record = TransactionRecord(try transaction(), IdempotencyKey("k"))
-        #expect(try EnqueueOutcome(reply: .integer(1), record) == .enqueued)
-        #expect(try EnqueueOutcome(reply: .bulk(record.text), record) == .enqueued)
-        for reply in [
-            .integer(0), .integer(-1), .integer(2), .integer(.max), .status(Array("OK".utf8)),
-            .null, .array([]), .array([.integer(1)]), .bulk([]),
-        ] as [RedisReply] {
-            #expect(throws: QueueError.outcomeUnknown(.protocolViolation), "\(reply)") {
-                try EnqueueOutcome(reply: reply, record)
-            }
         }
     }
 }

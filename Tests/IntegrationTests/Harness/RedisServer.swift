@@ -100,14 +100,16 @@ final class RedisServer: @unchecked Sendable {
         (
             "rq-producer",
             [
-                "~rq:*", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+del",
-                "+rpush", "+hset", "+sadd",
+                "~rq:*", "~core-api:*", "+evalsha", "+script|load", "+info", "+time", "+set",
+                "+get", "+del", "+rpush", "+hset", "+sadd",
             ]
         ),
         (
             "stream-producer",
             [
-                "~transactions", "~core-api:*", "+evalsha", "+script|load", "+set", "+get", "+xadd",
+                "~transactions", "~core-api:*", "+evalsha", "+script|load", "+info", "+time",
+                "+set",
+                "+get", "+xadd",
             ]
         ),
         (
