@@ -195,10 +195,10 @@ extension ConnectionSimulation {
         asksForFlush = false
         guard let connection, !outgoing.isConnecting, !usesTLS || outgoing.isOpen else { return }
         do {
-            try machine.flush(now: now) { bytes, position throws(SystemError) in
+            let deadline = try machine.flush(now: now) { bytes, position throws(SystemError) in
                 try take(bytes[position...], over: connection)
             }
-            bringForward()
+            nextSweep = min(nextSweep, deadline)
         } catch {
             socketLost(.connectionLost)
         }

@@ -13,7 +13,7 @@ enum VirtualTime {
 /// from the seed.
 ///
 /// A subclass has the callers, the servers and the rules.
-class ConnectionSimulation<Machine: SimulatedMachine, Server> {
+class ConnectionSimulation<Machine: RedisConnectionMachine, Server> {
     typealias Connection = SimulatedConnection<Server>
 
     enum Event {

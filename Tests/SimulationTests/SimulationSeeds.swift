@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import CoreAPIRedis
+
 /// Which seeds a run of the tests simulates.
 ///
 /// `SIMULATION_SEEDS` is how many, `SIMULATION_SEED` one to repeat.
@@ -25,7 +27,7 @@ enum SimulationSeeds {
     static let forBrokenMachines = (0..<UInt64(countDefault))
 
     /// Runs a simulation: nil, or the seed, the rule that was broken, and what happened before.
-    static func failure<Machine, Server>(
+    static func failure<Machine: RedisConnectionMachine, Server>(
         _ seed: UInt64,
         _ simulation: (_ isTold: Bool) throws -> ConnectionSimulation<Machine, Server>
     ) rethrows -> String? {
