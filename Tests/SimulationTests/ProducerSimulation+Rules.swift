@@ -5,14 +5,7 @@ import DequeModule
 
 /// What was promised.
 extension ProducerSimulation {
-    func resolve(_ resolutions: [Session.Resolution]) {
-        for resolution in resolutions {
-            lastResolution = resolution
-            resolve(resolution.waiter, resolution.result)
-        }
-    }
-
-    func resolve(_ index: Int, _ result: Result<Session.Outcome, RedisFailure>) {
+    func resolve(_ index: Int, _ result: Result) {
         let message = schedule.messages[index]
         var result = result
         if breakage == .promisesTooMuch, case .failure(.mayBeExecuted(let error)) = result {
@@ -33,7 +26,7 @@ extension ProducerSimulation {
     }
 
     /// With a barrier, what was confirmed was at a replica.
-    private func checkReplica(_ id: String, _ result: Result<Session.Outcome, RedisFailure>) {
+    private func checkReplica(_ id: String, _ result: Result) {
         guard schedule.barrier != nil, schedule.kind == .gentle || schedule.kind == .removals,
             result == .success(.applied)
         else { return }
@@ -55,15 +48,14 @@ extension ProducerSimulation {
         else { return }
         let waited = now.milliseconds(since: time)
         if waited > schedule.limits.messageTimeoutMilliseconds
-            + ProducerSimulation.sweepMilliseconds
+            + VirtualTime.sweepMilliseconds
         {
             violate("\(id) is applied for the first time after \(waited) ms")
         }
     }
 
-    func checkDeadlines() {
-        let waitMax =
-            schedule.limits.messageTimeoutMilliseconds + ProducerSimulation.sweepMilliseconds
+    func checkWaits() {
+        let waitMax = schedule.limits.messageTimeoutMilliseconds + VirtualTime.sweepMilliseconds
         for index in schedule.messages.indices where outcomes[index] == nil {
             guard let time = submittedAt[index] else { continue }
             if now.milliseconds(since: time) > waitMax {
@@ -72,8 +64,18 @@ extension ProducerSimulation {
         }
     }
 
+    func checkLosses() {
+        guard machine.hasLosses else { return }
+        let losses = machine.takeLosses()
+        if let lost = losses.lost { tell("lost \(lost)") }
+        if !losses.givenUp.isEmpty, schedule.kind != .removals, schedule.keepsAll {
+            violate("a confirmed message was given up")
+        }
+    }
+
     /// What the machine counts is what it holds.
     func checkAccounts() {
+        let session = machine.session
         var batches = [session.gathering]
         batches += session.unsent
         batches += session.returned
@@ -89,12 +91,12 @@ extension ProducerSimulation {
 
     // MARK: - In the end
 
-    func checkEnd() {
+    func checkMessages() {
         if outcomes.count != schedule.messages.count { violate("somebody waits for ever") }
-        if !queue.isEmpty { violate("it does not end") }
-        if session.pendingCount != 0 || !session.isReady { violate("it has not come to rest") }
         for node in nodes { checkNode(node) }
-        guard let node = connection?.node else { return violate("there is no connection") }
+        guard !isClosed else { return }
+        if machine.session.pendingCount != 0 { violate("it has not come to rest") }
+        guard let node = connection?.server else { return violate("there is no connection") }
         if schedule.kind != .removals, schedule.keepsAll { checkConfirmed(node) }
     }
 

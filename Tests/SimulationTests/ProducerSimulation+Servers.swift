@@ -17,44 +17,27 @@ extension ProducerSimulation {
 
     // MARK: - Commands
 
-    func arriveAtServer(_ connection: Connection, _ bytes: [UInt8], _ isLate: Bool) {
-        if connection.isClosed, !isLate {
-            guard let pause = connection.lateMilliseconds else { return }
-            return after(pause, .toServer(connection, bytes, isLate: true))
-        }
-        connection.parser.feed(bytes[...])
-        while let words = connection.parser.next() { connection.commands.append(words) }
-        executeAll(connection)
-    }
-
-    private func executeAll(_ connection: Connection) {
-        let node = connection.node
-        guard node.isUp else { return connection.commands = [] }
-        guard now >= node.frozenUntil else {
-            queue.add(.then { [unowned self] in executeAll(connection) }, at: node.frozenUntil)
-            return
-        }
-        while !connection.isBlocked, !connection.commands.isEmpty {
-            let words = connection.commands.removeFirst()
+    func executeAll(_ connection: Connection) {
+        let node = connection.server
+        guard node.isUp, !connection.isClosedByServer, now >= node.frozenUntil else { return }
+        while !connection.isBlocked, let words = nextCommand(connection) {
             if words[0] == "WAIT" { return wait(connection) }
             let before = node.steps.count
-            let result = execute(words, node)
+            let result = node.login.reply(to: words, now) ?? execute(words, connection)
             if node.steps.count > before { connection.lastWrite = node.steps.count }
-            let told = words.dropFirst(3).joined(separator: " ")
-            let late = connection.isClosed ? " (late)" : ""
-            tell("\(node.name) executes \(told): \(result.words)\(late)")
-            reply(connection, result)
+            let told = words[0] == "EVALSHA" ? words.dropFirst(3) : words[...0]
+            let late = connection.isClosedByClient ? " (late)" : ""
+            tell(
+                "\(node.name) executes \(told.joined(separator: " ")): \(result.words)\(late)")
+            reply(result, over: connection)
         }
     }
 
-    private func reply(_ connection: Connection, _ reply: RedisReply) {
-        connection.arrivesAtClient = max(connection.arrivesAtClient, arrival)
-        queue.add(.toClient(connection, reply), at: connection.arrivesAtClient)
-    }
-
-    private func execute(_ words: [String], _ node: Node) -> RedisReply {
-        guard now >= node.loadingUntil else { return .error(RedisServerError(message: "LOADING")) }
-        if words[1] == ProducerScripts.open.digest { return node.open(now, login: logins) }
+    private func execute(_ words: [String], _ connection: Connection) -> RedisReply {
+        let node = connection.server
+        if words[1] == ProducerScripts.open.digest {
+            return node.open(now, login: connection.number)
+        }
         guard node.isMaster else { return .error(RedisServerError(message: "READONLY replica")) }
         if words[1] == ProducerScripts.fence.digest {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }
@@ -81,26 +64,27 @@ extension ProducerSimulation {
         let replicas = nodes.filter { !$0.isMaster }
         let isFine =
             schedule.kind == .gentle || elapsed > ProducerSimulationSchedule.faultsEnd
+        var pause = 1_800
         if isFine || random.chance(80), let replica = replicas.randomElement(using: &random) {
             replica.acknowledged = max(
                 replica.acknowledged,
                 random.integer(
-                    connection.lastWrite...max(connection.lastWrite, connection.node.steps.count)))
-            return after(random.integer(0...20), .waitOver(connection))
+                    connection.lastWrite...max(connection.lastWrite, connection.server.steps.count))
+            )
+            pause = random.integer(0...20)
         }
-        after(1_800, .waitOver(connection))
+        after(pause) { [unowned self] in endWait(connection) }
     }
 
-    func endWait(_ connection: Connection) {
+    private func endWait(_ connection: Connection) {
         connection.isBlocked = false
-        guard connection.node.isUp else { return }
-        guard connection.node.isMaster else {
-            reply(connection, .error(RedisServerError(message: "UNBLOCKED")))
-            return
-        }
+        let node = connection.server
+        guard node.isUp else { return }
         let count = nodes.filter { !$0.isMaster && $0.acknowledged >= connection.lastWrite }.count
         // A master that another one has replaced has no replicas any more.
-        reply(connection, .integer(connection.node === master ? Int64(count) : 0))
+        let told = RedisReply.integer(node === master ? Int64(count) : 0)
+        reply(
+            node.isMaster ? told : .error(RedisServerError(message: "UNBLOCKED")), over: connection)
         executeAll(connection)
     }
 
@@ -110,9 +94,8 @@ extension ProducerSimulation {
         tell("fault: \(fault)")
         let node = master
         switch fault {
-        case .cut: lose(.connectionLost)
-        case .freeze:
-            node.frozenUntil = now.advanced(byMilliseconds: random.integer(100...7_000))
+        case .cut: cut()
+        case .freeze: freeze(node)
         case .lag:
             laggingUntil = now.advanced(byMilliseconds: random.integer(500...6_000))
         case .crash: crash(node)
@@ -129,13 +112,15 @@ extension ProducerSimulation {
             if let index = others.randomElement(using: &random) {
                 target = index
                 tell("\(nodes[index].name) is the master again")
-                lose(.connectionLost)
+                cut()
             }
         case .flush: node.append([.flushed])
         case .evict: node.append([.evicted])
         case .refuse:
             node.refusal = random.pick(Node.Refusal.allCases)
-            after(random.integer(10...4_000), .then { node.refusal = nil })
+            after(random.integer(10...4_000)) { node.refusal = nil }
+        case .refuseLogin:
+            node.login.refusedUntil = now.advanced(byMilliseconds: random.integer(10...4_000))
         case .jump: node.clockOffset += random.integer(-8_000...8_000)
         }
     }
@@ -143,6 +128,7 @@ extension ProducerSimulation {
     /// The faults are over; with splits, an earlier master may still be one.
     func heal() {
         nodes[target].frozenUntil = min(nodes[target].frozenUntil, now)
+        connections.forEach(executeAll)
         for index in nodes.indices where index != target {
             if schedule.barrier != nil || schedule.kind != .splits { demote(index) }
         }
@@ -152,21 +138,28 @@ extension ProducerSimulation {
         guard node.isUp else { return }
         let count = node.steps.count
         node.isUp = false
-        closeAll(node)
+        node.login.forgetScripts()
+        for connection in connections where connection.server === node {
+            closeByServer(connection, isSilent: false)
+        }
         let kept = random.integer(max(0, count - 6)...count)
-        after(
-            random.integer(50...2_000),
-            .then { [unowned self] in
-                node.replace(with: node.steps.prefix(kept))
-                node.isUp = true
-                node.loadingUntil = now.advanced(byMilliseconds: random.integer(0...500))
-                node.restart(process: 100 + masterships)
-                if let index = nodes.firstIndex(where: { $0 === node }), node.isMaster {
-                    let target = self.target
-                    promote(index)
-                    if index != target { self.target = target }
-                }
-            })
+        after(random.integer(50...2_000)) { [unowned self] in
+            node.replace(with: node.steps.prefix(kept))
+            node.isUp = true
+            node.login.loadingUntil = now.advanced(byMilliseconds: random.integer(0...500))
+            node.restart(process: 100 + masterships)
+            if let index = nodes.firstIndex(where: { $0 === node }), node.isMaster {
+                let target = self.target
+                promote(index)
+                if index != target { self.target = target }
+            }
+        }
+    }
+
+    private func freeze(_ node: Node) {
+        let end = now.advanced(byMilliseconds: random.integer(100...7_000))
+        node.frozenUntil = max(node.frozenUntil, end)
+        queue.add(.then { [unowned self] in connections.forEach(executeAll) }, at: end)
     }
 
     private func failover(isFrozen: Bool) {
@@ -179,18 +172,15 @@ extension ProducerSimulation {
         replica.replace(with: old.steps.prefix(random.integer(max(least, 0)...count)))
         promote(index)
         if isFrozen {
-            old.frozenUntil = max(
-                old.frozenUntil, now.advanced(byMilliseconds: random.integer(100...7_000)))
+            freeze(old)
         } else if random.chance(50) {
             closeAll(old)
         }
         // It may believe for a while that it is the master; with splits, for ever.
         if schedule.kind != .splits || random.chance(40) {
-            after(
-                random.integer(0...9_000),
-                .then { [unowned self] in
-                    if target != oldIndex { demote(oldIndex) }
-                })
+            after(random.integer(0...9_000)) { [unowned self] in
+                if target != oldIndex { demote(oldIndex) }
+            }
         }
     }
 
@@ -203,8 +193,8 @@ extension ProducerSimulation {
     }
 
     private func closeAll(_ node: Node) {
-        if let connection, connection.node === node {
-            after(random.integer(1...50), .closedByServer(connection))
+        if let connection, connection.server === node {
+            after(random.integer(1...50), .endOfStream(connection))
         }
     }
 }

@@ -1,172 +1,166 @@
+import DequeModule
+
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A producer session against models of several Redis servers, of the network and of callers, in
-/// virtual time. Everything that happens follows from the seed.
-final class ProducerSimulation {
+/// A producer session and its callers, against models of several Redis servers.
+final class ProducerSimulation:
+    ConnectionSimulation<ProducerStateMachine<Int>, ProducerSimulationNode>
+{
     typealias Node = ProducerSimulationNode
-    typealias Session = ProducerSession<Int>
-
-    /// A connection of the client, from its begin to its end.
-    final class Connection {
-        let node: Node
-        var parser = RESPCommandParser()
-        var commands: [[String]] = []
-        var isClosed = false
-        var isFull = false
-        /// Redis executes nothing of it: `WAIT`.
-        var isBlocked = false
-        /// How many steps there were after its last write.
-        var lastWrite = 0
-        /// How long what was under way at its end is held; nil: it is lost.
-        var lateMilliseconds: Int?
-        var arrivesAtServer = ProducerSimulation.start
-        var arrivesAtClient = ProducerSimulation.start
-
-        init(_ node: Node) { self.node = node }
-    }
-
-    enum Event {
-        case submit(Int)
-        case fault(ProducerSimulationSchedule.Fault)
-        case connected(Connection)
-        case toServer(Connection, [UInt8], isLate: Bool)
-        case toClient(Connection, RedisReply)
-        case closedByServer(Connection)
-        case writable(Connection)
-        case waitOver(Connection)
-        case then(() -> Void)
-    }
-
-    static let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
-    static let sweepMilliseconds = 20
-    /// Of the handler: when a connection that does not answer is given up.
-    static let replyTimeoutMilliseconds = 2_500
-    private static let stepsMax = 50_000
+    typealias Machine = ProducerStateMachine<Int>
+    typealias Result = Swift.Result<ProducerOutcome, RedisFailure>
 
     let schedule: ProducerSimulationSchedule
     let breakage: ProducerBreakage?
-    let call: ProducerCall
-    var random: SimulationRandom
-    var now = ProducerSimulation.start
-    var queue = EventQueue<Event>()
-    private(set) var violation: String?
-    private(set) var transcript: [String] = []
-    private let isTold: Bool
-
-    var session: Session
-    var connection: Connection?
-    var asksForFlush = false
-    var progressAt = ProducerSimulation.start
-    var nextSweep = ProducerSimulation.start
-    var logins = 0
 
     var nodes: [Node] = []
     /// The Redis that a connect leads to.
     var target = 0
     var masterships = 0
-    var laggingUntil = ProducerSimulation.start
+    var laggingUntil = VirtualTime.start
 
-    var outcomes: [Int: Result<Session.Outcome, RedisFailure>] = [:]
+    var outcomes: [Int: Result] = [:]
     var submittedAt: [Int: MonotonicTime] = [:]
     var appliedCounts: [String: Int] = [:]
-    var lastResolution: Session.Resolution?
+    private var lastResolution: Machine.Resolution?
 
-    init(seed: UInt64, breakage: ProducerBreakage? = nil, isTold: Bool = false) {
+    init(seed: UInt64, breakage: ProducerBreakage? = nil, isTold: Bool = false) throws {
         var random = SimulationRandom(seed: seed)
-        schedule = ProducerSimulationSchedule(&random)
-        self.random = random
+        schedule = try ProducerSimulationSchedule(&random)
         self.breakage = breakage
-        self.isTold = isTold
-        call = ProducerCall(
-            script: RedisScript("return 'a batch'", keys: 0, arguments: 0),
-            sessionKey: Array("session".utf8), queueKeys: [Array("queue".utf8)], queueWords: [],
-            wordsPerMessage: 2)
-        session = Session(call, limits: schedule.limits, barrier: schedule.barrier)
+        let call = ProducerCall(
+            script: Node.script, sessionKey: Array("session".utf8),
+            queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2)
+        let limits = RedisLimits()
+        super.init(
+            Machine(
+                url: schedule.url, call, limits: schedule.limits,
+                replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds,
+                barrier: schedule.barrier, now: VirtualTime.start),
+            limits: limits, random: random, isTold: isTold)
         for index in 0..<3 {
             let node = Node(name: "R\(index)", process: index, breakage: breakage)
-            node.clockOffset = 1_700_000_000_000 + random.integer(-3_000...3_000)
+            node.clockOffset = 1_700_000_000_000 + self.random.integer(-3_000...3_000)
             node.onApplied = { [unowned self] in applied($0) }
             nodes.append(node)
         }
         promote(0)
         for (index, message) in schedule.messages.enumerated() {
-            after(message.time, .submit(index))
+            after(message.time) { [unowned self] in submit(index) }
         }
-        for (time, fault) in schedule.faults { after(time, .fault(fault)) }
-        after(
-            ProducerSimulationSchedule.faultsEnd, .then { [unowned self] in heal() })
+        for (time, fault) in schedule.faults { after(time) { [unowned self] in begin(fault) } }
+        after(ProducerSimulationSchedule.faultsEnd) { [unowned self] in heal() }
+        if let time = schedule.closesAt { after(time) { [unowned self] in closeByOwner() } }
     }
 
-    var elapsed: Int { now.milliseconds(since: ProducerSimulation.start) }
+    // MARK: - Callers
 
-    func after(_ milliseconds: Int, _ event: Event) {
-        queue.add(event, at: now.advanced(byMilliseconds: milliseconds))
-    }
-
-    func tell(_ line: @autoclosure () -> String) {
-        if isTold { transcript.append("\(elapsed) ms: \(line())") }
-    }
-
-    func violate(_ rule: String) {
-        guard violation == nil else { return }
-        tell("VIOLATION: \(rule)")
-        violation = rule
-    }
-
-    /// Runs until nothing more can happen; returns the rule that was broken, if any.
-    func run() -> String? {
-        connect()
-        for _ in 0..<ProducerSimulation.stepsMax {
-            let time = min(queue.nextTime, nextSweep)
-            guard time < .never, violation == nil else { break }
-            now = max(now, time)
-            while queue.nextTime <= now { handle(queue.takeNext()) }
-            if asksForFlush { flush() }
-            if now >= nextSweep { sweep() }
-            checkAccounts()
+    private func submit(_ index: Int) {
+        let message = schedule.messages[index]
+        submittedAt[index] = now
+        tell("\(message.id) \(message.key ?? "") is submitted")
+        let failure = submit {
+            $0.submit(
+                index, now: now, isKeyed: message.key != nil,
+                keys: { command in
+                    guard let key = message.key else { return 0 }
+                    command.word(key)
+                    return 1
+                },
+                words: {
+                    $0.word(message.id)
+                    $0.word(message.key == nil ? "-" : "keyed")
+                })
         }
-        if violation == nil { checkEnd() }
-        return violation
+        if let failure { resolve(index, .failure(failure)) }
     }
 
-    private func handle(_ event: Event) {
-        switch event {
-        case .submit(let index): submit(index)
-        case .fault(let fault): begin(fault)
-        case .connected(let connection): connected(connection)
-        case .toServer(let connection, let bytes, let isLate):
-            arriveAtServer(connection, bytes, isLate)
-        case .toClient(let connection, let reply):
-            if connection === self.connection { received(reply) }
-        case .closedByServer(let connection):
-            if connection === self.connection { lose(.connectionLost) }
-        case .writable(let connection):
-            connection.isFull = false
-            if connection === self.connection { asksForFlush = true }
-        case .waitOver(let connection): endWait(connection)
-        case .then(let body): body()
+    private func closeByOwner() {
+        if random.chance(50) { flush() }
+        close()
+        if outcomes.count < submittedAt.count { violate("close leaves somebody waiting") }
+    }
+
+    override func resolve(_ resolutions: [Machine.Resolution]) {
+        for resolution in resolutions {
+            lastResolution = resolution
+            resolve(resolution.waiter, resolution.result)
         }
     }
 
-    /// As the handler's: looks at deadlines, and at replies that do not come.
-    private func sweep() {
-        if session.deadline <= now { resolve(session.expire(now, .timedOut)) }
-        let giveUp = progressAt.advanced(
-            byMilliseconds: ProducerSimulation.replyTimeoutMilliseconds)
-        if connection != nil, session.isAwaiting, giveUp <= now { lose(.timedOut) }
-        let isAtRest = session.deadline == .never && !session.isAwaiting && connection != nil
-        nextSweep =
-            isAtRest ? .never : now.advanced(byMilliseconds: ProducerSimulation.sweepMilliseconds)
-        // Nothing but history is left: it need not be looked at so often.
-        if !isAtRest, session.pendingCount == 0, !session.isAwaiting {
-            nextSweep = max(nextSweep, min(session.deadline, now.advanced(byMilliseconds: 5_000)))
-        }
-        checkDeadlines()
+    // MARK: - Servers
+
+    override func chooseServer() -> Node {
+        let masters = nodes.filter { $0.isMaster && $0.isUp }
+        guard schedule.kind == .splits, random.chance(30) else { return master }
+        return masters.randomElement(using: &random) ?? master
     }
 
-    func bringForward() {
-        nextSweep = min(
-            nextSweep, now.advanced(byMilliseconds: ProducerSimulation.sweepMilliseconds))
+    override func admit(_ connection: Connection) -> Admission {
+        connection.server.isUp ? .accepted : .refused
+    }
+
+    override func busyUntil(_ server: Node) -> MonotonicTime { server.frozenUntil }
+
+    override func process(_ connection: Connection) { executeAll(connection) }
+
+    override func latency() -> Int {
+        let lag = now < laggingUntil ? random.integer(0...4_000) : 0
+        return (random.integer(1...8) + lag) * 1_000
+    }
+
+    override func holdTime() -> Int? {
+        // A new session opens about 80 ms after the end of a connection.
+        if random.chance(30) { return random.integer(30...150) }
+        return random.pick([nil, 0, 30, 1_000, 4_000, 20_000, 200_000]).map {
+            $0 + random.integer(0...$0)
+        }
+    }
+
+    override var isRough: Bool {
+        schedule.kind != .gentle && elapsed < ProducerSimulationSchedule.faultsEnd
+    }
+
+    // MARK: - Rules
+
+    override func checkTurn() { checkLosses() }
+
+    override func checkDeadlines() {
+        checkWaits()
+        checkAccounts()
+    }
+
+    override func checkEnd() { checkMessages() }
+
+    // MARK: - Broken on purpose
+
+    override func received(_ reply: RedisReply) -> RedisConnectionAction<Machine.Resolution> {
+        var reply = reply
+        if breakage == .ignoresBarriers, case .barrier? = machine.session.awaited.first {
+            reply = .integer(1)
+        }
+        let action = super.received(reply)
+        if breakage == .reusesNumbersWithoutDraining,
+            case .draining(let free) = machine.session.state
+        {
+            machine.session.next = free
+            machine.session.state = .ready
+        }
+        return action
+    }
+
+    override func machineLost() {
+        switch breakage {
+        case .forgetsFences: machine.session.lineage = ProducerLineage()
+        case .forgetsHistory: machine.session.history = ProducerHistory(schedule.limits)
+        case .forgetsUnresolved:
+            for batch in machine.session.unresolved { machine.session.forget(batch) }
+            machine.session.unresolved = []
+        case .resolvesTwice: if let lastResolution { resolve([lastResolution]) }
+        default: break
+        }
     }
 }
+
+extension SimulationRandom: RandomNumberGenerator {}

@@ -22,6 +22,9 @@ final class ProducerSimulationNode {
         case wrongType
     }
 
+    /// Names the batches' script. What it does is `batch`.
+    static let script = RedisScript("return 'a batch'", keys: 0, arguments: 0)
+
     let name: String
     /// `run_id`: of the process.
     private(set) var process: Int
@@ -29,8 +32,8 @@ final class ProducerSimulationNode {
     var run = ""
     var isMaster = false
     var isUp = true
-    var frozenUntil = MonotonicTime(nanoseconds: 0)
-    var loadingUntil = MonotonicTime(nanoseconds: 0)
+    var frozenUntil = VirtualTime.start
+    var login = SimulatedLogin()
     var clockOffset = 0
     var refusal: Refusal?
     /// Of a replica: how many steps of the master it has.
@@ -76,6 +79,7 @@ final class ProducerSimulationNode {
 
     /// - Parameter login: the number of the client's login.
     func open(_ now: MonotonicTime, login: Int) -> RedisReply {
+        if refusal == .noPermission { return error("NOPERM evalsha") }
         let milliseconds = clock(now)
         let told =
             switch breakage {
@@ -91,11 +95,17 @@ final class ProducerSimulationNode {
 
     func fence(from number: Int, to fence: Int) -> RedisReply {
         if breakage == .noFence { return .integer(Int64(fence)) }
+        if refusal == .noPermission { return error("NOPERM evalsha") }
         guard session ?? -1 == number || breakage == .fenceIgnoresNumber else {
             return .integer(Int64(session ?? -1))
         }
+        if refusal == .outOfMemory { return error("OOM command not allowed") }
         append([.session(fence)])
         return .integer(Int64(fence))
+    }
+
+    private func error(_ message: String) -> RedisReply {
+        .error(RedisServerError(message: message))
     }
 
     private func clock(_ now: MonotonicTime) -> Int { now.wholeMilliseconds + clockOffset }
@@ -107,15 +117,13 @@ final class ProducerSimulationNode {
         first: Int, deadline: Int, _ messages: [(id: String, key: String?)], stopAt: Int,
         _ now: MonotonicTime
     ) -> RedisReply {
-        if refusal == .noPermission { return .error(RedisServerError(message: "NOPERM evalsha")) }
-        guard let last = session else {
-            return .error(RedisServerError(message: "SESSION missing"))
-        }
+        if refusal == .noPermission { return error("NOPERM evalsha") }
+        guard let last = session else { return error("SESSION missing") }
         if first > last + 1, breakage != .noGapCheck, breakage != .noFence {
-            return .error(RedisServerError(message: ProducerScripts.gap))
+            return error(ProducerScripts.gap)
         }
         if clock(now) > deadline, breakage != .noDeadline {
-            return .error(RedisServerError(message: "SESSION late"))
+            return error("SESSION late")
         }
         if refusal == .outOfMemory { return stopped(at: first - 1, "OOM command not allowed", []) }
         let count = messages.count

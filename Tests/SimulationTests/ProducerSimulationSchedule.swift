@@ -17,7 +17,7 @@ struct ProducerSimulationSchedule {
 
     enum Fault: CaseIterable {
         case cut, freeze, lag, crash, failover, failoverAndBack, comeback, flush, evict, refuse
-        case jump
+        case refuseLogin, jump
     }
 
     struct Message {
@@ -28,20 +28,22 @@ struct ProducerSimulationSchedule {
     }
 
     let kind: Kind
+    let url: RedisURL
     var messages: [Message] = []
     var faults: [(time: Int, Fault)] = []
     var limits = ProducerLimits()
     let barrier: RedisBarrier?
     /// Whether confirmed messages are kept for longer than the faults last.
     let keepsAll: Bool
+    /// When the owner closes the connection, if before the end.
+    private(set) var closesAt: Int?
 
     /// When the last fault is surely over.
     static let faultsEnd = 30_000
-    /// Late copies arrive until then.
-    static let copiesEnd = 300_000
 
-    init(_ random: inout SimulationRandom) {
+    init(_ random: inout SimulationRandom) throws {
         kind = random.pick(Kind.allCases)
+        url = try RedisURL(random.pick(["redis://h", "redis://u:secret@h/3"]))
         barrier = random.chance(30) ? .replicas(1) : nil
         limits.batchMax = random.pick([1, 3, 8])
         keepsAll = random.chance(90)
@@ -57,13 +59,24 @@ struct ProducerSimulationSchedule {
         let choices: [Fault] =
             switch kind {
             case .gentle: [.cut]
-            case .losses: [.cut, .freeze, .lag, .crash, .failover, .failoverAndBack, .jump]
+            case .losses:
+                [.cut, .freeze, .lag, .crash, .failover, .failoverAndBack, .refuseLogin, .jump]
             case .splits: [.cut, .freeze, .lag, .crash, .failover, .comeback, .jump]
             case .removals: [.cut, .freeze, .lag, .flush, .evict, .jump]
-            case .refusals: [.cut, .freeze, .crash, .failover, .refuse, .refuse, .jump]
+            case .refusals:
+                [.cut, .freeze, .crash, .failover, .refuse, .refuse, .refuseLogin, .jump]
             }
         for _ in 0..<random.integer(1...8) {
-            faults.append((random.integer(0...max(time, 1_000)), random.pick(choices)))
+            // Many come while a message is on its way.
+            let time =
+                random.chance(50)
+                ? random.pick(messages).time + random.integer(0...20)
+                : random.integer(0...max(time, 1_000))
+            faults.append((time, random.pick(choices)))
+        }
+        if kind != .gentle, random.chance(10) {
+            closesAt = random.integer(500...12_000)
+            return
         }
         let end = ProducerSimulationSchedule.faultsEnd
         for (index, time) in [end + 10_000, end + 20_000, 310_000].enumerated() {

@@ -1,26 +1,17 @@
 import Testing
 
-@testable import CoreAPIBase
-@testable import CoreAPIRedis
-
 /// Thousands of short lives of a producer session, each from a seed: see docs/reliability.md.
 @Suite struct ProducerSimulationTests {
-    /// Nil, or the seed, the rule that was broken, and what happened before.
-    private func failure(seed: UInt64, breakage: ProducerBreakage? = nil) -> String? {
-        guard let rule = ProducerSimulation(seed: seed, breakage: breakage).run() else {
-            return nil
+    private func failure(seed: UInt64, breakage: ProducerBreakage? = nil) throws -> String? {
+        try SimulationSeeds.failure(seed) { isTold in
+            try ProducerSimulation(seed: seed, breakage: breakage, isTold: isTold)
         }
-        // The same once more, this time with words.
-        let again = ProducerSimulation(seed: seed, breakage: breakage, isTold: true)
-        #expect(again.run() == rule, "a seed says everything")
-        let lines = again.transcript.suffix(SimulationSeeds.linesMax)
-        return "SIMULATION_SEED=\(seed): \(rule)\n" + lines.joined(separator: "\n")
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
-    func `a producer loses and doubles nothing, whatever Redis loses`(shard: Int) {
+    func `a producer loses and doubles nothing, whatever Redis loses`(shard: Int) throws {
         for seed in SimulationSeeds.seeds(ofShard: shard) {
-            if let failure = failure(seed: seed) {
+            if let failure = try failure(seed: seed) {
                 Issue.record("\(failure)")
                 return
             }
@@ -28,16 +19,18 @@ import Testing
     }
 
     @Test(arguments: ProducerBreakage.allCases)
-    func `a producer or script that is broken on purpose is found out`(breakage: ProducerBreakage) {
+    func `a producer or script that is broken on purpose is found out`(
+        breakage: ProducerBreakage
+    ) throws {
         for seed in SimulationSeeds.forBrokenMachines
-        where failure(seed: seed, breakage: breakage) != nil { return }
+        where try failure(seed: seed, breakage: breakage) != nil { return }
         Issue.record("\(breakage) has gone unnoticed")
     }
 
-    @Test func `a producer's seed replays exactly`() {
+    @Test func `a producer's seed replays exactly`() throws {
         for seed in UInt64(0)..<40 {
-            let first = ProducerSimulation(seed: seed, isTold: true)
-            let second = ProducerSimulation(seed: seed, isTold: true)
+            let first = try ProducerSimulation(seed: seed, isTold: true)
+            let second = try ProducerSimulation(seed: seed, isTold: true)
             #expect(first.run() == second.run())
             #expect(first.transcript == second.transcript)
             #expect(first.transcript.count > 20)

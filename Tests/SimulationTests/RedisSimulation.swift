@@ -1,179 +1,221 @@
 @testable import CoreAPIBase
-@testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// The machines of a Redis connection against models of Redis, of the network and of callers, in
-/// virtual time. Everything that happens follows from the seed.
-final class RedisSimulation {
-    enum Event {
-        case submit(SimulatedPayment)
-        case close
-        case fault(RedisSchedule.Fault)
-        case restarted(crash: Int)
-        case stallEnded
-        case resolverAnswers
-        case connectDone(SimulatedConnection)
-        case handshakeDone(SimulatedConnection)
-        case toServer(SimulatedConnection, Int)
-        /// What was on its way when the client closed its side.
-        case lateToServer(SimulatedConnection)
-        case toClient(SimulatedConnection, Int)
-        case writable(SimulatedConnection)
-        case endOfStream(SimulatedConnection)
-        case repliesLeave(crash: Int)
-        case safe(writes: Int, crash: Int)
-        case barrierTimedOut(SimulatedConnection, Int)
-    }
-
-    /// The loop looks at deadlines no more often than this.
-    static let sweepMilliseconds = 20
-    private static let stepsMax = 20_000
-    static let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+/// A connection for commands that may be executed twice, and its callers.
+final class RedisSimulation: ConnectionSimulation<RedisConnectionStateMachine<Int>, SimulatedRedis>
+{
+    typealias Machine = RedisConnectionStateMachine<Int>
 
     let schedule: RedisSchedule
-    var random: SimulationRandom
-    var now = RedisSimulation.start
-    var queue = EventQueue<Event>()
-    private(set) var violation: String?
-    /// What has happened, if this simulation is to tell.
-    private(set) var transcript: [String] = []
-    private let isTold: Bool
+    private let breakage: RedisBreakage?
+    private let redis = SimulatedRedis()
+    private var crashes = 0
 
-    // The handler's part.
-    var machine: any SimulatedMachine
-    var reader = RedisReplyReader()
+    // The callers' part: the number of a call is its waiter.
+    private var commands: [RedisCommand] = []
+    private var submittedAt: [MonotonicTime] = []
+    private var outcomes: [Int: Result<RedisReply, RedisFailure>] = [:]
+    private var waiting: Set<Int> = []
+    private var lastResolution: Machine.Resolution?
 
-    // The outgoing connection's part.
-    var outgoing: OutgoingConnectionStateMachine
-    let usesTLS: Bool
-    var hasResolver = false
-    var connection: SimulatedConnection?
-    var asksForFlush = false
-    var nextSweep = MonotonicTime.never
-    var isClosed = false
-
-    // The server's part.
-    let redis: SimulatedRedis
-    var isUp = true
-    var crashes = 0
-    var stalledUntil = RedisSimulation.start
-    var refusesUntil = RedisSimulation.start
-    var swallowsUntil = RedisSimulation.start
-    var lagsUntil = RedisSimulation.start
-    var connections: [SimulatedConnection] = []
-    var leaving: [(SimulatedConnection, [UInt8])] = []
-
-    // The callers' part.
-    var calls: [SimulatedCall] = []
-    var unresolved: Set<Int> = []
-
-    init(seed: UInt64, breakage: Breakage? = nil, isTold: Bool = false) throws {
+    init(seed: UInt64, breakage: RedisBreakage? = nil, isTold: Bool = false) throws {
         var random = SimulationRandom(seed: seed)
-        let schedule = try RedisSchedule(&random)
-        usesTLS = random.chance(25)
-        self.schedule = schedule
-        self.random = random
-        outgoing = OutgoingConnectionStateMachine(
-            usesTLS: usesTLS, attemptMilliseconds: schedule.limits.connectTimeoutMilliseconds,
-            backoff: schedule.limits.backoff, now: now)
-        self.isTold = isTold
-        redis = SimulatedRedis(
-            durability: schedule.durability, ignoresRecords: breakage == .scriptsIgnoreRecords,
-            onlyReadsRecords: breakage == .scriptsOnlyReadRecords)
-        let fresh = { (now: MonotonicTime) in
-            RedisConnectionStateMachine<Int>(
-                url: schedule.url, limits: schedule.limits,
-                scripts: [schedule.isJob ? RQJob.script : StreamEntry.script],
-                barrier: schedule.barrier, now: now)
+        schedule = try RedisSchedule(&random)
+        self.breakage = breakage
+        super.init(
+            RedisSimulation.machine(schedule, now: VirtualTime.start), limits: schedule.limits,
+            random: random, isTold: isTold)
+        for (index, call) in schedule.calls.enumerated() {
+            var command = RedisCommand()
+            if call.isPing {
+                command.add("PING")
+            } else {
+                command.add("EVALSHA", SimulatedRedis.script.digest, "1", "set", id(index))
+            }
+            commands.append(command)
+            submittedAt.append(.never)
+            after(call.time) { [unowned self] in submit(index) }
         }
-        if let breakage {
-            machine = BrokenMachine(breakage, now: now, fresh)
-        } else {
-            machine = fresh(now)
-        }
-        addEvents()
+        for (time, fault) in schedule.faults { after(time) { [unowned self] in begin(fault) } }
+        if let time = schedule.closesAt { after(time) { [unowned self] in closeByOwner() } }
     }
 
-    private func addEvents() {
-        for (time, payment) in schedule.payments { after(time, .submit(payment)) }
-        for (time, fault) in schedule.faults { after(time, .fault(fault)) }
-        if let time = schedule.closesAt { return after(time, .close) }
-        for pause in [6_000, 6_001, 12_000] {
-            let probe = SimulatedPayment(
-                userID: 9, amount: 1, key: nil, retries: 0, isProbe: true)
-            after(schedule.lastFaultEnd + pause, .submit(probe))
-        }
+    private static func machine(_ schedule: RedisSchedule, now: MonotonicTime) -> Machine {
+        Machine(
+            url: schedule.url, limits: schedule.limits, scripts: [SimulatedRedis.script],
+            isOnDemand: schedule.isOnDemand, now: now)
     }
 
-    /// Milliseconds since the beginning.
-    var elapsed: Int { now.milliseconds(since: RedisSimulation.start) }
+    private func id(_ index: Int) -> String { "m\(index)" }
 
-    func after(_ milliseconds: Int, _ event: Event) {
-        queue.add(event, at: now.advanced(byMilliseconds: milliseconds))
-    }
+    // MARK: - Callers
 
-    func tell(_ line: @autoclosure () -> String) {
-        if isTold { transcript.append("\(elapsed) ms: \(line())") }
-    }
-
-    func violate(_ rule: String) {
-        tell("VIOLATION: \(rule)")
-        if violation == nil { violation = rule }
-    }
-
-    // MARK: - Time
-
-    /// Runs until nothing more can happen; returns the rule that was broken, if any.
-    func run() -> String? {
-        start()
-        for _ in 0..<RedisSimulation.stepsMax {
-            let time = min(queue.nextTime, nextSweep)
-            guard time < .never, violation == nil else { break }
-            now = max(now, time)
-            while queue.nextTime <= now { handle(queue.takeNext()) }
-            if asksForFlush { flush() }
-            if now >= nextSweep { sweep() }
-        }
-        if violation == nil { checkEnd() }
-        return violation
-    }
-
-    /// As `EventLoop.sweep`.
-    private func sweep() {
-        nextSweep = .never
-        if !isClosed {
-            if machine.deadline <= now { deadlineReached() }
-            if outgoing.deadline <= now { perform(outgoing.deadlineReached(now: now)) }
-            bringForward()
-        }
-        nextSweep = max(
-            nextSweep, now.advanced(byMilliseconds: RedisSimulation.sweepMilliseconds))
-        if isClosed { nextSweep = .never }
-        checkDeadlines()
-    }
-
-    func bringForward() { nextSweep = min(nextSweep, machine.deadline, outgoing.deadline) }
-
-    private func handle(_ event: Event) {
-        switch event {
-        case .submit(let payment): submit(payment)
-        case .close: closeByOwner()
-        case .fault(let fault): begin(fault)
-        case .restarted(let crash): restarted(after: crash)
-        case .stallEnded: processAll()
-        case .resolverAnswers: resolverAnswers()
-        case .connectDone(let connection): connectDone(connection)
-        case .handshakeDone(let connection): handshakeDone(connection)
-        case .toServer(let connection, let count): deliverToServer(connection, count)
-        case .lateToServer(let connection): deliverLate(connection)
-        case .toClient(let connection, let count): deliverToClient(connection, count)
-        case .writable(let connection):
-            connection.isFull = false
-            if connection === self.connection { asksForFlush = true }
-        case .endOfStream(let connection): endOfStream(connection)
-        case .repliesLeave(let crash): repliesLeave(crash)
-        case .safe(let writes, let crash): becameSafe(writes, crash)
-        case .barrierTimedOut(let connection, let number): barrierTimedOut(connection, number)
+    private func submit(_ index: Int) {
+        tell("#\(index) is submitted")
+        submittedAt[index] = now
+        waiting.insert(index)
+        let failure = submit { $0.submitted(commands[index], index, now: now) }
+        if let failure { resolve(index, .failure(failure)) }
+        let bytes = waiting.reduce(0) { $0 + commands[$1].bytes.count }
+        if waiting.count > schedule.limits.pendingMax || bytes > schedule.limits.backlogBytesMax {
+            violate("more is held than there may be")
         }
     }
+
+    private func closeByOwner() {
+        if random.chance(50) { flush() }
+        close()
+        if !waiting.isEmpty { violate("close leaves somebody waiting") }
+    }
+
+    override func resolve(_ resolutions: [Machine.Resolution]) {
+        for resolution in resolutions {
+            lastResolution = resolution
+            resolve(resolution.waiter, resolution.result)
+        }
+    }
+
+    private func resolve(_ index: Int, _ result: Result<RedisReply, RedisFailure>) {
+        var result = result
+        if breakage == .promisesTooMuch, case .failure(.mayBeExecuted(let error)) = result {
+            result = .failure(.notExecuted(error))
+        }
+        tell("#\(index) is told \(result)")
+        guard waiting.remove(index) != nil else { return violate("#\(index) is told twice") }
+        outcomes[index] = result
+        check(index, result)
+    }
+
+    // MARK: - What must hold
+
+    private func check(_ index: Int, _ result: Result<RedisReply, RedisFailure>) {
+        let isExecuted = redis.executions[id(index)] != nil
+        switch result {
+        case .success(let reply):
+            let isPing = schedule.calls[index].isPing
+            let expected = isPing ? "PONG" : "'\(id(index))'"
+            if reply.words != expected { violate("#\(index) is told another's reply") }
+            if !isPing, !isExecuted { violate("#\(index) is confirmed, and was not executed") }
+        case .failure(let failure):
+            if case .notExecuted = failure, isExecuted {
+                violate("#\(index) was executed, and is told that it was not")
+            }
+            if schedule.calls[index].isProbe { violate("#\(index) fails though all is in order") }
+            if schedule.kind == .gentle { violate("#\(index) notices a short outage") }
+        }
+        checkTime(index)
+    }
+
+    private func checkTime(_ index: Int) {
+        let waited = now.milliseconds(since: submittedAt[index])
+        let waitMax =
+            schedule.limits.commandTimeoutMilliseconds + VirtualTime.sweepMilliseconds
+        if waited > waitMax { violate("#\(index) has waited for \(waited) ms") }
+    }
+
+    override func checkDeadlines() {
+        for index in commands.indices where waiting.contains(index) { checkTime(index) }
+    }
+
+    override func checkEnd() {
+        if outcomes.count != schedule.calls.count { violate("somebody waits for ever") }
+        for index in commands.indices {
+            let count = redis.executions[id(index), default: 0]
+            if case .failure(.notExecuted) = outcomes[index], count > 0 {
+                violate("#\(index) was executed after it was told that it was not")
+            }
+            if schedule.isOnDemand, count > 1 { violate("#\(index) was sent again on demand") }
+        }
+    }
+
+    // MARK: - Redis
+
+    override var isRough: Bool { schedule.kind == .rough && elapsed < schedule.lastFaultEnd }
+
+    override func chooseServer() -> SimulatedRedis { redis }
+
+    override func admit(_ connection: Connection) -> Admission {
+        guard now >= redis.swallowsUntil else { return .swallowed }
+        return redis.isUp && now >= redis.refusesUntil ? .accepted : .refused
+    }
+
+    override func busyUntil(_ server: SimulatedRedis) -> MonotonicTime { redis.stalledUntil }
+
+    override func latency() -> Int {
+        isRough && random.chance(4)
+            ? random.integer(100_000...3_000_000) : random.integer(50...3_000)
+    }
+
+    override func holdTime() -> Int? {
+        random.chance(60) ? random.integer(0...400) : random.integer(400...9_000)
+    }
+
+    override func process(_ connection: Connection) {
+        guard redis.isUp, !connection.isClosedByServer, now >= redis.stalledUntil else { return }
+        while let words = nextCommand(connection) {
+            let result = redis.execute(words, now)
+            tell("Redis executes \(words[0]) \(words.last ?? ""): \(result.words)")
+            reply(result, over: connection)
+        }
+    }
+
+    private func begin(_ fault: RedisSchedule.Fault) {
+        tell("FAULT \(fault)")
+        switch fault {
+        case .cut: cut()
+        case .crash(let downtime, let loading, let isSilent):
+            crash(downtime: downtime, loading: loading, isSilent: isSilent)
+        case .refusedConnections(let duration): redis.refusesUntil = until(duration)
+        case .swallowedConnections(let duration): redis.swallowsUntil = until(duration)
+        case .readOnly(let duration): redis.readOnlyUntil = until(duration)
+        case .outOfMemory(let duration): redis.outOfMemoryUntil = until(duration)
+        case .refusedLogin(let duration): redis.login.refusedUntil = until(duration)
+        case .stall(let duration):
+            redis.stalledUntil = max(redis.stalledUntil, until(duration))
+            queue.add(
+                .then { [unowned self] in connections.forEach(process) }, at: redis.stalledUntil)
+        case .flushedScripts: redis.login.forgetScripts()
+        }
+    }
+
+    private func until(_ duration: Int) -> MonotonicTime {
+        now.advanced(byMilliseconds: duration)
+    }
+
+    /// The process ends; its data are there when it is back.
+    private func crash(downtime: Int, loading: Int, isSilent: Bool) {
+        guard redis.isUp else { return }
+        redis.isUp = false
+        redis.login.forgetScripts()
+        for connection in connections { closeByServer(connection, isSilent: isSilent) }
+        redis.login.loadingUntil = until(downtime + loading)
+        after(downtime) { [unowned self] in redis.isUp = true }
+    }
+
+    // MARK: - Broken on purpose
+
+    override func received(_ reply: RedisReply) -> RedisConnectionAction<Machine.Resolution> {
+        if breakage == .mixesReplies, machine.isReady, random.chance(5) { return .none }
+        return super.received(reply)
+    }
+
+    override func machineLost() {
+        switch breakage {
+        case .dropsPipeline: machine = RedisSimulation.machine(schedule, now: now)
+        case .resolvesTwice: if let lastResolution { resolve([lastResolution]) }
+        case .promisesTooMuch, .mixesReplies, nil: break
+        }
+    }
+}
+
+/// What is broken on purpose, to see that the simulation finds it out.
+enum RedisBreakage: CaseIterable {
+    /// `mayBeExecuted` is reported as `notExecuted`.
+    case promisesTooMuch
+    /// What waits is forgotten when the connection breaks.
+    case dropsPipeline
+    /// Who waits is told a second time, by the next loss.
+    case resolvesTwice
+    /// A reply is lost, and its command gets the next one.
+    case mixesReplies
 }

@@ -1,16 +1,18 @@
 @testable import CoreAPIBase
 
-/// A connection between the client and the model of Redis, with the bytes on their way.
-final class SimulatedConnection {
+/// A connection between the client and a model of Redis, with the bytes on their way.
+final class SimulatedConnection<Server> {
     let number: Int
+    /// The Redis at its other end.
+    let server: Server
 
     /// What the client's kernel has taken and Redis has not received.
     var toServer: [UInt8] = []
     /// What has left Redis and the client has not read.
     var toClient: [UInt8] = []
     /// No fragment overtakes one that was sent before.
-    var lastToServer = MonotonicTime(nanoseconds: 0)
-    var lastToClient = MonotonicTime(nanoseconds: 0)
+    var lastToServer = VirtualTime.start
+    var lastToClient = VirtualTime.start
     /// Whether the client's kernel takes nothing until some of it has been received.
     var isFull = false
     /// The client has closed its side. What it has sent may still arrive.
@@ -20,11 +22,13 @@ final class SimulatedConnection {
 
     // Redis's side.
     var parser = RESPCommandParser()
-    /// How long the log was after this connection's last write.
+    /// Redis executes nothing of it: `WAIT`.
+    var isBlocked = false
+    /// How many steps the server had after this connection's last write.
     var lastWrite = 0
-    /// The barrier that Redis is waiting for: how many writes must be safe.
-    var barrier: (writes: Int, kind: String)?
-    var barrierCount = 0
 
-    init(number: Int) { self.number = number }
+    init(number: Int, server: Server) {
+        self.number = number
+        self.server = server
+    }
 }

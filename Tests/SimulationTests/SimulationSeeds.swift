@@ -1,4 +1,7 @@
 import Foundation
+import Testing
+
+@testable import CoreAPIRedis
 
 /// Which seeds a run of the tests simulates.
 ///
@@ -13,7 +16,7 @@ enum SimulationSeeds {
     private static let only = variable("SIMULATION_SEED")
 
     /// How much of a transcript is shown: the end, or, of a seed that is repeated, all.
-    static let linesMax = only == nil ? 80 : Int.max
+    private static let linesMax = only == nil ? 80 : Int.max
 
     static func seeds(ofShard shard: Int) -> [UInt64] {
         if let only { return shard == 0 ? [UInt64(only)] : [] }
@@ -22,6 +25,19 @@ enum SimulationSeeds {
 
     /// The seeds in which a machine that is broken on purpose must be found out.
     static let forBrokenMachines = (0..<UInt64(countDefault))
+
+    /// Runs a simulation: nil, or the seed, the rule that was broken, and what happened before.
+    static func failure<Machine: RedisConnectionMachine, Server>(
+        _ seed: UInt64,
+        _ simulation: (_ isTold: Bool) throws -> ConnectionSimulation<Machine, Server>
+    ) rethrows -> String? {
+        guard let rule = try simulation(false).run() else { return nil }
+        // The same once more, this time with words.
+        let again = try simulation(true)
+        #expect(again.run() == rule, "a seed says everything")
+        return "SIMULATION_SEED=\(seed): \(rule)\n"
+            + again.transcript.suffix(linesMax).joined(separator: "\n")
+    }
 
     private static func variable(_ name: String) -> Int? {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) }

@@ -10,7 +10,7 @@ protocol RedisConnectionMachine {
     var isReady: Bool { get }
     /// Whether a connection is of use.
     var isWanted: Bool { get }
-    /// Whether Redis has not answered the whole login.
+    /// Whether Redis has not answered all of AUTH, SELECT and SCRIPT LOAD.
     var isLoggingIn: Bool { get }
     /// Whether nothing waits for a reply.
     var isIdle: Bool { get }

@@ -1,5 +1,4 @@
 package import CoreAPIBase
-internal import DequeModule
 
 /// What a connection to Redis does, without a socket, a clock or a wait: events in, actions out.
 ///
@@ -36,7 +35,6 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     private let limits: RedisLimits
     private let login: RedisLogin
     private let secrets: RedisSecrets
-    private let barrier: RedisBarrier?
     private let isOnDemand: Bool
     private var state = State.disconnected
     private var pipeline = RedisPipeline<Waiter>()
@@ -46,14 +44,12 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
 
     /// - Parameters:
     ///   - scripts: what is loaded at each login, for commands that call it by its digest.
-    ///   - barrier: what confirms the commands before it; nil if their own replies do.
     ///   - isOnDemand: whether it connects for commands alone, and sends none of them twice.
     package init(
         url: RedisURL, limits: RedisLimits, scripts: [RedisScript] = [],
-        barrier: RedisBarrier? = nil, isOnDemand: Bool = false, now: MonotonicTime
+        isOnDemand: Bool = false, now: MonotonicTime
     ) {
         self.limits = limits
-        self.barrier = barrier
         self.isOnDemand = isOnDemand
         login = RedisLogin(url, scripts: scripts)
         secrets = RedisSecrets(url)
@@ -97,7 +93,6 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
         now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) -> MonotonicTime {
         guard isReady else { return deadline }
-        if let barrier { pipeline.appendBarrier(barrier) }
         try pipeline.send(send)
         return deadline
     }
@@ -143,24 +138,11 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
         case .ready:
             awaitedSince = now
             if case .error(let error) = reply {
-                return receivedForCommand(.error(secrets.stripped(error)))
+                return pipeline.received(.error(secrets.stripped(error)))
             }
-            return receivedForCommand(reply)
+            return pipeline.received(reply)
         case .disconnected, .closed:
             preconditionFailure("received() without a connection")
-        }
-    }
-
-    private mutating func receivedForCommand(_ reply: RedisReply) -> RedisConnectionAction<
-        Resolution
-    > {
-        switch pipeline.received(reply, barrier: barrier) {
-        case .unexpected: return .fail(.protocolViolation)
-        case .refused(let error): return .fail(.server(error))
-        case .answered(let resolution):
-            return resolution.map { .resolve($0) } ?? .none
-        case .confirmed(let resolutions):
-            return .resolveAll(resolutions)
         }
     }
 

@@ -6,13 +6,12 @@ internal import DequeModule
 struct RedisPipeline<Waiter> {
     typealias Resolution = RedisConnectionStateMachine<Waiter>.Resolution
 
-    /// A command, or a barrier, with one reply. It holds no references: reading a field of an
-    /// element of a `Deque` copies the element.
+    /// A command, with one reply. It holds no references: reading a field of an element of a `Deque`
+    /// copies the element.
     private struct Entry {
-        /// False for a barrier, and once the waiter has its result because its time is over.
-        var hasWaiter: Bool
+        /// False once the waiter has its result because its time is over.
+        var hasWaiter = true
         let deadline: MonotonicTime
-        let isBarrier: Bool
         /// Where its bytes are in `bytes`, counted from `base`.
         var range: Range<Int>
         /// Redis has answered that it does not execute it now.
@@ -28,12 +27,6 @@ struct RedisPipeline<Waiter> {
     private var entries: Deque<Entry> = []
     /// The waiter of each entry, at the same index; nil where `hasWaiter` is false.
     private var waiters: Deque<Waiter?> = []
-    /// The replies of those at the head that wait for a barrier.
-    private var answers: Deque<RedisReply> = []
-    /// How many at the end are followed by no barrier yet.
-    private var unguardedCount = 0
-    /// Whether a barrier has been sent, and not answered.
-    private var awaitsBarrier = false
     private var bytes: [UInt8] = []
     /// The position of the first of `bytes`; positions only grow while a connection lasts.
     private var base = 0
@@ -56,31 +49,10 @@ struct RedisPipeline<Waiter> {
     mutating func append(
         _ command: RedisCommand, _ waiter: consuming Waiter, deadline: MonotonicTime
     ) {
-        append(command, waiter, deadline, isBarrier: false)
-        unguardedCount += 1
-    }
-
-    /// Adds the barrier's command behind those that came since the last one, if there are any, and
-    /// if that one is answered: Redis executes nothing of this connection while it waits, so those
-    /// that come meanwhile are confirmed together by the next one.
-    mutating func appendBarrier(_ barrier: RedisBarrier) {
-        guard !awaitsBarrier, unguardedCount > 0, let last = entries.last else { return }
-        append(barrier.command, nil, last.deadline, isBarrier: true)
-        unguardedCount = 0
-        awaitsBarrier = true
-    }
-
-    private mutating func append(
-        _ command: RedisCommand, _ waiter: consuming Waiter?, _ deadline: MonotonicTime,
-        isBarrier: Bool
-    ) {
-        precondition(command.replyCount == 1, "a reply belongs to a command")
+        precondition(command.replyCount == 1, "append() of a command without exactly one reply")
         let start = end
         bytes += command.bytes
-        entries.append(
-            Entry(
-                hasWaiter: !isBarrier, deadline: deadline, isBarrier: isBarrier,
-                range: start..<end))
+        entries.append(Entry(deadline: deadline, range: start..<end))
         waiters.append(waiter)
     }
 
@@ -97,46 +69,19 @@ struct RedisPipeline<Waiter> {
 
     // MARK: - Replies
 
-    enum Answer {
-        /// Nobody has asked.
-        case unexpected
-        /// Redis does not execute the command now, but may do so later.
-        case refused(RedisServerError)
-        /// A command has its reply: its waiter, unless it was told before, or a barrier confirms.
-        case answered(Resolution?)
-        /// A barrier was answered: the waiters of the commands before it.
-        case confirmed([Resolution])
-    }
-
-    /// The next reply, which belongs to the oldest command without one.
-    ///
-    /// - Parameter barrier: what confirms commands besides their replies, if anything does.
-    mutating func received(_ reply: RedisReply, barrier: RedisBarrier?) -> Answer {
+    /// The next reply, which belongs to the oldest command.
+    mutating func received(_ reply: RedisReply) -> RedisConnectionAction<Resolution> {
         // A reply to nothing, or to a command that has not left yet, is none of Redis's.
-        guard answers.count < entries.count, entries[answers.count].range.upperBound <= sent else {
-            return .unexpected
+        guard !entries.isEmpty, entries[0].range.upperBound <= sent else {
+            return .fail(.protocolViolation)
         }
         if case .error(let error) = reply, error.isPassing {
-            entries[answers.count].isRefused = true
-            return .refused(error)
+            entries[0].isRefused = true
+            return .fail(.server(error))
         }
-        guard let barrier else {
-            let (entry, waiter) = removeFirst()
-            return .answered(
-                RedisPipeline.resolution(waiter, RedisPipeline.result(entry, reply)))
-        }
-        if entries[answers.count].isBarrier {
-            return .confirmed(confirm(isReached: barrier.isReached(by: reply)))
-        }
-        answers.append(reply)
-        return .answered(nil)
-    }
-
-    private static func resolution(
-        _ waiter: consuming Waiter?, _ result: Result<RedisReply, RedisFailure>
-    ) -> Resolution? {
-        guard let waiter else { return nil }
-        return Resolution(waiter: waiter, result: result)
+        let (entry, waiter) = removeFirst()
+        guard let waiter else { return .none }
+        return .resolve(Resolution(waiter: waiter, result: RedisPipeline.result(entry, reply)))
     }
 
     private static func result(
@@ -144,24 +89,6 @@ struct RedisPipeline<Waiter> {
     ) -> Result<RedisReply, RedisFailure> {
         if case .error(let error) = reply { return .failure(entry.failure(.server(error))) }
         return .success(reply)
-    }
-
-    /// Ends the wait of all that have their replies.
-    private mutating func confirm(isReached: Bool) -> [Resolution] {
-        var resolutions: [Resolution] = []
-        while let answer = answers.popFirst() {
-            let (entry, waiter) = removeFirst()
-            var result = RedisPipeline.result(entry, answer)
-            if !isReached, case .success = result {
-                result = .failure(.mayBeExecuted(.durabilityNotReached))
-            }
-            if let resolution = RedisPipeline.resolution(waiter, result) {
-                resolutions.append(resolution)
-            }
-        }
-        awaitsBarrier = false
-        _ = removeFirst()
-        return resolutions
     }
 
     private mutating func removeFirst() -> (Entry, Waiter?) {
@@ -194,8 +121,7 @@ struct RedisPipeline<Waiter> {
         }
         waiters.removeAll { $0 == nil }
         (entries, bytes) = (kept, keptBytes)
-        (base, sent, unguardedCount, awaitsBarrier) = (0, 0, kept.count, false)
-        answers = []
+        (base, sent) = (0, 0)
     }
 
     /// Ends every wait.
@@ -203,7 +129,7 @@ struct RedisPipeline<Waiter> {
         rewind()
         defer { self = RedisPipeline() }
         return zip(entries, waiters).compactMap { entry, waiter in
-            RedisPipeline.resolution(waiter, .failure(entry.failure(error)))
+            waiter.map { Resolution(waiter: $0, result: .failure(entry.failure(error))) }
         }
     }
 

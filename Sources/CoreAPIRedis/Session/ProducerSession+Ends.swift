@@ -18,9 +18,9 @@ extension ProducerSession {
         return expire(now, error)
     }
 
-    /// Ends every wait.
+    /// Ends every wait. What is confirmed is kept: a Redis that refuses a login may lack it.
     package mutating func failAll(_ error: RedisError) -> [Resolution] {
-        expire(.never, error)
+        endWaits(.never, error)
     }
 
     /// When the next wait is over, or the oldest confirmed batch need not be kept any more.
@@ -42,6 +42,10 @@ extension ProducerSession {
     /// still come, else `notExecuted`, and then they are not sent.
     package mutating func expire(_ now: MonotonicTime, _ error: RedisError) -> [Resolution] {
         history.expire(before: now)
+        return endWaits(now, error)
+    }
+
+    private mutating func endWaits(_ now: MonotonicTime, _ error: RedisError) -> [Resolution] {
         var resolutions: [Resolution] = []
         for index in answered.indices {
             abandon(&answered[index].batch, now, .mayBeExecuted(error), error, &resolutions)

@@ -22,7 +22,8 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     private let secrets: RedisSecrets
     private let replyTimeoutMilliseconds: Int
     private var state = State.disconnected
-    private var session: ProducerSession<Waiter>
+    /// Not private, so that a simulation can break it.
+    var session: ProducerSession<Waiter>
     private var lastError = RedisError.timedOut
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
@@ -44,10 +45,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     @inline(__always) package var isReady: Bool { state == .open }
     @inline(__always) package var isWanted: Bool { state != .closed }
     @inline(__always) package var isLoggingIn: Bool {
-        switch state {
-        case .loggingIn, .opening: true
-        case .disconnected, .open, .closed: false
-        }
+        if case .loggingIn = state { true } else { false }
     }
     @inline(__always) package var isIdle: Bool { session.isIdle }
 

@@ -30,7 +30,7 @@ import Testing
         #expect(!machine.isReady)
         #expect(try send(&machine) == "")
         for _ in 1..<replies { #expect(reply(ok, &machine) == "none") }
-        #expect(reply(ok, &machine) == "flush")
+        #expect(reply(ok, &machine) == "ready")
         #expect(try send(&machine) == echo(1))
     }
 
@@ -42,7 +42,7 @@ import Testing
             #expect(
                 String(decoding: machine.connected(now: start), as: UTF8.self)
                     == "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n")
-            #expect(reply(.bulk(Array(script.digest.utf8)), &machine) == "flush")
+            #expect(reply(.bulk(Array(script.digest.utf8)), &machine) == "ready")
             _ = machine.lost(.connectionLost, now: start)
         }
     }

@@ -48,7 +48,7 @@ extension RedisTranscript {
     /// were sent completely.
     func send(_ machine: inout Machine, upTo limit: Int = .max) throws -> String {
         var sent: [UInt8] = []
-        try machine.flush { bytes, position throws(SystemError) in
+        try machine.flush(now: start) { bytes, position throws(SystemError) in
             let count = min(bytes.count - position, limit - sent.count)
             sent += bytes[position..<(position + count)]
             return count == 0 ? nil : count
@@ -62,6 +62,7 @@ extension RedisTranscript {
         switch machine.received(reply, now: now ?? start) {
         case .none: "none"
         case .flush: "flush"
+        case .ready(let resolutions): "ready" + words(resolutions)
         case .resolve(let resolution): words([resolution])
         case .resolveAll(let resolutions): words(resolutions)
         case .fail(let error): "fail \(error)"

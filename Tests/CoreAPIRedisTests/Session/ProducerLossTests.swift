@@ -49,7 +49,8 @@ import Testing
         #expect(session.received(.integer(3), now: start) == .fail(.server(back)))
         _ = session.lost(.server(back), now: start)
         #expect(login("C", standingAt: 3, &session) == ["open", "fence 3 7"])
-        let lost = LostConfirmations(numbers: 4...5, isSameRun: false, replayed: ["m3", "m4"])
+        let lost = LostConfirmations(
+            numbers: 4...5, count: 2, isSameRun: false, replayed: ["m3", "m4"])
         #expect(session.received(.integer(7), now: start) == .ready([], lost))
         #expect(sent(&session) == ["8: m3", "9: m4", "10: m5"])
     }
@@ -98,7 +99,8 @@ import Testing
         _ = session.lost(.connectionLost, now: start)
         submit(5...5, &session)
         #expect(login("B", standingAt: 2, &session) == ["open", "fence 2 6"])
-        let lost = LostConfirmations(numbers: 3...4, isSameRun: false, replayed: ["m2", "m3"])
+        let lost = LostConfirmations(
+            numbers: 3...4, count: 2, isSameRun: false, replayed: ["m2", "m3"])
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
         #expect(sent(&session) == ["7: m2", "8: m3", "9: m4", "10: m5"])
     }
@@ -150,7 +152,8 @@ import Testing
         _ = session.lost(.connectionLost, now: start)
         // Server A is unchanged: it has m3 and m4 under their first numbers.
         #expect(login("A", standingAt: 5, &session) == ["open", "fence 5 10"])
-        let lost = LostConfirmations(numbers: 6...9, isSameRun: false, replayed: ["m5"])
+        let lost = LostConfirmations(
+            numbers: 6...9, count: 3, isSameRun: false, replayed: ["m5"])
         #expect(session.received(.integer(10), now: start) == .ready([], lost))
         #expect(sent(&session) == ["11: m5"])
     }
@@ -159,7 +162,8 @@ import Testing
         var session = used(confirmed: 3)
         _ = session.lost(.connectionLost, now: start)
         #expect(login("A", standingAt: -1, &session) == ["open", "fence -1 6"])
-        let lost = LostConfirmations(numbers: 1...3, isSameRun: true, replayed: [])
+        let lost = LostConfirmations(
+            numbers: 1...3, count: 2, isSameRun: true, replayed: [])
         #expect(
             session.received(.integer(6), now: start)
                 == .ready(
@@ -180,7 +184,8 @@ import Testing
         var session = used(confirmed: 3)
         _ = session.lost(.connectionLost, now: start)
         #expect(login("B", standingAt: -1, &session) == ["open", "fence -1 6"])
-        let lost = LostConfirmations(numbers: 1...3, isSameRun: false, replayed: ["m1", "m2"])
+        let lost = LostConfirmations(
+            numbers: 1...3, count: 2, isSameRun: false, replayed: ["m1", "m2"])
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
         #expect(sent(&session) == ["7: m1", "8: m2", "9: m3", "10: m4"])
     }
@@ -189,7 +194,8 @@ import Testing
         var session = used(confirmed: 3)
         _ = session.lost(.connectionLost, now: start)
         #expect(login("B", standingAt: 1_000, &session) == ["open", "fence 1000 1001"])
-        let lost = LostConfirmations(numbers: 1...3, isSameRun: false, replayed: [])
+        let lost = LostConfirmations(
+            numbers: 1...3, count: 2, isSameRun: false, replayed: [])
         #expect(
             session.received(.integer(1_001), now: start)
                 == .ready(
@@ -206,7 +212,8 @@ import Testing
         #expect(session.expire(after(10), .timedOut) == [])
         _ = session.lost(.connectionLost, now: after(10))
         _ = login("B", standingAt: 3, &session)
-        let lost = LostConfirmations(numbers: 4...5, isSameRun: false, replayed: [])
+        let lost = LostConfirmations(
+            numbers: 4...5, count: 2, isSameRun: false, replayed: [])
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
     }
 

@@ -41,15 +41,15 @@ extension ProducerTranscript {
                 """ + ProducerScripts.batchEnd, keys: 0, arguments: 0)
     }
 
+    var call: ProducerCall {
+        ProducerCall(
+            script: script, sessionKey: Array("session".utf8), queueKeys: [Array("queue".utf8)],
+            queueWords: [], wordsPerMessage: 2)
+    }
+
     func session(
         limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
-    ) -> Session {
-        Session(
-            ProducerCall(
-                script: script, sessionKey: Array("session".utf8),
-                queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2),
-            limits: limits, barrier: barrier)
-    }
+    ) -> Session { Session(call, limits: limits, barrier: barrier) }
 
     /// A session after the login, before any output: the first message has the number 2.
     func ready(
@@ -87,33 +87,48 @@ extension ProducerTranscript {
 
     func submit(
         _ waiter: Int, key: String? = nil, _ session: inout Session, at now: MonotonicTime? = nil
-    ) -> Session.SubmitAction {
+    ) -> RedisSubmitAction {
         session.submit(
-            waiter, now: now ?? start, isKeyed: key != nil,
-            keys: {
-                if let key { $0.word(key) }
-                return key == nil ? 0 : 1
-            },
-            words: {
-                $0.word("m\(waiter)")
-                $0.word(key == nil ? "-" : "keyed")
-            })
+            waiter, now: now ?? start, isKeyed: key != nil, keys: { addKey(key, &$0) },
+            words: { addWords(waiter, key, &$0) })
+    }
+
+    func addKey(_ key: String?, _ command: inout RedisCommand) -> Int {
+        guard let key else { return 0 }
+        command.word(key)
+        return 1
+    }
+
+    func addWords(_ waiter: Int, _ key: String?, _ command: inout RedisCommand) {
+        command.word("m\(waiter)")
+        command.word(key == nil ? "-" : "keyed")
     }
 
     func submit(_ waiters: ClosedRange<Int>, _ session: inout Session) {
         for waiter in waiters { _ = submit(waiter, &session) }
     }
 
-    /// The session's output as text: `open`, `fence 3 7`, `2: m1 m2`, `WAIT`.
     func sent(_ session: inout Session, at now: MonotonicTime? = nil) -> [String] {
+        sent { send throws(SystemError) in try session.flush(now: now ?? start, send) }
+    }
+
+    /// What a flush sends, as text: `open`, `fence 3 7`, `2: m1 m2`, `WAIT`.
+    func sent(
+        _ flush: (([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError) -> Void
+    ) -> [String] {
         var bytes: [UInt8] = []
         do {
-            try session.flush(now: now ?? start) { output, position throws(SystemError) in
+            try flush { output, position throws(SystemError) in
                 bytes += output[position...]
                 return output.count - position
             }
         } catch { return ["\(error)"] }
-        return commands(bytes).map { words in
+        return texts(of: bytes)
+    }
+
+    /// The commands, each as a text.
+    func texts(of bytes: [UInt8]) -> [String] {
+        commands(bytes).map { words in
             switch words[min(1, words.count - 1)] {
             case ProducerScripts.open.digest: return "open"
             case ProducerScripts.fence.digest: return "fence \(words[4]) \(words[5])"
@@ -121,7 +136,8 @@ extension ProducerTranscript {
                 let first = 3 + (Int(words[2]) ?? 0)
                 let names = stride(from: first + 4, to: words.count, by: 2).map { words[$0] }
                 return "\(words[first]): \(names.joined(separator: " "))"
-            default: return words[0]
+            case "LOAD": return "SCRIPT LOAD"
+            default: return words.joined(separator: " ").replacing("WAIT 1 1800", with: "WAIT")
             }
         }
     }

@@ -2,15 +2,12 @@
 @testable import CoreAPIRedis
 
 /// The simulated network: it fragments, delays and cuts bytes, and may deliver a command late.
-extension RedisSimulation {
-    /// Whether anything may happen still.
-    var isRough: Bool { schedule.kind == .rough && elapsed < schedule.lastFaultEnd }
-
+extension ConnectionSimulation {
     // MARK: - From the client
 
     /// The number of bytes that the kernel accepts; nil if the write would block.
-    func take(
-        _ bytes: ArraySlice<UInt8>, over connection: SimulatedConnection
+    final func take(
+        _ bytes: ArraySlice<UInt8>, over connection: Connection
     ) throws(SystemError) -> Int? {
         if connection.isClosedByServer, random.chance(50) {
             throw SystemError(code: 32, call: "send")
@@ -27,12 +24,12 @@ extension RedisSimulation {
         return count
     }
 
-    func send(_ bytes: ArraySlice<UInt8>, over connection: SimulatedConnection) {
+    final func send(_ bytes: ArraySlice<UInt8>, over connection: Connection) {
         tell("sends \(bytes.count) bytes (\(connection.number))")
         guard !connection.isClosedByServer else { return }
         connection.toServer += bytes
         for count in fragments(of: bytes.count) {
-            connection.lastToServer = max(connection.lastToServer, delivery())
+            connection.lastToServer = max(connection.lastToServer, arrival())
             queue.add(.toServer(connection, count), at: connection.lastToServer)
         }
     }
@@ -43,13 +40,11 @@ extension RedisSimulation {
         return [first, count - first]
     }
 
-    private func delivery() -> MonotonicTime {
-        let isSlow = isRough && random.chance(4)
-        let delay = isSlow ? random.integer(100_000...3_000_000) : random.integer(50...3_000)
-        return MonotonicTime(nanoseconds: now.nanoseconds + UInt64(delay) * 1_000)
+    private func arrival() -> MonotonicTime {
+        MonotonicTime(nanoseconds: now.nanoseconds + UInt64(latency()) * 1_000)
     }
 
-    func deliverToServer(_ connection: SimulatedConnection, _ count: Int) {
+    final func deliverToServer(_ connection: Connection, _ count: Int) {
         guard !connection.isClosedByClient, !connection.isClosedByServer else { return }
         connection.parser.feed(connection.toServer.prefix(count))
         connection.toServer.removeFirst(count)
@@ -58,19 +53,17 @@ extension RedisSimulation {
 
     /// The client has closed its side, or was cut off. A part of what is under way, from nothing to
     /// all, still arrives, perhaps much later.
-    func closeByClient(_ connection: SimulatedConnection) {
+    final func closeByClient(_ connection: Connection) {
         connection.isClosedByClient = true
         guard !connection.isClosedByServer, !connection.toServer.isEmpty else { return }
         if random.chance(50) {
             let count = random.integer(0...connection.toServer.count)
             connection.toServer = Array(connection.toServer.prefix(count))
         }
-        after(
-            random.chance(60) ? random.integer(0...400) : random.integer(400...9_000),
-            .lateToServer(connection))
+        if let milliseconds = holdTime() { after(milliseconds, .lateToServer(connection)) }
     }
 
-    func deliverLate(_ connection: SimulatedConnection) {
+    final func deliverLate(_ connection: Connection) {
         guard !connection.isClosedByServer else { return }
         tell("\(connection.toServer.count) bytes arrive late (\(connection.number))")
         connection.parser.feed(connection.toServer[...])
@@ -80,16 +73,24 @@ extension RedisSimulation {
 
     // MARK: - To the client
 
-    func reply(_ bytes: [UInt8], over connection: SimulatedConnection) {
-        guard !connection.isClosedByClient else { return }
+    /// The next command that a server has received wholly over the connection.
+    final func nextCommand(_ connection: Connection) -> [String]? {
+        let words = connection.parser.next()
+        if connection.parser.isBroken { violate("what was sent is not the Redis protocol") }
+        return words
+    }
+
+    final func reply(_ reply: RedisReply, over connection: Connection) {
+        guard !connection.isClosedByClient, !connection.isClosedByServer else { return }
+        let bytes = reply.encoded
         connection.toClient += bytes
         for count in fragments(of: bytes.count) {
-            connection.lastToClient = max(connection.lastToClient, delivery())
+            connection.lastToClient = max(connection.lastToClient, arrival())
             queue.add(.toClient(connection, count), at: connection.lastToClient)
         }
     }
 
-    func deliverToClient(_ connection: SimulatedConnection, _ count: Int) {
+    final func deliverToClient(_ connection: Connection, _ count: Int) {
         guard connection === self.connection, !outgoing.isConnecting else { return }
         let fragment = Array(connection.toClient.prefix(count))
         connection.toClient.removeFirst(count)
@@ -97,14 +98,20 @@ extension RedisSimulation {
         takeReplies()
     }
 
-    /// The client learns, or not, that the process at the other end is gone.
-    func closeByServer(_ connection: SimulatedConnection, isSilent: Bool) {
+    /// The client's kernel closes the connection.
+    final func cut() {
+        if let connection, !outgoing.isConnecting {
+            queue.add(.endOfStream(connection), at: now)
+        }
+    }
+
+    /// The server's process is gone; the client learns it, or not.
+    final func closeByServer(_ connection: Connection, isSilent: Bool) {
         guard !connection.isClosedByServer else { return }
         connection.isClosedByServer = true
         connection.toServer = []
-        connection.barrier = nil
         guard !isSilent else { return }
-        connection.lastToClient = max(connection.lastToClient, delivery())
+        connection.lastToClient = max(connection.lastToClient, arrival())
         queue.add(.endOfStream(connection), at: connection.lastToClient)
     }
 }
