@@ -16,7 +16,7 @@
 #   sanitize        every test under the thread and the address sanitizer
 #   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
 #   uninstall       remove the installed files; the configuration stays
-#   bench           measure against other servers; BENCH="--quick", "--latency", …: see bench.py --help
+#   bench           measure against other servers; BENCH="--goals", "--latency", …: see bench.py --help
 #   public-surface  write the public declarations to docs/public-surface.txt, which gates compare
 #   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
 #   bench-gates     instructions and allocations for one transaction against their thresholds, and the
@@ -116,8 +116,10 @@ hummingbird: build
 fuzz:
 	@scripts/fuzz.sh
 
+# Without its packages the peer in Rust is left out, and the bench says so.
 bench: build
-	@scripts/setup.sh bench
+	@scripts/setup.sh bench bench-gates
+	@scripts/setup.sh bench-rust 2>&1 | grep ^setup: >&2 || true
 	python3 Benchmarks/bench.py $(BENCH)
 
 bench-gates: release

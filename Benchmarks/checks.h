@@ -1,7 +1,7 @@
 // The checks of hand-written.c: a JSON object's members, base64url, an HS256 token, the fields.
 //
-// As strict as a payment needs and no stricter: it refuses escapes and nesting in JSON, which Core
-// API reads, and does not look for members given twice or for bytes that are not UTF-8.
+// They refuse escapes and nesting in JSON, which Core API parses, and do not check for repeated
+// members or for bytes that are not UTF-8.
 
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
@@ -19,7 +19,7 @@ struct text {
 
 struct member {
     struct text name, value;
-    char kind;  // '"' a text, '0' a number, 't' 'f' 'n' the literals
+    char kind;  // '"' for a text, '0' for a number, 't', 'f' or 'n' for a literal
 };
 
 static inline bool equals(struct text text, const char *other, size_t length) {
@@ -32,7 +32,7 @@ static inline const char *skipSpace(const char *at) {
     return at;
 }
 
-// The text after the quote; nil if it does not end, or has an escape.
+// Reads the text after a quote; NULL if the text does not end or has an escape.
 static const char *readText(const char *at, const char *end, struct text *text) {
     const char *quote = memchr(at, '"', (size_t)(end - at));
     if (!quote || memchr(at, '\\', (size_t)(quote - at))) return NULL;
@@ -56,8 +56,8 @@ static const char *readValue(const char *at, const char *end, struct member *mem
     return member->kind == '0' || isLiteral ? at : NULL;
 }
 
-// Reads a flat object and gives each member to `take`; the byte after the text is 0, so that
-// nothing runs over its end.
+// Reads a flat object and calls `take` with each member. The byte after the object is 0, which
+// bounds the loops that read.
 static inline bool readObject(
     const char *at, size_t length, void (*take)(void *, const struct member *), void *context) {
     const char *end = at + length;
@@ -79,7 +79,7 @@ static inline bool readObject(
     }
 }
 
-// Digits alone, as JSON writes an integer, up to 2^53-1; UINT64_MAX if it is anything else.
+// A JSON integer without a sign, up to 2^53-1; UINT64_MAX for any other text.
 static inline uint64_t integer(struct text text) {
     if (text.length == 0 || text.length > 16) return UINT64_MAX;
     if (text.length > 1 && text.start[0] == '0') return UINT64_MAX;
@@ -94,7 +94,7 @@ static inline uint64_t integer(struct text text) {
 
 // MARK: - Token
 
-static uint8_t sextets[256];  // 64 and more: no digit of base64url
+static uint8_t sextets[256];  // 64 for a byte that is no digit of base64url
 static SHA256_CTX innerPad, outerPad;
 
 static void prepareChecks(const char *secret) {
@@ -119,7 +119,7 @@ static void prepareChecks(const char *secret) {
     SHA256_Update(&outerPad, pad, sizeof pad);
 }
 
-// How many bytes were decoded; 0 if it is not base64url.
+// The number of decoded bytes; 0 if the text is not base64url.
 static size_t decode(struct text text, uint8_t *output) {
     const uint8_t *at = (const uint8_t *)text.start, *end = at + (text.length & ~(size_t)3);
     uint8_t *start = output, wrong = 0;
@@ -171,7 +171,7 @@ static void takeHeader(void *context, const struct member *member) {
     }
 }
 
-// The header of all tokens is the same in practice, so the last good one is compared first.
+// In practice all tokens have the same header, so it is compared with the last good one first.
 static bool isHeaderGood(struct text header) {
     static char last[256];
     static size_t lastLength;
@@ -238,7 +238,7 @@ static void takeField(void *context, const struct member *member) {
     }
 }
 
-// Three capitals; the table of codes would cost a lookup more.
+// Three capitals; the table of currency codes is left out.
 static bool isCurrency(struct text code) {
     if (code.length != 3) return false;
     for (int index = 0; index < 3; index += 1) {

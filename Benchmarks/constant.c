@@ -1,5 +1,5 @@
-// Answers a constant 200 to every request, without looking at more of it than where it ends: what
-// the kernel and HTTP over epoll cost at least.
+// Answers a constant 200 to every request and parses only where the request ends: the least that
+// the kernel and HTTP over epoll cost.
 //
 // usage: constant PORT
 

@@ -1,7 +1,7 @@
-// Counts what a process allocates, for LD_PRELOAD: each successful call of the malloc family that
-// gives new memory is one. The count goes to the file ALLOCATIONS_FILE at exit.
+// Counts a process's allocations, by LD_PRELOAD: each successful call of the malloc family that
+// returns new memory counts. The count is written to the file ALLOCATIONS_FILE at exit.
 //
-// It wraps glibc's own entry points, so it needs no dlsym, which itself allocates.
+// The library calls glibc's own entry points instead of dlsym, which allocates.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@ static void *counted(void *memory) {
 
 void *malloc(size_t size) { return counted(__libc_malloc(size)); }
 void *calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
-// A buffer that grows may move, which costs as much as a new one: it counts.
+// realloc counts, since a buffer that moves costs as much as a new one.
 void *realloc(void *old, size_t size) { return counted(__libc_realloc(old, size)); }
 void *memalign(size_t alignment, size_t size) {
     return counted(__libc_memalign(alignment, size));
@@ -35,7 +35,7 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
     return *memory ? 0 : ENOMEM;
 }
 
-__attribute__((destructor)) static void tell(void) {
+__attribute__((destructor)) static void writeCount(void) {
     const char *path = getenv("ALLOCATIONS_FILE");
     FILE *file = path ? fopen(path, "w") : NULL;
     if (!file) return;

@@ -2,13 +2,13 @@
 //
 // epoll, the request's three members, HS256 by libcrypto, the transaction to Redis by a socket of
 // its own and hiredis' reader, all commands of one turn of the loop in one write, and a 200 once
-// Redis has confirmed.
+// Redis has confirmed. It sends plain commands, the cheapest that enqueue: nothing keeps a
+// transaction from being enqueued twice.
 //
-// usage: JWT_SECRET=… hand-written PORT REDIS-PORT xadd|stream|rq NAME [SCRIPT-FILE]
+// usage: JWT_SECRET=… hand-written PORT REDIS-PORT xadd|rq NAME
 //
-//   xadd    a plain XADD to the stream NAME: the least that can be asked of Redis
-//   stream  Core API's script for streams, as Core API calls it
-//   rq      Core API's script for jobs of python-rq
+//   xadd  XADD to the stream NAME
+//   rq    HSET and RPUSH of a job for the python-rq workers of the queue NAME
 
 #include "server.h"
 
@@ -19,18 +19,19 @@
 
 enum { COMMANDS_MAX = 1 << 20, WAITING_MAX = 1 << 14, COMMAND_MAX = 2048 };
 
-static enum { XADD, STREAM, RQ } mode;
+static enum { XADD, RQ } mode;
 static const char *queueName;
-// What a record's key has before the id, its length in the protocol included.
-static char recordStart[192];
-static char digest[41];
+// Of the queue `NAME` of python-rq: `rq:queue:NAME`.
+static char listKey[128];
+// How many replies a transaction has, and how many of the next one's are there.
+static int repliesEach, repliesRead;
 
 static int redisFd;
 static redisReader *reader;
 static char commands[COMMANDS_MAX];
 static size_t commandsLength;
 static bool redisWaitsToWrite;
-// Those whose transactions are with Redis, in the order of their commands.
+// The connections whose transactions are sent to Redis, in the order of their commands.
 static struct connection *waiting[WAITING_MAX];
 static size_t waitingFirst, waitingCount;
 
@@ -40,7 +41,7 @@ static struct timespec now;
 static char responseStart[128], timestamp[28];
 static size_t responseStartLength;
 
-// Once for each turn; the texts once for each second.
+// Reads the clock, once a turn. The texts are made once a second.
 static void noteTime(void) {
     time_t before = now.tv_sec;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -93,7 +94,7 @@ static char *putNumberWord(char *at, uint64_t number) {
     return putWord(at, digits, (size_t)(putNumber(digits, number) - digits));
 }
 
-// A random UUID (version 4). The system is asked for 256 of them at once.
+// A random UUID (version 4). One system call gets the bytes of 256.
 static void newID(char *text) {
     static uint8_t pool[4096];
     static size_t used = sizeof pool;
@@ -129,24 +130,6 @@ static char *putEntry(char *at, const struct connection *transaction) {
     return PUT(at, "\r\n");
 }
 
-static char *putRecordKey(char *at, const struct connection *transaction) {
-    at = put(at, recordStart, strlen(recordStart));
-    at = put(at, transaction->id, 36);
-    return PUT(at, "\r\n");
-}
-
-// `ID AMOUNT CURRENCY`, its lifetime, and the id.
-static char *putRecord(char *at, const struct connection *transaction) {
-    char record[64], *end = put(record, transaction->id, 36);
-    *end++ = ' ';
-    end = putNumber(end, transaction->amount);
-    *end++ = ' ';
-    end = put(end, transaction->currency, 3);
-    at = putWord(at, record, (size_t)(end - record));
-    at = PUT(at, "$3\r\n120\r\n");
-    return putWord(at, transaction->id, 36);
-}
-
 static char *putPickledNumber(char *at, uint64_t number) {
     int bytes = number < 1 << 8 ? 1 : number < 1 << 16 ? 2 : number < 1u << 31 ? 4 : 0;
     if (bytes) {
@@ -160,8 +143,7 @@ static char *putPickledNumber(char *at, uint64_t number) {
     return at;
 }
 
-// Data, timestamp, description and queue of a job of python-rq.
-static char *putJob(char *at, const struct connection *transaction) {
+static char *putJobData(char *at, const struct connection *transaction) {
     char data[128], *end = PUT(data, "\x80\x02(X\x19\0\0\0__main__.make_transactionN)}("
         "X\x07\0\0\0user_id");
     end = putPickledNumber(end, transaction->user);
@@ -170,19 +152,18 @@ static char *putJob(char *at, const struct connection *transaction) {
     end = PUT(end, "X\x08\0\0\0" "currencyX\x03\0\0\0");
     end = put(end, transaction->currency, 3);
     end = PUT(end, "ut.");
-    at = putWord(at, data, (size_t)(end - data));
-    at = putWord(at, timestamp, 27);
-    char call[128];
-    end = PUT(call, "__main__.make_transaction(amount=");
+    return putWord(at, data, (size_t)(end - data));
+}
+
+static char *putJobDescription(char *at, const struct connection *transaction) {
+    char call[128], *end = PUT(call, "__main__.make_transaction(amount=");
     end = putNumber(end, transaction->amount);
     end = PUT(end, ", currency='");
     end = put(end, transaction->currency, 3);
     end = PUT(end, "', user_id=");
     end = putNumber(end, transaction->user);
     *end++ = ')';
-    at = putWord(at, call, (size_t)(end - call));
-    at = putWord(at, queueName, strlen(queueName));
-    return PUT_WORD(at, "");
+    return putWord(at, call, (size_t)(end - call));
 }
 
 static char *putXADD(char *at, const struct connection *transaction) {
@@ -192,34 +173,24 @@ static char *putXADD(char *at, const struct connection *transaction) {
     return putEntry(at, transaction);
 }
 
-static char *putStreamCall(char *at, const struct connection *transaction) {
-    at = PUT(at, "*13\r\n$7\r\nEVALSHA\r\n");
-    at = putWord(at, digest, 40);
-    at = PUT(at, "$1\r\n2\r\n");
-    at = putRecordKey(at, transaction);
-    at = putWord(at, queueName, strlen(queueName));
-    at = putRecord(at, transaction);
-    at = putNumberWord(at, transaction->amount);
-    at = putWord(at, transaction->currency, 3);
-    at = putNumberWord(at, transaction->user);
-    at = putWord(at, timestamp, 27);
-    return PUT_WORD(at, "");
-}
-
-static char *putJobCall(char *at, const struct connection *transaction) {
-    char key[128], *end = PUT(key, "rq:queue:");
-    at = PUT(at, "*15\r\n$7\r\nEVALSHA\r\n");
-    at = putWord(at, digest, 40);
-    at = PUT(at, "$1\r\n4\r\n");
-    at = putRecordKey(at, transaction);
-    at = PUT(at, "$43\r\nrq:job:");
+// The fields that workers of python-rq need; a field that is missing is as good as an empty one.
+static char *putJob(char *at, const struct connection *transaction) {
+    at = PUT(at, "*16\r\n$4\r\nHSET\r\n$43\r\nrq:job:");
     at = put(at, transaction->id, 36);
-    at = PUT(at, "\r\n");
-    end = put(end, queueName, strlen(queueName));
-    at = putWord(at, key, (size_t)(end - key));
-    at = PUT_WORD(at, "rq:queues");
-    at = putRecord(at, transaction);
-    return putJob(at, transaction);
+    at = PUT(at, "\r\n$4\r\ndata\r\n");
+    at = putJobData(at, transaction);
+    at = PUT(at, "$10\r\ncreated_at\r\n");
+    at = putWord(at, timestamp, 27);
+    at = PUT(at, "$11\r\nenqueued_at\r\n");
+    at = putWord(at, timestamp, 27);
+    at = PUT(at, "$11\r\ndescription\r\n");
+    at = putJobDescription(at, transaction);
+    at = PUT(at, "$6\r\norigin\r\n");
+    at = putWord(at, queueName, strlen(queueName));
+    at = PUT(at, "$6\r\nstatus\r\n$6\r\nqueued\r\n$7\r\ntimeout\r\n$3\r\n180\r\n");
+    at = PUT(at, "*3\r\n$5\r\nRPUSH\r\n");
+    at = putWord(at, listKey, strlen(listKey));
+    return putWord(at, transaction->id, 36);
 }
 
 // MARK: - Requests and answers
@@ -255,7 +226,7 @@ static bool serve(struct connection *connection, const struct head *head) {
     if (waitingCount == WAITING_MAX || commandsLength + COMMAND_MAX > COMMANDS_MAX) {
         return refuse(connection, 503);
     }
-    // The readers stop at a 0, so they need no bound; what stood there may be the next request.
+    // The checks stop at a 0. The byte that it replaces may belong to the next request.
     char *end = connection->input + head->length, next = *end;
     *end = 0;
     struct order order;
@@ -267,8 +238,7 @@ static bool serve(struct connection *connection, const struct head *head) {
     memcpy(connection->currency, order.currency.start, 3);
     newID(connection->id);
     char *at = commands + commandsLength;
-    at = mode == XADD ? putXADD(at, connection)
-        : mode == STREAM ? putStreamCall(at, connection) : putJobCall(at, connection);
+    at = mode == XADD ? putXADD(at, connection) : putJob(at, connection);
     commandsLength = (size_t)(at - commands);
     waiting[(waitingFirst + waitingCount++) % WAITING_MAX] = connection;
     connection->awaits = true;
@@ -291,7 +261,7 @@ static void writeCommands(void) {
 
 static void turnEnded(void) { writeCommands(); }
 
-static void confirm(bool isEnqueued) {
+static void confirm(void) {
     struct connection *connection = waiting[waitingFirst % WAITING_MAX];
     waitingFirst += 1;
     waitingCount -= 1;
@@ -301,14 +271,8 @@ static void confirm(bool isEnqueued) {
         closedConnections = connection;
         return;
     }
-    if (isEnqueued) {
-        putAnswer(connection);
-        serveInput(connection);
-    } else {
-        refuse(connection, 503);
-        sendOutput(connection);
-        closeConnection(connection);
-    }
+    putAnswer(connection);
+    serveInput(connection);
 }
 
 static void otherReady(void *pointer) {
@@ -327,33 +291,28 @@ static void otherReady(void *pointer) {
         void *reply = NULL;
         if (redisReaderGetReply(reader, &reply) != REDIS_OK) die("Redis's reply");
         if (!reply) break;
-        // A reader without functions that build replies gives their types.
+        // A reader without functions that build replies returns their types.
         int type = (int)(intptr_t)reply;
-        confirm(type == (mode == XADD ? REDIS_REPLY_STRING : REDIS_REPLY_INTEGER));
+        if (type == REDIS_REPLY_ERROR) die("Redis refuses a command");
+        repliesRead += 1;
+        if (repliesRead == repliesEach) {
+            repliesRead = 0;
+            confirm();
+        }
     }
 }
 
-// Connects, and loads the script, whose digest the reply is; only then does anything not wait.
-static void startRedis(const char *port, const char *scriptPath) {
-    struct sockaddr_in address = loopback(port);
-    int on = 1;
-    redisFd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (redisFd < 0 || connect(redisFd, (struct sockaddr *)&address, sizeof address) < 0) {
-        die("Redis");
+// Connects and registers the queue with python-rq; the socket blocks until then.
+static void startRedis(const char *port) {
+    redisFd = connected(port);
+    if (mode == RQ) {
+        char command[256], reply[4];
+        char *at = PUT(command, "*3\r\n$4\r\nSADD\r\n$9\r\nrq:queues\r\n");
+        at = putWord(at, listKey, strlen(listKey));
+        if (write(redisFd, command, (size_t)(at - command)) < 0) die("Redis");
+        if (recv(redisFd, reply, 4, MSG_WAITALL) != 4 || reply[0] != ':') die("SADD");
     }
-    if (mode != XADD) {
-        static char script[16 << 10], reply[64];
-        FILE *file = fopen(scriptPath, "r");
-        if (!file) die(scriptPath);
-        size_t length = fread(script, 1, sizeof script, file);
-        fclose(file);
-        char *at = PUT(commands, "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n");
-        at = putWord(at, script, length);
-        if (write(redisFd, commands, (size_t)(at - commands)) < 0) die("Redis");
-        if (recv(redisFd, reply, 47, MSG_WAITALL) != 47 || reply[0] != '$') die("SCRIPT LOAD");
-        memcpy(digest, reply + 5, 40);
-    }
-    setsockopt(redisFd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setNoDelay(redisFd);
     if (fcntl(redisFd, F_SETFL, O_NONBLOCK) < 0) die("fcntl");
     reader = redisReaderCreateWithFunctions(NULL);
     if (!reader) die("hiredis");
@@ -362,16 +321,14 @@ static void startRedis(const char *port, const char *scriptPath) {
 
 int main(int count, char **arguments) {
     const char *secret = getenv("JWT_SECRET");
-    if (count < 5 || !secret || strlen(arguments[4]) > 64) return 64;
-    mode = !strcmp(arguments[3], "xadd") ? XADD : !strcmp(arguments[3], "rq") ? RQ : STREAM;
+    if (count != 5 || !secret || strlen(arguments[4]) > 64) return 64;
+    mode = strcmp(arguments[3], "rq") ? XADD : RQ;
+    repliesEach = mode == XADD ? 1 : 2;
     queueName = arguments[4];
-    char key[128];
-    int length = snprintf(
-        key, sizeof key, "core-api:transaction:{%s%s}:", mode == RQ ? "rq:queue:" : "", queueName);
-    snprintf(recordStart, sizeof recordStart, "$%d\r\n%s", length + 36, key);
+    snprintf(listKey, sizeof listKey, "rq:queue:%s", queueName);
     prepareChecks(secret);
     noteTime();
     startListening(arguments[1]);
-    startRedis(arguments[2], count > 5 ? arguments[5] : "");
+    startRedis(arguments[2]);
     run(noteTime);
 }

@@ -1,4 +1,4 @@
-"""What the bench and the gates share: tokens, requests, and processes with an end."""
+"""What the bench and the gates share: tokens, requests, and child processes."""
 
 import base64
 import contextlib
@@ -14,14 +14,17 @@ import subprocess
 import sys
 import time
 
+from redis_client import RedisClient
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HERE = ROOT / "Benchmarks"
 OUTPUT = ROOT / ".run" / "bench"
 CORE_API = ROOT / ".build" / "release" / "core-api"
 
 SECRET = "a secret for measurements, longer than 32 bytes"
+HEADER = b'{"alg":"HS256","typ":"JWT"}'
 TOKEN_COUNT = 1_000
-# 2100-01-01: no run is that long, and the same tokens each time make instructions comparable.
+# 2100-01-01. A constant, since the same tokens in each run make instructions comparable.
 EXPIRY = 4_102_444_800
 LOOPBACK = "127.0.0.1"
 
@@ -30,12 +33,16 @@ def encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def signed(header: bytes, payload: bytes, key: bytes) -> str:
+    """A token with the parts, signed by HS256."""
+    text = f"{encoded(header)}.{encoded(payload)}"
+    return f"{text}.{encoded(hmac.digest(key, text.encode(), hashlib.sha256))}"
+
+
 def token(user_id: int) -> str:
-    """A token as the Auth API gives them, for one of the users."""
+    """A token of the user, as the Auth API issues it."""
     claims = {"exp": EXPIRY, "user_id": user_id, "username": f"user-{user_id}", "enabled": True}
-    parts = [{"alg": "HS256", "typ": "JWT"}, claims]
-    text = ".".join(encoded(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
-    return text + "." + encoded(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256))
+    return signed(HEADER, json.dumps(claims, separators=(",", ":")).encode(), SECRET.encode())
 
 
 def tokens() -> list:
@@ -43,11 +50,12 @@ def tokens() -> list:
 
 
 def body(token_text: str) -> str:
+    """A transaction's JSON."""
     return f'{{"amount":100,"currency":"USD","token":"{token_text}"}}'
 
 
 def request(token_text: str, port: int) -> bytes:
-    """The request as wrk sends it, so that gates and bench measure the same bytes."""
+    """The request as wrk sends it: the gates and the bench measure the same bytes."""
     content = body(token_text)
     return (
         f"POST /transaction HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n"
@@ -56,7 +64,7 @@ def request(token_text: str, port: int) -> bytes:
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """One answer with a Content-Length, whole; empty if the peer closes."""
+    """One whole answer with a Content-Length; empty if the peer closes the connection."""
     answer = b""
     while b"\r\n\r\n" not in answer:
         piece = connection.recv(65_536)
@@ -78,15 +86,15 @@ def read_answer(connection: socket.socket) -> bytes:
 
 
 def post(port: int, token_text: str, timeout: float = 5) -> bytes:
-    """One transaction over a connection of its own; the answer."""
+    """The answer to one transaction over a connection of its own."""
     with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
         connection.sendall(request(token_text, port))
         return read_answer(connection)
 
 
 def free_port() -> int:
-    """A port below those that the kernel gives to others unasked: nobody takes it meanwhile, and
-    no connection to it can be with itself.
+    """A free port below the kernel's ephemeral ports: no outgoing connection takes it before the
+    server listens, and no connection to it connects to itself.
     """
     while True:
         port = random.randrange(20_000, 32_000)
@@ -96,32 +104,32 @@ def free_port() -> int:
 
 
 def environment(**more: str) -> dict:
-    """Only what a server needs: nothing of the caller's that might change what is measured."""
+    """The variables that a server needs, and none that could change what is measured."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "JWT_SECRET": SECRET, **more}
 
 
-def end_in_order_when_told() -> None:
-    """SIGTERM ends the program as an exception does, so that what it has started ends with it."""
+def exit_on_sigterm() -> None:
+    """SIGTERM raises SystemExit, so that context managers end the child processes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def wait_until(condition, what: str, seconds: float = 20, pause: float = 0.02):
-    """The condition's first value that is true."""
+    """Polls the condition and returns its first true value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if value := condition():
                 return value
         time.sleep(pause)
-    raise TimeoutError(f"not within {seconds} s: {what}")
+    raise TimeoutError(f"timeout after {seconds} s: {what}")
 
 
 @contextlib.contextmanager
 def on_cores(cores: tuple):
-    """What is started in the block runs on these cores alone, all its threads.
+    """Processes that are started in the block run on these cores only.
 
-    It inherits them: `taskset` would add an exec to the time that a start takes.
+    They inherit the affinity: `taskset` would add an exec to the time that a start takes.
     """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores or before)
@@ -133,9 +141,9 @@ def on_cores(cores: tuple):
 
 @contextlib.contextmanager
 def running(command: list, log: pathlib.Path, env: dict, cores: tuple = ()):
-    """A process that is ended with the block: asked first, then killed; by its id, never by name.
+    """A process that ends with the block: SIGTERM, and SIGKILL after 15 s.
 
-    It leads a group of its own, so that the workers it forks end with it.
+    It leads a process group of its own, so that SIGKILL ends its children too.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output, on_cores(cores):
@@ -156,15 +164,22 @@ def running(command: list, log: pathlib.Path, env: dict, cores: tuple = ()):
 
 def assert_runs(process: subprocess.Popen, log: pathlib.Path) -> None:
     if process.poll() is not None:
-        said = log.read_text(errors="replace")[-2_000:]
-        raise RuntimeError(f"{process.args[0]} ended with {process.returncode}:\n{said}")
+        output = log.read_text(errors="replace")[-2_000:]
+        raise RuntimeError(f"{process.args[0]} ended with {process.returncode}:\n{output}")
+
+
+def require_core_api(program: str) -> None:
+    """Exits with a message if the release binary has not been built."""
+    if not CORE_API.is_file():
+        sys.exit(f"{program}: {CORE_API} is missing: run `make build`")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
 def redis_server(directory: pathlib.Path, cores: tuple = ()):
-    """A Redis of our own that keeps nothing on disk: its port and its process.
+    """A Redis of the bench: its port and its process.
 
-    Saving would cost it CPU at moments of its choice.
+    It saves nothing to disk: saving takes CPU at times that Redis chooses.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -177,19 +192,11 @@ def redis_server(directory: pathlib.Path, cores: tuple = ()):
             assert_runs(process, log)
             return redis_command(port, "PING") == "PONG"
 
-        wait_until(answers, "redis-server answers")
+        wait_until(answers, "waiting for redis-server")
         yield port, process
 
 
 def redis_command(port: int, *words: str):
-    """One command over a connection of its own; a text or a number, for replies of one line."""
-    parts = [word.encode() for word in words]
-    message = b"*%d\r\n" % len(parts)
-    message += b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-    with socket.create_connection((LOOPBACK, port), timeout=30) as connection:
-        connection.sendall(message)
-        with connection.makefile("rb") as reply:
-            line = reply.readline().rstrip().decode()
-    if line.startswith("-"):
-        raise RuntimeError(f"Redis: {words[0]}: {line}")
-    return int(line[1:]) if line.startswith(":") else line[1:]
+    """One command over a connection of its own."""
+    with RedisClient(LOOPBACK, port) as redis:
+        return redis.call(*words)

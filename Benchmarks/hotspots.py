@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Where a transaction's instructions and allocations go: the gates' runs, function by function.
+"""A transaction's instructions and allocations by function, measured as in counting.py.
 
 `hotspots.py [--queue memory|stream:KEY|rq:NAME] [--top N]` prints, for one transaction: the
-functions by their own instructions, the functions with all that they call, and the places that
-allocate. The figures are those of 2,000 requests less those of 1,000, as in gates.py.
+functions by their own instructions, the functions with their callees, and the call sites that
+allocate.
 """
 
 import argparse
@@ -14,13 +14,12 @@ import re
 import subprocess
 import sys
 
-import gates
+import counting
 import harness
 
 NAME = re.compile(r"((?:ob)?\(\d+\))(?: (.*))?")
-# Frames of the allocators themselves, and those that the compiler has made up, say nothing about
-# who allocates.
-UNTELLING = re.compile(
+# Frames of allocators and of generated code: the frames that call them are shown instead.
+HIDDEN_FRAMES = re.compile(
     r"malloc|calloc|realloc|memalign|swift_slowAlloc|swift_allocObject|operator new"
     r"|swift_initStackObject|_allocateUninitializedArray|_allocateBufferUninitialized"
     r"|_consumeAndCreateNew|_createNewBuffer|__StringStorage.create|reserveCapacity"
@@ -28,7 +27,7 @@ UNTELLING = re.compile(
 
 
 def callgrind_costs(path) -> tuple:
-    """Instructions by function: its own, and with what it calls."""
+    """Instructions by function: its own, and those with its callees."""
     names: dict = {}
     own: collections.Counter = collections.Counter()
     whole: collections.Counter = collections.Counter()
@@ -38,7 +37,7 @@ def callgrind_costs(path) -> tuple:
     def resolved(text: str, library: str = "") -> str:
         number, name = NAME.match(text).groups()
         if name is not None:
-            # A function without a symbol has but an address: its library tells more.
+            # A function without a symbol has an address only: its library is shown with it.
             where = f" of {library.rsplit('/')[-1]}" if name.startswith("0x") else ""
             names[number] = name + where
         return names[number]
@@ -58,7 +57,7 @@ def callgrind_costs(path) -> tuple:
             is_call = True
         elif line and line[0] in "0123456789+-*":
             cost = int((line.split() + ["0"])[1])
-            # The line after calls= is the callee's cost; recursion would count itself twice.
+            # The line after calls= is the callee's cost. A recursive call is counted once.
             if not is_call:
                 own[function] += cost
                 whole[function] += cost
@@ -69,7 +68,7 @@ def callgrind_costs(path) -> tuple:
 
 
 def dhat_blocks(path) -> collections.Counter:
-    """How many blocks were allocated, by the calls that led there."""
+    """The number of allocated blocks, by call stack."""
     profile = json.loads(path.read_text())
     frames = [re.sub(r"^0x[0-9A-F]+: ", "", frame) for frame in profile["ftbl"]]
     blocks: collections.Counter = collections.Counter()
@@ -79,23 +78,21 @@ def dhat_blocks(path) -> collections.Counter:
 
 
 def difference(measure) -> list:
-    """The measure's counters of 1,000 requests, without the start-up."""
-    first, second = measure(gates.REQUESTS), measure(2 * gates.REQUESTS)
-    if isinstance(first, tuple):
-        return [after - before for before, after in zip(first, second)]
-    return [second - first]
+    """The counters that `measure(count)` returns, of 1,000 requests without the start."""
+    first, second = counting.twice(measure)
+    return [after - before for before, after in zip(first, second)]
 
 
 def callgrind(queue: str, redis_url: str):
-    return lambda count: callgrind_costs(gates.callgrind(count, queue, redis_url))
+    return lambda count: callgrind_costs(counting.callgrind(count, queue, redis_url))
 
 
 def dhat(queue: str, redis_url: str):
-    def measure(count: int):
+    def measure(count: int) -> tuple:
         out = harness.OUTPUT / f"dhat.{count}"
         wrapper = ["valgrind", "--tool=dhat", "--num-callers=24", f"--dhat-out-file={out}"]
-        gates.serve(wrapper, count, f"dhat-{count}", queue, redis_url)
-        return dhat_blocks(out)
+        counting.serve(wrapper, count, f"dhat-{count}", queue, redis_url)
+        return (dhat_blocks(out),)
 
     return measure
 
@@ -110,39 +107,40 @@ def demangled(text: str) -> str:
 def costs_table(title: str, costs: collections.Counter, total: float, top: int) -> str:
     lines = [title]
     for function, cost in costs.most_common(top):
-        cost /= gates.REQUESTS
+        cost /= counting.REQUESTS
         lines.append(f"{cost:10,.1f} {cost / total:6.1%}  {function}")
     return "\n".join(lines)
 
 
 def sites_table(blocks: collections.Counter, top: int) -> str:
-    total = sum(blocks.values()) / gates.REQUESTS
+    total = sum(blocks.values()) / counting.REQUESTS
     sites: collections.Counter = collections.Counter()
     for stack, count in blocks.items():
-        told = [frame for frame in stack if not UNTELLING.search(frame)] or list(stack)
-        sites[tuple(told[:4])] += count
-    lines = [f"allocations for one transaction: {total:.3f}; places, and who called them"]
+        shown = [frame for frame in stack if not HIDDEN_FRAMES.search(frame)] or list(stack)
+        sites[tuple(shown[:4])] += count
+    lines = [f"allocations for one transaction: {total:.3f}; call sites"]
     for site, count in sites.most_common(top):
-        if count >= gates.REQUESTS // 100:
-            lines.append(f"{count / gates.REQUESTS:8.3f}  " + "\n            < ".join(site))
+        if count >= counting.REQUESTS // 100:
+            lines.append(f"{count / counting.REQUESTS:8.3f}  " + "\n            < ".join(site))
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queue", default="memory", help="as QUEUE (memory)")
-    parser.add_argument("--top", type=int, default=25, help="how many lines of each table (25)")
+    parser.add_argument("--top", type=int, default=25, help="lines of each table (25)")
     arguments = parser.parse_args()
-    harness.end_in_order_when_told()
+    harness.exit_on_sigterm()
+    harness.require_core_api("hotspots")
     with contextlib.ExitStack() as stack:
-        redis_url = gates.redis_for(arguments.queue, stack)
+        redis_url = counting.redis_for(arguments.queue, stack)
         own, whole = difference(callgrind(arguments.queue, redis_url))
         (blocks,) = difference(dhat(arguments.queue, redis_url))
-    total = sum(own.values()) / gates.REQUESTS
+    total = sum(own.values()) / counting.REQUESTS
     text = "\n\n".join([
         f"QUEUE={arguments.queue}: {total:,.0f} instructions for one transaction",
         costs_table("own instructions, by function", own, total, arguments.top),
-        costs_table("instructions with all that is called", whole, total, arguments.top),
+        costs_table("instructions with callees, by function", whole, total, arguments.top),
         sites_table(blocks, arguments.top),
     ])
     print(demangled(text), end="\n")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures CoreAPIKit's parts beside libcrypto, Foundation and PyJWT: docs/performance.md says how.
+"""Measures CoreAPIKit's parts beside libcrypto, Foundation and PyJWT: see docs/performance.md.
 
-In each round every case runs once, so that what changes on the machine meanwhile meets all of
-them; the figures are medians of the rounds. Ratios are medians of each round's own ratio.
+In each round every case runs once, so that a change on the machine meets all cases. The figures are
+medians of the rounds; ratios are medians of each round's own ratio.
 """
 
 import argparse
@@ -18,7 +18,7 @@ PROGRAM = harness.ROOT / ".build-bench" / "release" / "bench-library"
 PEER = harness.HERE / "library" / "peer.py"
 REFERENCE = "mac_sha256_copied"
 
-# Of one thread's CPU time for a call.
+# Cases that are measured in CPU time of one thread for a call.
 CASES = (
     ("verify", "`HMACTokenVerifier.verify`"),
     ("mac_sha256_copied", "libcrypto in C: the MAC alone, `SHA256_CTX` copied"),
@@ -69,9 +69,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()
-    harness.end_in_order_when_told()
+    harness.exit_on_sigterm()
     if not PROGRAM.exists():
-        sys.exit(f"library: {PROGRAM} is not there: run `make bench-library`")
+        sys.exit(f"library: {PROGRAM} is missing: run `make bench-library`")
     runs = []
     with harness.redis_server(harness.OUTPUT / "library-redis") as (port, _):
         for number in range(1, given.rounds + 1):

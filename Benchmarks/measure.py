@@ -1,4 +1,6 @@
-"""One run of one server: started, warmed up, loaded, ended; and what the kernel says of it."""
+"""One run of one server: start, warm-up, load, end; with the figures of the load generator, the
+kernel's accounting of the server and of Redis, and the checks that make a run void.
+"""
 
 import contextlib
 import dataclasses
@@ -13,25 +15,25 @@ import time
 import harness
 
 CONNECTIONS = 64
-TOKENS_FILE = harness.OUTPUT / "tokens"
+BODIES_FILE = harness.OUTPUT / "bodies"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Void(Exception):
-    """A run that says nothing: not every reply was a 200, or the queue has not got them all."""
+    """The run does not count: a reply was not 200, or the queue in Redis does not have them all."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cores:
-    """Which cores the server has, and which the load generator and Redis share."""
+    """The server's cores, and those that the load generator and Redis share."""
 
     server: tuple
     others: tuple
 
     @staticmethod
     def arranged(how: str, server_threads: int = 1) -> "Cores":
-        """`split`: the server has cores of its own, as many as threads, if there are enough.
-        `one`: a single core for all. `free`: as the kernel likes.
+        """`split`: one core for each thread of the server, the others for the rest, if there are
+        enough. `one`: a single core for all. `free`: the kernel decides.
         """
         cores = tuple(sorted(os.sched_getaffinity(0)))
         if how == "one":
@@ -42,7 +44,7 @@ class Cores:
 
 
 def family(pid: int) -> list:
-    """The process and all that descend from it."""
+    """The process and its descendants."""
     members = [pid]
     for member in members:
         with contextlib.suppress(OSError):
@@ -52,7 +54,7 @@ def family(pid: int) -> list:
 
 
 def cpu_seconds(pid: int) -> tuple:
-    """User and system time of the process and its descendants, with all their threads."""
+    """User and system time of the process, its descendants and all their threads."""
     user = system = 0
     for member in family(pid):
         with contextlib.suppress(OSError):
@@ -73,7 +75,7 @@ def peak_kilobytes(pid: int) -> int:
 
 
 def queue_length(server, redis_port: int) -> int:
-    """The length once it no longer grows: what was under way at the end is in it."""
+    """The length once it no longer grows, so that it counts what was in flight."""
     if not server.length_command:
         return 0
     length = -1
@@ -84,7 +86,7 @@ def queue_length(server, redis_port: int) -> int:
 
 
 def first_answer(process, log, port: int, token: str) -> None:
-    """Waits for the first 200, without a pause that would be seen in the time until then."""
+    """Waits for the first 200, with pauses that are short against a start."""
     def answered():
         harness.assert_runs(process, log)
         return harness.post(port, token).startswith(b"HTTP/1.1 200 ")
@@ -94,7 +96,7 @@ def first_answer(process, log, port: int, token: str) -> None:
 
 @contextlib.contextmanager
 def started(server, redis_port: int, cores: Cores, token: str):
-    """The server, running: its port, its process, and the milliseconds from exec to first 200."""
+    """Runs the server: its port, its process, and the milliseconds from exec to the first 200."""
     harness.redis_command(redis_port, "FLUSHALL")
     port = harness.free_port()
     log = harness.OUTPUT / f"{server.key}.log"
@@ -110,8 +112,8 @@ def started(server, redis_port: int, cores: Cores, token: str):
 
 
 def load(command: list, seconds: int, cores: Cores) -> str:
-    """Runs a load generator to its end; what it printed."""
-    env = {**os.environ, "TOKENS": str(TOKENS_FILE)}
+    """Runs a load generator to its end and returns its output."""
+    env = {**os.environ, "BODIES": str(BODIES_FILE)}
     with harness.on_cores(cores.others):
         done = subprocess.run(
             command, env=env, capture_output=True, text=True, timeout=seconds + 60)
@@ -128,7 +130,7 @@ def wrk(port: int, seconds: int, cores: Cores) -> dict:
     for line in output.splitlines():
         if line.startswith("FIGURES "):
             return json.loads(line.removeprefix("FIGURES "))
-    raise RuntimeError(f"wrk said: {output}")
+    raise RuntimeError(f"wrk printed no figures: {output}")
 
 
 def check(server, accepted: int, grown: int, refused: int, socket_errors: int) -> None:
@@ -136,13 +138,13 @@ def check(server, accepted: int, grown: int, refused: int, socket_errors: int) -
         raise Void(f"{refused} replies other than 200, {socket_errors} socket errors")
     if not accepted:
         raise Void("no transaction was answered")
-    # What was under way when the load ended is in the queue, and in no one's count of replies.
+    # wrk does not count the transactions in flight at its end; the queue has them.
     if server.length_command and not accepted <= grown <= accepted + CONNECTIONS:
         raise Void(f"{accepted} replies were 200, but the queue has grown by {grown}")
 
 
 def closed_loop(server, redis, seconds: int, token: str, how: str) -> dict:
-    """As many transactions as the server takes, from 64 connections."""
+    """64 connections, each of which posts a transaction when its last one is answered."""
     redis_port, redis_process = redis
     cores = Cores.arranged(how, server.threads)
     with started(server, redis_port, cores, token) as (port, process, first_ms):
@@ -160,18 +162,33 @@ def closed_loop(server, redis, seconds: int, token: str, how: str) -> dict:
         return (after - before) * 1e6 / requests
 
     user, system = each(cpu[0], cpu_before[0]), each(cpu[1], cpu_before[1])
+    # A server without a queue in Redis leaves it idle.
+    redis_us = each(sum(redis_cpu), sum(redis_before)) if server.length_command else 0
     elapsed = figures["microseconds"] / 1e6
     return {
         "per_second": requests / elapsed, "p50_us": figures["p50"], "p99_us": figures["p99"],
         "cpu_us": user + system, "user_us": user, "system_us": system,
-        "redis_us": each(sum(redis_cpu), sum(redis_before)) if server.length_command else 0,
+        "redis_us": redis_us, "both_us": user + system + redis_us,
         "busy": (user + system) * requests / 1e6 / elapsed,
+        "redis_busy": redis_us * requests / 1e6 / elapsed,
         "peak_kb": peak, "first_ms": first_ms,
     }
 
 
+def write_bodies() -> None:
+    """Writes the transactions that the load generators post in turn."""
+    bodies = [harness.body(token) for token in harness.tokens()]
+    BODIES_FILE.write_text("\n".join(bodies) + "\n")
+
+
+def post_at_rate(port: int, rate: int, seconds: int, cores: Cores) -> dict:
+    """The figures of open-loop.c."""
+    command = [harness.OUTPUT / "open-loop", port, rate, seconds, CONNECTIONS, BODIES_FILE]
+    return json.loads(load([str(word) for word in command], seconds, cores))
+
+
 def idle(server, redis, count: int, token: str, how: str) -> dict:
-    """What so many connections cost that have had one answer each and now wait."""
+    """The server's memory for idle connections, each of which has posted one transaction."""
     def resident(pid: int) -> int:
         pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -194,18 +211,14 @@ def idle(server, redis, count: int, token: str, how: str) -> dict:
 
 
 def open_loop(server, redis, seconds: int, token: str, how: str, rate: int) -> dict:
-    """A fixed number of transactions each second, whatever the server does."""
+    """A fixed number of transactions each second, however slow the answers are."""
     redis_port, _ = redis
     cores = Cores.arranged(how)
     with started(server, redis_port, cores, token) as (port, _, _):
-        def run(seconds: int) -> dict:
-            command = [harness.OUTPUT / "open-loop", port, rate, seconds, CONNECTIONS, TOKENS_FILE]
-            return json.loads(load([str(word) for word in command], seconds, cores))
-
-        # The first second is not measured: a server's caches and buffers are as after a while.
-        run(1)
+        # A warm-up fills the server's caches and buffers.
+        post_at_rate(port, rate, 1, cores)
         before = queue_length(server, redis_port)
-        figures = run(seconds)
+        figures = post_at_rate(port, rate, seconds, cores)
         grown = queue_length(server, redis_port) - before
     check(server, figures["answered"], grown, figures["refused"], 0)
     if figures["answered"] != figures["due"]:

@@ -1,31 +1,26 @@
-// Posts transactions at a fixed rate, whatever the server does, and tells how long each took from
-// the moment at which it was due. A server that stalls so delays all that was due meanwhile, and
-// each of these delays counts: there is no coordinated omission.
+// Posts transactions at a fixed rate and measures each from the time at which it was due. If the
+// server stalls, every transaction that is due meanwhile is late and counts: there is no
+// coordinated omission.
 //
-// usage: open-loop PORT RATE SECONDS CONNECTIONS TOKENS-FILE
+// usage: open-loop PORT RATE SECONDS CONNECTIONS BODIES-FILE
 //
-// It prints one line of JSON. A transaction that is due waits for a connection without a request
-// under way; that wait is part of its time. `late` is how late the generator itself was.
+// BODIES-FILE has one body a line; they are posted in turn. The program prints one line of JSON. A
+// transaction that is due waits for an idle connection; that wait is part of its latency. `late` is
+// how late the generator itself was.
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
+#include "sockets.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TOKENS_MAX = 10000, CONNECTIONS_MAX = 4096, ANSWER_MAX = 4096 };
-// After the last request was due, answers are awaited so long.
+enum { BODIES_MAX = 10000, CONNECTIONS_MAX = 4096, ANSWER_MAX = 4096 };
+// How long answers are awaited after the last request was due, in nanoseconds.
 static const int64_t patience = 5000000000;
 
 struct connection {
@@ -38,16 +33,11 @@ struct connection {
 static struct connection connections[CONNECTIONS_MAX];
 static struct connection *idle[CONNECTIONS_MAX];
 static size_t idleCount;
-static char *requests[TOKENS_MAX];
-static size_t requestLengths[TOKENS_MAX], requestCount;
+static char *requests[BODIES_MAX];
+static size_t requestLengths[BODIES_MAX], requestCount;
 static int64_t *times, *delays;
 static size_t sentCount, answeredCount, refusedCount;
 static int epollFd;
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
 
 static int64_t nanoseconds(void) {
     struct timespec time;
@@ -57,42 +47,31 @@ static int64_t nanoseconds(void) {
 
 static void readRequests(const char *path, const char *port) {
     FILE *file = fopen(path, "r");
-    char *line = NULL;
+    char *body = NULL;
     size_t capacity = 0;
     ssize_t length;
     if (!file) die(path);
-    while (requestCount < TOKENS_MAX && (length = getline(&line, &capacity, file)) > 0) {
-        if (line[length - 1] == '\n') line[--length] = 0;
-        char *body;
-        int bodyLength = asprintf(
-            &body, "{\"amount\":100,\"currency\":\"USD\",\"token\":\"%s\"}", line);
+    while (requestCount < BODIES_MAX && (length = getline(&body, &capacity, file)) > 0) {
+        if (body[length - 1] == '\n') body[--length] = 0;
         int whole = asprintf(
             &requests[requestCount],
             "POST /transaction HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n"
-            "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-            port, bodyLength, body);
-        if (bodyLength < 0 || whole < 0) die("asprintf");
+            "Content-Type: application/json\r\nContent-Length: %zd\r\n\r\n%s",
+            port, length, body);
+        if (whole < 0) die("asprintf");
         requestLengths[requestCount++] = (size_t)whole;
-        free(body);
     }
-    free(line);
+    free(body);
     fclose(file);
-    if (!requestCount) die("no tokens");
+    if (!requestCount) die("no bodies");
 }
 
 static void openConnections(const char *port, size_t count) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
     epollFd = epoll_create1(0);
     for (size_t index = 0; index < count; index += 1) {
         struct connection *connection = &connections[index];
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-            die("connect");
-        }
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        int fd = connected(port);
+        setNoDelay(fd);
         connection->fd = fd;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
         if (epoll_ctl(epollFd, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll_ctl");
@@ -110,14 +89,14 @@ static void sendDue(int64_t begin, int64_t interval, size_t total) {
         connection->length = 0;
         delays[sentCount] = time - due;
         size_t which = sentCount++ % requestCount;
-        // A request is far smaller than a socket's buffer: less than all of it is an error.
+        // A request is far smaller than a socket's buffer, so a partial write is an error.
         ssize_t sent = write(connection->fd, requests[which], requestLengths[which]);
         if (sent != (ssize_t)requestLengths[which]) die("write");
         time = nanoseconds();
     }
 }
 
-// Whether the answer is whole; it has a Content-Length.
+// Whether the whole answer was received; it has a Content-Length.
 static bool isWhole(struct connection *connection) {
     connection->answer[connection->length] = 0;
     char *end = strstr(connection->answer, "\r\n\r\n");
@@ -178,7 +157,7 @@ int main(int count, char **arguments) {
     delays = calloc(total, sizeof *delays);
     if (!times || !delays) die("calloc");
     signal(SIGPIPE, SIG_IGN);
-    // Timers are otherwise up to 50 microseconds late.
+    // By default timers are up to 50 microseconds late.
     prctl(PR_SET_TIMERSLACK, 1);
     readRequests(arguments[5], arguments[1]);
     openConnections(arguments[1], (size_t)width);

@@ -1,59 +1,47 @@
 // The part of an HTTP server that constant.c and hand-written.c share: one epoll loop, connections
-// with a buffer each way, answers in one write. What includes it defines the three functions below.
-//
-// No more than the bench needs: one thread, no deadlines, requests of 20 KiB at most.
+// with a buffer each way, answers in one write. A program that includes it defines the three
+// functions below. One thread, no deadlines, requests of at most 20 KiB.
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
+#include "sockets.h"
+
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { INPUT_MAX = 20 << 10, OUTPUT_MAX = 16 << 10, EVENTS_MAX = 256 };
 
 struct connection {
     int fd;
-    bool awaits;      // Redis has not yet confirmed its transaction: no further request is begun
-    bool isClosed;    // its memory stays until nothing refers to it
+    bool awaits;      // its transaction is not yet confirmed: the next request is not parsed
+    bool isClosed;    // its memory is kept while events or replies refer to it
     bool waitsToWrite;
     size_t inputLength, outputLength;
-    struct connection *next;  // of those that are closed, or free
-    uint64_t amount, user;    // of the transaction that it awaits
+    struct connection *next;  // in the list of closed or of free connections
+    uint64_t amount, user;    // of its transaction
     char currency[3], id[36];
-    char input[INPUT_MAX + 1];  // and a 0 behind it, for readers without bounds
+    char input[INPUT_MAX + 1];  // the checks write a 0 behind the body
     char output[OUTPUT_MAX];
 };
 
 struct head {
     const char *body;
-    size_t bodyLength, length;  // the latter of the whole request
+    size_t bodyLength, length;  // `length` is that of the whole request
 };
 
-// Answers the request, or marks the connection as waiting; false if it is to be closed.
+// Answers the request or sets `awaits`; false if the connection must be closed.
 static bool serve(struct connection *connection, const struct head *head);
-// A socket that is no caller's has something to read.
+// The socket to Redis is ready.
 static void otherReady(void *pointer);
-// All sockets of this turn have been looked at.
+// All sockets of this turn have been served.
 static void turnEnded(void);
 
 static int epollFd, listenerFd;
 static struct connection *closedConnections, *freeConnections;
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
 
 static void watch(int fd, int operation, uint32_t events, void *pointer) {
     struct epoll_event event = {.events = events, .data.ptr = pointer};
@@ -64,14 +52,14 @@ static void closeConnection(struct connection *connection) {
     if (connection->isClosed) return;
     close(connection->fd);
     connection->isClosed = true;
-    // Events of this turn may still name it, and a reply of Redis may belong to it.
+    // Events of this turn and a reply of Redis may refer to it.
     if (!connection->awaits) {
         connection->next = closedConnections;
         closedConnections = connection;
     }
 }
 
-// 1 with a whole request, 0 if bytes are missing, -1 if there is no telling where it ends.
+// 1 with a whole request, 0 if bytes are missing, -1 if the request's length is unknown.
 static int findRequest(const struct connection *connection, struct head *head) {
     const char *input = connection->input;
     const char *end = memmem(input, connection->inputLength, "\r\n\r\n", 4);
@@ -131,7 +119,7 @@ static void serveInput(struct connection *connection) {
             return;
         }
         connection->inputLength -= head.length;
-        // Rare: a caller that pipelines.
+        // Only a caller that pipelines has a next request here.
         if (connection->inputLength > 0) {
             memmove(connection->input, connection->input + head.length, connection->inputLength);
         }
@@ -148,7 +136,7 @@ static void connectionReady(struct connection *connection) {
         return;
     }
     size_t room = INPUT_MAX - connection->inputLength;
-    // A caller that pipelines more than fits would make this loop spin: it is not served.
+    // A caller that pipelines more than the buffer holds is closed: epoll would report it forever.
     ssize_t got = room ? read(connection->fd, connection->input + connection->inputLength, room)
                        : 0;
     if (got < 0 && errno == EAGAIN) return;
@@ -163,25 +151,18 @@ static void connectionReady(struct connection *connection) {
 static void acceptAll(void) {
     int fd;
     while ((fd = accept4(listenerFd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setNoDelay(fd);
         struct connection *connection = freeConnections;
         if (connection) {
             freeConnections = connection->next;
         } else if (!(connection = malloc(sizeof *connection))) {
             die("malloc");
         }
-        // Only the fields: the buffers' pages are touched when they are used.
+        // The buffers are not cleared, so that their pages stay untouched until they are used.
         memset(connection, 0, offsetof(struct connection, input));
         connection->fd = fd;
         watch(fd, EPOLL_CTL_ADD, EPOLLIN, connection);
     }
-}
-
-static struct sockaddr_in loopback(const char *port) {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static void startListening(const char *port) {
@@ -208,7 +189,7 @@ __attribute__((noreturn)) static void run(void (*turnBegan)(void)) {
             if (pointer == &listenerFd) {
                 acceptAll();
             } else if (pointer == &epollFd) {
-                // The loop's own address stands for what is no caller's.
+                // The address of `epollFd` stands for Redis.
                 otherReady(pointer);
             } else {
                 connectionReady(pointer);

@@ -1,12 +1,13 @@
-"""The servers that the bench compares, and how each is built and started.
+"""The servers that the bench compares: how to build and start them.
 
-All run on one thread: constant.c and hand-written.c have but one, Core API has THREADS=1, gunicorn
-one worker, Go GOMAXPROCS=1.
+All run on one thread: constant.c, hand-written.c and rust-service have only one, Core API has
+THREADS=1, gunicorn one worker, Go GOMAXPROCS=1.
 """
 
+import collections.abc
 import dataclasses
+import os
 import pathlib
-import re
 import shutil
 import subprocess
 
@@ -15,47 +16,25 @@ import harness
 STREAM = "transactions"
 RQ_NAME = "default"
 PYTHON = harness.ROOT / ".run" / "bench-python" / "bin" / "python"
-KIT_QUEUES = harness.ROOT / "Sources" / "CoreAPIKit" / "Queue"
+# Debian's compiler and crates, so that the peer is the same whatever other compiler the PATH has.
+CARGO = pathlib.Path("/usr/bin/cargo")
+CRATES = pathlib.Path("/usr/share/cargo/registry")
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
     key: str
     label: str
-    # Of the queue's length in Redis; empty if there is no queue to be seen.
+    # Asks Redis for the queue's length; empty if the server has no queue in Redis.
     length_command: tuple
-    # Gets the server's port and that of Redis.
-    command: object
-    environment: object = lambda port, redis_port: {}
-    # A reason to leave it out; None if it can run.
-    missing: object = lambda: None
+    # The command line, for the server's port and Redis's.
+    command: collections.abc.Callable[[int, int], list]
+    environment: collections.abc.Callable[[int, int], dict] = lambda port, redis_port: {}
+    # The reason why the server cannot run, if there is one.
+    missing: collections.abc.Callable[[], str | None] = lambda: None
+    build: collections.abc.Callable[[], None] = lambda: None
     threads: int = 1
-    # The one by hand that sends the same commands.
-    twin: str = ""
     checks_tokens: bool = True
-
-
-def swift_text(source: str, before: str) -> str:
-    """The text in three quotation marks that follows, as Swift reads it."""
-    text, indent = re.search(
-        before + r'\s*"""\n(.*?)\n( +)"""', source, re.DOTALL).groups()
-    return "\n".join(line.removeprefix(indent) for line in text.splitlines())
-
-
-def swift_script(file_name: str) -> str:
-    """The Lua script in one of Core API's sources, so that both send the very same."""
-    source = (KIT_QUEUES / file_name).read_text(encoding="utf-8")
-    record = (KIT_QUEUES / "TransactionRecord.swift").read_text(encoding="utf-8")
-    script = swift_text(source, r"RedisScript\(")
-    script = script.replace(
-        "\\(TransactionRecord.scriptStart)", swift_text(record, "scriptStart ="))
-    timeout = re.search(r"timeoutSeconds = (\d+)", source)
-    return script.replace("\\(timeoutSeconds)", timeout.group(1)) if timeout else script
-
-
-def write_scripts() -> None:
-    (harness.OUTPUT / "stream.lua").write_text(swift_script("StreamEntry.swift"))
-    (harness.OUTPUT / "rq.lua").write_text(swift_script("RQJob.swift"))
 
 
 def compile_c(name: str, *libraries: str) -> None:
@@ -65,16 +44,12 @@ def compile_c(name: str, *libraries: str) -> None:
 
 
 def hand_written(mode: str, name: str, label: str, length_command: tuple) -> Server:
-    def command(port: int, redis_port: int) -> list:
-        program, script = harness.OUTPUT / "hand-written", harness.OUTPUT / f"{mode}.lua"
-        return [program, port, redis_port, mode, name, script]
-
-    return Server(f"c-{mode}", label, length_command, command)
+    return Server(
+        f"c-{mode}", label, length_command,
+        lambda port, redis_port: [harness.OUTPUT / "hand-written", port, redis_port, mode, name])
 
 
-def core_api(
-    key: str, queue: str, length_command: tuple, twin: str = "", threads: int = 1
-) -> Server:
+def core_api(key: str, queue: str, length_command: tuple, threads: int = 1) -> Server:
     def environment(port: int, redis_port: int) -> dict:
         return {
             "HTTP_HOST": harness.LOOPBACK, "HTTP_PORT": str(port), "QUEUE": queue,
@@ -84,8 +59,7 @@ def core_api(
     loops = "" if threads == 1 else f", {threads} loops"
     return Server(
         key, f"Core API, {queue.partition(':')[0]}{loops}", length_command,
-        lambda port, redis_port: [harness.CORE_API], environment, threads=threads,
-        twin=twin)
+        lambda port, redis_port: [harness.CORE_API], environment, threads=threads)
 
 
 def python_service() -> Server:
@@ -105,25 +79,61 @@ def go_service() -> Server:
         "go", "Go: net/http, XADD", ("XLEN", STREAM),
         lambda port, redis_port: [harness.OUTPUT / "go-service", port, redis_port, STREAM],
         lambda port, redis_port: {"GOMAXPROCS": "1"},
-        lambda: None if shutil.which("go") else "Go is not installed")
+        lambda: None if shutil.which("go") else "Go is not installed",
+        build_go_service)
+
+
+def build_go_service() -> None:
+    subprocess.run(
+        ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
+        cwd=harness.HERE / "go-service", check=True)
+
+
+def rust_missing() -> str | None:
+    """Names the crates that are not installed in the versions whose interfaces the peer uses."""
+    crates = ("getrandom-0.2", "hyper-0.14", "jsonwebtoken-8", "serde-1", "serde_json-1",
+              "time-0.3", "tokio-1")
+    lacking = [name for name in crates if not any(CRATES.glob(f"{name}.*"))]
+    if not CARGO.exists():
+        lacking.insert(0, str(CARGO))
+    if not lacking:
+        return None
+    return f"{', '.join(lacking)} not installed: scripts/setup.sh bench-rust"
+
+
+def rust_service() -> Server:
+    return Server(
+        "rust", "Rust: hyper, XADD", ("XLEN", STREAM),
+        lambda port, redis_port: [
+            harness.OUTPUT / "rust-target" / "release" / "rust-service", port, redis_port, STREAM],
+        missing=rust_missing, build=build_rust_service)
+
+
+def build_rust_service() -> None:
+    """Builds a copy of the sources: cargo writes Cargo.lock into their folder."""
+    sources = harness.OUTPUT / "rust-service"
+    shutil.copytree(harness.HERE / "rust-service", sources, dirs_exist_ok=True)
+    # cargo runs the rustc of the PATH.
+    path = f"{CARGO.parent}:{os.environ['PATH']}"
+    subprocess.run(
+        [CARGO, "build", "--quiet", "--offline", "--release",
+         "--target-dir", harness.OUTPUT / "rust-target"],
+        cwd=sources, env=harness.environment(PATH=path), check=True)
 
 
 def build(servers: list) -> None:
-    """Compiles what is to be compiled, into .run/bench/."""
+    """Compiles the load generator, the C servers and the given ones into .run/bench/."""
     harness.OUTPUT.mkdir(parents=True, exist_ok=True)
-    write_scripts()
     compile_c("constant")
     compile_c("hand-written", "-lhiredis", "-lcrypto")
     compile_c("open-loop")
-    if any(server.key == "go" for server in servers):
-        subprocess.run(
-            ["go", "build", "-o", harness.OUTPUT / "go-service", "main.go"],
-            cwd=harness.HERE / "go-service", check=True)
+    for server in servers:
+        server.build()
 
 
 XLEN = ("XLEN", STREAM)
 LLEN = ("LLEN", f"rq:queue:{RQ_NAME}")
-# The one whose CPU is 1.00 in the table: the whole job, by the cheapest command.
+# The server whose figures are 1.00 in the table: the whole job, by the cheapest command.
 REFERENCE = "c-xadd"
 
 ALL = [
@@ -131,12 +141,12 @@ ALL = [
         "constant", "C, constant answer", (),
         lambda port, redis_port: [harness.OUTPUT / "constant", port], checks_tokens=False),
     hand_written("xadd", STREAM, "C by hand, plain XADD", XLEN),
-    hand_written("stream", STREAM, "C by hand, stream script", XLEN),
-    hand_written("rq", RQ_NAME, "C by hand, rq script", LLEN),
-    core_api("core-api-stream", f"stream:{STREAM}", XLEN, "c-stream"),
-    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN, "c-rq"),
+    hand_written("rq", RQ_NAME, "C by hand, plain rq job", LLEN),
+    core_api("core-api-stream", f"stream:{STREAM}", XLEN),
+    core_api("core-api-rq", f"rq:{RQ_NAME}", LLEN),
     core_api("core-api-memory", "memory", ()),
-    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, "c-stream", threads=2),
+    core_api("core-api-2-loops", f"stream:{STREAM}", XLEN, threads=2),
+    rust_service(),
     go_service(),
     python_service(),
 ]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The gate on what one request may cost that has no valid token: at most ten good transactions.
+"""The gate on requests without a valid token: none may cost more than ten good transactions.
 
-Counted in instructions of the release binary under callgrind, so that it repeats: what some costly
-requests cost more than none, divided by their number. The good transaction is one with the queue
-that is the default. Both go over a connection that lasts, where the server lets it.
+The cost is instructions of the release binary under callgrind, so that it repeats: a run with
+several copies of the request, less a run without them, by their number. The good transaction is one
+with the default queue. Both use one connection as long as the server keeps it open.
 
-The hash of a token is counted as libcrypto computes it with AVX2, which valgrind knows; processors
-with instructions for SHA-256 take a tenth of that.
+libcrypto is told of AVX2, which valgrind knows: the hash of a token then takes ten times what a
+processor with instructions for SHA-256 takes.
 """
 
 import argparse
@@ -17,14 +17,14 @@ import platform
 import socket
 import sys
 
-import gates
+import counting
 import harness
 import worst_requests
 
 RATIO_MAX = 10
-# Of one input in one run: enough to make the differences between two starts small.
+# Copies of a request in one run: enough to make the differences between two starts small.
 REPEATED = 20
-# Before it, so that what is made at the first use is not counted.
+# Good transactions before them, so that work of the first use is not counted.
 WARM_UP = 20
 GOOD = 200
 QUEUE = "rq:default"
@@ -32,13 +32,13 @@ AVX2 = "0x1a00020200000000:0x128"
 
 
 def repeat(port: int, worst: worst_requests.Worst) -> None:
-    """Sends it several times, and reads the answers, which must have the status that is meant."""
+    """Sends the request `REPEATED` times and checks the status of each answer."""
     with contextlib.ExitStack() as stack:
         connection = None
         for _ in range(REPEATED):
             if connection is None:
                 connection = stack.enter_context(
-                    socket.create_connection((harness.LOOPBACK, port), gates.SECONDS_MAX))
+                    socket.create_connection((harness.LOOPBACK, port), counting.SECONDS_MAX))
             connection.sendall(worst.request)
             answer = harness.read_answer(connection)
             if not answer.startswith(b"HTTP/1.1 %d " % worst.status):
@@ -49,53 +49,52 @@ def repeat(port: int, worst: worst_requests.Worst) -> None:
 
 
 def instructions(name: str, redis_url: str, exchange) -> int:
-    """Of a server from its start to its end, over some good transactions and the exchange."""
+    """The instructions of a server's whole run: warm-up and `exchange(port)`."""
     out = harness.OUTPUT / f"callgrind.{name}"
 
     def exchanged(port: int) -> None:
-        gates.transact(port, WARM_UP)
+        counting.transact(port, WARM_UP)
         exchange(port)
 
-    gates.run_server(
-        gates.under_callgrind(out), f"worst-{name}", QUEUE, redis_url, exchanged,
+    counting.run_server(
+        counting.under_callgrind(out), f"worst-{name}", QUEUE, redis_url, exchanged,
         OPENSSL_ia32cap=AVX2)
-    return gates.counted(out)
+    return counting.counted(out)
 
 
-def of_one(index: int, worst: worst_requests.Worst, start: int, redis_url: str) -> int:
+def cost(index: int, worst: worst_requests.Worst, start: int, redis_url: str) -> int:
+    """The instructions for one of the requests; `start` is those of a run without any."""
     whole = instructions(f"worst-{index}", redis_url, lambda port: repeat(port, worst))
     return (whole - start) // REPEATED
 
 
 def judged(cost: int, good: int, worst: worst_requests.Worst) -> bool:
-    """Prints a line; whether the request costs no more than it may."""
-    is_good = cost <= RATIO_MAX * good
-    print(f"worst: {worst.parser}: {worst.name}: {cost:,} instructions, "
-          f"{cost / good:.1f} transactions{'' if is_good else ' TOO MANY'}", flush=True)
-    return is_good
+    """Prints the request's line; whether its cost is within the bound."""
+    return counting.within(
+        f"worst: {worst.parser}: {worst.name}: {cost:,} instructions, "
+        f"{cost / good:.1f} transactions", cost, RATIO_MAX * good)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="those whose parser or name has this text")
+    parser.add_argument(
+        "--only", default="", help="only requests whose parser or name has this text")
     given = parser.parse_args()
-    harness.end_in_order_when_told()
-    if not harness.CORE_API.exists():
-        sys.exit("worst: .build/release/core-api is not there: run `make build`")
-    harness.OUTPUT.mkdir(parents=True, exist_ok=True)
+    harness.exit_on_sigterm()
+    harness.require_core_api("worst")
     requests = [
         worst for worst in worst_requests.all_requests()
         if given.only in f"{worst.parser}: {worst.name}"]
     with contextlib.ExitStack() as stack:
-        redis_url = gates.redis_for(QUEUE, stack)
+        redis_url = counting.redis_for(QUEUE, stack)
         start = instructions("start", redis_url, lambda port: None)
-        whole = instructions("good", redis_url, lambda port: gates.transact(port, GOOD))
+        whole = instructions("good", redis_url, lambda port: counting.transact(port, GOOD))
         good = (whole - start) // GOOD
-        print(f"worst: a good transaction has {good:,} instructions, a request at most "
+        print(f"worst: a good transaction takes {good:,} instructions; a request may take "
               f"{RATIO_MAX} times as many ({platform.machine()})")
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(os.cpu_count()))
-        costs = pool.map(lambda item: of_one(*item, start, redis_url), enumerate(requests))
-        verdicts = [judged(cost, good, worst) for cost, worst in zip(costs, requests)]
+        costs = pool.map(lambda item: cost(*item, start, redis_url), enumerate(requests))
+        verdicts = [judged(each, good, worst) for each, worst in zip(costs, requests)]
     return 0 if all(verdicts) else 1
 
 

@@ -1,13 +1,10 @@
-"""The costliest requests that a caller without a valid token can send, parser by parser.
+"""Worst-case requests of a caller without a valid token, by parser.
 
-Each is one request as bytes, and the status of its answer, which shows that it has reached the
-parser that it is meant for. All stay within the documented limits: a head of 16 KiB and 100 fields,
-a body of 16 KiB, 6 KiB of chunk framing, 4 KiB in one line of it, a token of 8
-KiB.
+Each is one request as bytes, with the status of its answer, which shows that the request has
+reached the parser. All stay within the documented limits: a head of 16 KiB and 100 fields, a body
+of 16 KiB, 6 KiB of chunk framing, 4 KiB in one line of it, a token of 8 KiB.
 """
 
-import hashlib
-import hmac
 import json
 import typing
 
@@ -32,7 +29,7 @@ class Worst(typing.NamedTuple):
 
 
 def filled(size: int, begin: bytes, repeated: bytes, end: bytes = b"") -> bytes:
-    """`begin`, then as many of `repeated` as fit the size with `end`, then `end`."""
+    """`begin`, as many of `repeated` as fit the size, and `end`."""
     count = (size - len(begin) - len(end)) // len(repeated)
     return begin + repeated * count + end
 
@@ -55,7 +52,7 @@ def field(name: bytes, begin: bytes, repeated: bytes, end: bytes = b"") -> bytes
 
 
 def fields(line: bytes) -> list:
-    """As many fields as there may be, which fill the head."""
+    """The maximum number of fields, which fill the head."""
     count = FIELDS - 2
     room = HEAD_BYTES - len(head(b"Content-Length: 0"))
     return [line.ljust(room // count - 2, b"a")] * count
@@ -73,33 +70,32 @@ def encoded(part: bytes) -> bytes:
 
 
 def token(header: bytes, payload: bytes) -> bytes:
-    """Signed with a key that is not the server's."""
-    signed = encoded(header) + b"." + encoded(payload)
-    return signed + b"." + encoded(hmac.digest(b"another key", signed, hashlib.sha256))
+    """A token that is signed with another key than the server's."""
+    return harness.signed(header, payload, b"another key").encode()
 
 
-HEADER = b'{"alg":"HS256","typ":"JWT"}'
 # A signature has 43 digits, and there are two dots.
 PART_DIGITS = TOKEN_BYTES - 45
 
 
 def with_header(begin: bytes, repeated: bytes, end: bytes = b'"}') -> bytes:
-    """A transaction whose token has a header that fills it."""
+    """A transaction with a token of the maximum length, most of which is its header."""
     header = filled(PART_DIGITS * 3 // 4 - 3, begin, repeated, end)
     return post(transaction(token(header, b"")))
 
 
 def with_payload(begin: bytes, repeated: bytes, end: bytes) -> bytes:
-    room = (PART_DIGITS - len(encoded(HEADER))) * 3 // 4
-    return post(transaction(token(HEADER, filled(room, begin, repeated, end))))
+    """A transaction with a token of the maximum length, most of which is its payload."""
+    room = (PART_DIGITS - len(encoded(harness.HEADER))) * 3 // 4
+    return post(transaction(token(harness.HEADER, filled(room, begin, repeated, end))))
 
 
 def transaction(token_text: bytes) -> bytes:
-    return b'{"amount":100,"currency":"USD","token":"' + token_text + b'"}'
+    return harness.body(token_text.decode()).encode()
 
 
 def members(count: int, name_of) -> bytes:
-    """A header of so many members besides `alg`."""
+    """A transaction whose token has a header of `alg` and `count` more members."""
     names = (json.dumps(name_of(index)) for index in range(count))
     text = '{"alg":"HS256",' + ",".join(f"{name}:0" for name in names) + "}"
     return post(transaction(token(text.encode(), b"")))
@@ -153,7 +149,7 @@ def heads() -> list:
         of("16 KiB of a method", b"P" * (HEAD_BYTES + 1), 501),
         of("Accept of health, a list",
            head(field(b"Accept", b"", b"a,"), method=b"GET", target=b"/health"), 200),
-        of("Accept of health, as long as is looked at",
+        of("Accept of health, as long as is parsed",
            head(filled(1_030, b"Accept:", b"a,", b"a"), b"x:" + b"\t" * 14_000 + b"a",
                 method=b"GET", target=b"/health"), 200),
         of("Accept of health, 100 fields",
@@ -170,13 +166,13 @@ def chunks() -> list:
         return Worst("chunks", name, chunked(*parts), status)
 
     def lines(begin: bytes, repeated: bytes, end: bytes) -> bytes:
-        """Two chunks of a blank, whose lines have all the framing that there may be."""
+        """Two chunks of one blank each, with all the framing that is allowed in their lines."""
         rest = FRAMING_BYTES - LINE_BYTES - len(last) - 2 * len(b"\r\n")
         return b"".join(
             filled(size, begin, repeated, end + b"\r\n") + b" \r\n" for size in (LINE_BYTES, rest))
 
     last = b"0\r\n\r\n"
-    # Of each chunk of one byte, what is no content.
+    # Chunks of one byte.
     one, one_extended = b"1\r\n \r\n", b"1;a\r\n \r\n"
     return [
         of("chunks of one byte", one * (FRAMING_BYTES // 5 - 1), last),
@@ -204,7 +200,7 @@ def bodies() -> list:
         return Worst("JSON", name, post(filled(BODY_BYTES, begin, repeated, end)), status)
 
     def within(name: str, repeated: bytes, values: int = 1) -> Worst:
-        """As many values in an array as there may be, then a text up to the end of the body."""
+        """The maximum number of values in an array, then a text up to the end of the body."""
         begin = b'{"a":[' + repeated * ((NESTED_VALUES - 2) // values)
         return of(name, begin + b'"', b"a\\n", b'"]}')
 
@@ -265,7 +261,7 @@ def tokens() -> list:
         return Worst("token", name, request, 401)
 
     begin = b'{"alg":"HS256","a":"'
-    wrong = token(HEADER, b"")
+    wrong = token(harness.HEADER, b"")
     return [
         of("63 names of 44 escapes", members(63, lambda i: "\n" * 43 + chr(33 + i))),
         of("63 names that differ in the last byte", members(63, lambda i: "a" * 80 + chr(33 + i))),
@@ -286,7 +282,7 @@ def tokens() -> list:
         of("a payload that is no JSON", with_payload(b"", b"[", b"")),
         of("two dots at the end", post(transaction(b"A" * (TOKEN_BYTES - 2) + b".."))),
         of("a signature of 8 KiB",
-           post(transaction(encoded(HEADER) + b".." + b"A" * (TOKEN_BYTES - 52)))),
+           post(transaction(encoded(harness.HEADER) + b".." + b"A" * (TOKEN_BYTES - 52)))),
         of("dots", post(transaction(b"." * TOKEN_BYTES))),
         of("no dot", post(transaction(b"A" * TOKEN_BYTES))),
         of("a token of 16 KiB", post(transaction(b"A" * (BODY_BYTES - 50)))),
@@ -301,8 +297,8 @@ def authorizations() -> list:
     def of(name: str, line: bytes, body: bytes = b"{}", status: int = 401) -> Worst:
         return Worst("Authorization", name, post(body, line), status)
 
-    payload = b"a" * ((PART_DIGITS - len(encoded(HEADER))) * 3 // 4)
-    long = token(HEADER, payload)
+    payload = b"a" * ((PART_DIGITS - len(encoded(harness.HEADER))) * 3 // 4)
+    long = token(harness.HEADER, payload)
     return [
         of("a token of 8 KiB", b"Authorization: Bearer " + long),
         of("blanks", field(b"Authorization", b"Bearer", b" ", b"a")[:-9]),

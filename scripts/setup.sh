@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs only missing packages. The arguments name their purposes: build, redis, connector, test,
-# check, openapi, bench, bench-gates.
+# check, openapi, bench, bench-rust, bench-gates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -103,6 +103,14 @@ for purpose in "$@"; do
             else
                 need_command valgrind valgrind
             fi
+            ;;
+        # The Rust service that is compared. An installed package has a folder of documentation.
+        bench-rust)
+            need_file /usr/bin/cargo cargo
+            need_file /usr/bin/rustc rustc
+            for crate in getrandom hyper jsonwebtoken serde serde-derive serde-json time tokio; do
+                need_file "/usr/share/doc/librust-$crate-dev" "librust-$crate-dev"
+            done
             ;;
         *) die "no such purpose: $purpose" ;;
     esac

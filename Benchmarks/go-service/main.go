@@ -1,5 +1,5 @@
-// The whole job of Core API with Go's net/http, for the bench: plain XADD, one connection to Redis
-// whose commands are gathered while a write is under way.
+// The whole job of Core API with Go's net/http, for the bench: plain XADD, one connection to Redis;
+// commands that arrive during a write leave together in the next one.
 //
 // usage: JWT_SECRET=… go-service PORT REDIS-PORT STREAM
 package main
@@ -128,7 +128,7 @@ func transaction(answer http.ResponseWriter, request *http.Request) {
 		body.Amount, body.Currency, *user.User)
 }
 
-// Writes what has gathered, then waits for more.
+// Writes the commands that are ready, then waits for more.
 func write(redis net.Conn, waiting chan<- command) {
 	output := bufio.NewWriterSize(redis, 64<<10)
 	for next := range commands {

@@ -1,4 +1,4 @@
-"""What Python takes for the same work: CPU time of this thread in nanoseconds for a call."""
+"""The library's cases in Python: CPU time of this thread for a call, in nanoseconds."""
 
 import json
 import pathlib

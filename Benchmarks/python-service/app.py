@@ -1,4 +1,4 @@
-"""What Core API replaces, as such services are written: Flask, PyJWT, rq."""
+"""The kind of service that Core API replaces: Flask, PyJWT, rq."""
 
 import os
 

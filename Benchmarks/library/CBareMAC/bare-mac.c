@@ -1,4 +1,4 @@
-// The older interface is deprecated since OpenSSL 3.0, and the fastest.
+// The SHA256_ functions are deprecated since OpenSSL 3.0; they are the fastest.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "bare-mac.h"
 

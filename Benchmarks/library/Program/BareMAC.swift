@@ -6,13 +6,13 @@ enum BareMAC: CaseIterable {
     case evpAgain
     case evpDuplicated
 
-    /// To be called first, with a key of at most 64 bytes.
+    /// Must be called first, with a key of at most 64 bytes.
     static func prepare(_ key: [UInt8]) {
         let result = unsafe bare_mac_prepare(key, key.count)
-        precondition(result == 1, "libcrypto has HMAC-SHA256")
+        precondition(result == 1, "bare_mac_prepare() failed")
     }
 
-    /// The code of the message's first bytes, so many.
+    /// The code of the message's first `count` bytes.
     func code(of message: [UInt8], count: Int) -> InlineArray<32, UInt8> {
         var code = InlineArray<32, UInt8>(repeating: 0)
         var bytes = code.mutableSpan
@@ -23,7 +23,7 @@ enum BareMAC: CaseIterable {
             case .evpDuplicated: unsafe bare_mac_evp_duplicated(message, count, bytes.baseAddress)
             }
         }
-        precondition(result == 1, "libcrypto makes a code")
+        precondition(result == 1, "bare_mac function failed")
         return code
     }
 }

@@ -7,7 +7,8 @@ internal import Glibc
 ///
 ///     bench-library [REDIS_URL]
 ///
-/// One round of each case, and the figures as one line of JSON. `bench-library.py` runs the rounds.
+/// Runs one round of each case and prints the figures as one line of JSON. `library.py` runs the
+/// rounds.
 @main
 enum LibraryBench {
     static func main() async throws {
@@ -35,7 +36,7 @@ enum LibraryBench {
 
     // MARK: - Enqueueing
 
-    /// So many tasks of the embedder's executor, each with one transaction under way.
+    /// Tasks of the embedder's executor; each has one transaction in flight.
     private static let tasks = 64
     private static let enqueuedByEachTask = 500
 
@@ -58,7 +59,7 @@ enum LibraryBench {
         return figures
     }
 
-    /// Time for one transaction, and CPU of the whole process for one.
+    /// Wall time and CPU time of the whole process for one transaction.
     private static func enqueue(
         tasks: Int, to queue: any TransactionQueue
     ) async throws -> (wallMicroseconds: Double, cpuMicroseconds: Double) {

@@ -4,7 +4,7 @@ internal import Foundation
 @testable internal import CoreAPIHTTP
 @testable internal import CoreAPIKit
 
-/// What the cases work on: 1,000 tokens, their bodies, and the head that `wrk` sends.
+/// The input of the cases: 1,000 tokens, their bodies, and the head that `wrk` sends.
 struct Material {
     private let verifier: HMACTokenVerifier
     private let tokens: [[UInt8]]
@@ -19,7 +19,7 @@ struct Material {
     private static let tokenCount = 1_000
     private static let secret = Array("a secret for measurements, longer than 32 bytes".utf8)
 
-    /// As Foundation's users would take a body apart.
+    /// The body as a program with Foundation decodes it.
     private struct Body: Decodable {
         let amount: Int
         let currency: String
@@ -54,15 +54,15 @@ struct Material {
         let expected = Base64URL.decode(signature, of: token.span)
         for mac in BareMAC.allCases {
             let code = mac.code(of: token, count: signedCounts[0])
-            precondition(code.indices.map { code[$0] } == expected, "the code is the token's")
+            precondition(code.indices.map { code[$0] } == expected, "the code is no signature")
         }
         let claims = try verifier.verify(token.span, at: now)
-        precondition(claims.userID == 1, "the token is believed")
+        precondition(claims.userID == 1, "the token has another user id")
     }
 
     static func transaction() -> Transaction {
         guard let amount = Amount(100), let currency = CurrencyCode("USD") else {
-            preconditionFailure("100 USD can be charged")
+            preconditionFailure("100 USD is refused")
         }
         return Transaction(
             queued: .random(), amount: amount, currency: currency, userID: 1, createdAt: .now(),
@@ -79,7 +79,7 @@ struct Material {
         }
     }
 
-    /// The code of what is signed of the token, and nothing else of a verification.
+    /// The MAC of the token's signing input, without the rest of a verification.
     func mac(_ call: Int, _ mac: BareMAC) -> Int {
         let code = mac.code(of: tokens[call], count: signedCounts[call])
         return Int(code[0]) + Int(code[31]) + 1
@@ -104,7 +104,7 @@ struct Material {
         var parser = RequestParser(limits: HTTPLimits())
         do {
             let isWhole = try parser.parse(head.span)
-            precondition(isWhole, "the head is whole")
+            precondition(isWhole, "the head is incomplete")
         } catch {
             preconditionFailure("\(error)")
         }

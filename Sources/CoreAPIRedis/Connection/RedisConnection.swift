@@ -109,15 +109,14 @@ package final class RedisConnection: Sendable {
 
 /// The handler of a connection for commands.
 private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Sendable {
-    var machine: RedisConnectionStateMachine<RedisConnection.Waiter>
-    let parts: RedisConnectionParts
+    let parts: RedisConnectionParts<RedisConnectionStateMachine<RedisConnection.Waiter>>
 
     init(url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger) {
-        machine = RedisConnectionStateMachine(
+        let machine = RedisConnectionStateMachine<RedisConnection.Waiter>(
             url: url, limits: options.limits, scripts: options.scripts,
             isOnDemand: options.isOnDemand, now: .now())
         parts = RedisConnectionParts(
-            url: url, loop: loop, limits: options.limits, tls: options.tls,
+            machine, url: url, loop: loop, limits: options.limits, tls: options.tls,
             metrics: options.metrics, logger: logger)
     }
 

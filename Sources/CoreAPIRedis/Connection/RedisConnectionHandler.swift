@@ -7,13 +7,12 @@ internal import Logging
 ///
 /// What is submitted during one turn of the loop leaves in one write at its end.
 ///
-/// It is a protocol with two classes, since the methods of a generic class are not specialized: they
-/// look up the types of their machine for each reply.
+/// It is a protocol with two classes, since a generic class's methods would look up the types of
+/// their machine for each reply.
 protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner {
     associatedtype Machine: RedisConnectionMachine
 
-    var machine: Machine { get set }
-    var parts: RedisConnectionParts { get }
+    var parts: RedisConnectionParts<Machine> { get }
 
     /// Ends the waiter's wait with its result.
     func resume(_ resolution: Machine.Resolution)
@@ -23,8 +22,9 @@ protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner {
     func report()
 }
 
-/// What a connection to Redis has besides its machine. Only its loop's thread uses it.
-final class RedisConnectionParts {
+/// The state of a connection to Redis. Only its loop's thread uses it.
+final class RedisConnectionParts<Machine: RedisConnectionMachine> {
+    var machine: Machine
     let loop: EventLoop
     let connection: OutgoingConnection
     fileprivate var log: RedisOutageLog
@@ -33,9 +33,10 @@ final class RedisConnectionParts {
     fileprivate var metrics: RedisConnectionMetrics?
 
     init(
-        url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
+        _ machine: Machine, url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
         metrics: any MetricsFactory, logger: Logger
     ) {
+        self.machine = machine
         self.loop = loop
         log = RedisOutageLog(url, logger)
         self.metrics = RedisConnectionMetrics(metrics)
@@ -46,14 +47,14 @@ final class RedisConnectionParts {
 }
 
 extension RedisConnectionHandler {
-    var isReady: Bool { machine.isReady }
+    var isReady: Bool { parts.machine.isReady }
 
     /// Begins to connect, and to come back whenever the connection breaks; on demand, when there is
     /// a command for it.
     func start() {
         parts.metrics?.started()
         parts.loop.addTimed(self)
-        parts.connection.isWanted = machine.isWanted
+        parts.connection.isWanted = parts.machine.isWanted
         parts.connection.start(for: self)
     }
 
@@ -61,11 +62,11 @@ extension RedisConnectionHandler {
     /// waiter will be resumed.
     @inline(__always)
     func submit(_ body: (inout Machine, MonotonicTime) -> RedisSubmitAction) -> RedisFailure? {
-        switch body(&machine, parts.loop.now) {
+        switch body(&parts.machine, parts.loop.now) {
         case .flush: parts.connection.requestFlush()
         case .wait:
             parts.connection.isWanted = true
-            parts.loop.bringForward(machine.deadline)
+            parts.loop.bringForward(parts.machine.deadline)
         case .reject(let failure): return failure
         }
         return nil
@@ -84,7 +85,7 @@ extension RedisConnectionHandler {
     func close() {
         parts.metrics?.closed()
         parts.metrics = nil
-        resolve(machine.close())
+        resolve(parts.machine.close())
         parts.connection.close()
         parts.loop.removeTimed(self)
         resumeConnectWaiters(.closed)
@@ -93,7 +94,7 @@ extension RedisConnectionHandler {
     fileprivate func becameReady() {
         parts.connection.established()
         // With nothing to ask, being let in is the best sign there is.
-        if machine.isIdle { parts.connection.succeeded() }
+        if parts.machine.isIdle { parts.connection.succeeded() }
         parts.metrics?.becameReady()
         parts.log.becameReady()
         resumeConnectWaiters(nil)
@@ -114,7 +115,7 @@ extension RedisConnectionHandler {
     fileprivate func takeReplies() {
         do {
             while let reply = try parts.reader.next() {
-                switch machine.received(reply, now: parts.loop.now) {
+                switch parts.machine.received(reply, now: parts.loop.now) {
                 case .none: break
                 case .flush: parts.connection.requestFlush()
                 case .ready(let resolutions):
@@ -149,29 +150,29 @@ extension RedisConnectionHandler {
     fileprivate func lost(_ error: RedisError) {
         parts.metrics?.lost(error)
         parts.log.lost(error)
-        resolve(machine.lost(error, now: parts.loop.now))
+        resolve(parts.machine.lost(error, now: parts.loop.now))
         report()
-        parts.connection.isWanted = machine.isWanted
+        parts.connection.isWanted = parts.machine.isWanted
         resumeConnectWaiters(error)
-        parts.loop.bringForward(machine.deadline)
+        parts.loop.bringForward(parts.machine.deadline)
     }
 
     // MARK: - Deadlines
 
-    var deadline: MonotonicTime { machine.deadline }
+    var deadline: MonotonicTime { parts.machine.deadline }
 
     func deadlineReached(now: MonotonicTime) {
-        let (resolutions, stalls) = machine.deadlineReached(now: now)
+        let (resolutions, stalls) = parts.machine.deadlineReached(now: now)
         resolve(resolutions)
         if stalls { lose(.timedOut) }
-        parts.connection.isWanted = machine.isWanted
+        parts.connection.isWanted = parts.machine.isWanted
     }
 
     // MARK: - The connection
 
     func connectionOpened() {
         parts.reader = RedisReplyReader()
-        let login = machine.connected(now: parts.loop.now)
+        let login = parts.machine.connected(now: parts.loop.now)
         if login.isEmpty { return becameReady() }
         parts.connection.send(login)
     }
@@ -186,13 +187,13 @@ extension RedisConnectionHandler {
     func connectionFlushed(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
-        parts.loop.bringForward(try machine.flush(now: parts.loop.now, send))
+        parts.loop.bringForward(try parts.machine.flush(now: parts.loop.now, send))
     }
 
     func connectionLost(_ error: OutgoingConnectionError) {
         // A server that wants TLS, or a certificate, ends the connection during the login.
         lost(
-            error == .connectionLost && machine.isLoggingIn
+            error == .connectionLost && parts.machine.isLoggingIn
                 ? .loginUnanswered : RedisError(error))
     }
 }

@@ -85,6 +85,9 @@ package struct RedisCommand: Sendable {
         bytes.append(contentsOf: words[range])
     }
 
+    /// Adds the words of the other command, which has no beginning of its own.
+    mutating func append(encoded words: RedisCommand) { bytes += words.bytes }
+
     /// A timestamp.
     package mutating func word(_ time: UnixTime) {
         word(count: UnixTime.timestampLength) { time.append(to: &$0) }

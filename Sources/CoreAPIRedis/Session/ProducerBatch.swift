@@ -140,6 +140,16 @@ package struct ProducerBatch<Waiter> {
     /// The first word of each message, which names it in logs.
     var names: [String] { messages.map { RedisCommand.firstWord(of: words.bytes[$0.wordRange]) } }
 
+    /// Takes all waiters: every message is applied.
+    mutating func takeWaiters(_ resolutions: inout ProducerResolutions<Waiter>) {
+        resolutions.reserve(count)
+        for index in messages.indices {
+            guard let waiter = messages[index].waiter.take() else { continue }
+            resolutions.append(
+                ProducerSession.Resolution(waiter: waiter, result: .success(.applied)))
+        }
+    }
+
     /// Takes the waiter of a message: it is told once.
     mutating func takeWaiter(_ index: Int) -> Waiter? { messages[index].waiter.take() }
 

@@ -4,13 +4,14 @@ internal import CoreAPIBase
 package struct ProducerCall: Sendable {
     let script: RedisScript
     let sessionKey: [UInt8]
-    /// The queue's keys, encoded.
-    private let queueKeys: RedisCommand
     private let queueKeyCount: Int
-    /// The words that are the same for each message, encoded.
-    private let queueWords: RedisCommand
     private let queueWordCount: Int
     private let wordsPerMessage: Int
+    /// The words that are the same in each call, encoded: EVALSHA and the digest; the keys of the
+    /// session and the queue; the lifetime and the queue's words.
+    private let start: RedisCommand
+    private let keys: RedisCommand
+    private let words: RedisCommand
 
     /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
     private static let fixedWordCount = 8
@@ -29,13 +30,17 @@ package struct ProducerCall: Sendable {
         self.sessionKey = sessionKey
         self.wordsPerMessage = wordsPerMessage
         queueKeyCount = queueKeys.count
-        var encoded = RedisCommand(capacity: 64)
-        for key in queueKeys { encoded.word(key) }
-        self.queueKeys = encoded
         queueWordCount = queueWords.count
-        encoded = RedisCommand(capacity: 64)
-        for word in queueWords { encoded.word(word) }
-        self.queueWords = encoded
+        let lifetime = Array(String(ProducerScripts.lifetimeSeconds).utf8)
+        start = ProducerCall.encoded([Array("EVALSHA".utf8), Array(script.digest.utf8)])
+        keys = ProducerCall.encoded([sessionKey] + queueKeys)
+        words = ProducerCall.encoded([lifetime] + queueWords)
+    }
+
+    private static func encoded(_ words: [[UInt8]]) -> RedisCommand {
+        var encoded = RedisCommand(capacity: 64)
+        for word in words { encoded.word(word) }
+        return encoded
     }
 
     /// A call of a session of its own, with a random key: `core-api:session:{TAG}:ID`.
@@ -72,18 +77,15 @@ package struct ProducerCall: Sendable {
         output.begin(
             wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
                 + queueWordCount + batch.count * wordsPerMessage)
-        output.word(literal: "EVALSHA")
-        output.word(script.digest)
+        output.append(encoded: start)
         output.word(decimal: 1 + queueKeyCount + batch.keyCount)
-        output.word(sessionKey)
-        output.append(encoded: queueKeys.bytes, queueKeys.bytes.indices)
-        output.append(encoded: batch.keys.bytes, batch.keys.bytes.indices)
+        output.append(encoded: keys)
+        if batch.keyCount > 0 { output.append(encoded: batch.keys) }
         output.word(decimal: batch.first)
         output.word(decimal: batch.count)
         output.word(decimal: deadline)
-        output.word(decimal: ProducerScripts.lifetimeSeconds)
-        output.append(encoded: queueWords.bytes, queueWords.bytes.indices)
-        output.append(encoded: batch.words.bytes, batch.words.bytes.indices)
+        output.append(encoded: words)
+        output.append(encoded: batch.words)
     }
 
     /// The call that asks where the session stands.

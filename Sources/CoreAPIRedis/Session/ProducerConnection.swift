@@ -104,8 +104,7 @@ package final class ProducerConnection: Sendable {
 
 /// The handler of a producer's connection.
 private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable {
-    var machine: ProducerStateMachine<any ProducerReceiver>
-    let parts: RedisConnectionParts
+    let parts: RedisConnectionParts<ProducerStateMachine<any ProducerReceiver>>
     private let onLoss: @Sendable (ProducerLosses) -> Void
 
     init(
@@ -113,12 +112,13 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
         logger: Logger, onLoss: @escaping @Sendable (ProducerLosses) -> Void
     ) {
         let limits = RedisLimits()
-        machine = ProducerStateMachine(
+        let machine = ProducerStateMachine<any ProducerReceiver>(
             url: url, call, limits: options.limits,
             replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
             now: .now())
         parts = RedisConnectionParts(
-            url: url, loop: loop, limits: limits, tls: options.tls, metrics: options.metrics,
+            machine, url: url, loop: loop, limits: limits, tls: options.tls,
+            metrics: options.metrics,
             logger: logger)
         self.onLoss = onLoss
     }
@@ -128,6 +128,6 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
     }
 
     func report() {
-        if machine.hasLosses { onLoss(machine.takeLosses()) }
+        if parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
     }
 }

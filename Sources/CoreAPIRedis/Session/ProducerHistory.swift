@@ -6,6 +6,9 @@ internal import DequeModule
 struct ProducerHistory<Waiter> {
     private var batches: Deque<ProducerBatch<Waiter>> = []
     private var byteCount = 0
+    /// When the oldest batch need not be kept any more, if there is one: to read it from the batch
+    /// would copy that.
+    private var oldestEnd = MonotonicTime.never
     private let bytesMax: Int
     private let lifetimeMilliseconds: Int
 
@@ -15,15 +18,17 @@ struct ProducerHistory<Waiter> {
     }
 
     /// Keeps a batch that has its numbers and no waiters.
-    mutating func append(_ batch: ProducerBatch<Waiter>) {
+    mutating func append(_ batch: consuming ProducerBatch<Waiter>) {
         guard bytesMax > 0 else { return }
-        batches.append(batch)
+        if batches.isEmpty { oldestEnd = end(of: batch) }
         byteCount += ProducerHistory.size(of: batch)
+        batches.append(batch)
         while byteCount > bytesMax { removeFirst() }
     }
 
     private mutating func removeFirst() {
         byteCount -= ProducerHistory.size(of: batches.removeFirst())
+        if let oldest = batches.first { oldestEnd = end(of: oldest) }
     }
 
     private static func size(of batch: ProducerBatch<Waiter>) -> Int {
@@ -33,8 +38,7 @@ struct ProducerHistory<Waiter> {
     /// When `expire` is to be called; `.never` without a batch. A second after the oldest batch's
     /// time, so that an idle process does not wake for each batch.
     var deadline: MonotonicTime {
-        guard let oldest = batches.first else { return .never }
-        return end(of: oldest).advanced(byMilliseconds: 1_000)
+        batches.isEmpty ? .never : oldestEnd.advanced(byMilliseconds: 1_000)
     }
 
     private func end(of batch: ProducerBatch<Waiter>) -> MonotonicTime {
@@ -43,7 +47,7 @@ struct ProducerHistory<Waiter> {
 
     /// Forgets the batches whose time is over.
     mutating func expire(before now: MonotonicTime) {
-        while let oldest = batches.first, end(of: oldest) <= now { removeFirst() }
+        while !batches.isEmpty, oldestEnd <= now { removeFirst() }
     }
 
     /// Removes the messages that a Redis has not applied, and returns them.
@@ -62,6 +66,7 @@ struct ProducerHistory<Waiter> {
             kept += batch.runs { index, _ in !isLost[index] }
         }
         batches = kept
+        if let oldest = batches.first { oldestEnd = end(of: oldest) }
         byteCount = kept.reduce(0) { $0 + ProducerHistory.size(of: $1) }
         return lost
     }

@@ -6,7 +6,7 @@ extension ProducerSession {
         /// Flush: the session is moved.
         case flush
         /// The session is ready: flush what waits.
-        case ready([Resolution], LostConfirmations?)
+        case ready(Resolutions, LostConfirmations?)
         /// End the connection.
         case fail(RedisError)
     }
@@ -64,7 +64,7 @@ extension ProducerSession {
         let parent = parent(standing)
         if isSameRun, unresolved.isEmpty, standing == next - 1, parent != nil {
             state = .ready
-            return .ready([], nil)
+            return .ready(.none, nil)
         }
         let fence = max(next, (standing ?? 0) + 1)
         next = fence + 1
@@ -92,7 +92,7 @@ extension ProducerSession {
     private mutating func fenced(at fence: Int, _ now: MonotonicTime) -> LoginAction {
         let applied = lineage.applied(at: fence)
         let lost = takeLost(applied, now)
-        var resolutions: [Resolution] = []
+        var resolutions = Resolutions.none
         var again: [Batch] = lost.batches
         while let batch = unresolved.popFirst() {
             settle(batch, applied, now, &resolutions, &again)
@@ -135,7 +135,7 @@ extension ProducerSession {
     /// What becomes of a batch whose reply was lost.
     private mutating func settle(
         _ batch: Batch, _ applied: ProducerApplied, _ now: MonotonicTime,
-        _ resolutions: inout [Resolution], _ again: inout [Batch]
+        _ resolutions: inout Resolutions, _ again: inout [Batch]
     ) {
         forget(batch)
         var batch = batch
@@ -152,7 +152,7 @@ extension ProducerSession {
         }
         for run in batch.runs(where: { !$1.isKeyed && isApplied[$0] == true }) {
             remember(run)
-            let outcomes = [Outcome](repeating: .applied, count: run.count)
+            let outcomes = ProducerOutcomes(applied: run.count)
             if barrier == nil {
                 confirm(run, outcomes, now, &resolutions)
             } else {

@@ -7,9 +7,9 @@ extension ProducerSession {
         /// Something waits to be sent.
         case flush
         /// As `flush`, with outcomes.
-        case resolve([Resolution])
+        case resolve(Resolutions)
         /// The login has ended: flush, and log what was lost.
-        case ready([Resolution], LostConfirmations?)
+        case ready(Resolutions, LostConfirmations?)
         /// End the connection: no reply that follows belongs to anything.
         case fail(RedisError)
     }
@@ -32,9 +32,15 @@ extension ProducerSession {
             }
         case .ready, .draining:
             guard let first = awaited.popFirst() else { return .fail(.protocolViolation) }
-            switch first {
+            switch consume first {
             case .barrier: return receivedForBarrier(reply, now)
             case .batch(let batch):
+                // The hot path.
+                if case .integer(let number) = reply, number == batch.last, state == .ready,
+                    barrier == nil
+                {
+                    return confirmAll(batch, now)
+                }
                 let action = receivedForBatch(reply, batch, now)
                 if case .fail = action {
                     var batch = batch
@@ -53,8 +59,7 @@ extension ProducerSession {
     ) -> ReplyAction {
         switch reply {
         case .integer(let number) where number == batch.last:
-            return applied(
-                batch, [Outcome](repeating: .applied, count: batch.count), error: nil, now)
+            return applied(batch, ProducerOutcomes(applied: batch.count), error: nil, now)
         case .array(let elements):
             guard let answer = BatchAnswer(elements, batch) else {
                 return .fail(.protocolViolation)
@@ -66,20 +71,20 @@ extension ProducerSession {
                 var batch = batch
                 batch.isRefused = true
                 returned += wanted(batch)
-                return endDraining([])
+                return endDraining(.none)
             }
-            return applied(batch, [], error: secrets.stripped(error), now)
+            return applied(batch, ProducerOutcomes(applied: 0), error: secrets.stripped(error), now)
         case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
 
     /// The first messages of the batch are applied; the rest are refused with the error.
     private mutating func applied(
-        _ batch: Batch, _ outcomes: [Outcome], error: RedisServerError?, _ now: MonotonicTime
+        _ batch: Batch, _ outcomes: ProducerOutcomes, error: RedisServerError?, _ now: MonotonicTime
     ) -> ReplyAction {
         // Behind a message that was refused, nothing can be applied.
-        if case .draining = state, !outcomes.isEmpty { return .fail(.protocolViolation) }
-        var resolutions: [Resolution] = []
+        if case .draining = state, outcomes.count > 0 { return .fail(.protocolViolation) }
+        var resolutions = Resolutions.none
         var done = batch
         if let error {
             // The next login settles what passes, and what was confirmed before.
@@ -105,7 +110,7 @@ extension ProducerSession {
     /// batch of those before.
     private mutating func refuse(
         _ batch: Batch, from start: Int, _ error: RedisServerError,
-        _ resolutions: inout [Resolution]
+        _ resolutions: inout Resolutions
     ) -> Batch {
         var refused = batch
         for index in start..<batch.count {
@@ -126,7 +131,7 @@ extension ProducerSession {
 
     /// Sends again once everything that was sent is answered: the numbers behind the message that
     /// was refused are free, since this connection has no other copy of them under way.
-    private mutating func endDraining(_ resolutions: [Resolution]) -> ReplyAction {
+    private mutating func endDraining(_ resolutions: Resolutions) -> ReplyAction {
         guard case .draining(let free) = state else { return .resolve(resolutions) }
         let waits = awaited.contains { if case .batch = $0 { true } else { false } }
         if !waits {
@@ -137,21 +142,35 @@ extension ProducerSession {
         return resolutions.isEmpty ? .flush : .resolve(resolutions)
     }
 
+    /// Every message of the batch is applied, and nothing else confirms it.
+    @inline(__always)
+    private mutating func confirmAll(_ batch: consuming Batch, _ now: MonotonicTime) -> ReplyAction
+    {
+        forget(batch)
+        var resolutions = Resolutions.none
+        batch.takeWaiters(&resolutions)
+        confirmed = max(confirmed, batch.last)
+        batch.confirmedAt = now
+        history.append(batch)
+        history.expire(before: now)
+        return resolutions.isEmpty ? .none : .resolve(resolutions)
+    }
+
     /// The batch is confirmed: its waiters are told, and it is kept for a while.
     mutating func confirm(
-        _ batch: Batch, _ outcomes: [Outcome], _ now: MonotonicTime,
-        _ resolutions: inout [Resolution]
+        _ batch: Batch, _ outcomes: ProducerOutcomes, _ now: MonotonicTime,
+        _ resolutions: inout Resolutions
     ) {
         forget(batch)
         var batch = batch
-        resolutions.reserveCapacity(resolutions.count + batch.count)
-        for (index, outcome) in outcomes.enumerated() {
+        resolutions.reserve(outcomes.count)
+        for index in 0..<outcomes.count {
             guard let waiter = batch.takeWaiter(index) else { continue }
-            resolutions.append(Resolution(waiter: waiter, result: .success(outcome)))
+            resolutions.append(Resolution(waiter: waiter, result: .success(outcomes[index])))
         }
         confirmed = max(confirmed, batch.last)
         batch.confirmedAt = now
-        if outcomes.allSatisfy({ $0 == .applied }) {
+        if outcomes.areAllApplied {
             history.append(batch)
         } else {
             // A message that found the record of another was not applied itself.
@@ -179,7 +198,7 @@ extension ProducerSession {
             needsBarrier = needsBarrier || !answered.isEmpty
             return .resolve(resolutions)
         }
-        var resolutions: [Resolution] = []
+        var resolutions = Resolutions.none
         while let (batch, outcomes) = answered.popFirst() {
             confirm(batch, outcomes, now, &resolutions)
         }
@@ -190,9 +209,9 @@ extension ProducerSession {
     /// is over, if a time is given.
     private mutating func failAnswered(
         _ error: RedisError, _ now: MonotonicTime, before end: MonotonicTime = .never
-    ) -> [Resolution] {
-        var resolutions: [Resolution] = []
-        var waiting: Deque<(batch: Batch, outcomes: [Outcome])> = []
+    ) -> Resolutions {
+        var resolutions = Resolutions.none
+        var waiting: Deque<(batch: Batch, outcomes: ProducerOutcomes)> = []
         while let (batch, outcomes) = answered.popFirst() {
             var batch = batch
             for index in 0..<batch.count where batch.messages[index].deadline <= end {
@@ -217,7 +236,7 @@ extension ProducerSession {
 /// The reply to a batch of which not every message was simply applied.
 private struct BatchAnswer<Waiter> {
     /// Of the messages that were applied, or found.
-    let outcomes: [ProducerSession<Waiter>.Outcome]
+    let outcomes: ProducerOutcomes
     /// The reason why the next message was refused; nil if none was.
     let error: RedisServerError?
 
@@ -229,13 +248,13 @@ private struct BatchAnswer<Waiter> {
             batch.first - 1...batch.last ~= Int(number)
         else { return nil }
         let count = Int(number) - batch.first + 1
-        var outcomes = [ProducerSession<Waiter>.Outcome](repeating: .applied, count: count)
+        var outcomes = ProducerOutcomes(applied: count)
         for position in stride(from: 2, to: elements.count, by: 2) {
             guard case .integer(let index) = elements[position],
                 case .bulk(let record) = elements[position + 1], 0..<count ~= Int(index),
                 batch.messages[Int(index)].isKeyed
             else { return nil }
-            outcomes[Int(index)] = .found(record)
+            outcomes.find(record, at: Int(index))
         }
         self.outcomes = outcomes
         error =

@@ -19,6 +19,7 @@ package struct ProducerSession<Waiter> {
         package let result: Result<Outcome, RedisFailure>
     }
 
+    package typealias Resolutions = ProducerResolutions<Waiter>
     typealias Batch = ProducerBatch<Waiter>
 
     enum State: Equatable {
@@ -51,12 +52,12 @@ package struct ProducerSession<Waiter> {
     /// How many bytes of `output` the kernel has taken.
     var written = 0
     /// The messages of this turn.
-    var gathering = Batch()
+    var gathering = Batch(capacity: ProducerSession.batchCapacity)
     /// Batches that wait to be sent.
     var unsent: Deque<Batch> = []
     var awaited: Deque<Awaited> = []
     /// Batches that Redis has applied and no barrier has confirmed.
-    var answered: Deque<(batch: Batch, outcomes: [Outcome])> = []
+    var answered: Deque<(batch: Batch, outcomes: ProducerOutcomes)> = []
     /// Whether a barrier is under way, and whether something was written since it left.
     var awaitsBarrier = false
     var needsBarrier = false
@@ -104,6 +105,9 @@ package struct ProducerSession<Waiter> {
     /// Whether messages are sent as they come.
     package var isReady: Bool { state == .ready }
 
+    /// Whether messages wait to be sent.
+    var hasUnsent: Bool { !gathering.isEmpty || !unsent.isEmpty }
+
     /// Whether no message waits for its outcome.
     var isIdle: Bool { pendingCount == 0 }
 
@@ -115,6 +119,9 @@ package struct ProducerSession<Waiter> {
         case .disconnected: false
         }
     }
+
+    /// Bytes that the words of most batches of one fit into.
+    private static var batchCapacity: Int { 512 }
 
     // MARK: - Messages
 
@@ -146,7 +153,7 @@ package struct ProducerSession<Waiter> {
 
     private mutating func endGathering() {
         guard !gathering.isEmpty else { return }
-        unsent.append(exchange(&gathering, with: Batch()))
+        unsent.append(exchange(&gathering, with: Batch(capacity: ProducerSession.batchCapacity)))
     }
 
     /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.

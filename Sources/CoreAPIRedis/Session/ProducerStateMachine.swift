@@ -123,11 +123,12 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         switch session.received(reply, now: now) {
         case .none: return .none
         case .flush: return .flush
-        case .resolve(let resolutions): return .resolveAll(resolutions)
+        case .resolve(.one(let resolution)) where !session.hasUnsent: return .resolve(resolution)
+        case .resolve(let resolutions): return .resolveAll(resolutions.array)
         case .ready(let resolutions, let lost):
             losses.lost = lost
             state = .open
-            return .ready(resolutions)
+            return .ready(resolutions.array)
         case .fail(let error): return .fail(error)
         }
     }

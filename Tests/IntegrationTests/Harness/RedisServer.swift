@@ -58,7 +58,10 @@ final class RedisServer: @unchecked Sendable {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 
-    deinit { try? FileManager.default.removeItem(at: directory) }
+    deinit {
+        try? FileManager.default.removeItem(at: directory)
+        try? FileManager.default.removeItem(at: keptState)
+    }
 
     var url: String { "redis://127.0.0.1:\(port)" }
 
@@ -90,6 +93,22 @@ final class RedisServer: @unchecked Sendable {
         program = nil
     }
 
+    /// Keeps a copy of what it has on its disk.
+    func keepState() throws {
+        try? FileManager.default.removeItem(at: keptState)
+        try FileManager.default.copyItem(at: directory, to: keptState)
+    }
+
+    /// Ends it, and starts it with the state that was kept: it has lost what came since.
+    func restartFromKeptState() async throws {
+        kill()
+        try FileManager.default.removeItem(at: directory)
+        try FileManager.default.moveItem(at: keptState, to: directory)
+        try await start()
+    }
+
+    private var keptState: URL { URL(filePath: directory.path + "-kept") }
+
     /// Lets it hang: connections stay, and nothing is answered.
     func pause() { program?.signal(SIGSTOP) }
 
@@ -108,8 +127,7 @@ final class RedisServer: @unchecked Sendable {
             "stream-producer",
             [
                 "~transactions", "~core-api:*", "+evalsha", "+script|load", "+info", "+time",
-                "+set",
-                "+get", "+xadd",
+                "+set", "+get", "+xadd",
             ]
         ),
         (

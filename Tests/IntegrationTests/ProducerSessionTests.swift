@@ -1,0 +1,329 @@
+import CoreAPIBase
+import CoreAPIRedis
+import Foundation
+import Logging
+import MetricsTestKit
+import Testing
+
+@testable import CoreAPIKit
+
+/// Producer sessions over the queues: what Redis loses, and copies of batches that come late.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProducerSessionTests {
+    private typealias Kind = QueueContractTests.Kind
+
+    private static let kinds = [QueueContractTests.Kind.rq, .stream]
+
+    private func transaction(_ amount: Int = 1) throws -> Transaction {
+        try Transaction(
+            id: .random(), amount: try #require(Amount(amount)),
+            currency: try #require(CurrencyCode("EUR")), userID: 1, createdAt: .now())
+    }
+
+    /// The queue, with a deadline that the slowest machine keeps.
+    private func queue(
+        _ kind: QueueContractTests.Kind, _ url: String, replayBytesMax: Int = 1 << 24,
+        metrics: TestMetrics = TestMetrics(), log: LogLines = LogLines()
+    ) async throws -> any TransactionQueue {
+        var logger = Logger(label: "test") { _ in log }
+        logger.logLevel = .info
+        var settings = RedisQueue.Settings(url: try RedisURL(url), logger: logger)
+        settings.producer.limits.messageTimeoutMilliseconds = 120_000
+        settings.producer.limits.historyMilliseconds = 300_000
+        settings.producer.limits.historyBytesMax = replayBytesMax
+        settings.producer.metrics = metrics
+        let loop = try SharedEventLoop.running()
+        if kind == .rq {
+            let queue = RQTransactionQueue(name: "default", on: loop, settings)
+            try await queue.redis.connection.ready()
+            return queue
+        }
+        let queue = StreamTransactionQueue(key: "s", on: loop, settings)
+        try await queue.redis.connection.ready()
+        return queue
+    }
+
+    /// Enqueues as many transactions, in order; every second one has an idempotency key.
+    private func enqueue(
+        _ count: Int, _ queue: any TransactionQueue
+    ) async throws -> [TransactionID] {
+        var ids: [TransactionID] = []
+        for number in 0..<count {
+            let transaction = try transaction()
+            let key = number.isMultiple(of: 2) ? nil : IdempotencyKey("\(transaction.id)")
+            #expect(try await queue.enqueue(transaction, idempotencyKey: key) == .enqueued)
+            ids.append(transaction.id)
+        }
+        return ids
+    }
+
+    /// The ids of the queue's transactions, in its order.
+    private func queued(
+        _ kind: QueueContractTests.Kind, _ redis: RedisServer
+    ) async throws -> [String] {
+        if kind == .rq { return try await redis.texts("LRANGE", "rq:queue:default", "0", "-1") }
+        let words = try await redis.texts("XRANGE", "s", "-", "+")
+        return words.indices.filter { words[$0] == "id" }.map { words[$0 + 1] }
+    }
+
+    // MARK: - Late copies
+
+    @Test(arguments: kinds)
+    func `a copy of all that a producer has sent has no effect, however late it comes`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with { redis in
+            try await ReplyLosingProxy.with(redis) { proxy in
+                try proxy.startCopying()
+                let queue = try await queue(kind, proxy.url)
+                let ids = try await enqueue(20, queue).map(\.description)
+                #expect(try await queued(kind, redis) == ids)
+                let sessions = try await redis.texts("KEYS", "core-api:session:*")
+                let session = try #require(sessions.first)
+                let copy = try proxy.copy()
+                let late = try RawClient(port: redis.port)
+                try late.send(copy)
+                try late.send("*1\r\n$4\r\nQUIT\r\n")
+                _ = try late.readToEnd()
+                #expect(try await queued(kind, redis) == ids)
+                // Nor has a batch when the session is no longer there.
+                _ = try await redis.command("DEL", session)
+                for batch in try batches(copy) {
+                    guard case .error(let error) = try await reply(batch, redis) else {
+                        Issue.record("a batch without its session is applied")
+                        return
+                    }
+                    #expect(error.message == "SESSION missing")
+                }
+                #expect(try await queued(kind, redis) == ids)
+            }
+        }
+    }
+
+    @Test func `a batch that comes after its deadline by Redis's clock is not applied`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            try await ReplyLosingProxy.with(redis) { proxy in
+                try proxy.startCopying()
+                let queue = try await queue(.stream, proxy.url)
+                _ = try await enqueue(1, queue)
+                // Without its session's number the copy is the next batch, but for its time.
+                let sessions = try await redis.texts("KEYS", "core-api:session:*")
+                let session = try #require(sessions.first)
+                _ = try await redis.command("DEL", "s")
+                _ = try await redis.command("SET", session, "1")
+                let call = try #require(batches(try proxy.copy()).last)
+                let deadline = try #require(Int64(String(decoding: call[7], as: UTF8.self)))
+                let now = UnixTime.now().wholeSeconds * 1_000
+                #expect((now...(now + 121_000)).contains(deadline))
+                var words = call
+                words[7] = Array("\(now - 125_000)".utf8)
+                guard case .error(let error) = try await reply(words, redis) else {
+                    Issue.record("a batch of 125 s ago is applied")
+                    return
+                }
+                #expect(error.message == "SESSION late")
+                #expect(try await redis.command("XLEN", "s") == .integer(0))
+                #expect(try await reply(call, redis) == .integer(2))
+                #expect(try await redis.command("XLEN", "s") == .integer(1))
+            }
+        }
+    }
+
+    private func reply(_ words: [[UInt8]], _ redis: RedisServer) async throws -> RedisReply {
+        let connection = try await RedisConnection(
+            opening: RedisURL(redis.url), logger: Logger(label: "test"))
+        defer { connection.close() }
+        var command = RedisCommand()
+        command.begin(wordCount: words.count)
+        for word in words { command.word(word) }
+        do { return try await connection.execute(command) } catch {
+            guard case .server(let reply) = error.reason else { throw error }
+            return .error(reply)
+        }
+    }
+
+    /// The words of each call of a batch that was sent.
+    private func batches(_ sent: [UInt8]) throws -> [[[UInt8]]] {
+        let reader = RedisReplyReader()
+        reader.feed(sent.span)
+        var calls: [[[UInt8]]] = []
+        while case .array(let replies)? = try reader.next() {
+            let words = replies.map { if case .bulk(let bytes) = $0 { bytes } else { [] } }
+            if words[0] == Array("EVALSHA".utf8), words.count > 10 { calls.append(words) }
+        }
+        return calls
+    }
+
+    // MARK: - Lost confirmations
+
+    @Test(arguments: kinds)
+    func `a Redis that comes back without its last second has every confirmed transaction again`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with(["--appendfsync", "everysec"]) { redis in
+            let (metrics, log) = (TestMetrics(), LogLines())
+            let queue = try await queue(kind, redis.url, metrics: metrics, log: log)
+            let kept = try await enqueue(10, queue)
+            try redis.keepState()
+            let lost = try await enqueue(25, queue)
+            try await redis.restartFromKeptState()
+            let next = try await enqueue(3, queue)
+            #expect(try await queued(kind, redis) == (kept + lost + next).map(\.description))
+            #expect(metrics.counterTotal(label: QueueMetrics.confirmationsLostLabel) == 25)
+            #expect(metrics.counterTotal(label: QueueMetrics.confirmationsReplayedLabel) == 25)
+            let text = log.text
+            #expect(text.contains("Redis has lost confirmed transactions"))
+            #expect(text.contains("count=25"))
+            #expect(lost.allSatisfy { text.contains($0.description) })
+            #expect(kept.allSatisfy { !text.contains($0.description) })
+            // The keys of what was sent again are there again.
+            let key = IdempotencyKey("\(lost[1])")
+            #expect(
+                try await queue.enqueue(try transaction(), idempotencyKey: key)
+                    == .replayed(lost[1]))
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `a Redis that comes back empty has again what is kept, in order, and no more`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with(["--appendonly", "no"]) { redis in
+            let log = LogLines()
+            // Some twenty transactions.
+            let bytes = kind == .rq ? 12_000 : 6_000
+            let queue = try await queue(kind, redis.url, replayBytesMax: bytes, log: log)
+            let ids = try await enqueue(100, queue).map(\.description)
+            redis.kill()
+            try await redis.start()
+            let next = try await enqueue(1, queue).map(\.description)
+            let found = try await queued(kind, redis)
+            #expect((5..<100).contains(found.count))
+            #expect(found == ids.suffix(found.count - 1) + next)
+            #expect(log.text.contains("count=100"))
+            #expect(log.text.contains("sent_again=\(found.count - 1)"))
+            #expect(log.text.contains("not_kept=\(101 - found.count)"))
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `after a failover to a replica that lags, what it lacks is sent again`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with { master in
+            try await master.withReplica { replica in
+                try await ReplyLosingProxy.with(master) { proxy in
+                    let queue = try await queue(kind, proxy.url)
+                    let kept = try await enqueue(5, queue)
+                    try await eventually("the replica has them") {
+                        try await queued(kind, replica).count == 5
+                    }
+                    replica.pause()
+                    let lost = try await enqueue(30, queue)
+                    try proxy.lead(to: replica)
+                    master.kill()
+                    replica.goOn()
+                    _ = try await replica.command("REPLICAOF", "NO", "ONE")
+                    let next = try await enqueue(2, queue)
+                    #expect(
+                        try await queued(kind, replica)
+                            == (kept + lost + next).map(\.description))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `what is flushed on purpose is not sent again, and the log says so`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with { redis in
+            let log = LogLines()
+            let queue = try await queue(kind, redis.url, log: log)
+            _ = try await enqueue(10, queue)
+            _ = try await redis.command("FLUSHALL")
+            let next = try await enqueue(3, queue).map(\.description)
+            #expect(try await queued(kind, redis) == next)
+            #expect(log.text.contains("the producer session was removed from Redis"))
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `a session that is evicted alone doubles nothing`(kind: QueueContractTests.Kind)
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let queue = try await queue(kind, redis.url)
+            let ids = try await enqueue(10, queue)
+            let sessions = try await redis.texts("KEYS", "core-api:session:*")
+            _ = try await redis.command("DEL", try #require(sessions.first))
+            let next = try await enqueue(3, queue)
+            #expect(try await queued(kind, redis) == (ids + next).map(\.description))
+        }
+    }
+
+    // MARK: - A batch
+
+    @Test(arguments: kinds)
+    func `what Redis refuses in the midst of a batch is refused alone`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with { redis in
+            let queue = try await queue(kind, redis.url)
+            let refused = try transaction()
+            let key = try #require(IdempotencyKey("k"))
+            let obstacle =
+                kind == .rq ? "rq:job:\(refused.id)" : "core-api:idempotency:{s}:1:k"
+            _ = try await redis.command("SADD", obstacle, "another's")
+            let ids = try await withThrowingTaskGroup(of: TransactionID?.self) { group in
+                for number in 0..<50 {
+                    let transaction = number == 25 ? refused : try transaction()
+                    group.addTask {
+                        do throws(QueueError) {
+                            _ = try await queue.enqueue(
+                                transaction, idempotencyKey: number == 25 ? key : nil)
+                            return transaction.id
+                        } catch {
+                            guard case .unavailable(.server(let reply)) = error,
+                                reply.kind == .wrongType
+                            else { throw error }
+                            return nil
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += [$1].compactMap { $0 } }
+            }
+            #expect(ids.count == 49 && !ids.contains(refused.id))
+            #expect(
+                Set(try await queued(kind, redis)) == Set(ids.map(\.description)))
+            _ = try await redis.command("DEL", obstacle)
+            #expect(try await queue.enqueue(refused, idempotencyKey: key) == .enqueued)
+        }
+    }
+}
+
+/// Keeps what is logged.
+private final class LogLines: LogHandler, @unchecked Sendable {
+    private let lines = Lines()
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    private final class Lines: @unchecked Sendable {
+        let lock = NSLock()
+        var text = ""
+    }
+
+    /// All lines, with their metadata as `key=value`.
+    var text: String { lines.lock.withLock { lines.text } }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let words = (event.metadata ?? [:]).map { "\($0)=\($1)" }.joined(separator: " ")
+        lines.lock.withLock { lines.text += "\(event.message) \(words)\n" }
+    }
+}
