@@ -175,7 +175,7 @@ extension TLSError {
     fileprivate init(firstOf code: UInt) {
         let text = TLSError.text(of: code)
         // `tlsv13 alert certificate required`, `sslv3 alert bad certificate`.
-        if let alert = text.place(of: " alert ") {
+        if let alert = text.firstRange(ofASCII: " alert ") {
             self = .refused(String(text[alert.upperBound...]))
         } else {
             self = .failed(text)

@@ -2,7 +2,8 @@ internal import CoreAPIBase
 
 /// An object that a connection calls with the reply to its command, on the connection's loop.
 package protocol RedisReplyReceiver: AnyObject {
-    /// The reply, or the reason why there is none; called exactly once for each command taken.
+    /// Reports the reply, or why the command has no reply. Called exactly once for each accepted
+    /// command.
     func received(_ reply: Result<RedisReply, RedisFailure>)
 }
 

@@ -84,7 +84,7 @@ struct RedisConfiguration {
     /// The part of an invalid URL that cannot contain a login: only the scheme if the rest has an
     /// `@`, a `%`, or a colon before anything but digits; never the parameters.
     private static func shown(_ url: String) -> String {
-        let scheme = url.place(of: "://")?.upperBound ?? url.startIndex
+        let scheme = url.firstRange(ofASCII: "://")?.upperBound ?? url.startIndex
         guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
             return url[..<scheme] + "…"
         }

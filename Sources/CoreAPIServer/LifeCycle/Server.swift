@@ -102,7 +102,7 @@ struct Server {
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         }
-        tell(.ready)
+        notifyServiceManager(.ready)
         SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
             inUse: secrets.secrets)
         drain()
@@ -118,16 +118,16 @@ struct Server {
         }
     }
 
-    private func tell(_ state: ServiceManager.State) {
-        if !ServiceManager.tell(state) {
+    private func notifyServiceManager(_ state: ServiceManager.State) {
+        if !ServiceManager.notify(state) {
             logger.warning(
-                "the service manager cannot be told", metadata: ["state": "\(state.rawValue)"])
+                "the service manager cannot be notified", metadata: ["state": "\(state.rawValue)"])
         }
     }
 
     private func drain() {
-        logger.info("ending: what is in flight is finished")
-        tell(.stopping)
+        logger.info("draining: requests in flight finish")
+        notifyServiceManager(.stopping)
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
         let remaining = Remaining(callers.count)
@@ -137,14 +137,14 @@ struct Server {
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // SIGHUP is ignored while the server drains.
             if Process.waitForNotice(before: .now().advanced(byMilliseconds: 10)) == .end {
-                logger.warning("ended at once, by a second signal")
+                logger.warning("ended without a complete drain: a second signal")
                 return
             }
         }
         if remaining.isEmpty {
             logger.info("ended")
         } else {
-            logger.warning("ended with requests in flight: they took too long")
+            logger.warning("ended with requests in flight: the drain timed out")
         }
     }
 
