@@ -53,6 +53,7 @@ C_MODULES = {
         "CoreAPIBase/IO/EventLoop.swift",
         "CoreAPIBase/IO/Heap.swift",
         "CoreAPIBase/IO/Socket.swift",
+        "CoreAPIBase/IO/Thread.swift",
     },
     "CHiredis": {"CoreAPIRedis/RESP/RedisReplyReader.swift"},
     "COpenSSL": {

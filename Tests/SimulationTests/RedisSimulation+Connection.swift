@@ -48,7 +48,7 @@ extension RedisSimulation {
 
     /// One address or several, all of which are Redis's.
     private func addresses(_ number: UInt64) -> [SocketAddress] {
-        (0...(number % 3)).map { _ in SocketAddress(unixPath: "/redis") }
+        (0...(number % 3)).compactMap { _ in try? SocketAddress(unixPath: "/redis") }
     }
 
     // MARK: - Connecting

@@ -5,13 +5,11 @@ internal import Synchronization
 /// One thread that waits for sockets (epoll, edge-triggered) and runs Swift tasks in between.
 ///
 /// The loop is a `TaskExecutor`: it runs the jobs of every task that prefers it. A connection
-/// therefore stays on one thread and shares nothing. A turn of the loop runs the jobs, calls the
-/// handlers that have requested a turn, flushes their output, waits for events and calls the
-/// handlers of these events.
+/// therefore stays on one thread and shares nothing. A turn runs the jobs, calls the handlers that
+/// have requested a turn, flushes their output, waits for events and calls their handlers.
 ///
-/// Sendable by discipline: any thread may call `enqueue`, `submit`, `stop` and `isCurrent`. The
-/// loop's own thread calls the other functions, or any thread before the loop runs; debug builds
-/// check this.
+/// Sendable by discipline: any thread may call `enqueue`, `submit`, `stop` and `isCurrent`; only
+/// the loop's own thread calls the rest once the loop runs, which debug builds check.
 @safe package final class EventLoop: TaskExecutor, @unchecked Sendable {
     // Only the loop's thread uses these lists. An access ends before a handler is called, and no
     // `deinit` of a handler calls the loop except by `submit`: no exclusivity check is needed.
@@ -19,8 +17,7 @@ internal import Synchronization
     @exclusivity(unchecked) private var handlers: [(any EventHandler)?] = []
     private var timedHandlers: [any EventHandler] = []
     @exclusivity(unchecked) private var flushRequests: [any EventHandler] = []
-    /// By descriptor number: the readiness that the handler has not received, because the budget of
-    /// the turn was spent.
+    /// By descriptor number: the readiness that a spent budget has withheld from the handler.
     private var undelivered: [SocketReadiness] = []
     /// The descriptors with undelivered readiness, in the order in which their handlers are called.
     private var lateDescriptors: [Int] = []
@@ -54,9 +51,8 @@ internal import Synchronization
     /// The largest number of bytes of one read.
     package static let readBytesMax = 64 * 1024
     private static let eventsMax = 256
-    /// The shortest interval between two checks of all deadlines. The interval is at least a
-    /// millisecond for each thousand descriptors, so that the checks of many descriptors cost
-    /// little (docs/decisions/0002-deadlines.md).
+    /// The shortest interval between two checks of all deadlines; with many descriptors it is a
+    /// millisecond for each thousand (docs/decisions/0002-deadlines.md).
     private static let sweepIntervalMillisecondsMin = 20
     private static let descriptorsPerSweepMillisecond = 1_000
 
@@ -97,8 +93,8 @@ internal import Synchronization
         precondition(isTaken, "EventLoop.enqueue: the loop has ended before the task")
     }
 
-    /// Runs the action on the loop's thread, in a later turn. True if the action will run; false if
-    /// the loop has ended, which drops the action.
+    /// Runs the action on the loop's thread, in a later turn. False if the loop has ended: the
+    /// action is dropped.
     @discardableResult
     package func submit(_ action: @escaping @Sendable () -> Void) -> Bool { post(.action(action)) }
 
@@ -122,8 +118,7 @@ internal import Synchronization
 
     // MARK: - Handlers
 
-    /// Registers the handler of a socket. The loop calls `ready` once for each change of the
-    /// socket's readiness (edge-triggered).
+    /// Calls the handler's `ready` once for each change of the socket's readiness (edge-triggered).
     package func register(
         _ handler: any EventHandler, for socket: borrowing Socket
     ) throws(SystemError) {
@@ -146,9 +141,8 @@ internal import Synchronization
         undelivered[Int(socket.descriptor.number)] = []
     }
 
-    /// Removes the handler of a socket that other loops or processes hold by descriptors of their
-    /// own. Closing this descriptor does not remove the socket from the epoll set (epoll(7),
-    /// question 6).
+    /// Removes the handler of a socket that has other descriptors, of other loops or processes:
+    /// closing this one does not remove the socket from the epoll set (epoll(7), question 6).
     package func unregister(shared socket: borrowing Socket) {
         unregister(socket)
         let (poll, number) = (poll.number, socket.descriptor.number)
@@ -308,8 +302,7 @@ internal import Synchronization
         }
     }
 
-    /// Calls the handler of a descriptor. If the budget is spent, or other handlers are late, stores
-    /// the readiness for the next turn instead.
+    /// Calls the handler of a descriptor, or stores the readiness if the budget is spent.
     private func deliver(_ number: Int, _ readiness: SocketReadiness) {
         // The handler of an event in this batch may have been unregistered by another.
         guard let handler = unsafe handlers[number] else { return }

@@ -116,7 +116,9 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func resolve() {
         loop.bringForward(machine.deadline)
         switch endpoint {
-        case .unix(let path): perform(machine.resolved(.success([SocketAddress(unixPath: path)])))
+        case .unix(let path):
+            let address = Result { () throws(SystemError) in try SocketAddress(unixPath: path) }
+            perform(machine.resolved(address.map { [$0] }.mapError { .connectFailed($0) }))
         case .tcp(let host, let port):
             if let numeric = try? SocketAddress.resolve(host: host, port: port, numericOnly: true) {
                 perform(machine.resolved(.success(numeric)))
@@ -132,7 +134,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         let loop = loop
         hasResolver = true
         do {
-            try Thread.start { [weak self] in
+            try Thread.start(named: "core-api-dns") { [weak self] in
                 let addresses = Result { () throws(ResolveError) in
                     try SocketAddress.resolve(host: host, port: port, numericOnly: false)
                 }.mapError { OutgoingConnectionError.hostNotFound("\($0.host): \($0.reason)") }
@@ -267,7 +269,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         guard let tlsContext, case .tcp(let host, _) = endpoint else {
             preconditionFailure("beginTLS() without a TLS context or a host")
         }
-        let tls = TLSSession(tlsContext, host: host)
+        let tls: TLSSession
+        do { tls = try TLSSession(tlsContext, host: host) } catch { return lose(.tlsFailed(error)) }
         self.tls = tls
         do { try proceed(tls) } catch { lose(.connectionLost) }
     }

@@ -15,7 +15,6 @@ final class Endpoint: Sendable {
         static let operators = Sites(rawValue: 2)
     }
 
-
     typealias HeadCheck = @Sendable (RequestHead, Span<UInt8>) -> Problem?
     typealias Handler = @Sendable (Exchange, RequestHead, [UInt8], Range<Int>) -> Response?
 

@@ -92,7 +92,7 @@ struct Server {
     /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
     func run(host: String) throws(StartError) {
         for (server, _) in callers {
-            do { try Thread.start { server.loop.run() } } catch {
+            do { try Thread.start(named: "core-api-loop") { server.loop.run() } } catch {
                 throw .system(error, "a thread for each event loop")
             }
         }
