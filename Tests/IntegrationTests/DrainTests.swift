@@ -142,7 +142,7 @@ import Testing
                 }
                 server.program.signal(SIGTERM)
                 #expect(try await server.program.status() == 0)
-                #expect(server.program.errors.contains("ended at once, by a second signal"))
+                #expect(server.program.errors.contains("ended without a complete drain: a second signal"))
                 #expect((try? busy.readSome()) ?? "" == "")
             }
         }

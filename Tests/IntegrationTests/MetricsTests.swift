@@ -195,7 +195,7 @@ import Testing
                 }
                 server.program.signal(SIGTERM)
                 try await eventually("it ends") {
-                    server.program.errors.contains("ending: what is in flight is finished")
+                    server.program.errors.contains("draining: requests in flight finish")
                 }
                 let scraper = try RawClient(port: port)
                 #expect(try Scrape(scraper)["core_api_transactions_in_flight"] == 1)

@@ -106,12 +106,12 @@ import Testing
         }
     }
 
-    @Test func `a manager that cannot be told is logged, and the server serves`() async throws {
+    @Test func `a service manager that cannot be notified is logged, and the server still serves`() async throws {
         let nowhere = ["QUEUE": "memory", "NOTIFY_SOCKET": "/no/such/socket"]
         try await APIServer.with(nowhere) { server in
             #expect(try server.get("/health").status == 200)
             try await eventually("it is logged") {
-                server.program.errors.contains("the service manager cannot be told")
+                server.program.errors.contains("the service manager cannot be notified")
             }
         }
     }
