@@ -38,7 +38,7 @@ import Testing
             for _ in 0..<3 { #expect(try server.post(APIServer.body()).status == 200) }
             try await HealthAnswer.eventually("three wait", server) {
                 $0.number("queue:depth") == 3 && $0.status == "warn" && $0.httpStatus == 200
-                    && $0.output("workers:count") == "nobody takes transactions out of the queue"
+                    && $0.output("workers:count") == "no worker takes transactions out of the queue"
             }
             let workers = [try worker(version, redis), try worker(version, redis)]
             try await HealthAnswer.eventually("two workers have done it", server) {

@@ -32,7 +32,7 @@ import Testing
             json { $0.workers = QueueStatus.Workers(alive: 0, registered: 2) } == [
                 #""workers:count": [{"componentType":"component","observedValue":0,"#
                     + #""observedUnit":"workers","status":"warn","output":"#
-                    + #""nobody takes transactions out of the queue; registered: 2","#
+                    + #""no worker takes transactions out of the queue; registered: 2","#
                     + #""time":"2023-11-14T22:13:20.000000Z"}]"#
             ])
     }
