@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `a buffer is given back after its request, while the connection goes on`()
+    @Test func `a large buffer is released after its request, while the connection stays open`()
         async throws
     {
         try await LoopServer.with { server in
@@ -118,7 +118,7 @@ import Testing
     private static let connections = 3_000
     private static let megabyte = 1 << 20
 
-    /// Each with the most that its framing may have, and what a connection of it may cost.
+    /// Requests with the maximum framing, and the limit of a connection's memory for each.
     private static let floods: [String: (request: String, bytesMax: Int)] = [
         "chunk sizes": (chunkedHead + String(repeating: "1\r\na\r\n", count: 1_200), 8_000),
         "chunk extensions": (
@@ -142,7 +142,7 @@ import Testing
         ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil
 
     @Test(.enabled(if: hasOwnAllocator), arguments: floods.keys.sorted())
-    func `a flood of requests that stall costs what they need, and the memory comes back`(
+    func `a flood of stalled requests costs only their bytes, and the memory is returned`(
         kind: String
     ) async throws {
         let (request, bytesMax) = try #require(MemoryBoundTests.floods[kind])

@@ -63,8 +63,8 @@ import Testing
     func `each right that is missing, alone or together with DEL, is given back: one job`(
         queue: String
     ) async throws {
-        // What a first transaction does without: a replay needs GET, and what a refused push leaves
-        // is removed by DEL.
+        // A first transaction does not need these: a replay needs GET, and DEL removes the rest of
+        // a refused push.
         let spare = ["+get", "+del"]
         for right in try rights(queue).rights {
             for missing in [[right], [right, "+del"]] {
@@ -90,7 +90,9 @@ import Testing
     }
 
     @Test(arguments: queues)
-    func `without GET, what is there already is refused, and replayed later`(queue: String)
+    func `without the permission for GET, an existing record is refused, and replayed later`(
+        queue: String
+    )
         async throws
     {
         try await RedisServer.with { redis in
@@ -132,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `what another type has at a job's key is refused, and stays`() async throws {
+    @Test func `a value of another type at a job's key is refused, and kept`() async throws {
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
             let key = try #require(IdempotencyKey("k"))
@@ -198,7 +200,7 @@ import Testing
             _ = try await redis.command("CONFIG", "SET", "maxmemory", "1")
             expectRefused(try post(server), reason)
             _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
-        // The connection is logged in, and what is not refused leaves nothing to remove.
+        // The connection is logged in, and a step that is not refused leaves nothing to remove.
         case "+script|load", "+del": break
         default:
             _ = try await give(queue, without: [reason, "+del"], redis)

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// `make run`, with a program in the server's place that prints what it is started with.
+/// `make run`, with a program in the server's place that prints its environment.
 @Suite(.timeLimit(.minutes(10))) struct RunScriptTests {
-    /// What the script says, and the environment that it gives the server.
+    /// The script's output, and the environment that it gives the server.
     private func run(
         _ environment: [String: String]
     ) async throws -> (said: String, given: [Substring]) {

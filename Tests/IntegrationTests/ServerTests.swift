@@ -212,7 +212,7 @@ import Testing
         }
     }
 
-    @Test func `a caller that says it is done sending still gets its answers`() async throws {
+    @Test func `a caller that has ended its output still gets its answers`() async throws {
         try await APIServer.with(["QUEUE": "memory"]) { server in
             let client = try RawClient(port: server.port)
             try client.send(APIServer.post(APIServer.body()) + APIServer.post(APIServer.body()))

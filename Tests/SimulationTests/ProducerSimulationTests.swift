@@ -5,7 +5,7 @@ import Testing
 
 /// Thousands of short lives of a producer session, each from a seed: see docs/reliability.md.
 @Suite struct ProducerSimulationTests {
-    /// Nil, or the seed, the rule that was broken, and what happened before.
+    /// Nil, or the seed, the violated rule and the events before it.
     private func failure(seed: UInt64, breakage: ProducerBreakage? = nil) -> String? {
         guard let rule = ProducerSimulation(seed: seed, breakage: breakage).run() else {
             return nil

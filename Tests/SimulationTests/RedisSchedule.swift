@@ -1,8 +1,8 @@
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// What will happen in one simulation, as its seed has chosen it: who calls when, and what goes
-/// wrong. Times are milliseconds from the beginning.
+/// The events of one simulation, which its seed determines: calls and faults. Times are
+/// milliseconds from the start.
 struct RedisSchedule {
     enum Kind {
         /// One outage, shorter than a command's timeout: no caller may fail.
@@ -91,7 +91,7 @@ struct RedisSchedule {
         let crash = Fault.crash(
             downtime: random.integer(1...500), loading: 0, isSilent: false)
         if random.chance(50) {
-            // What was written over one connection is confirmed over another, or is it?
+            // A write over one connection must be confirmed over another.
             add(.cut, at: time)
             add(crash, at: time + random.integer(30...700))
         } else {

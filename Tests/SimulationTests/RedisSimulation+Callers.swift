@@ -66,7 +66,7 @@ extension RedisSimulation {
         }
     }
 
-    // MARK: - What must hold at any time
+    // MARK: - Invariants at any time
 
     private func check(_ call: SimulatedCall, _ outcome: SimulatedCall.Outcome, _ waiter: Int) {
         let waited = now.milliseconds(since: call.submittedAt)
@@ -102,7 +102,7 @@ extension RedisSimulation {
         }
     }
 
-    /// What was confirmed has survived.
+    /// Every confirmed transaction has survived.
     func checkConfirmed() {
         let ids = Set(redis.log.compactMap(\.id))
         for (waiter, call) in calls.enumerated() {
@@ -118,7 +118,7 @@ extension RedisSimulation {
         }
     }
 
-    // MARK: - What must hold in the end
+    // MARK: - Invariants at the end
 
     func checkEnd() {
         if !unresolved.isEmpty { violate("somebody waits for ever") }

@@ -1,7 +1,7 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What `OutgoingConnection` does with the actions of its machine, call for call.
+/// The part of `OutgoingConnection`: performs the machine's actions, call for call.
 extension RedisSimulation {
     /// As `OutgoingConnection.start`, which `RedisConnectionHandler.start` calls.
     func start() {

@@ -1,7 +1,7 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What `RedisConnectionHandler` does with the actions of its machine, call for call.
+/// The part of `RedisConnectionHandler`: performs the machine's actions, call for call.
 extension RedisSimulation {
     func connectionOpened() {
         reader = RedisReplyReader()

@@ -56,8 +56,8 @@ extension RedisSimulation {
         process(connection)
     }
 
-    /// The client has closed its side, or was cut off. A part of what is under way, from nothing to
-    /// all, still arrives, perhaps much later.
+    /// The client has closed its side, or its connection broke. Some of the bytes in transit, from
+    /// none to all, still arrive, perhaps much later.
     func closeByClient(_ connection: SimulatedConnection) {
         connection.isClosedByClient = true
         guard !connection.isClosedByServer, !connection.toServer.isEmpty else { return }

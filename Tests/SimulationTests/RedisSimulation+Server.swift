@@ -113,7 +113,7 @@ extension RedisSimulation {
         now.advanced(byMilliseconds: duration)
     }
 
-    /// The process ends, with what it had not made safe, in part or all. A replica that takes over
+    /// The process ends and loses some or all of its unsafe writes. The promotion of a replica
     /// looks the same.
     private func crash(downtime: Int, loading: Int, isSilent: Bool) {
         guard isUp else { return }

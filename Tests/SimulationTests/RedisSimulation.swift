@@ -15,7 +15,7 @@ final class RedisSimulation {
         case connectDone(SimulatedConnection)
         case handshakeDone(SimulatedConnection)
         case toServer(SimulatedConnection, Int)
-        /// What was on its way when the client closed its side.
+        /// The bytes in transit when the client closed its side.
         case lateToServer(SimulatedConnection)
         case toClient(SimulatedConnection, Int)
         case writable(SimulatedConnection)
@@ -35,7 +35,7 @@ final class RedisSimulation {
     var now = RedisSimulation.start
     var queue = EventQueue<Event>()
     private(set) var violation: String?
-    /// What has happened, if this simulation is to tell.
+    /// The trace, if this simulation prints one.
     private(set) var transcript: [String] = []
     private let isTold: Bool
 

@@ -2,7 +2,7 @@ import Testing
 
 /// Thousands of short lives of a connection to Redis, each from a seed: see docs/reliability.md.
 @Suite struct RedisSimulationTests {
-    /// Nil, or the seed, the rule that was broken, and what happened before.
+    /// Nil, or the seed, the violated rule and the events before it.
     private func failure(seed: UInt64, breakage: Breakage? = nil) throws -> String? {
         guard let rule = try RedisSimulation(seed: seed, breakage: breakage).run() else {
             return nil
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
-    func `nothing is lost or doubled, and nobody is told what is not so`(shard: Int) throws {
+    func `no transaction is lost or doubled, and every outcome is true`(shard: Int) throws {
         for seed in SimulationSeeds.seeds(ofShard: shard) {
             if let failure = try failure(seed: seed) {
                 Issue.record("\(failure)")

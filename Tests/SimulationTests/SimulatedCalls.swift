@@ -28,7 +28,7 @@ struct SimulatedCall {
         String(decoding: record?.key(of: queueKey.utf8.span) ?? [], as: UTF8.self)
     }
     var recordText: String { String(decoding: record?.text ?? [], as: UTF8.self) }
-    /// Whether a retry is known for what it is.
+    /// Whether the script recognises a retry.
     var hasKey: Bool { recordKey.hasPrefix("core-api:idempotency:") }
 }
 
@@ -54,7 +54,7 @@ struct SimulatedPayment {
 }
 
 extension SimulatedCall {
-    /// What a reply means, as `RedisQueue` has it.
+    /// The meaning of a reply, as in `RedisQueue`.
     func outcome(of result: Result<RedisReply, RedisFailure>) -> Outcome {
         switch result {
         case .failure(.notExecuted): return .notExecuted

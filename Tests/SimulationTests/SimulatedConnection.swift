@@ -4,16 +4,16 @@
 final class SimulatedConnection {
     let number: Int
 
-    /// What the client's kernel has taken and Redis has not received.
+    /// Bytes that the client's kernel has taken and Redis has not received.
     var toServer: [UInt8] = []
-    /// What has left Redis and the client has not read.
+    /// Bytes that Redis has sent and the client has not read.
     var toClient: [UInt8] = []
     /// No fragment overtakes one that was sent before.
     var lastToServer = MonotonicTime(nanoseconds: 0)
     var lastToClient = MonotonicTime(nanoseconds: 0)
     /// Whether the client's kernel takes nothing until some of it has been received.
     var isFull = false
-    /// The client has closed its side. What it has sent may still arrive.
+    /// The client has closed its side. Bytes that it has sent may still arrive.
     var isClosedByClient = false
     /// The peer's process has exited; bytes in flight to it are lost.
     var isClosedByServer = false

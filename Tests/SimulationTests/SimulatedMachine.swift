@@ -1,8 +1,8 @@
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// What `RedisConnectionHandler` calls of the machine, so that a simulation can also run machines
-/// that are broken on purpose.
+/// The functions that `RedisConnectionHandler` calls, so that a simulation can also run machines
+/// with deliberate errors.
 protocol SimulatedMachine {
     typealias Machine = RedisConnectionStateMachine<Int>
 
@@ -27,17 +27,17 @@ protocol SimulatedMachine {
 
 extension RedisConnectionStateMachine: SimulatedMachine where Waiter == Int {}
 
-/// What is broken on purpose, to see that the simulation finds it out.
+/// Deliberate errors, which the simulation must detect.
 enum Breakage: CaseIterable {
-    /// Sending again has no record to find: plain XADD and RPUSH.
+    /// A repeated command finds no record: plain XADD and RPUSH.
     case scriptsIgnoreRecords
     /// A script that finds a record writes nothing, so a barrier after it waits for nothing.
     case scriptsOnlyReadRecords
     /// `mayBeExecuted` is reported as `notExecuted`.
     case promisesTooMuch
-    /// What waits is forgotten when the connection breaks.
+    /// The pending commands are dropped when the connection breaks.
     case dropsPipeline
-    /// Who waits is told a second time, by the next loss.
+    /// The next loss resumes a caller a second time.
     case resolvesTwice
     /// A barrier that was not reached counts as reached.
     case ignoresBarriers

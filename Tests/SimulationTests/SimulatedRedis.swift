@@ -2,10 +2,10 @@
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// A model of Redis: what it does with whole commands, and what of it a crash leaves.
+/// A model of Redis: its execution of complete commands, and its data after a crash.
 ///
-/// Its data is a log of writes. What a consumer would process are the log's entries; the records
-/// are found in it again after a crash, as in an append-only file or a replica.
+/// The data is a log of writes. The log's entries are what a consumer would process. After a crash
+/// the records are read from the log, as from an append-only file or on a replica.
 final class SimulatedRedis {
     /// From when on a write survives a crash.
     enum Durability {
@@ -40,9 +40,9 @@ final class SimulatedRedis {
     }
 
     let durability: Durability
-    /// What a broken script would do: enqueue although there is a record.
+    /// A broken script: it enqueues even if the record exists.
     let ignoresRecords: Bool
-    /// What a script does that was not made for barriers: it only reads the record that it finds.
+    /// A script that is not made for barriers: it reads an existing record and writes nothing.
     let onlyReadsRecords: Bool
 
     // Until when something is wrong.
@@ -101,7 +101,7 @@ final class SimulatedRedis {
         return .reply(.bulk(Array(script.digest.utf8)))
     }
 
-    /// What both scripts do, as far as it can be told from outside.
+    /// The visible effects of both scripts.
     private func evaluate(
         _ words: [String], _ session: SimulatedConnection, _ now: MonotonicTime
     ) -> Outcome {

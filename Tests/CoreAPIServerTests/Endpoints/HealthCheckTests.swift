@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIServer
 
-/// What `/health` says of what was found, and from where on it warns.
+/// The answers of `/health` to findings, and the thresholds of its warnings.
 @Suite struct HealthCheckTests {
     private let time = UnixTime(seconds: 1_700_000_000)
 
@@ -37,7 +37,7 @@ import Testing
             ])
     }
 
-    @Test func `what Redis does not tell is left out`() {
+    @Test func `a figure that Redis does not report is left out`() {
         #expect(json { _ in } == [])
         #expect(json { $0.isWrongType = true }.count == 1)
     }
@@ -73,7 +73,7 @@ import Testing
         #expect(HealthCheck.Status.worst(of: [.fail, .warn, .pass]) == .fail)
     }
 
-    @Test func `thresholds come from the environment, and 0 stands for none`() throws {
+    @Test func `thresholds come from the environment, and 0 disables one`() throws {
         func thresholds(_ variables: [String: String]) throws -> HealthThresholds {
             try EnvironmentReader { variables[$0].map { Array($0.utf8) } }.health()
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 
+@testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
 /// The problem codes compared with the documents for callers.

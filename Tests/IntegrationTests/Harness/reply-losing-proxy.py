@@ -14,7 +14,7 @@ import threading
 
 
 def serve(client: socket.socket, redis_port: int, switch: str) -> None:
-    """Passes on what both sides send, in turns: a client here waits for its reply."""
+    """Passes bytes on in both directions, in turns: the client waits for each reply."""
     redis = socket.create_connection(("127.0.0.1", redis_port))
     calls = threading.Event()
 
@@ -41,7 +41,7 @@ def serve(client: socket.socket, redis_port: int, switch: str) -> None:
 
 
 def loses(switch: str) -> bool:
-    """Whether a reply is to be lost now."""
+    """Whether the next reply must be lost."""
     try:
         with open(switch) as file:
             is_once = file.read().strip() == "once"
