@@ -33,7 +33,7 @@ prepare_redis() {
     case "$redis_scheme:$redis_host" in
         redis:127.* | redis:localhost)
             if [ -z "$redis_has_login" ]; then start_redis; return; fi
-            say "no Redis answers at $redis_place, and one of our own has no login"
+            say "Redis does not answer at $redis_place, and the Redis of this script has no login"
             ;;
         *) say "Redis does not answer at $redis_place: the server keeps trying" ;;
     esac

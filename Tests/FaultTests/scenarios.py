@@ -122,7 +122,7 @@ async def _terminate_with_all_in_flight(bench: Bench) -> None:
         )
         in_flight = load.in_flight()
         server.terminate()
-        await waiting.until("the server begins to end", lambda: server.has_logged("ending"))
+        await waiting.until("the server drains", lambda: server.has_logged("draining"))
     finally:
         bench.redis.resume()
     await _end_in_order(bench)

@@ -137,8 +137,8 @@ import Testing
                     try server.get("/health/live").status == 200
                 }
                 server.program.signal(SIGTERM)
-                try await eventually("it ends in order") {
-                    server.program.errors.contains("\"message\":\"ending")
+                try await eventually("the server drains") {
+                    server.program.errors.contains("\"message\":\"draining")
                 }
                 server.program.signal(SIGTERM)
                 #expect(try await server.program.status() == 0)

@@ -148,7 +148,7 @@ struct RedisConfiguration {
             return ConfigurationError(
                 variable: path == nil ? Variable.certificateFile : Variable.authorityFile,
                 value: path ?? options.clientCertificate?.file,
-                expectation: "it is of use with rediss:// alone, and \(error)")
+                expectation: "it needs rediss://, but \(error)")
         }
     }
 }

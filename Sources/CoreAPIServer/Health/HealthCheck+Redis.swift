@@ -109,7 +109,7 @@ extension HealthCheck {
         return HealthCheck(
             name: "redis:eviction", componentType: "datastore", observed: .text(policy),
             status: .warn,
-            output: "at maxmemory Redis may delete what was confirmed: set maxmemory-policy to "
+            output: "at maxmemory Redis may delete confirmed transactions: set maxmemory-policy to "
                 + "noeviction",
             time: check.time)
     }

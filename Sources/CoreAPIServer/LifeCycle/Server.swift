@@ -34,9 +34,9 @@ struct Server {
         let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
-        let place = ListeningAddress(
+        let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
-        var sockets = try ListeningSockets(place, inherited: inherited)
+        var sockets = try ListeningSockets(configured, inherited: inherited)
         var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
@@ -78,7 +78,7 @@ struct Server {
                 try server.listen(socket, isShared: sockets.areShared)
                 callers.append((server, application))
             } catch {
-                throw .system(error, "\(place)")
+                throw .system(error, "\(configured)")
             }
         }
         self.callers = callers
@@ -235,8 +235,8 @@ struct Server {
         beside callers: (server: HTTPServer, application: Application)
     ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
-        let place = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
-        let address = try place.resolved()
+        let configured = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
+        let address = try configured.resolved()
         do {
             let other = callers.server
             let server = HTTPServer(
@@ -252,7 +252,7 @@ struct Server {
             try server.listen(socket)
             return (server, MetricsAddress(host: wanted.host, port: port, isPublic: false))
         } catch {
-            throw .system(error, "\(place)")
+            throw .system(error, "\(configured)")
         }
     }
 }
