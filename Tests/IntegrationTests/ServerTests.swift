@@ -190,7 +190,11 @@ import Testing
                     (1...50).map { APIServer.post(APIServer.body(amount: $0)) }.joined())
                 var text = ""
                 for number in 1...50 {
-                    while Answer(text) == nil { text += try client.readSome() }
+                    while Answer(text) == nil {
+                        let more = try client.readSome()
+                        try #require(!more.isEmpty, "the server has closed the connection")
+                        text += more
+                    }
                     let answer = try #require(Answer(text))
                     #expect(answer.status == 200)
                     #expect(answer.body.hasPrefix("{\"amount\":\(number),"))
