@@ -31,33 +31,16 @@ extension OutputSpan<UInt8> {
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "OutputSpan.append(decimal:): the number is negative")
-        if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
-        if number < 100, width <= 2, number >= 10 || width == 2 {
-            return append(twoDigits: number)
+        if number < 10, width == 1 {
+            return append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number))
         }
-        if number < 1_000, width == 1 {
-            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 100))
-            return append(twoDigits: number % 100)
+        let digits = ASCII.decimalDigits(number % 100_000_000)
+        guard number < 100_000_000, width <= 8 else {
+            append(decimal: number / 100_000_000, width: max(width - 8, 1))
+            return append(eight: digits)
         }
-        if number < 10_000, width == 4 {
-            append(twoDigits: number / 100)
-            return append(twoDigits: number % 100)
-        }
-        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
-        var start = digits.count
-        var rest = UInt64(number)
-        while rest > 0 {
-            start -= 1
-            digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
-            rest /= 10
-        }
-        append(copying: digits.span.extracting(last: max(digits.count - start, width)))
-    }
-
-    /// - Parameter number: less than 100.
-    private mutating func append(twoDigits number: Int) {
-        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10))
-        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
+        let zeros = EightBytes.countBefore(digits.word ^ EightBytes("00000000").word)
+        append(eight: digits, droppingFirst: min(zeros, 8 - width))
     }
 
     /// Appends CR and LF, the line end of HTTP and of the Redis protocol.
@@ -68,6 +51,6 @@ extension OutputSpan<UInt8> {
         if digits > 8 { append(hexadecimal: number &>> 32, digits: digits &- 8) }
         let eight = ASCII.hexadecimalDigits(number)
         if digits >= 8 { return append(eight: eight) }
-        for index in (8 - digits)..<8 { append(eight[index]) }
+        append(eight: eight, droppingFirst: 8 - digits)
     }
 }

@@ -17,7 +17,7 @@ internal import Synchronization
     private var timedHandlers: [any EventHandler] = []
     @exclusivity(unchecked) private var flushing: [any EventHandler] = []
     /// The readiness of each descriptor that its handler has not received: a turn was too short.
-    private var untold: [SocketReadiness] = []
+    @exclusivity(unchecked) private var untold: [SocketReadiness] = []
     /// The descriptors of those handlers, the first to be called first, and whether there are any.
     private var late: [Int] = []
     private var isLate = false
@@ -126,17 +126,17 @@ internal import Synchronization
         let number = Int(socket.descriptor.number)
         while unsafe handlers.count <= number {
             unsafe handlers.append(nil)
-            untold.append([])
+            unsafe untold.append([])
         }
         unsafe handlers[number] = handler
-        untold[number] = []
+        unsafe untold[number] = []
     }
 
     /// To be called before the socket is closed, which ends the kernel's interest in it.
     package func unregister(_ socket: borrowing Socket) {
         assertCurrent()
         unsafe handlers[Int(socket.descriptor.number)] = nil
-        untold[Int(socket.descriptor.number)] = []
+        unsafe untold[Int(socket.descriptor.number)] = []
     }
 
     /// As `unregister`, for a socket that has other descriptors, of other loops or processes: to
@@ -268,7 +268,12 @@ internal import Synchronization
             count += 1
         } while unsafe count < called.count && !endsTurn()
         if unsafe count < called.count { unsafe waiting = unsafe Array(called[count...]) + waiting }
-        unsafe called.removeAll(keepingCapacity: true)
+        unsafe EventLoop.empty(&called)
+    }
+
+    /// Keeps the capacity. `removeAll` costs more for the one handler of most turns.
+    private static func empty(_ handlers: inout [any EventHandler]) {
+        while handlers.popLast() != nil {}
     }
 
     private func flushAll() {
@@ -279,7 +284,7 @@ internal import Synchronization
             unsafe flushing[index].flush()
             index += 1
         }
-        unsafe flushing.removeAll(keepingCapacity: true)
+        unsafe EventLoop.empty(&flushing)
     }
 
     /// Waits for events, no longer than to the next deadline, and calls their handlers.
@@ -307,8 +312,8 @@ internal import Synchronization
             _ = endsTurn()
             return
         }
-        if untold[number].isEmpty { late.append(number) }
-        untold[number].formUnion(readiness)
+        if unsafe untold[number].isEmpty { late.append(number) }
+        unsafe untold[number].formUnion(readiness)
         isLate = true
     }
 
@@ -318,8 +323,8 @@ internal import Synchronization
         var count = 0
         repeat {
             let (number, handler) = unsafe (late[count], handlers[late[count]])
-            let readiness = untold[number]
-            untold[number] = []
+            let readiness = unsafe untold[number]
+            unsafe untold[number] = []
             // None: its socket was closed meanwhile.
             if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1

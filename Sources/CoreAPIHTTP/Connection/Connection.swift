@@ -120,9 +120,9 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     /// - Parameters:
     ///   - action: what is to be done; nil for what the machine says.
-    ///   - readiness: what the socket has become ready for.
+    ///   - readiness: what the socket has become ready for; nil if nothing has changed.
     private func goOn(
-        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness = []
+        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness? = nil
     ) {
         // A caller who is gone is nothing to report: the connection just ends.
         do { wait = try converse(&conversation, action, readiness) } catch { wait = .end }
@@ -145,10 +145,10 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// Does what the machine says until there is something to wait for.
     private func converse(
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?,
-        _ readiness: SocketReadiness
+        _ readiness: SocketReadiness?
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
-        conversation.channel.update(readiness)
+        if let readiness { conversation.channel.update(readiness) }
         conversation.now = loop.now
         var action = first
         while true {

@@ -1,4 +1,4 @@
-package import CoreAPIBase
+internal import CoreAPIBase
 
 /// Writes commands in the Redis protocol: an array of bulk strings,
 /// `*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n`.
@@ -9,7 +9,7 @@ package struct RedisCommand: Sendable {
 
     package init(capacity: Int = 512) {
         bytes = []
-        bytes.reserveCapacity(capacity)
+        if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
     /// What nearly all calls of scripts fit in; more would be memory of another kind, which malloc
@@ -24,12 +24,18 @@ package struct RedisCommand: Sendable {
     }
 
     /// Begins a command of so many words, its name included; they are to follow by `word`.
-    package mutating func begin(wordCount: Int) {
+    package mutating func begin(wordCount: Int) { begin(wordCount: wordCount, bytesMax: 0) { _ in } }
+
+    /// Begins a command of so many words, as `begin` and `words` do, by one check of the capacity.
+    mutating func begin(
+        wordCount: Int, bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
         replyCount += 1
-        bytes.append(addingCapacity: RedisCommand.framingBytesMax) { output in
+        words(bytesMax: RedisCommand.framingBytesMax + bytesMax) { output in
             output.append("*")
             output.append(decimal: wordCount)
             output.appendLineEnd()
+            write(&output)
         }
     }
 
@@ -47,7 +53,7 @@ package struct RedisCommand: Sendable {
 
     /// - Parameter number: not negative.
     package mutating func word(decimal number: Int) {
-        word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
+        words(bytesMax: RedisCommand.numberBytesMax) { $0.word(decimal: number) }
     }
 
     /// Adds the other commands.
@@ -85,27 +91,20 @@ package struct RedisCommand: Sendable {
         bytes.append(contentsOf: words[range])
     }
 
-    /// Adds the words of the other command, which has no beginning of its own.
-    mutating func append(encoded words: RedisCommand) { bytes += words.bytes }
-
-    /// A timestamp.
-    package mutating func word(_ time: UnixTime) {
-        word(count: UnixTime.timestampLength) { time.append(to: &$0) }
-    }
-
     /// - Parameters:
     ///   - count: how many bytes the word has.
     ///   - write: appends them.
     package mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
-        bytes.append(addingCapacity: count + RedisCommand.framingBytesMax) { output in
-            output.append("$")
-            output.append(decimal: count)
-            output.appendLineEnd()
-            let end = output.count + count
-            write(&output)
-            precondition(output.count == end, "a word is as long as was said before")
-            output.appendLineEnd()
-        }
+        words(bytesMax: count + RedisCommand.framingBytesMax) { $0.word(count: count, write) }
+    }
+
+    /// Adds several words by one check of the capacity.
+    ///
+    /// - Parameters:
+    ///   - bytesMax: how many bytes they have at most, with `framingBytesMax` for each word.
+    ///   - write: appends them by the functions of `OutputSpan`.
+    package mutating func words(bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        bytes.append(addingCapacity: bytesMax, initializingWith: write)
     }
 
     /// Adds a whole command.
@@ -116,6 +115,8 @@ package struct RedisCommand: Sendable {
         for word in words { self.word(word) }
     }
 
-    /// A kind, a number and two ends of lines.
-    private static let framingBytesMax = 1 + 20 + 4
+    /// What a word has besides its bytes: a kind, a length and two ends of lines.
+    package static let framingBytesMax = 1 + 20 + 4
+    /// The longest word of a number.
+    package static let numberBytesMax = 20 + framingBytesMax
 }

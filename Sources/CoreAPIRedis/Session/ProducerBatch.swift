@@ -47,7 +47,13 @@ package struct ProducerBatch<Waiter> {
     var last: Int { first + messages.count - 1 }
     var byteCount: Int { keys.bytes.count + words.bytes.count }
     /// The earliest time at which a message's wait is over; `.never` without a waiter.
-    var deadline: MonotonicTime { messages.first { $0.waiter != nil }?.deadline ?? .never }
+    var deadline: MonotonicTime {
+        // By their indices: a loop over the messages would copy them.
+        for index in messages.indices where messages[index].waiter != nil {
+            return messages[index].deadline
+        }
+        return .never
+    }
     /// Whether nobody wants to know what becomes of it.
     var isAbandoned: Bool { messages.allSatisfy { $0.waiter == nil && !$0.isConfirmed } }
 

@@ -186,22 +186,27 @@ package struct ProducerSession<Waiter> {
     }
 
     private mutating func encode(_ now: MonotonicTime) {
-        endGathering()
-        while var batch = unsent.popFirst() {
-            (batch.first, batch.run, batch.isRefused) = (next, run, false)
-            next += batch.count
-            // A batch that is sent again, and that nobody waits for, has the time of a new message.
-            let deadline = min(
-                batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
-            call.append(
-                batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
-            awaited.append(.batch(batch))
-            needsBarrier = true
+        while let batch = unsent.popFirst() { encode(batch, now) }
+        if !gathering.isEmpty {
+            encode(
+                exchange(&gathering, with: Batch(capacity: ProducerSession.batchCapacity)), now)
         }
         guard let barrier, needsBarrier, !awaitsBarrier else { return }
         output.append(barrier.command)
         awaited.append(.barrier)
         (needsBarrier, awaitsBarrier) = (false, true)
+    }
+
+    @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
+        (batch.first, batch.run, batch.isRefused) = (next, run, false)
+        next += batch.count
+        // A batch that is sent again, and that nobody waits for, has the time of a new message.
+        let deadline = min(
+            batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
+        call.append(
+            batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
+        awaited.append(.batch(batch))
+        needsBarrier = true
     }
 }
 
