@@ -13,7 +13,7 @@ extension OutputSpan<UInt8> {
 
     /// An empty word without a trace.
     mutating func word(_ traceParent: TraceParent?) {
-        guard let traceParent else { return word(count: 0) { _ in } }
+        guard let traceParent else { return emptyWord() }
         word(count: TraceParent.length) { traceParent.append(to: &$0) }
     }
 }

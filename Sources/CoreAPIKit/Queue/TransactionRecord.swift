@@ -77,7 +77,7 @@ struct TransactionRecord {
 
     /// Adds the record's text to a batch; an empty word without an idempotency key.
     func addText(to words: inout OutputSpan<UInt8>) {
-        guard idempotencyKey != nil else { return words.word(count: 0) { _ in } }
+        guard idempotencyKey != nil else { return words.emptyWord() }
         words.word(count: textLength) { appendText(to: &$0) }
     }
 

@@ -33,8 +33,18 @@ extension OutputSpan<UInt8> {
         endWord()
     }
 
+    package mutating func emptyWord() { append("$0\r\n\r\n") }
+
     /// A kind, a length and the end of its line.
     @usableFromInline package mutating func beginWord(count: Int) {
+        guard count >= 100 else {
+            // Nearly all words: one store.
+            let (tens, ones) = (UInt64(count / 10), UInt64(count % 10))
+            let line: EightBytes = tens > 0 ? "   $00\r\n" : "    $0\r\n"
+            let digits = tens &<< 32 &+ ones &<< 40
+            return append(
+                eight: EightBytes(word: line.word &+ digits), droppingFirst: tens > 0 ? 3 : 4)
+        }
         append("$")
         append(decimal: count)
         appendLineEnd()

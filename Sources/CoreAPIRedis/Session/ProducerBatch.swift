@@ -71,10 +71,11 @@ package struct ProducerBatch<Waiter> {
         let added = addKeys(&keys)
         keyCount += added
         addWords(&words)
-        messages.append(
-            Message(
-                waiter: waiter, deadline: deadline, isKeyed: isKeyed, keyCount: added,
-                keyRange: keyStart..<keys.bytes.count, wordRange: wordStart..<words.bytes.count))
+        let message = Message(
+            waiter: waiter, deadline: deadline, isKeyed: isKeyed, keyCount: added,
+            keyRange: keyStart..<keys.bytes.count, wordRange: wordStart..<words.bytes.count)
+        // An array that is made with its element costs half of one that grows to hold it.
+        if messages.capacity == 0 { messages = [message] } else { messages.append(message) }
     }
 
     /// The batch's messages for which the test holds, in their order, as a batch without numbers.
