@@ -55,7 +55,11 @@ extension OutputSpan<UInt8> {
 
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
-        if digits > 8 { append(hexadecimal: number &>> 32, digits: digits &- 8) }
+        if digits == 16 {
+            append(eight: ASCII.hexadecimalDigits(number &>> 32))
+        } else if digits > 8 {
+            append(hexadecimal: number &>> 32, digits: digits &- 8)
+        }
         let eight = ASCII.hexadecimalDigits(number)
         if digits >= 8 { return append(eight: eight) }
         append(eight: eight, droppingFirst: 8 - digits)

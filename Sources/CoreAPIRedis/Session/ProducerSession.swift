@@ -208,7 +208,7 @@ package struct ProducerSession<Waiter> {
             batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
         call.append(
             batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
-        awaited.append(.batch(batch))
+        awaited.append(.batch(consume batch))
         needsBarrier = true
     }
 }
