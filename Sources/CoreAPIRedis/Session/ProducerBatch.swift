@@ -48,6 +48,15 @@ package struct ProducerBatch<Waiter> {
     /// The number of the last message.
     var last: Int { first + messages.count - 1 }
     var byteCount: Int { keys.bytes.count + words.bytes.count }
+    /// The memory that the batch holds, about.
+    var allocatedBytes: Int {
+        keys.bytes.capacity + words.bytes.capacity
+            + messages.capacity * MemoryLayout<Message>.stride + 3 * ProducerBatch.arrayHeadBytes
+    }
+
+    /// What an array has besides its elements: its head and the allocator's.
+    private static var arrayHeadBytes: Int { 48 }
+
     /// The earliest time at which a message's wait is over; `.never` without a waiter.
     var deadline: MonotonicTime {
         // By their indices: a loop over the messages would copy them.

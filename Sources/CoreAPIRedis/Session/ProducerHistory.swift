@@ -39,7 +39,7 @@ struct ProducerHistory<Waiter> {
     }
 
     private static func size(of batch: ProducerBatch<Waiter>) -> Int {
-        batch.byteCount + batch.count * MemoryLayout<ProducerBatch<Waiter>.Message>.stride
+        batch.allocatedBytes + MemoryLayout<ProducerBatch<Waiter>>.stride
     }
 
     /// When `expire` is to be called; `.never` without a batch. A second after the oldest batch's
