@@ -24,7 +24,18 @@ extension ProducerSession {
     }
 
     /// When the next wait is over, or the oldest confirmed batch need not be kept any more.
-    package var deadline: MonotonicTime { min(waitDeadline, history.deadline) }
+    package var deadline: MonotonicTime {
+        hasRedis ? min(waitDeadline, history.deadline) : waitDeadline
+    }
+
+    /// Whether Redis has told what it has: without it, what is confirmed is kept for longer, since
+    /// an outage ends with what Redis has lost.
+    private var hasRedis: Bool {
+        switch state {
+        case .ready, .draining: true
+        case .disconnected, .opening, .fencing: false
+        }
+    }
 
     /// Looks at every batch, since those that are sent again need not be in the order of their
     /// deadlines.
