@@ -287,7 +287,7 @@ import Testing
                 waiting.insert(step)
                 _ = sent(&session, at: now)
                 switch session.received(reply(0, session), now: now) {
-                case .resolve(let told), .ready(let told, _): resolutions += told
+                case .resolve(let told), .ready(let told, _): resolutions += told.array
                 case .none, .flush, .fail: break
                 }
                 resolutions += session.expire(now, .timedOut)
