@@ -83,6 +83,8 @@ package struct ProducerSession<Waiter> {
     var clockOffset = 0
     /// No wait is over before.
     var waitDeadline = MonotonicTime.never
+    /// How many messages were ever taken.
+    var submittedCount = 0
     var pendingCount = 0
     var pendingBytes = 0
 
@@ -139,7 +141,9 @@ package struct ProducerSession<Waiter> {
         let before = gathering.byteCount
         let deadline = now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds)
         gathering.append(
-            waiter, deadline: deadline, isKeyed: isKeyed, keys: addKeys, words: addWords)
+            waiter, position: submittedCount, deadline: deadline, isKeyed: isKeyed, keys: addKeys,
+            words: addWords)
+        submittedCount += 1
         waitDeadline = min(waitDeadline, deadline)
         pendingCount += 1
         pendingBytes += gathering.byteCount - before
