@@ -149,7 +149,9 @@ import Testing
         reader.feed(sent.span)
         var calls: [[[UInt8]]] = []
         while case .array(let replies)? = try reader.next() {
-            let words = replies.map { if case .bulk(let bytes) = $0 { bytes } else { [] } }
+            let words: [[UInt8]] = replies.map { reply in
+                if case .bulk(let bytes) = reply { bytes } else { [] }
+            }
             if words[0] == Array("EVALSHA".utf8), words.count > 10 { calls.append(words) }
         }
         return calls
