@@ -9,11 +9,12 @@ extension ProducerMachineTranscript {
     typealias Machine = ProducerStateMachine<Int>
 
     func machine(
-        _ url: String = "redis://h", limits: ProducerLimits = ProducerLimits()
+        _ url: String = "redis://h", limits: ProducerLimits = ProducerLimits(),
+        barrier: RedisBarrier? = nil
     ) throws -> Machine {
         Machine(
             url: try RedisURL(url), call, limits: limits, replyTimeoutMilliseconds: 2_000,
-            barrier: nil, now: start)
+            barrier: barrier, now: start)
     }
 
     @discardableResult func submit(
@@ -64,8 +65,10 @@ extension ProducerMachineTranscript {
     }
 
     /// The session is ready behind its first fence: the first message has the number 2.
-    func open(_ url: String = "redis://h", replies: Int = 0) throws -> Machine {
-        var machine = try machine(url)
+    func open(
+        _ url: String = "redis://h", replies: Int = 0, barrier: RedisBarrier? = nil
+    ) throws -> Machine {
+        var machine = try machine(url, barrier: barrier)
         logIn(&machine, replies: replies)
         _ = sent(&machine)
         _ = reply(opened(-1), &machine)

@@ -209,6 +209,30 @@ import Testing
         #expect(machine.deadline == after(5_000))
     }
 
+    // MARK: - Barriers
+
+    @Test func `the end of a barrier asks for a flush if the next one waits`() throws {
+        var machine = try open(barrier: .replicas(1))
+        submit(1, &machine)
+        #expect(sent(&machine) == ["2: m1", "WAIT"])
+        #expect(reply(.integer(2), &machine) == "none")
+        submit(2, &machine)
+        #expect(sent(&machine) == ["3: m2"])
+        guard case .resolveAll(let first) = machine.received(.integer(1), now: start) else {
+            Issue.record("no flush")
+            return
+        }
+        #expect(words(first) == ["1 applied"])
+        #expect(sent(&machine) == ["WAIT"])
+        #expect(reply(.integer(3), &machine) == "none")
+        guard case .resolve(let second) = machine.received(.integer(1), now: start) else {
+            Issue.record("a flush of nothing")
+            return
+        }
+        #expect(words([second]) == ["2 applied"])
+        #expect(machine.isIdle)
+    }
+
     // MARK: - Losses
 
     @Test func `what is lost is told once`() throws {
