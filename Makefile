@@ -61,7 +61,7 @@ test-faults: build
 sanitize:
 	@scripts/sanitize.sh $(SANITIZE) thread address
 
-# In debug, so that every check of the product counts. 10,000 seeds take about half a minute.
+# In debug, so that every check of the product counts. 10,000 seeds take some three minutes.
 simulate:
 	@scripts/setup.sh build test
 	swift build --build-tests --explicit-target-dependency-import-check error

@@ -105,8 +105,10 @@ package struct ProducerSession<Waiter> {
     /// Whether messages are sent as they come.
     package var isReady: Bool { state == .ready }
 
-    /// Whether messages wait to be sent.
-    var hasUnsent: Bool { !gathering.isEmpty || !unsent.isEmpty }
+    /// Whether messages or a barrier wait to be sent.
+    var hasUnsent: Bool {
+        !gathering.isEmpty || !unsent.isEmpty || barrier != nil && needsBarrier && !awaitsBarrier
+    }
 
     /// Whether no message waits for its outcome.
     var isIdle: Bool { pendingCount == 0 }
