@@ -220,7 +220,7 @@ import Testing
                     let lost = try await enqueue(30, queue)
                     try proxy.lead(to: replica)
                     master.kill()
-                    replica.goOn()
+                    replica.resume()
                     _ = try await replica.command("REPLICAOF", "NO", "ONE")
                     let next = try await enqueue(2, queue)
                     #expect(

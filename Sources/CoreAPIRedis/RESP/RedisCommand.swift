@@ -4,7 +4,7 @@ package import CoreAPIBase
 /// `*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n`.
 package struct RedisCommand: Sendable {
     package private(set) var bytes: [UInt8]
-    /// How many replies these commands have.
+    /// The number of replies to these commands.
     package private(set) var replyCount = 0
 
     package init(capacity: Int = 512) {
@@ -12,18 +12,20 @@ package struct RedisCommand: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
-    /// What nearly all calls of scripts fit in; more would be memory of another kind, which malloc
-    /// does not keep at hand.
+    /// The capacity for a script call, enough for nearly all calls. malloc caches free blocks of
+    /// this size, but not of larger sizes.
     private static let callCapacity = 960
 
-    /// The call of a script; its keys and arguments are to follow by `word`.
+    /// Begins the call of a script. The caller adds the keys and arguments by `word`.
     package init(calling script: RedisScript) {
         self.init(capacity: RedisCommand.callCapacity)
         bytes += script.callStart.bytes
         replyCount = 1
     }
 
-    /// Begins a command of so many words, its name included; they are to follow by `word`.
+    /// Begins a command. The caller adds its words by `word`.
+    ///
+    /// - Parameter wordCount: the number of words, including the command's name.
     package mutating func begin(wordCount: Int) {
         replyCount += 1
         bytes.append(addingCapacity: RedisCommand.framingBytesMax) { output in
@@ -50,20 +52,20 @@ package struct RedisCommand: Sendable {
         word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
     }
 
-    /// Adds the other commands.
+    /// Appends the other commands.
     package mutating func append(_ other: RedisCommand) {
         bytes += other.bytes
         replyCount += other.replyCount
     }
 
-    /// Forgets the commands; a small buffer is kept.
+    /// Removes all commands and keeps a small buffer.
     mutating func removeAll() {
         bytes.removeAll(keepingCapacity: bytes.capacity <= RedisCommand.keptBytesMax)
         replyCount = 0
     }
 
-    /// Forgets the bytes before a position if they are many, so that a buffer that is always being
-    /// sent does not grow; moves the position with them.
+    /// Removes the bytes before a position if they exceed `keptBytesMax`, and adjusts the position.
+    /// Otherwise a buffer that is never completely sent would grow without limit.
     mutating func removeSent(_ position: inout Int) {
         guard position > RedisCommand.keptBytesMax else { return }
         bytes.removeFirst(position)
@@ -72,7 +74,7 @@ package struct RedisCommand: Sendable {
 
     private static let keptBytesMax = 256 * 1024
 
-    /// The first of some encoded words, as text.
+    /// The first word of encoded words, as text.
     static func firstWord(of encoded: ArraySlice<UInt8>) -> String {
         // `$36\r\n`, then the word.
         guard let lineEnd = encoded.firstIndex(of: UInt8(ascii: "\n")) else { return "" }
@@ -80,22 +82,22 @@ package struct RedisCommand: Sendable {
         return String(decoding: word, as: UTF8.self)
     }
 
-    /// Adds words that are encoded already.
+    /// Appends a range of encoded words.
     package mutating func append(encoded words: [UInt8], _ range: Range<Int>) {
         bytes.append(contentsOf: words[range])
     }
 
-    /// Adds the words of the other command, which has no beginning of its own.
+    /// Adds the words of another command, of which the start was omitted.
     mutating func append(encoded words: RedisCommand) { bytes += words.bytes }
 
-    /// A timestamp.
+    /// Adds a timestamp as a word.
     package mutating func word(_ time: UnixTime) {
         word(count: UnixTime.timestampLength) { time.append(to: &$0) }
     }
 
     /// - Parameters:
-    ///   - count: how many bytes the word has.
-    ///   - write: appends them.
+    ///   - count: the length of the word in bytes.
+    ///   - write: appends exactly `count` bytes.
     package mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         bytes.append(addingCapacity: count + RedisCommand.framingBytesMax) { output in
             output.append("$")
@@ -103,12 +105,13 @@ package struct RedisCommand: Sendable {
             output.appendLineEnd()
             let end = output.count + count
             write(&output)
-            precondition(output.count == end, "a word is as long as was said before")
+            precondition(
+                output.count == end, "RedisCommand.word: the bytes written are not `count`")
             output.appendLineEnd()
         }
     }
 
-    /// Adds a whole command.
+    /// Appends a complete command.
     package mutating func add(_ words: String...) { add(words) }
 
     package mutating func add(_ words: [String]) {
@@ -116,6 +119,6 @@ package struct RedisCommand: Sendable {
         for word in words { self.word(word) }
     }
 
-    /// A kind, a number and two ends of lines.
+    /// The largest framing of a word: the type byte, the length and two line ends.
     private static let framingBytesMax = 1 + 20 + 4
 }
