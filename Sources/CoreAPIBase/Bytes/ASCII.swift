@@ -63,16 +63,33 @@ package enum ASCII {
         return EightBytes(word: characters.byteSwapped)
     }
 
+    /// The eight decimal digits of a number, with zeros before it.
+    ///
+    /// - Parameter number: 0 to 99,999,999.
+    @inline(__always) package static func decimalDigits(_ number: Int) -> EightBytes {
+        // Splits the number into halves, pairs and digits, all of a step at once. A division by a
+        // constant is a multiplication and a shift, exact for numbers this small.
+        let number = UInt64(truncatingIfNeeded: number)
+        let halves = number / 10_000 | (number % 10_000) &<< 32
+        let hundreds = (halves &* 5_243) &>> 19 & 0x0000_007F_0000_007F
+        let pairs = hundreds | (halves &- hundreds &* 100) &<< 16
+        let tens = (pairs &* 103) &>> 10 & 0x000F_000F_000F_000F
+        let digits = tens | (pairs &- tens &* 10) &<< 8
+        return EightBytes(word: digits | 0x3030_3030_3030_3030)
+    }
+
     /// The number of decimal digits.
     ///
     /// - Parameter number: not negative.
     package static func decimalLength(_ number: Int) -> Int {
-        var (length, bound) = (1, 10)
-        while number >= bound, length < 19 {
-            length += 1
-            bound = length < 19 ? bound * 10 : .max
+        var (length, rest) = (1, number)
+        while rest >= 10_000 {
+            length &+= 4
+            rest /= 10_000
         }
-        return length
+        if rest >= 1_000 { return length &+ 3 }
+        if rest >= 100 { return length &+ 2 }
+        return rest >= 10 ? length &+ 1 : length
     }
 
     /// The byte with `A` to `Z` made lower case.

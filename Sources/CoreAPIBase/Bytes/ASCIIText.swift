@@ -31,33 +31,23 @@ extension OutputSpan<UInt8> {
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "OutputSpan.append(decimal:): the number is negative")
-        if number < 10, width == 1 { return append(UInt8(ascii: "0") + UInt8(number)) }
-        if number < 100, width <= 2, number >= 10 || width == 2 {
-            return append(twoDigits: number)
-        }
+        // Most numbers are lengths and counts.
         if number < 1_000, width == 1 {
-            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 100))
-            return append(twoDigits: number % 100)
+            if number >= 100 { append(digit: number / 100) }
+            if number >= 10 { append(digit: number / 10 % 10) }
+            return append(digit: number % 10)
         }
-        if number < 10_000, width == 4 {
-            append(twoDigits: number / 100)
-            return append(twoDigits: number % 100)
+        let digits = ASCII.decimalDigits(number % 100_000_000)
+        guard number < 100_000_000, width <= 8 else {
+            append(decimal: number / 100_000_000, width: max(width - 8, 1))
+            return append(eight: digits)
         }
-        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
-        var start = digits.count
-        var rest = UInt64(number)
-        while rest > 0 {
-            start -= 1
-            digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
-            rest /= 10
-        }
-        append(copying: digits.span.extracting(last: max(digits.count - start, width)))
+        let zeros = EightBytes.countBefore(digits.word ^ EightBytes("00000000").word)
+        append(eight: digits, droppingFirst: min(zeros, 8 - width))
     }
 
-    /// - Parameter number: less than 100.
-    private mutating func append(twoDigits number: Int) {
-        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10))
-        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
+    private mutating func append(digit: Int) {
+        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit))
     }
 
     /// Appends CR and LF, the line end of HTTP and of the Redis protocol.
@@ -65,9 +55,13 @@ extension OutputSpan<UInt8> {
 
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
-        if digits > 8 { append(hexadecimal: number &>> 32, digits: digits &- 8) }
+        if digits == 16 {
+            append(eight: ASCII.hexadecimalDigits(number &>> 32))
+        } else if digits > 8 {
+            append(hexadecimal: number &>> 32, digits: digits &- 8)
+        }
         let eight = ASCII.hexadecimalDigits(number)
         if digits >= 8 { return append(eight: eight) }
-        for index in (8 - digits)..<8 { append(eight[index]) }
+        append(eight: eight, droppingFirst: 8 - digits)
     }
 }

@@ -22,6 +22,22 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// Appends the eight bytes of a word but for the first ones; traps if they exceed the free
+    /// capacity.
+    ///
+    /// - Parameter skipped: 0 to 7.
+    package mutating func append(eight: EightBytes, droppingFirst skipped: Int) {
+        precondition(
+            0..<8 ~= skipped, "OutputSpan.append: a word has no bytes behind those dropped")
+        guard freeCapacity >= 8 else {
+            for index in skipped..<8 { append(eight[index]) }
+            return
+        }
+        // One store: what it writes behind the bytes is free capacity.
+        append(eight: EightBytes(word: eight.word &>> UInt64(8 &* skipped)))
+        removeLast(skipped)
+    }
+
     @usableFromInline @inline(__always)
     package mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
         precondition(

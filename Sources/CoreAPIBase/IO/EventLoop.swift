@@ -18,7 +18,7 @@ internal import Synchronization
     private var timedHandlers: [any EventHandler] = []
     @exclusivity(unchecked) private var flushRequests: [any EventHandler] = []
     /// By descriptor number: the readiness that a spent budget has withheld from the handler.
-    private var undelivered: [SocketReadiness] = []
+    @exclusivity(unchecked) private var undelivered: [SocketReadiness] = []
     /// The descriptors with undelivered readiness, in the order in which their handlers are called.
     private var lateDescriptors: [Int] = []
     /// Whether `lateDescriptors` has an element.
@@ -127,10 +127,10 @@ internal import Synchronization
         let number = Int(socket.descriptor.number)
         while unsafe handlers.count <= number {
             unsafe handlers.append(nil)
-            undelivered.append([])
+            unsafe undelivered.append([])
         }
         unsafe handlers[number] = handler
-        undelivered[number] = []
+        unsafe undelivered[number] = []
     }
 
     /// Removes the handler of a socket. The caller closes the socket afterwards, which removes it
@@ -138,7 +138,7 @@ internal import Synchronization
     package func unregister(_ socket: borrowing Socket) {
         assertCurrent()
         unsafe handlers[Int(socket.descriptor.number)] = nil
-        undelivered[Int(socket.descriptor.number)] = []
+        unsafe undelivered[Int(socket.descriptor.number)] = []
     }
 
     /// Removes the handler of a socket that has other descriptors, of other loops or processes:
@@ -272,7 +272,12 @@ internal import Synchronization
         if unsafe count < proceeding.count {
             unsafe turnRequests = unsafe Array(proceeding[count...]) + turnRequests
         }
-        unsafe proceeding.removeAll(keepingCapacity: true)
+        unsafe EventLoop.empty(&proceeding)
+    }
+
+    /// Keeps the capacity. `removeAll` costs more for the one handler of most turns.
+    private static func empty(_ handlers: inout [any EventHandler]) {
+        while handlers.popLast() != nil {}
     }
 
     private func flushAll() {
@@ -283,7 +288,7 @@ internal import Synchronization
             unsafe flushRequests[index].flush()
             index += 1
         }
-        unsafe flushRequests.removeAll(keepingCapacity: true)
+        unsafe EventLoop.empty(&flushRequests)
     }
 
     /// Waits for events until the next deadline at most, and calls their handlers.
@@ -311,8 +316,8 @@ internal import Synchronization
             _ = endsTurn()
             return
         }
-        if undelivered[number].isEmpty { lateDescriptors.append(number) }
-        undelivered[number].formUnion(readiness)
+        if unsafe undelivered[number].isEmpty { lateDescriptors.append(number) }
+        unsafe undelivered[number].formUnion(readiness)
         hasLate = true
     }
 
@@ -321,11 +326,12 @@ internal import Synchronization
         guard hasLate else { return }
         var count = 0
         repeat {
-            let number = lateDescriptors[count]
-            let handler = unsafe handlers[number]
-            let readiness = undelivered[number]
-            undelivered[number] = []
-            // Without a handler, the socket was closed meanwhile.
+            let (number, handler) = unsafe (
+                lateDescriptors[count], handlers[lateDescriptors[count]]
+            )
+            let readiness = unsafe undelivered[number]
+            unsafe undelivered[number] = []
+            // None: its socket was closed meanwhile.
             if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1
         } while count < lateDescriptors.count && !endsTurn()

@@ -67,29 +67,20 @@ public struct UnixTime: Hashable, Comparable, Sendable {
     /// Appends the timestamp.
     package func append(to text: inout OutputSpan<UInt8>) {
         let date = CivilDate(daysSince1970: Int(wholeSeconds / 86_400))
-        let second = UInt32(truncatingIfNeeded: wholeSeconds % 86_400)
-        let microseconds = UInt32(truncatingIfNeeded: nanoseconds % 1_000_000_000 / 1_000)
-        var digits = InlineArray<27, UInt8>(repeating: UInt8(ascii: "-"))
-        func put(_ number: UInt32, at index: Int) {
-            digits[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10)
-            digits[index &+ 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10)
+        let second = Int(wholeSeconds % 86_400)
+        let (hour, minute) = (second / 3_600, second / 60 % 60)
+        let microseconds = Int(nanoseconds % 1_000_000_000 / 1_000)
+        // Eight digits at once: the marks replace the zeros that they stand for.
+        func append(_ number: Int, _ marks: EightBytes) {
+            let zeros: EightBytes = "00000000"
+            let word = ASCII.decimalDigits(number).word ^ zeros.word ^ marks.word
+            text.append(eight: EightBytes(word: word))
         }
-        put(UInt32(truncatingIfNeeded: date.year) / 100, at: 0)
-        put(UInt32(truncatingIfNeeded: date.year) % 100, at: 2)
-        put(UInt32(truncatingIfNeeded: date.month), at: 5)
-        put(UInt32(truncatingIfNeeded: date.day), at: 8)
-        digits[10] = UInt8(ascii: "T")
-        put(second / 3_600, at: 11)
-        digits[13] = UInt8(ascii: ":")
-        put(second / 60 % 60, at: 14)
-        digits[16] = UInt8(ascii: ":")
-        put(second % 60, at: 17)
-        digits[19] = UInt8(ascii: ".")
-        put(microseconds / 10_000, at: 20)
-        put(microseconds / 100 % 100, at: 22)
-        put(microseconds % 100, at: 24)
-        digits[26] = UInt8(ascii: "Z")
-        text.append(copying: digits.span)
+        append(date.year * 10_000 + date.month * 10, "0000-00-")
+        append(date.day * 1_000_000 + hour * 1_000 + minute, "00T00:00")
+        append(second % 60 * 100_000 + microseconds / 100, ":00.0000")
+        text.append(decimal: microseconds % 100, width: 2)
+        text.append("Z")
     }
 }
 

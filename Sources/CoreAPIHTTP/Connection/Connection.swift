@@ -126,9 +126,9 @@ package final class Connection: EventHandler, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - action: the first action; nil for the machine's next action.
-    ///   - readiness: the new readiness of the socket.
+    ///   - readiness: the new readiness of the socket; nil if it has not changed.
     private func resume(
-        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness = []
+        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness? = nil
     ) {
         // A lost connection is not reported: it just ends.
         do { wait = try converse(&conversation, action, readiness) } catch { wait = .end }
@@ -151,10 +151,10 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// Performs the machine's actions until the connection must wait.
     private func converse(
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?,
-        _ readiness: SocketReadiness
+        _ readiness: SocketReadiness?
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
-        conversation.channel.update(readiness)
+        if let readiness { conversation.channel.update(readiness) }
         conversation.now = loop.now
         var action = first
         while true {

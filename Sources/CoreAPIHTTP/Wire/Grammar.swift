@@ -47,6 +47,8 @@ package enum Grammar {
     /// The range without surrounding spaces and tabs.
     package static func trimmed(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
+        // One blank, as before nearly all values.
+        if start < end, isBlank(bytes[start]) { start += 1 }
         while start < end, isBlank(bytes[start]) {
             start += end - start >= 8 && isBlank(EightBytes(bytes, at: start)) ? 8 : 1
         }

@@ -31,7 +31,9 @@ enum RequestLine {
         _ version: Range<Int>, _ bytes: Span<UInt8>
     ) throws(HTTPRefusal) -> Bool {
         let start = version.lowerBound
-        guard version.count == 8, ASCII.equal("HTTP/", start..<(start + 5), of: bytes),
+        guard version.count == 8 else { throw .malformed(.version) }
+        if EightBytes(bytes, at: start) == "HTTP/1.1" { return true }
+        guard ASCII.equal("HTTP/", start..<(start + 5), of: bytes),
             bytes[start + 6] == UInt8(ascii: "."),
             let major = Digits.integer((start + 5)..<(start + 6), of: bytes),
             let minor = Digits.integer((start + 7)..<(start + 8), of: bytes)

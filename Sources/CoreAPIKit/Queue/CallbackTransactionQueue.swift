@@ -19,7 +19,7 @@ package final class PendingTransaction: @unchecked Sendable {
 
     private let confirmed: (PendingTransaction, Outcome) -> Void
     private var held: Transaction?
-    package private(set) var idempotencyKey: IdempotencyKey?
+    private var heldKey: IdempotencyKey?
     /// The queue that has sent the transaction to Redis.
     private var sender: RedisQueue?
     private var sent = MonotonicTime.never
@@ -34,13 +34,16 @@ package final class PendingTransaction: @unchecked Sendable {
     package func hold(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
         precondition(sender == nil, "hold() while a transaction is enqueued")
         held = transaction
-        self.idempotencyKey = idempotencyKey
+        heldKey = idempotencyKey
     }
 
     package var transaction: Transaction {
         guard let held else { preconditionFailure("transaction before hold()") }
         return held
     }
+
+    /// Of the transaction that is held.
+    package var idempotencyKey: IdempotencyKey? { heldKey }
 
     package func resume(returning outcome: Outcome) { confirmed(self, outcome) }
 

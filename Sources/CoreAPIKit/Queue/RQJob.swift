@@ -108,39 +108,46 @@ struct RQJob {
     func addKey(_ record: TransactionRecord, to keys: inout RedisCommand) -> Int {
         keys.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
             word.append(RQJob.keyStart)
-            word.append(copying: record.id.span)
+            transaction.id.append(to: &word)
         }
         return 1
     }
 
     /// Adds the transaction's words to a batch.
     func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
-        words.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
-        words.word(count: pickleLength) { appendPickle(to: &$0) }
-        words.word(transaction.createdAt)
-        addDescription(to: &words)
-        words.word(meta)
-        record.addText(to: &words)
+        let (pickleLength, descriptionLength, meta) = (pickleLength, descriptionLength, meta)
+        let bytesMax =
+            TransactionID.textLength + pickleLength + UnixTime.timestampLength + descriptionLength
+            + meta.count + record.textLength + RQJob.wordCount * RedisCommand.framingBytesMax
+        words.words(bytesMax: bytesMax) { words in
+            words.word(transaction.id)
+            words.word(count: pickleLength) { appendPickle(to: &$0) }
+            words.word(transaction.createdAt)
+            words.word(count: descriptionLength) { appendDescription(to: &$0) }
+            words.word(meta.span)
+            record.addText(to: &words)
+        }
     }
 
     private static var keyStart: StaticString { "rq:job:" }
 
-    /// Adds the call as Python would write it, arguments sorted by name, as the next word.
-    private func addDescription(to command: inout RedisCommand) {
-        let (amount, user) = (transaction.amount.minorUnits, transaction.userID)
+    private var descriptionLength: Int {
         let parts = RQJob.descriptionParts
-        let count =
-            parts.amount.count + ASCII.decimalLength(amount) + parts.currency.count
-            + CurrencyCode.length + parts.user.count + ASCII.decimalLength(user) + 1
-        command.word(count: count) { word in
-            word.append(copying: parts.amount.span)
-            word.append(decimal: amount)
-            word.append(copying: parts.currency.span)
-            transaction.currency.append(to: &word)
-            word.append(copying: parts.user.span)
-            word.append(decimal: user)
-            word.append(")")
-        }
+        return parts.amount.count + ASCII.decimalLength(transaction.amount.minorUnits)
+            + parts.currency.count + CurrencyCode.length + parts.user.count
+            + ASCII.decimalLength(transaction.userID) + 1
+    }
+
+    /// Appends the call as Python would write it, arguments sorted by name.
+    private func appendDescription(to word: inout OutputSpan<UInt8>) {
+        let parts = RQJob.descriptionParts
+        word.append(copying: parts.amount.span)
+        word.append(decimal: transaction.amount.minorUnits)
+        word.append(copying: parts.currency.span)
+        transaction.currency.append(to: &word)
+        word.append(copying: parts.user.span)
+        word.append(decimal: transaction.userID)
+        word.append(")")
     }
 
     private static let descriptionParts = (

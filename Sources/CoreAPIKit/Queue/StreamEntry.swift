@@ -71,12 +71,18 @@ struct StreamEntry {
 
     /// Adds the transaction's words to a batch.
     func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
-        words.word(count: TransactionID.textLength) { $0.append(copying: record.id.span) }
-        words.word(decimal: transaction.amount.minorUnits)
-        words.word(transaction.currency)
-        words.word(decimal: transaction.userID)
-        words.word(transaction.createdAt)
-        words.word(transaction.traceParent?.utf8 ?? [])
-        record.addText(to: &words)
+        let bytesMax =
+            TransactionID.textLength + CurrencyCode.length + UnixTime.timestampLength
+            + TraceParent.length + record.textLength + 2 * RedisCommand.numberBytesMax
+            + 5 * RedisCommand.framingBytesMax
+        words.words(bytesMax: bytesMax) { words in
+            words.word(transaction.id)
+            words.word(decimal: transaction.amount.minorUnits)
+            words.word(transaction.currency)
+            words.word(decimal: transaction.userID)
+            words.word(transaction.createdAt)
+            words.word(transaction.traceParent)
+            record.addText(to: &words)
+        }
     }
 }

@@ -26,13 +26,10 @@ internal import CoreAPIRedis
 struct TransactionRecord {
     private let transaction: Transaction
     private let idempotencyKey: IdempotencyKey?
-    /// The transaction's id as text, which the record and its job have several times.
-    let id: InlineArray<36, UInt8>
 
     init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
         self.transaction = transaction
         self.idempotencyKey = idempotencyKey
-        id = transaction.id.text
     }
 
     /// Writes the record, unless there is one: then `isNew` becomes false, and the text is an
@@ -79,19 +76,19 @@ struct TransactionRecord {
     private static var tagEnd: StaticString { "}:" }
 
     /// Adds the record's text to a batch; an empty word without an idempotency key.
-    func addText(to words: inout RedisCommand) {
-        words.word(count: idempotencyKey == nil ? 0 : textLength) { word in
-            if idempotencyKey != nil { appendText(to: &word) }
-        }
+    func addText(to words: inout OutputSpan<UInt8>) {
+        guard idempotencyKey != nil else { return words.emptyWord() }
+        words.word(count: textLength) { appendText(to: &$0) }
     }
 
-    private var textLength: Int {
+    /// The length of the text in bytes.
+    var textLength: Int {
         TransactionID.textLength + 1 + ASCII.decimalLength(transaction.amount.minorUnits) + 1
             + CurrencyCode.length
     }
 
     private func appendText(to word: inout OutputSpan<UInt8>) {
-        word.append(copying: id.span)
+        transaction.id.append(to: &word)
         word.append(" ")
         word.append(decimal: transaction.amount.minorUnits)
         word.append(" ")

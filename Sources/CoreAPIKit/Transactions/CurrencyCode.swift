@@ -1,5 +1,3 @@
-internal import CoreAPIRedis
-
 /// An ISO 4217 currency code.
 ///
 /// An accepted transaction has an active code of this build's table. A queued transaction may come
@@ -112,12 +110,5 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     private static func pack(_ code: Span<UInt8>) -> UInt32? {
         guard code.count == 3 else { return nil }
         return UInt32(code[0]) << 16 | UInt32(code[1]) << 8 | UInt32(code[2])
-    }
-}
-
-extension RedisCommand {
-    /// Adds the currency's three letters.
-    mutating func word(_ currency: CurrencyCode) {
-        word(count: CurrencyCode.length) { currency.append(to: &$0) }
     }
 }

@@ -50,7 +50,7 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The length of a `traceparent` of version 00, in characters.
-    private static let length = 55
+    package static let length = 55
 
     /// The trace's id: 32 hexadecimal digits in lower case.
     public var traceID: String {
@@ -61,15 +61,16 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 
     /// The field's value in bytes.
-    package var utf8: [UInt8] {
-        [UInt8](capacity: TraceParent.length) { text in
-            text.append("00-")
-            appendTraceID(to: &text)
-            text.append("-")
-            text.append(hexadecimal: parent, digits: 16)
-            text.append("-")
-            text.append(hexadecimal: UInt64(flags), digits: 2)
-        }
+    package var utf8: [UInt8] { [UInt8](capacity: TraceParent.length) { append(to: &$0) } }
+
+    /// Appends the field's value.
+    package func append(to text: inout OutputSpan<UInt8>) {
+        text.append("00-")
+        appendTraceID(to: &text)
+        text.append("-")
+        text.append(hexadecimal: parent, digits: 16)
+        text.append("-")
+        text.append(hexadecimal: UInt64(flags), digits: 2)
     }
 
     private func appendTraceID(to text: inout OutputSpan<UInt8>) {

@@ -50,26 +50,20 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
         [UInt8](capacity: TransactionID.textLength) { append(to: &$0) }
     }
 
-    /// Appends the text's 36 bytes.
-    package func append(to text: inout OutputSpan<UInt8>) { text.append(copying: self.text.span) }
-
-    /// The text's 36 bytes without a heap allocation, for a caller that uses them repeatedly.
-    package var text: InlineArray<36, UInt8> {
-        let words = (
-            ASCII.hexadecimalDigits(high &>> 32), ASCII.hexadecimalDigits(high),
-            ASCII.hexadecimalDigits(low &>> 32), ASCII.hexadecimalDigits(low)
-        )
-        var digits = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
-        for index in 0..<8 {
-            digits[index] = words.0[index]
-            digits[28 &+ index] = words.3[index]
-        }
-        for index in 0..<4 {
-            digits[9 &+ index] = words.1[index]
-            digits[14 &+ index] = words.1[4 &+ index]
-            digits[19 &+ index] = words.2[index]
-            digits[24 &+ index] = words.2[4 &+ index]
-        }
-        return digits
+    /// Appends the text's 36 bytes, eight at once: `aaaaaaaa -bbbb-bb bb-cccc- ccccdddd dddd`.
+    package func append(to text: inout OutputSpan<UInt8>) {
+        let a = ASCII.hexadecimalDigits(high &>> 32)
+        let b = ASCII.hexadecimalDigits(high).word
+        let c = ASCII.hexadecimalDigits(low &>> 32).word
+        let d = ASCII.hexadecimalDigits(low)
+        let hyphen = UInt64(UInt8(ascii: "-"))
+        let (bStart, bEnd, cStart) = (b & 0xFFFF_FFFF, b &>> 32, c & 0xFFFF_FFFF)
+        text.append(eight: a)
+        text.append(
+            eight: EightBytes(word: hyphen | bStart &<< 8 | hyphen &<< 40 | bEnd &<< 48))
+        text.append(
+            eight: EightBytes(word: bEnd &>> 16 | hyphen &<< 16 | cStart &<< 24 | hyphen &<< 56))
+        text.append(eight: EightBytes(word: c &>> 32 | d.word &<< 32))
+        text.append(eight: d, droppingFirst: 4)
     }
 }

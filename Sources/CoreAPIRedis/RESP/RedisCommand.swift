@@ -1,4 +1,4 @@
-package import CoreAPIBase
+internal import CoreAPIBase
 
 /// Writes commands in the Redis protocol: an array of bulk strings,
 /// `*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n`.
@@ -9,7 +9,7 @@ package struct RedisCommand: Sendable {
 
     package init(capacity: Int = 512) {
         bytes = []
-        bytes.reserveCapacity(capacity)
+        if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
     /// The capacity for a script call, enough for nearly all calls. malloc caches free blocks of
@@ -27,11 +27,19 @@ package struct RedisCommand: Sendable {
     ///
     /// - Parameter wordCount: the number of words, including the command's name.
     package mutating func begin(wordCount: Int) {
+        begin(wordCount: wordCount, bytesMax: 0) { _ in }
+    }
+
+    /// As `begin`, followed by `words`, with one check of the capacity.
+    mutating func begin(
+        wordCount: Int, bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void
+    ) {
         replyCount += 1
-        bytes.append(addingCapacity: RedisCommand.framingBytesMax) { output in
+        words(bytesMax: RedisCommand.framingBytesMax + bytesMax) { output in
             output.append("*")
             output.append(decimal: wordCount)
             output.appendLineEnd()
+            write(&output)
         }
     }
 
@@ -49,7 +57,7 @@ package struct RedisCommand: Sendable {
 
     /// - Parameter number: not negative.
     package mutating func word(decimal number: Int) {
-        word(count: ASCII.decimalLength(number)) { $0.append(decimal: number) }
+        words(bytesMax: RedisCommand.numberBytesMax) { $0.word(decimal: number) }
     }
 
     /// Appends the other commands.
@@ -87,28 +95,20 @@ package struct RedisCommand: Sendable {
         bytes.append(contentsOf: words[range])
     }
 
-    /// Adds the words of another command, of which the start was omitted.
-    mutating func append(encoded words: RedisCommand) { bytes += words.bytes }
-
-    /// Adds a timestamp as a word.
-    package mutating func word(_ time: UnixTime) {
-        word(count: UnixTime.timestampLength) { time.append(to: &$0) }
-    }
-
     /// - Parameters:
     ///   - count: the length of the word in bytes.
     ///   - write: appends exactly `count` bytes.
     package mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
-        bytes.append(addingCapacity: count + RedisCommand.framingBytesMax) { output in
-            output.append("$")
-            output.append(decimal: count)
-            output.appendLineEnd()
-            let end = output.count + count
-            write(&output)
-            precondition(
-                output.count == end, "RedisCommand.word: the bytes written are not `count`")
-            output.appendLineEnd()
-        }
+        words(bytesMax: count + RedisCommand.framingBytesMax) { $0.word(count: count, write) }
+    }
+
+    /// Adds several words by one check of the capacity.
+    ///
+    /// - Parameters:
+    ///   - bytesMax: how many bytes they have at most, with `framingBytesMax` for each word.
+    ///   - write: appends them by the functions of `OutputSpan`.
+    package mutating func words(bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        bytes.append(addingCapacity: bytesMax, initializingWith: write)
     }
 
     /// Appends a complete command.
@@ -120,5 +120,7 @@ package struct RedisCommand: Sendable {
     }
 
     /// The largest framing of a word: the type byte, the length and two line ends.
-    private static let framingBytesMax = 1 + 20 + 4
+    package static let framingBytesMax = 1 + 20 + 4
+    /// The largest size of a number as a word.
+    package static let numberBytesMax = 20 + framingBytesMax
 }

@@ -49,7 +49,13 @@ package struct ProducerBatch<Waiter> {
     var last: Int { first + messages.count - 1 }
     var byteCount: Int { keys.bytes.count + words.bytes.count }
     /// The earliest time at which a message's wait is over; `.never` without a waiter.
-    var deadline: MonotonicTime { messages.first { $0.waiter != nil }?.deadline ?? .never }
+    var deadline: MonotonicTime {
+        // By their indices: a loop over the messages would copy them.
+        for index in messages.indices where messages[index].waiter != nil {
+            return messages[index].deadline
+        }
+        return .never
+    }
     /// Whether nobody wants to know what becomes of it.
     var isAbandoned: Bool { messages.allSatisfy { $0.waiter == nil && !$0.isConfirmed } }
 
@@ -68,11 +74,12 @@ package struct ProducerBatch<Waiter> {
         let added = addKeys(&keys)
         keyCount += added
         addWords(&words)
-        messages.append(
-            Message(
-                position: position, waiter: waiter, deadline: deadline, isKeyed: isKeyed,
-                keyCount: added, keyRange: keyStart..<keys.bytes.count,
-                wordRange: wordStart..<words.bytes.count))
+        let message = Message(
+            position: position, waiter: waiter, deadline: deadline, isKeyed: isKeyed,
+            keyCount: added, keyRange: keyStart..<keys.bytes.count,
+            wordRange: wordStart..<words.bytes.count)
+        // An array that is made with its element costs half of one that grows to hold it.
+        if messages.capacity == 0 { messages = [message] } else { messages.append(message) }
     }
 
     /// The batch's messages for which the test holds, in their order, as a batch without numbers.

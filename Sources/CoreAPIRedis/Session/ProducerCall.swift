@@ -9,12 +9,14 @@ package struct ProducerCall: Sendable {
     private let wordsPerMessage: Int
     /// The words that are the same in each call, encoded: EVALSHA and the digest; the keys of the
     /// session and the queue; the lifetime and the queue's words.
-    private let start: RedisCommand
-    private let keys: RedisCommand
-    private let words: RedisCommand
+    private let start: [UInt8]
+    private let keys: [UInt8]
+    private let words: [UInt8]
 
     /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
     private static let fixedWordCount = 8
+    /// Number of keys, first number, count, deadline.
+    private static let numbersPerCall = 4
 
     /// - Parameters:
     ///   - script: begins with `ProducerScripts.batchStart`.
@@ -37,10 +39,10 @@ package struct ProducerCall: Sendable {
         words = ProducerCall.encoded([lifetime] + queueWords)
     }
 
-    private static func encoded(_ words: [[UInt8]]) -> RedisCommand {
+    private static func encoded(_ words: [[UInt8]]) -> [UInt8] {
         var encoded = RedisCommand(capacity: 64)
         for word in words { encoded.word(word) }
-        return encoded
+        return encoded.bytes
     }
 
     /// A call of a session of its own, with a random key: `core-api:session:{TAG}:ID`.
@@ -74,18 +76,23 @@ package struct ProducerCall: Sendable {
     func append<Waiter>(
         _ batch: ProducerBatch<Waiter>, deadline: Int, to output: inout RedisCommand
     ) {
+        let keyCount = queueKeyCount + batch.keyCount
         output.begin(
-            wordCount: ProducerCall.fixedWordCount + queueKeyCount + batch.keyCount
-                + queueWordCount + batch.count * wordsPerMessage)
-        output.append(encoded: start)
-        output.word(decimal: 1 + queueKeyCount + batch.keyCount)
-        output.append(encoded: keys)
-        if batch.keyCount > 0 { output.append(encoded: batch.keys) }
-        output.word(decimal: batch.first)
-        output.word(decimal: batch.count)
-        output.word(decimal: deadline)
-        output.append(encoded: words)
-        output.append(encoded: batch.words)
+            wordCount: ProducerCall.fixedWordCount + keyCount + queueWordCount
+                + batch.count * wordsPerMessage,
+            bytesMax: start.count + keys.count + words.count + batch.byteCount
+                + ProducerCall.numbersPerCall * RedisCommand.numberBytesMax
+        ) { output in
+            output.append(copying: start.span)
+            output.word(decimal: 1 + keyCount)
+            output.append(copying: keys.span)
+            output.append(copying: batch.keys.bytes.span)
+            output.word(decimal: batch.first)
+            output.word(decimal: batch.count)
+            output.word(decimal: deadline)
+            output.append(copying: words.span)
+            output.append(copying: batch.words.bytes.span)
+        }
     }
 
     /// The call that asks where the session stands.

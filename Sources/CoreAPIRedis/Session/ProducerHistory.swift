@@ -1,14 +1,15 @@
 internal import CoreAPIBase
-internal import DequeModule
 
 /// The batches that were confirmed lately, oldest first: what can be sent again if Redis turns out
 /// to have lost it. Bounded in bytes and in time.
 struct ProducerHistory<Waiter> {
-    private var batches: Deque<ProducerBatch<Waiter>> = []
+    private var batches: MovingQueue<ProducerBatch<Waiter>> = []
     private var byteCount = 0
     /// When the oldest batch need not be kept any more, if there is one: to read it from the batch
     /// would copy that.
     private var oldestEnd = MonotonicTime.never
+    /// The highest number of a message that is no longer kept, or was not kept at all.
+    private(set) var forgottenThrough = 0
     private let bytesMax: Int
     private let lifetimeMilliseconds: Int
 
@@ -19,7 +20,10 @@ struct ProducerHistory<Waiter> {
 
     /// Keeps a batch that has its numbers and no waiters.
     mutating func append(_ batch: consuming ProducerBatch<Waiter>) {
-        guard bytesMax > 0 else { return }
+        guard bytesMax > 0 else {
+            forgottenThrough = max(forgottenThrough, batch.last)
+            return
+        }
         if batches.isEmpty { oldestEnd = end(of: batch) }
         byteCount += ProducerHistory.size(of: batch)
         batches.append(batch)
@@ -27,7 +31,10 @@ struct ProducerHistory<Waiter> {
     }
 
     private mutating func removeFirst() {
-        byteCount -= ProducerHistory.size(of: batches.removeFirst())
+        if let removed = batches.popFirst() {
+            byteCount -= ProducerHistory.size(of: removed)
+            forgottenThrough = max(forgottenThrough, removed.last)
+        }
         if let oldest = batches.first { oldestEnd = end(of: oldest) }
     }
 
@@ -53,7 +60,7 @@ struct ProducerHistory<Waiter> {
     /// Removes the messages that a Redis has not applied, and returns them.
     mutating func take(notIn applied: ProducerApplied) -> [ProducerBatch<Waiter>] {
         var lost: [ProducerBatch<Waiter>] = []
-        var kept: Deque<ProducerBatch<Waiter>> = []
+        var kept: MovingQueue<ProducerBatch<Waiter>> = []
         for batch in batches {
             let isLost = batch.messages.indices.map {
                 batch.isApplied($0, in: applied) == false
@@ -63,7 +70,7 @@ struct ProducerHistory<Waiter> {
                 continue
             }
             lost += batch.runs { index, _ in isLost[index] }
-            kept += batch.runs { index, _ in !isLost[index] }
+            for run in batch.runs(where: { index, _ in !isLost[index] }) { kept.append(run) }
         }
         batches = kept
         if let oldest = batches.first { oldestEnd = end(of: oldest) }

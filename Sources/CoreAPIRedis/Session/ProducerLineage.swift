@@ -29,9 +29,10 @@ struct ProducerLineage {
         fences.append(Fence(number: number, parent: parent))
     }
 
-    /// How many of the numbers are fences.
-    func fenceCount(in numbers: ClosedRange<Int>) -> Int {
-        fences.count { numbers.contains($0.number) }
+    /// How many of the numbers are messages and not fences; 0 for an empty range.
+    func messageCount(from first: Int, through last: Int) -> Int {
+        guard first <= last else { return 0 }
+        return last - first + 1 - fences.count { first...last ~= $0.number }
     }
 
     /// The session is at this Redis.

@@ -2,7 +2,8 @@
 package struct LostConfirmations: Equatable, Sendable {
     /// The numbers that this Redis lacks.
     package let numbers: ClosedRange<Int>
-    /// How many messages have one of the numbers: fences have numbers too.
+    /// How many messages are lost, as far as it is known: those that are sent again, and those that
+    /// are no longer kept.
     package let count: Int
     /// Whether this Redis confirmed them itself: then somebody removed them, or the session alone,
     /// and nothing is sent again.

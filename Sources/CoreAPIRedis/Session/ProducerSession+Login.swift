@@ -114,6 +114,11 @@ extension ProducerSession {
         _ applied: ProducerApplied, _ now: MonotonicTime
     ) -> (batches: [Batch], confirmations: LostConfirmations?) {
         var batches = history.take(notIn: applied)
+        let latest = applied.latest(notAbove: confirmed)
+        guard latest < confirmed || !batches.isEmpty else { return ([], nil) }
+        let first = min(latest + 1, batches.map(\.first).min() ?? .max)
+        let last = max(confirmed, batches.map(\.last).max() ?? 0)
+        let names = batches.flatMap(\.names)
         if isSameRun { batches = [] }
         for index in batches.indices {
             batches[index].setConfirmed(
@@ -121,15 +126,15 @@ extension ProducerSession {
             batches[index].endNumbers()
             remember(batches[index])
         }
-        let latest = applied.latest(notAbove: confirmed)
-        guard latest < confirmed else { return (batches, nil) }
-        return (
-            batches,
-            LostConfirmations(
-                numbers: latest + 1...confirmed,
-                count: confirmed - latest - lineage.fenceCount(in: latest + 1...confirmed),
-                isSameRun: isSameRun, replayed: batches.flatMap { $0.names })
-        )
+        // Of a Redis whose number tells nothing, everything may be lost.
+        let forgottenEnd =
+            applied.contains(confirmed) == nil
+            ? confirmed : min(history.forgottenThrough, confirmed)
+        let confirmations = LostConfirmations(
+            numbers: first...last,
+            count: names.count + lineage.messageCount(from: latest + 1, through: forgottenEnd),
+            isSameRun: isSameRun, replayed: isSameRun ? [] : names)
+        return (batches, confirmations)
     }
 
     /// What becomes of a batch whose reply was lost.

@@ -52,10 +52,10 @@ package struct ProducerSession<Waiter> {
     /// How many bytes of `output` the kernel has taken.
     var written = 0
     /// The messages of this turn.
-    var gathering = Batch(capacity: ProducerSession.batchCapacity)
+    var gathering = Batch()
     /// Batches that wait to be sent.
     var unsent: Deque<Batch> = []
-    var awaited: Deque<Awaited> = []
+    var awaited: MovingQueue<Awaited> = []
     /// Batches that Redis has applied and no barrier has confirmed.
     var answered: Deque<(batch: Batch, outcomes: ProducerOutcomes)> = []
     /// Whether a barrier is under way, and whether something was written since it left.
@@ -122,9 +122,6 @@ package struct ProducerSession<Waiter> {
         }
     }
 
-    /// Bytes that the words of most batches of one fit into.
-    private static var batchCapacity: Int { 512 }
-
     // MARK: - Messages
 
     /// Takes a message, unless as many wait as may.
@@ -155,8 +152,17 @@ package struct ProducerSession<Waiter> {
 
     private mutating func endGathering() {
         guard !gathering.isEmpty else { return }
-        unsent.append(exchange(&gathering, with: Batch(capacity: ProducerSession.batchCapacity)))
+        unsent.append(takeGathering())
     }
+
+    /// The next batch has room for as much: it is likely to be as large.
+    @inline(__always) private mutating func takeGathering() -> Batch {
+        let capacity = max(gathering.words.bytes.count, ProducerSession.batchCapacityMin)
+        return exchange(&gathering, with: Batch(capacity: capacity))
+    }
+
+    /// Bytes that the words of most batches of one fit into.
+    private static var batchCapacityMin: Int { 512 }
 
     /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
     package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
@@ -192,22 +198,24 @@ package struct ProducerSession<Waiter> {
     }
 
     private mutating func encode(_ now: MonotonicTime) {
-        endGathering()
-        while var batch = unsent.popFirst() {
-            (batch.first, batch.run, batch.isRefused) = (next, run, false)
-            next += batch.count
-            // A batch that is sent again, and that nobody waits for, has the time of a new message.
-            let deadline = min(
-                batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
-            call.append(
-                batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
-            awaited.append(.batch(batch))
-            needsBarrier = true
-        }
+        while let batch = unsent.popFirst() { encode(batch, now) }
+        if !gathering.isEmpty { encode(takeGathering(), now) }
         guard let barrier, needsBarrier, !awaitsBarrier else { return }
         output.append(barrier.command)
         awaited.append(.barrier)
         (needsBarrier, awaitsBarrier) = (false, true)
+    }
+
+    @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
+        (batch.first, batch.run, batch.isRefused) = (next, run, false)
+        next += batch.count
+        // A batch that is sent again, and that nobody waits for, has the time of a new message.
+        let deadline = min(
+            batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
+        call.append(
+            batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
+        awaited.append(.batch(consume batch))
+        needsBarrier = true
     }
 }
 

@@ -103,12 +103,14 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 
     private func pendingTransaction() -> PendingTransaction {
         if let pending { return pending }
-        let pending = PendingTransaction { [unowned self] _, outcome in
-            self.outcome = outcome
-            connection.answerIsReady()
-        }
+        let pending = PendingTransaction { [unowned self] _, outcome in confirmed(outcome) }
         self.pending = pending
         return pending
+    }
+
+    private func confirmed(_ outcome: PendingTransaction.Outcome) {
+        self.outcome = outcome
+        connection.answerIsReady()
     }
 
     private func response(

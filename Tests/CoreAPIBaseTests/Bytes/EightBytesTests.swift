@@ -131,10 +131,33 @@ import Testing
             text.append(decimal: number)
             #expect(text == Array(String(number).utf8))
             #expect(ASCII.decimalLength(number) == text.count)
-            text = []
-            text.append(decimal: number, width: 6)
-            let zeros = String(repeating: "0", count: max(0, 6 - String(number).count))
-            #expect(text == Array((zeros + String(number)).utf8))
+            for width in 1...20 {
+                text = []
+                text.append(decimal: number, width: width)
+                let zeros = String(repeating: "0", count: max(0, width - String(number).count))
+                #expect(text == Array((zeros + String(number)).utf8))
+            }
+        }
+    }
+
+    @Test func `each half of eight decimal digits has the digits of its number`() {
+        for number in 0..<10_000 {
+            let text = String(number)
+            let four = String(repeating: "0", count: 4 - text.count) + text
+            for (number, digits) in [(number, "0000" + four), (number * 10_000, four + "0000")] {
+                #expect(ASCII.decimalDigits(number) == EightBytes(Array(digits.utf8)))
+            }
+        }
+    }
+
+    @Test(arguments: 0..<8) func `the last bytes of a word are appended`(skipped: Int) {
+        let eight = Array("12345678".utf8)
+        // Without room for all eight, and with it.
+        for capacity in [8 - skipped, 16] {
+            let last = [UInt8](capacity: capacity) {
+                $0.append(eight: EightBytes(eight), droppingFirst: skipped)
+            }
+            #expect(last == Array(eight[skipped...]))
         }
     }
 }

@@ -1,0 +1,19 @@
+internal import CoreAPIBase
+internal import CoreAPIRedis
+
+/// The values of a transaction as words of a command.
+extension OutputSpan<UInt8> {
+    mutating func word(_ id: TransactionID) {
+        word(count: TransactionID.textLength) { id.append(to: &$0) }
+    }
+
+    mutating func word(_ currency: CurrencyCode) {
+        word(count: CurrencyCode.length) { currency.append(to: &$0) }
+    }
+
+    /// An empty word without a trace.
+    mutating func word(_ traceParent: TraceParent?) {
+        guard let traceParent else { return emptyWord() }
+        word(count: TraceParent.length) { traceParent.append(to: &$0) }
+    }
+}
