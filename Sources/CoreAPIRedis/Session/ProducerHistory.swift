@@ -1,8 +1,8 @@
 internal import CoreAPIBase
 internal import DequeModule
 
-/// The batches that were confirmed lately, oldest first: what can be sent again if Redis turns out
-/// to have lost it. Bounded in bytes and in time.
+/// The batches that were confirmed lately, oldest first: they are sent again if Redis loses them.
+/// Bounded in bytes and in time.
 struct ProducerHistory<Waiter> {
     private var batches: Deque<ProducerBatch<Waiter>> = []
     private var byteCount = 0
