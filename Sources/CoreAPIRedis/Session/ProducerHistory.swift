@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 
-/// The batches that were confirmed lately, oldest first: what can be sent again if Redis turns out
-/// to have lost it. Bounded in bytes and in time.
+/// The batches that were confirmed lately, oldest first: they are sent again if Redis loses them.
+/// Bounded in bytes and in time.
 struct ProducerHistory<Waiter> {
     private var batches: MovingQueue<ProducerBatch<Waiter>> = []
     private var byteCount = 0

@@ -75,11 +75,11 @@ extension ProducerSession {
         return .flush
     }
 
-    /// The number that tells what this Redis has applied; nil if none does.
+    /// The number from which follows what this Redis has applied; nil without one.
     private func parent(_ standing: Int?) -> Int? {
         guard let standing else {
-            // A Redis that never had the session has a state from before it. One that had it has
-            // evicted it, or somebody removed it: what was applied is there, or not.
+            // A Redis that never had the session has a state from before it. From one that had it,
+            // the session was evicted or removed: its messages are there, or not.
             return lineage.hasSeen(run: run) ? nil : 0
         }
         // A number that was never sent, or one that was removed and came back.
@@ -165,7 +165,7 @@ extension ProducerSession {
             }
         }
         batch.endNumbers()
-        // The record of a keyed message tells what became of it, so it is sent again in any case.
+        // The outcome of a keyed message is in its record, so it is sent again in any case.
         let toRepeat = batch.filtered { index, message in
             (message.waiter != nil || message.isConfirmed)
                 && (message.isKeyed || isApplied[index] == false)
