@@ -126,11 +126,12 @@ async def late_copies(bench: Bench) -> str:
 
 ALL = [
     Scenario(
-        "redis-forgets", redis_forgets, needs=Needs(fsync="everysec", environment=PATIENT)
+        "redis-forgets", redis_forgets, Rules(replaces_ids=True),
+        Needs(fsync="everysec", environment=PATIENT),
     ),
     Scenario(
-        "failover-lagging", failover_lagging,
-        needs=Needs(proxy=True, fsync=None, environment=PATIENT),
+        "failover-lagging", failover_lagging, Rules(replaces_ids=True),
+        Needs(proxy=True, fsync=None, environment=PATIENT),
     ),
     Scenario(
         "master-frozen", master_frozen, Rules(frozenset({503, 504})),
