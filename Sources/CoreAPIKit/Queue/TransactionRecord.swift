@@ -47,6 +47,13 @@ struct TransactionRecord {
         end
         """
 
+    /// Answers with the record of another transaction, where a copy of the batch that overtook it
+    /// has found that. `scriptCheck` has the names that it uses.
+    static let scriptRead = """
+        local known = redis.pcall('GET', record)
+        if type(known) == 'string' and known ~= '' and known ~= text then found(index, known) end
+        """
+
     /// Makes the record void.
     static let scriptUndo = "redis.call('SET', record, '', 'PX', 1)"
 
