@@ -1,3 +1,4 @@
+import CoreAPIRedis
 import Foundation
 import Testing
 
