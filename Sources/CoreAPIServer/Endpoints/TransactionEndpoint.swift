@@ -10,7 +10,7 @@ final class TransactionEndpoint: Sendable {
     private let checks: TransactionChecks
     private let queue: any CallbackTransactionQueue
     /// Limit of a loop's transactions that wait for the queue. It is below
-    /// `RedisLimits.pendingMax`, so that this endpoint refuses before any work.
+    /// `ProducerLimits.pendingMax`, so that this endpoint refuses before any work.
     let inFlightMax: Int
 
     static let inFlightDefaultMax = 8_192

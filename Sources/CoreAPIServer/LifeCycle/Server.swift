@@ -29,7 +29,7 @@ struct Server {
         let limits = HTTPLimits()
         limits.check()
         precondition(
-            TransactionEndpoint.inFlightDefaultMax < RedisLimits().pendingMax,
+            TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
             "Server.init: the bound of transactions in flight is not below that of Redis")
         let refusals = QueueRefusals()
         let verifier = try Server.verifier(
