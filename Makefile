@@ -1,13 +1,13 @@
-# Core API: what can be made here. `make help` prints this list.
+# Core API: the commands. `make help` prints this list.
 #
-#   run             install what is missing, start Redis if none answers, build, run the server
+#   run             install missing tools, start Redis if it does not run, build, run the server
 #   connector       run a python-rq worker that prints the transactions it processes
 #   build           the release binary, with symbols: .build/release/core-api
 #   release         the same without symbols, as it is installed: dist/core-api
-#   test            install what is missing, then every test
+#   test            install missing tools, then run every test
 #   check           every gate, then every test
-#   gates           the gates alone: format, style, figures, the binary
-#   openapi         whether the server and docs/openapi.json agree
+#   gates           the gates alone: format, style, layers, the binary
+#   openapi         compare the server with docs/openapi.json
 #   docs            the documentation of CoreAPIKit, in .run/docs
 #   hummingbird     build, test and run the example of a service that embeds CoreAPIKit
 #   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one with a full trace
@@ -17,12 +17,12 @@
 #   install         put dist/core-api and its units where PREFIX (/usr/local), SYSCONFDIR (/etc), DESTDIR say
 #   uninstall       remove the installed files; the configuration stays
 #   bench           measure against other servers; BENCH="--goals", "--latency", …: see bench.py --help
-#   public-surface  write the public declarations to docs/public-surface.txt, which gates compare
+#   public-surface  write the public declarations to docs/public-surface.txt, which tests compare
 #   bench-library   the library's parts by themselves, beside libcrypto, Foundation and Python
 #   bench-gates     instructions and allocations for one transaction against their thresholds, and the
 #                   costliest requests without a valid token against ten transactions
 #   bench-hotspots  instructions by function; HOTSPOTS="--queue stream:transactions"
-#   format          rewrite the Swift sources as .swift-format says
+#   format          format the Swift sources by .swift-format
 #   clean           stop the Redis that `make run` started, remove build products; .run/redis stays
 
 .PHONY: help run connector build release test check gates openapi docs hummingbird simulate \
@@ -61,7 +61,7 @@ test-faults: build
 sanitize:
 	@scripts/sanitize.sh $(SANITIZE) thread address
 
-# In debug, so that every check of the product counts. 10,000 seeds take about half a minute.
+# In debug, so that every check of the product counts. 10,000 seeds take some three minutes.
 simulate:
 	@scripts/setup.sh build test
 	swift build --build-tests --explicit-target-dependency-import-check error
@@ -84,7 +84,7 @@ install:
 		> "$(DESTDIR)$(UNITDIR)/core-api.service"
 	chmod 644 "$(DESTDIR)$(UNITDIR)/core-api.service"
 	install -m 644 deploy/core-api.socket "$(DESTDIR)$(UNITDIR)/core-api.socket"
-	@# What an operator has written stays.
+	@# An existing configuration is kept.
 	test -e "$(DESTDIR)$(SYSCONFDIR)/core-api/core-api.env" || install -m 640 deploy/core-api.env \
 		"$(DESTDIR)$(SYSCONFDIR)/core-api/core-api.env"
 

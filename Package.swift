@@ -139,8 +139,7 @@ let package = Package(
     ]
 )
 
-// `make docs` alone needs the plugin that builds the documentation: who embeds the Kit does not get
-// it.
+// Only `make docs` needs the plugin that builds the documentation. Embedders do not get it.
 if Context.environment["DOCS"] != nil {
     package.dependencies.append(
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))

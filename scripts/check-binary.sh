@@ -24,7 +24,7 @@ done <<< "$needed"
 
 # Some string functions, such as firstRange(of:), link 1.4 MB of regular expressions.
 if grep -q '_RegexParser' "$binary"; then
-    fail "$binary has an engine of regular expressions: use place(of:) instead of ranges of texts"
+    fail "$binary has an engine of regular expressions: use firstRange(ofASCII:) instead of ranges of texts"
 fi
 
 # The binary answers requests in an empty environment and exits with status 0.

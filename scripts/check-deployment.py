@@ -72,7 +72,7 @@ def check_install(directory: pathlib.Path) -> pathlib.Path:
     make("uninstall")
     expect(set(files(directory)) == {"etc/core-api/core-api.env"}, "uninstall leaves something")
     make("install")
-    expect(configured.read_text() == "QUEUE=memory\n", "install overwrites what is configured")
+    expect(configured.read_text() == "QUEUE=memory\n", "install overwrites the configuration")
     unit = (directory / units / "core-api.service").read_text()
     expect("@" not in re.sub(r"@[a-z-]+\b(?!@)", "", unit), "a path is not put into the unit")
     return directory / "usr/bin/core-api"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The rules of style that no compiler checks: sizes, and which file may do what.
+"""The style rules that the compiler does not check: sizes, and which files may use which features.
 
-Each violation is one line, `path:line: what is wrong`; the last line has the figures.
+Each violation is one line, `path:line: rule`; the last line has the figures.
 """
 
 import pathlib
@@ -14,8 +14,8 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 LINE_COLUMNS_MAX = 100
 
-# The files that may say `unsafe`: the system's calls, copies and literals, the reply reader, TLS,
-# the MAC, the process and who manages it.
+# The files that may contain `unsafe`: system calls, copies and literals, the reply reader, TLS, the
+# MAC, the process and the service manager.
 UNSAFE_FILES = {
     "CoreAPIBase/IO/EventLoop.swift",
     "CoreAPIBase/Time/MonotonicTime.swift",
@@ -39,7 +39,7 @@ UNSAFE_FILES = {
     "CoreAPIServer/LifeCycle/Process+Usage.swift",
     "CoreAPIServer/LifeCycle/ServiceManager.swift",
 }
-# Where callers' bytes are touched, nothing is unsafe, whatever the list above says.
+# The code that parses callers' bytes has no unsafe code.
 SAFE_FOLDERS = (
     "CoreAPIHTTP/",
     "CoreAPIServer/Endpoints/",
@@ -47,12 +47,13 @@ SAFE_FOLDERS = (
     "CoreAPIKit/Transactions/",
     "CoreAPIBase/Bytes/JSON",
 )
-# Each system library has one place that knows it.
+# The files that may import each system library.
 C_MODULES = {
     "CEpoll": {
         "CoreAPIBase/IO/EventLoop.swift",
         "CoreAPIBase/IO/Heap.swift",
         "CoreAPIBase/IO/Socket.swift",
+        "CoreAPIBase/IO/Thread.swift",
     },
     "CHiredis": {"CoreAPIRedis/RESP/RedisReplyReader.swift"},
     "COpenSSL": {
@@ -76,7 +77,7 @@ def code_of(text: str) -> str:
 
 
 def body_start(code: str, index: int) -> int:
-    """Where the body of the declaration begins; -1 for a requirement of a protocol, which has none."""
+    """The start of the declaration's body; -1 for a protocol's requirement, which has no body."""
     depth = 0
     while index < len(code):
         character = code[index]
@@ -89,7 +90,7 @@ def body_start(code: str, index: int) -> int:
         elif character == "}" and depth == 0:
             return -1
         elif character == "\n" and depth == 0:
-            # A line that ends within a declaration goes on with its result, errors or constraints.
+            # The next line may continue the declaration: its result, errors or constraints.
             rest = code[index:].lstrip()
             if not rest.startswith(("->", "async", "throws", "where", "{", ")")):
                 if not code[:index].rstrip().endswith(("->", ",", "&", "where", "some", "any")):
@@ -149,7 +150,7 @@ def check(path: pathlib.Path, violations: list, lengths: list, longest: list) ->
             violation(number, f"{found.group(1)} is imported elsewhere")
     for number, line in enumerate(lines, 1):
         if re.search(r"\b(TODO|FIXME|XXX:)", line):
-            violation(number, "what is to be done stands in an issue, not in the code")
+            violation(number, "open work belongs in an issue, not in the code")
 
 
 def main() -> int:

@@ -33,9 +33,9 @@ prepare_redis() {
     case "$redis_scheme:$redis_host" in
         redis:127.* | redis:localhost)
             if [ -z "$redis_has_login" ]; then start_redis; return; fi
-            say "no Redis answers at $redis_place, and one of our own has no login"
+            say "Redis does not answer at $redis_place, and the Redis of this script has no login"
             ;;
-        *) say "no Redis answers at $redis_place: the server goes on trying" ;;
+        *) say "Redis does not answer at $redis_place: the server keeps trying" ;;
     esac
 }
 
@@ -45,6 +45,6 @@ if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     export JWT_SECRET=secret
     export HTTP_HOST=${HTTP_HOST:-127.0.0.1}
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
-    say "so the server listens on $HTTP_HOST (HTTP_HOST): everybody who reaches it can post"
+    say "so the server listens on $HTTP_HOST (HTTP_HOST): every client that reaches it can post"
 fi
 exec .build/release/core-api

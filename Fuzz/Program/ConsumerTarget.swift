@@ -59,7 +59,7 @@ enum ConsumerTarget {
         machine.stopped()
         let left = machine.takeBuffer().count
         demand(left == max(0, taken.count - 1), "\(left) are left of \(taken.count)")
-        demand(machine.ended().isEmpty == !taken.isEmpty, "the waiter is told once")
+        demand(machine.ended().isEmpty == !taken.isEmpty, "the waiter is resumed once")
         demand(machine.isFinished, "nothing is held, and it is not finished")
     }
 

@@ -1,5 +1,5 @@
-/// Choices that depend on an input's bytes alone, so that a finding can be repeated, and so that
-/// inputs remain plain texts without a header that says how to treat them.
+/// Choices that depend only on an input's bytes, so that a finding can be repeated, and inputs need
+/// no header with options.
 struct Derived {
     private var state: UInt64
 

@@ -3,8 +3,8 @@ internal import Foundation
 @testable internal import CoreAPIBase
 @testable internal import CoreAPIKit
 
-/// A JSON text: what the reader makes of it is what Foundation makes of it, but for the differences
-/// that `exempts` lists.
+/// A JSON text: the reader's result equals Foundation's, except for the differences that `exempts`
+/// lists.
 enum JSONTarget {
     static func run(_ bytes: [UInt8]) {
         let theirs = try? JSONSerialization.jsonObject(
@@ -38,7 +38,7 @@ enum JSONTarget {
             _ = try TransactionRequest(json: bytes.span)
             demand(
                 bytes.starts(with: [0xEF, 0xBB, 0xBF]),
-                "a request is read from what is refused: \(error)")
+                "a request is read from refused bytes: \(error)")
         } catch let other {
             demand(
                 other == error || bytes.starts(with: [0xEF, 0xBB, 0xBF]),
@@ -46,7 +46,7 @@ enum JSONTarget {
         }
     }
 
-    /// What this service refuses and Foundation reads.
+    /// Whether this service refuses a text that Foundation accepts.
     private static func exempts(_ bytes: [UInt8], _ error: JSONError) -> Bool {
         // Nesting: 32 here, 512 there. The number of values: 2,048 here.
         if error.reason == .tooDeep || error.reason == .tooManyValues { return true }
@@ -88,7 +88,7 @@ enum JSONTarget {
         do throws(JSONError) {
             let request = try TransactionRequest(json: bytes.span)
             guard case .object(let members) = ours else {
-                demand(!request.isObject, "an object is seen where there is none")
+                demand(!request.isObject, "an object is reported for another value")
                 return
             }
             demand(request.isObject, "an object is not seen")
@@ -142,7 +142,7 @@ enum JSONTarget {
         }
     }
 
-    /// What `JSONWriter` writes is read as the same text.
+    /// A text that `JSONWriter` writes is parsed as the same text.
     private static func checkTexts(_ ours: ReadJSON) {
         for text in ours.texts where String(validating: text, as: UTF8.self) != nil {
             var writer = JSONWriter()

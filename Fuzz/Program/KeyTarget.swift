@@ -1,6 +1,6 @@
 @testable internal import CoreAPIKit
 
-/// The value of an `Idempotency-Key` field: what is accepted is a key, and has these two forms.
+/// The value of an `Idempotency-Key` field: an accepted value is a key in one of two forms.
 enum KeyTarget {
     static func run(_ bytes: [UInt8]) {
         let around = [UInt8](repeating: UInt8(ascii: "\""), count: 2)

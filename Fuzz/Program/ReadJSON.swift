@@ -2,7 +2,7 @@ internal import Foundation
 
 @testable internal import CoreAPIBase
 
-/// What `JSONReader` reads of a JSON text: the members of the outermost object, or one value.
+/// The result of `JSONReader` for a JSON text: the members of the outermost object, or one value.
 enum ReadJSON {
     /// A value within; containers are passed over, so their content is not known.
     enum Value {

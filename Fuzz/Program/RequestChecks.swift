@@ -67,7 +67,7 @@ struct RequestChecks {
         }
         let path = text(input[range])
         demand(words[1].contains(path) && !path.contains("?"), "the path is elsewhere")
-        demand(path.isEmpty || path.hasPrefix("/"), "the path is none: \(path)")
+        demand(path.isEmpty || path.hasPrefix("/"), "the path does not begin with a slash: \(path)")
         let rest = words[1].split(separator: "?", omittingEmptySubsequences: false)[0]
         demand(rest.hasSuffix(path), "the path is not the whole: \(path)")
     }

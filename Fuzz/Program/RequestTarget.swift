@@ -46,7 +46,7 @@ enum RequestTarget {
     }
 }
 
-/// What a machine did, in its order.
+/// An action of a machine.
 enum RequestEvent: Equatable {
     /// How many bytes the request had, where that can be seen.
     case request(RequestHead, content: [UInt8], byteCount: Int?)
@@ -68,7 +68,7 @@ struct RequestTrace {
     private var machine: ConnectionStateMachine
     private var events: [RequestEvent] = []
     private var lingers = false
-    /// What was sent and is not answered. Of a chunked body the machine has the content alone.
+    /// The bytes that were sent and not answered, without the framing of a chunked body.
     private var sent: [UInt8] = []
     private let now = MonotonicTime(nanoseconds: 1_000_000_000)
 
@@ -116,14 +116,14 @@ struct RequestTrace {
         }
     }
 
-    /// Does what is to be done, except to read; false once the machine is closed.
+    /// Performs an action, except a read. False once the machine is closed.
     private mutating func perform(_ action: ConnectionStateMachine.Action) -> Bool {
         switch action {
         case .read: break
         case .decideOnExpectation:
             // Whether it is asked depends on how the bytes arrive: it may be left out.
             demand(
-                machine.head.expectsContinue, "a caller is told to continue that does not wait")
+                machine.head.expectsContinue, "100 Continue without an expectation")
             if chance(oneIn: 2) {
                 machine.expectationRejected()
                 machine.responded(now: now)
@@ -169,7 +169,7 @@ struct RequestTrace {
         Route(.get, "/", 0), Route(.get, "/a/{x}", 1), Route(.get, "/{x}", 2),
     ])
 
-    /// A parameter is one segment with a bound, and a path without a parameter has none.
+    /// A parameter is one segment of bounded length.
     private func checkMatch(_ path: Range<Int>, _ bytes: [UInt8]) {
         guard let match = Self.routes.match(path, bytes.span) else { return }
         let parameter = match.parameter

@@ -123,7 +123,7 @@ enum TokenTarget {
         }
     }
 
-    /// What the verifier says.
+    /// The verifier's result.
     private struct Outcome: Equatable {
         private(set) var claims: TokenClaims?
         private(set) var error: TokenError?

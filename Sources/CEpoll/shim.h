@@ -1,10 +1,11 @@
-// Linux's interfaces that Swift's Glibc module leaves out: events, and the allocator's.
+// Interfaces of Linux and glibc that Swift's Glibc module lacks.
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-// Declared by <sys/socket.h> under _GNU_SOURCE alone, which would define other types anew.
+// <sys/socket.h>, <pthread.h> and <spawn.h> declare these functions only under _GNU_SOURCE, which
+// would define types of Swift's Glibc module a second time.
 int accept4(int listener, void *address, void *length, int flags);
-
-// Declared by <spawn.h> under _GNU_SOURCE alone. Tests start their programs with it.
+int pthread_setname_np(unsigned long thread, const char *name);
+// For the programs that tests start.
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);

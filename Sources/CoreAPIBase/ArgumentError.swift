@@ -1,13 +1,13 @@
-/// An argument or an option that is out of its bounds: which one, and what would be right.
+/// An argument or an option whose value is not allowed.
 ///
-/// The text holds no value that was given, which may be a secret.
+/// The text does not contain the value, which may be a secret.
 public struct ArgumentError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name of the argument or of the option: `enqueueTimeout`.
     public let argument: String
-    /// What would be right: `100 ms to 30 s`.
+    /// The values that are allowed: `100 ms to 30 s`.
     public let expectation: String
 
-    /// An error of one's own, for a type that conforms to a protocol of this package.
+    /// Creates an error, for types that conform to a protocol of this package.
     public init(argument: String, expectation: String) {
         self.argument = argument
         self.expectation = expectation

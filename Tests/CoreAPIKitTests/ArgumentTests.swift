@@ -1,8 +1,8 @@
 import CoreAPIKit
 import Testing
 
-/// What an embedder can give that is out of its bounds is an error, and no trap. One import is
-/// enough for every type of it.
+/// An argument out of its bounds is an error, not a trap. One import is enough for the types of all
+/// arguments.
 @Suite struct ArgumentTests {
     private static let options: [(String, @Sendable (inout QueueOptions) -> Void)] = [
         ("enqueueTimeout", { $0.enqueueTimeout = .zero }),

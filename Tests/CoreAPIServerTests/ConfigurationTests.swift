@@ -115,7 +115,7 @@ import Testing
         ("HTTP_HOST", "http://a"), ("HTTP_HOST", "127.0.0.1:80"), ("HTTP_HOST", "[::1]"),
         ("HTTP_HOST", "256.0.0.1"), ("HTTP_HOST", ":::"), ("HTTP_HOST", "a%lo"),
     ])
-    func `a bad value names the variable, the value and what would be right`(
+    func `an invalid value is reported with its variable and the allowed values`(
         variable: String, value: String
     ) {
         do {
@@ -140,7 +140,8 @@ import Testing
         }
     }
 
-    @Test func `a bound that the limit of open files does not hold is refused, with what it holds`()
+    @Test
+    func `a MAX_CONNECTIONS above the limit of open files is refused, with the possible maximum`()
         throws
     {
         do {

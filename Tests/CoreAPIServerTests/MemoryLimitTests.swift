@@ -12,7 +12,8 @@ import Testing
         MemoryLimit.bytes { files[$0] }
     }
 
-    @Test func `without a cgroup it is the machine's memory, and a GiB where nothing is known`() {
+    @Test func `without a cgroup the limit is the machine's memory, and 1 GiB if that is unknown`()
+    {
         #expect(bytes(MemoryLimitTests.machine) == MemoryLimitTests.machineBytes)
         #expect(bytes([:]) == 1 << 30)
         #expect(bytes(["/proc/meminfo": "MemTotal: kB"]) == 1 << 30)

@@ -62,7 +62,7 @@ import Testing
         #expect(missing?.description.contains("\"/no/such/file\"") == true)
         #expect(missing?.description.contains("No such file or directory") == true)
         #expect(error(["REDIS_URL_FILE": "/tmp"])?.expectation.contains("regular file") == true)
-        // Whoever mistook it for the other variable wrote a password.
+        // An operator who confuses the variables has written a password.
         let mistaken = error(["REDIS_URL_FILE": "redis://:hunter2@h"])
         #expect(mistaken?.description.contains("hunter2") == false)
         try withFile([0xFF]) { path in
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `TLS is what rediss means, with the system's certificates unless told otherwise`()
+    @Test func `rediss means TLS, by default with the system's certificates`()
         throws
     {
         #expect(try configuration(["REDIS_URL": "rediss://h"]).tls != nil)
@@ -90,7 +90,7 @@ import Testing
         ["REDIS_TLS_CA_FILE": "/ca.pem"],
         ["REDIS_TLS_CERT_FILE": "/c.pem", "REDIS_TLS_KEY_FILE": "/k.pem"],
     ])
-    func `certificates without TLS are an error, since they protect nothing`(
+    func `certificates without TLS are an error`(
         variables: [String: String]
     ) {
         for url in ["redis://h", "unix:///s"] {

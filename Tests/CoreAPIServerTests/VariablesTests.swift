@@ -9,7 +9,7 @@ import Testing
     private static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// What the configuration asks the environment for, whether it is used or not.
+    /// The variables that the configuration reads, used or not.
     private func variablesRead() -> Set<String> {
         let names = Mutex<Set<String>>([])
         for given in [

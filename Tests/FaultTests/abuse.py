@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Abuse: callers who are slow, idle, deaf or greedy, while a well-behaved one has to be served.
+"""Abuse: slow, idle, greedy callers, and callers that read nothing, beside a well-behaved caller.
 
 For each kind one line of figures, and last how many passed and failed. docs/reliability.md says
 how to read them.
@@ -26,24 +26,24 @@ from http_caller import request, token
 from redis_server import RedisServer
 
 MEMORY_MIB_MAX = 150
-# What the server may keep of it after the abusers have left.
+# Memory that the server may keep after the abusers have left.
 MEMORY_MIB_KEPT_MAX = 20
-# Files that a server without callers may have: sockets to Redis, listeners, the kernel's queues.
+# Open files of a server without callers: sockets to Redis, listeners, epoll, eventfd.
 FILES_AT_REST_MAX = 64
-# Descriptors that this program, and the server, may need beside the crowd.
+# Descriptors that this program and the server need besides the crowd's.
 FILES_SPARE = 500
 DEAF_CALLERS = 200
 GREEDY_CALLERS = 8
-# Beside the crowd there is room for the well-behaved caller, and within the limit of open files.
+# The crowd leaves room for the well-behaved caller, within the limit of open files.
 CONNECTIONS_SPARE = 100
 SLOW_BYTE_SECONDS = 3.0
-# Less than a request may take, so that all of them are held at the same time.
+# Shorter than a request's timeout, so that the server holds all of them at the same time.
 STALL_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much abuse."""
+    """The amount of abuse."""
 
     connections: int
     seconds: int
@@ -100,7 +100,7 @@ async def deaf(port: int, size: Size) -> str:
 
 
 async def greedy(port: int, size: Size) -> str:
-    """A few callers with good tokens send as fast as they can, and read what they get."""
+    """A few callers with good tokens send as fast as they can, and read the answers."""
     requests = request(1, token(2)) * 100
     crowd = Crowd(port, GREEDY_CALLERS)
     unsent = [requests] * GREEDY_CALLERS
@@ -187,7 +187,7 @@ class Steady:
         )  # fmt: skip
 
     async def report(self) -> dict:
-        """What came of its requests since the last report."""
+        """The results of its requests since the last report."""
         self._process.stdin.write(b"\n")
         line = await asyncio.wait_for(
             self._process.stdout.readline(), waiting.DEADLINE_SECONDS
@@ -201,7 +201,7 @@ class Steady:
 
 
 class Observer:
-    """Looks at the server while it is abused."""
+    """Observes the server during the abuse."""
 
     def __init__(self, server: ApiServer):
         self._server = server
@@ -218,7 +218,7 @@ class Observer:
 
 
 async def play(kind: Callable, server: ApiServer, steady: Steady, size: Size) -> list[str]:
-    """Abuses the server in one way, prints the figures, and returns what is wrong with them."""
+    """Abuses the server in one way, prints the figures, and returns the violations."""
     await steady.report()
     before, _ = server.memory_mib()
     observer = Observer(server)
@@ -250,7 +250,7 @@ async def play(kind: Callable, server: ApiServer, steady: Steady, size: Size) ->
 
 
 async def run(options: argparse.Namespace) -> tuple[int, int]:
-    """Abuses one server in every way: how often it passed and failed."""
+    """Abuses one server in every way; returns the numbers of passes and failures."""
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     size = SHORT if options.short else FULL

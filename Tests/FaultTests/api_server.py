@@ -17,7 +17,7 @@ SECRET = "a secret of the fault suite, 32 bytes or more"
 
 
 class ApiServer:
-    """Starts, signals and observes `core-api`. Its port is another one after each start."""
+    """Starts, signals and observes `core-api`. Its port changes with each start."""
 
     def __init__(
         self, program: str, environment: dict[str, str], open_files: int | None = None
@@ -81,7 +81,7 @@ class ApiServer:
         await self._ended()
 
     def terminate(self) -> None:
-        """Asks the server to end in order; `wait` has its exit status."""
+        """Starts the server's drain; `wait` returns its exit status."""
         self._process.send_signal(signal.SIGTERM)
 
     async def wait(self) -> int:
@@ -96,25 +96,25 @@ class ApiServer:
         await self._log_reader
 
     async def end(self) -> None:
-        """Ends the process, whatever state it is in."""
+        """Ends the process in any state."""
         if self._process and self.is_running:
             await self.kill()
 
-    # What the kernel knows about the process.
+    # The kernel's figures of the process.
 
     def cpu_seconds(self) -> float:
-        """The processor time that it has used."""
+        """The CPU time of the process."""
         fields = self._proc("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def cpu_share(self, seconds: float) -> float:
-        """How much of one processor it uses during so many seconds from now."""
+        """The share of one CPU that it uses during the next seconds."""
         cpu, wall = self.cpu_seconds(), time.monotonic()
         await asyncio.sleep(seconds)
         return (self.cpu_seconds() - cpu) / (time.monotonic() - wall)
 
     def memory_mib(self) -> tuple[float, float]:
-        """Its resident memory: now, and the most it ever was."""
+        """Its resident memory: now, and the peak."""
         lines = dict(line.split(":", 1) for line in self._proc("status").splitlines())
         return tuple(int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
 
@@ -122,7 +122,7 @@ class ApiServer:
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
     def has_read_everything(self) -> bool:
-        """Whether nothing that was sent to its port still waits in a socket's buffer."""
+        """Whether all bytes sent to its port have been read."""
         port = f":{self.port:04X}"
         for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
             local, remote, _, queues = line.split()[1:5]

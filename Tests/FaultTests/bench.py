@@ -1,4 +1,4 @@
-"""What a scenario runs on: a Redis, a server and callers, and perhaps a proxy between them."""
+"""The parts of a scenario: a Redis, a server and callers, and perhaps a proxy between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redis_server import RedisServer
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything: the short form is for each change, the long one for each release."""
+    """The size of a run: the short form for each change, the long form for each release."""
 
     redis_kills: int
     server_kills: int
@@ -31,7 +31,7 @@ FULL = Size(20, 20, 10, 60, 32, 5)
 
 @dataclass(frozen=True)
 class Needs:
-    """What a scenario asks for beyond a server with a Redis."""
+    """The needs of a scenario beyond a server with a Redis."""
 
     proxy: bool = False
     callers: int | None = None
@@ -40,7 +40,7 @@ class Needs:
 
 
 class Bench:
-    """The parts of one run. Whatever happens, `end` ends all of them."""
+    """The parts of one run. `end` ends all of them in any state."""
 
     def __init__(self, program: str, queue: str, seed: str, size: Size, needs: Needs):
         self.queue = queue

@@ -1,4 +1,4 @@
-"""Compares what callers were told with what Redis holds. No worker runs: every job is there."""
+"""Compares the callers' answers with the jobs in Redis. No worker runs, so every job remains."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 UNKNOWN = "unknown"
-# Refusals that promise: this request did not put anything into the queue.
+# Refusals which promise that this request enqueued nothing.
 NOT_ENQUEUED = {"queue_unavailable", "overloaded"}
 
 
@@ -24,13 +24,13 @@ class Attempt:
 
     @property
     def is_denied(self) -> bool:
-        """Whether the caller was told that nothing was enqueued."""
+        """Whether the answer says that nothing was enqueued."""
         return self.outcome == 503 and self.code in NOT_ENQUEUED
 
 
 @dataclass
 class Operation:
-    """What a caller wants: one transaction. The amount is its alone, so a job can be attributed.
+    """One transaction of a caller. Its amount is unique, so that a job can be attributed to it.
 
     Without a key there is one attempt; with one, as many as it takes to be answered with 200.
     """
@@ -51,7 +51,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Job:
-    """One entry of the queue; what could not be found in Redis is None."""
+    """One entry of the queue; a part that is not in Redis is None."""
 
     id: str
     amount: int | None
@@ -61,17 +61,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a scenario allows beyond 200."""
+    """The outcomes that a scenario allows besides 200."""
 
     # Outcomes: 503, 504, "unknown".
     allowed: frozenset = frozenset()
-    # The server ended in order: whatever it enqueued, it has answered.
+    # The server has drained: it has answered every transaction that it enqueued.
     answers_what_it_enqueues: bool = False
 
 
 @dataclass
 class Findings:
-    """The figures of a scenario and what is wrong with them."""
+    """The figures of a scenario and their violations."""
 
     outcomes: Counter = field(default_factory=Counter)
     jobs: int = 0
@@ -90,7 +90,7 @@ class Findings:
 
 
 def check(operations: list[Operation], jobs: list[Job], rules: Rules) -> Findings:
-    """Every 200 is one job, every job was asked for, nothing is there twice."""
+    """Every 200 is one job, every job has a request, and no job is there twice."""
     findings = Findings(jobs=len(jobs))
     jobs_by_amount: dict[int | None, list[Job]] = defaultdict(list)
     for job in jobs:
@@ -110,7 +110,7 @@ def check(operations: list[Operation], jobs: list[Job], rules: Rules) -> Finding
 def _check_jobs(
     operation: Operation, jobs: list[Job], rules: Rules, findings: Findings
 ) -> None:
-    """What Redis holds for one operation."""
+    """The jobs of one operation in Redis."""
     ids = {job.id for job in jobs}
     told = {attempt.transaction_id for attempt in operation.accepted}
     if told - ids:
@@ -128,7 +128,7 @@ def _check_jobs(
 
 
 def _check_unconfirmed(operation: Operation, rules: Rules, findings: Findings) -> None:
-    """A job is there, and its caller was not told so: was he told the contrary?"""
+    """A job without a 200: a violation if an answer denied it."""
     if all(attempt.is_denied for attempt in operation.attempts):
         findings.unasked += 1
         findings.problems.append(f"unasked: {operation.name} was refused, and is enqueued")
@@ -137,7 +137,7 @@ def _check_unconfirmed(operation: Operation, rules: Rules, findings: Findings) -
 
 
 def _check_answers(operation: Operation, rules: Rules, findings: Findings) -> None:
-    """What the caller of one operation was told."""
+    """The answers to one operation."""
     for attempt in operation.attempts:
         findings.outcomes[attempt.outcome] += 1
         flaw = _flaw(attempt, rules)
@@ -153,7 +153,7 @@ def _check_answers(operation: Operation, rules: Rules, findings: Findings) -> No
 
 
 def _check_replay(operation: Operation, rules: Rules, findings: Findings) -> None:
-    """Every 200 is a replay: which attempt enqueued it? One has to have admitted that it might."""
+    """Every 200 is a replay: an earlier attempt must have an unknown outcome."""
     rest = [attempt for attempt in operation.attempts if attempt.outcome != 200]
     if all(attempt.is_denied for attempt in rest):
         findings.unasked += 1
@@ -163,7 +163,7 @@ def _check_replay(operation: Operation, rules: Rules, findings: Findings) -> Non
 
 
 def _flaw(attempt: Attempt, rules: Rules) -> str | None:
-    """What is wrong with an answer alone."""
+    """The violations of an answer by itself."""
     if attempt.outcome == 200:
         return None if attempt.transaction_id else "no Transaction-Id"
     if attempt.outcome not in rules.allowed:

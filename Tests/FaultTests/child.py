@@ -1,4 +1,4 @@
-"""What a process that the suite starts does before it becomes another program."""
+"""The set-up of a child process before exec."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _libc = ctypes.CDLL(None)
 
 
 def die_with_parent() -> None:
-    """Lets the kernel end this process when the suite ends, even if that is killed and cannot."""
+    """Lets the kernel end this process when the suite ends or is killed."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

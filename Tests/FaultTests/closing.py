@@ -1,4 +1,4 @@
-"""How a suite ends: its closing line and its exit status, also when a signal ends it."""
+"""The end of a suite: its closing line and its exit status, also after a signal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Coroutine
 
 
 def conclude(passed: int, failed: int) -> int:
-    """Prints the closing line: the exit status."""
+    """Prints the closing line; returns the exit status."""
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
 def run(suite: Coroutine[None, None, tuple[int, int]]) -> int:
-    """Runs a suite that says how many passed and failed: the exit status."""
+    """Runs a suite that returns its passes and failures; returns the exit status."""
     try:
         passed, failed = asyncio.run(suite)
     except asyncio.CancelledError:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
-# Opened without a pause in between, so that the kernel's list of those that wait has room.
+# Opened without a pause. They fit into the kernel's backlog.
 BATCH = 200
 
 
 class Crowd:
-    """So many connections; one that the server has closed is opened again when it is used."""
+    """A number of connections; a closed one is opened again at its next use."""
 
     def __init__(self, port: int, count: int, receive_buffer: int | None = None):
         """A small `receive_buffer` makes the kernel take few answers for a caller that does not
@@ -38,7 +38,7 @@ class Crowd:
         return connection
 
     def send(self, index: int, data: bytes) -> int:
-        """Sends what the kernel takes, and returns how much that is: 0 if it takes nothing now."""
+        """Sends bytes and returns how many the kernel took; 0 if the send would block."""
         try:
             return self._sockets[index].send(data)
         except BlockingIOError:
@@ -50,7 +50,7 @@ class Crowd:
             return 0
 
     def receive(self, index: int, size: int) -> bytes:
-        """What there is, and nothing if there is nothing."""
+        """The bytes that have arrived, possibly none."""
         try:
             return self._sockets[index].recv(size)
         except OSError:

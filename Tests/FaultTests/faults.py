@@ -67,7 +67,7 @@ async def play(
 
 
 async def run(options: argparse.Namespace) -> tuple[int, int]:
-    """Runs what was asked for: how many passed and failed."""
+    """Runs the requested scenarios; returns the numbers of passes and failures."""
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     size = SHORT if options.short else FULL

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import api_server
 
-# Longer than anything the server may take; a caller that waits this long has found a fault.
+# Longer than every timeout of the server: a caller that waits this long has found a fault.
 ANSWER_SECONDS = 45.0
 
 
 def token(user_id: int, lifetime_seconds: int = 3_600, is_enabled: bool = True) -> str:
-    """An HS256 JWT as the Auth API makes them, but valid for as long as a run takes."""
+    """An HS256 JWT like the Auth API's, but valid for the whole run."""
     claims = {
         "user_id": user_id, "username": f"user-{user_id}", "enabled": is_enabled,
         "exp": int(time.time()) + lifetime_seconds,
@@ -45,7 +45,7 @@ def request(amount: int, bearer: str, key: str | None = None) -> bytes:
 
 @dataclass
 class Answer:
-    """What the server said."""
+    """An answer of the server."""
 
     status: int
     fields: dict[str, str]
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The word of a refusal."""
+        """The code of a refusal."""
         if self.fields.get("content-type") != "application/problem+json":
             return None
         return json.loads(self.body).get("code")
@@ -68,7 +68,7 @@ class NotSent(Exception):
 
 
 class NoAnswer(Exception):
-    """The connection broke, or nothing came in time: nobody knows what became of the request."""
+    """The connection broke, or no answer came in time: the outcome is unknown."""
 
 
 class HTTPCaller:
@@ -79,7 +79,7 @@ class HTTPCaller:
         self._writer: asyncio.StreamWriter | None = None
 
     async def connect(self, port: int | None) -> None:
-        """Makes sure that there is a connection; raises `NotSent` if none can be made.
+        """Connects, unless connected; raises `NotSent` on failure.
 
         One that the server has closed while nothing was asked is replaced, so that what is sent
         over it is not sent in vain.

@@ -1,4 +1,4 @@
-"""Callers who post all the time, with and without keys, and remember everything they were told."""
+"""Callers that post continuously, with and without keys, and record every answer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from api_server import ApiServer
 from checker import UNKNOWN, Attempt, Operation
 from http_caller import HTTPCaller, NoAnswer, NotSent, request, token
 
-# A caller with a key gives up after this long, and that is a fault of the server.
+# A caller with a key gives up after this time, which counts as a fault of the server.
 RETRY_SECONDS = 60.0
 RETRY_PAUSE_SECONDS = 0.05
 
 
 class Load:
-    """So many callers, each on one connection of its own."""
+    """A number of callers, each with its own connection."""
 
     def __init__(self, server: ApiServer, seed: str, callers: int):
         self._server = server
@@ -28,10 +28,10 @@ class Load:
         self._ends = False
         self._tasks: list[asyncio.Task] = []
         self.callers = callers
-        # How long a caller pauses between two transactions, on average.
+        # The average pause of a caller between two transactions.
         self.pause_seconds = 0.005
         self.operations: list[Operation] = []
-        # How many requests have ended in which way.
+        # The number of requests for each outcome.
         self.counts: Counter = Counter()
         # Sent, and not answered yet: by identity, since attempts are equal to one another.
         self._in_flight: dict[int, Attempt] = {}
@@ -54,17 +54,17 @@ class Load:
         return f"slowest 200 after {max(seconds, default=0.0):.1f} s"
 
     async def end(self) -> None:
-        """Ends the callers, whatever they are doing."""
+        """Ends the callers in any state."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def until_accepted(self, count: int) -> None:
-        """Waits until so many more requests have been accepted."""
+        """Waits until the given number of further requests has been accepted."""
         await self.until(count, 200)
 
     async def until(self, count: int, *outcomes: int | str) -> None:
-        """Waits until so many more requests have ended in one of these ways."""
+        """Waits until the given number of further requests has one of these outcomes."""
 
         def ended() -> int:
             return sum(self.counts[outcome] for outcome in outcomes)
@@ -118,7 +118,7 @@ class Load:
     async def _attempt(
         self, operation: Operation, caller: _Caller, connection: HTTPCaller
     ) -> bool:
-        """Sends one request and notes what comes of it. Returns whether it was sent."""
+        """Sends one request and records its outcome. Returns whether it was sent."""
         try:
             await connection.connect(self._server.port)
         except NotSent:
@@ -144,7 +144,7 @@ class Load:
 
 
 class _Caller:
-    """One caller: a user, and the connections that it keeps; the second one is for haste."""
+    """One caller: a user and its connections; the second one is for concurrent retries."""
 
     def __init__(self, number: int, rng: random.Random):
         self._number = number

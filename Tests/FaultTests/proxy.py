@@ -1,4 +1,4 @@
-"""A network between the server and Redis that fails in every way that a network can, by a seed."""
+"""A network between the server and Redis with seeded faults of every kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import resp
 
 TO_REDIS, TO_SERVER = 0, 1
-# What a Redis says that is not able to take a command now: it has not executed it.
+# Transient errors of Redis: the command was not executed.
 ERROR_LINES = (
     b"-READONLY You can't write against a read only replica.\r\n",
     b"-LOADING Redis is loading the dataset in memory\r\n",
@@ -22,20 +22,20 @@ ERROR_SHARE = 0.1
 
 
 class Cut(Exception):
-    """The connection is to end here."""
+    """The connection must end here."""
 
 
 @dataclass
 class Faults:
-    """What happens to one connection."""
+    """The faults of one connection."""
 
-    # After so many bytes in each direction it ends; None: never.
+    # The number of bytes in each direction after which the connection ends; None: no end.
     bytes_left: list[int | None] = field(default_factory=lambda: [None, None])
-    # Before it ends, it hangs for so long.
+    # The time for which the connection hangs before its end.
     stall_seconds: float = 0.0
     # Bytes arrive one by one.
     splits: bool = False
-    # Bytes arrive late, by up to so much.
+    # The maximum delay of bytes.
     delay_seconds: float = 0.0
     # Some commands are answered with an error and never reach Redis.
     answers_errors: bool = False
@@ -77,7 +77,7 @@ class Proxy:
         self.port = self._listener.sockets[0].getsockname()[1]
 
     def fail(self, *kinds: str) -> None:
-        """From the next connection on there are faults of these kinds; those that are there end.
+        """Later connections have faults of these kinds; existing connections end.
         Without a kind, the network is sound again."""
         self._kinds = frozenset(kinds)
         for link in self._links:
@@ -129,7 +129,7 @@ class _Link:
         self._redis = redis
 
     async def run(self) -> None:
-        """Passes bytes on until an end closes or the faults say so."""
+        """Passes bytes on until a peer closes or a fault ends the connection."""
         if self._faults.answers_errors:
             parts = [self._exchange()]
         else:
@@ -177,7 +177,7 @@ class _Link:
             await self._pass_on(TO_SERVER, self._server[1], reply)
 
     async def _pass_on(self, direction: int, writer: asyncio.StreamWriter, data: bytes) -> None:
-        """Sends what may still be sent, the way the faults say; raises `Cut` at the end."""
+        """Sends bytes with the faults applied; raises `Cut` at the connection's end."""
         faults = self._faults
         left = faults.bytes_left[direction]
         if left is not None:

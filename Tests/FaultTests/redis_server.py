@@ -16,7 +16,7 @@ import waiting
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections.
+    """A free port, below the kernel's range for outgoing connections.
 
     While Redis is away, nobody may be given its port by chance: neither another program nor the
     server itself, whose attempt to connect would then reach its own end.
@@ -72,19 +72,19 @@ class RedisServer:
             await client.close()
 
     async def kill(self) -> None:
-        """Ends Redis as a crash would: it gets no chance to write or answer anything."""
+        """Ends Redis like a crash, by SIGKILL."""
         self._process.kill()
         await self._process.wait()
 
     def stop(self) -> None:
-        """Keeps Redis from running, with its connections open, until `resume`."""
+        """Stops Redis, with its connections open, until `resume`."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     async def end(self) -> None:
-        """Ends the process, whatever state it is in, and removes its data."""
+        """Ends the process in any state and removes its data."""
         if self._process and self._process.returncode is None:
             await self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -19,7 +19,7 @@ def encode(*words: object) -> bytes:
 
 
 async def read_value(reader: asyncio.StreamReader) -> tuple[object, bytes]:
-    """Reads one value, a reply or a command: what it means, and the bytes it came in.
+    """Reads one value, a reply or a command; returns the value and its bytes.
 
     An error line is returned as a `ServerError`, not raised: a proxy passes it on.
     """

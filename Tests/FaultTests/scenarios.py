@@ -13,21 +13,21 @@ from bench import Bench, Needs
 from checker import UNKNOWN, Rules
 from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
 
-# Enough answers that every caller has had several turns.
+# Enough answers that every caller has had several.
 TURNS = 10
-# Well below what the server tries, so that a slow machine does not make it longer than that.
+# Well below the server's timeout, so that it is not exceeded on a slow machine.
 OUTAGE_SECONDS_MAX = 1.0
 CROWD = 200
 CONNECTIONS_MAX = 64
 
 
 class Broken(Exception):
-    """The server did what it must not do, beyond what its answers show."""
+    """A violation that the answers do not show."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A fault, what it runs on, and what callers may be told meanwhile. `run` returns a note."""
+    """A fault, its needs, and the outcomes it allows. `run` returns a note."""
 
     name: str
     run: Callable[[Bench], Awaitable[str]]
@@ -36,16 +36,16 @@ class Scenario:
 
 
 async def settle(bench: Bench) -> None:
-    """Lets every caller have some answers."""
+    """Waits until every caller has some answers."""
     await bench.load.until_accepted(TURNS * bench.load.callers)
 
 
 async def redis_killed(bench: Bench) -> str:
-    """Redis crashes and comes back, with callers waiting for it."""
+    """Redis crashes and restarts while callers wait."""
     for _ in range(bench.size.redis_kills):
         await asyncio.sleep(bench.rng.uniform(0, 0.5))
         await bench.redis.kill()
-        # Half of the outages last, but not as long as the server tries.
+        # Half of the outages are long, but shorter than the server's timeout.
         await asyncio.sleep(max(0, bench.rng.uniform(-OUTAGE_SECONDS_MAX, OUTAGE_SECONDS_MAX)))
         await bench.redis.start()
         await settle(bench)
@@ -53,7 +53,7 @@ async def redis_killed(bench: Bench) -> str:
 
 
 async def redis_away(bench: Bench) -> str:
-    """Redis is away, and then hangs, for longer than the server tries."""
+    """Redis is away, and then hangs, for longer than the server's timeout."""
     await bench.redis.kill()
     await bench.load.until(bench.load.callers, 503)
     await bench.redis.start()
@@ -73,12 +73,12 @@ async def network_cut(bench: Bench) -> str:
 
 
 async def redis_refuses(bench: Bench) -> str:
-    """Redis, or what stands for it, answers with errors, over a network that cuts as well."""
+    """Redis, or the proxy, answers with errors, over a network that breaks connections."""
     return await _with_network(bench, "cut", "error")
 
 
 async def _with_network(bench: Bench, *kinds: str) -> str:
-    """Storms, and a sound network after each, so that none is longer than the server tries."""
+    """Faults of the network, each shorter than the server's timeout."""
     proxy = bench.proxy
     for _ in range(bench.size.storms):
         proxy.fail(*kinds)
@@ -89,7 +89,7 @@ async def _with_network(bench: Bench, *kinds: str) -> str:
 
 
 async def server_killed(bench: Bench) -> str:
-    """The server crashes; callers do not learn what became of their requests, and ask again."""
+    """The server crashes; the outcome of requests is unknown, and callers retry."""
     for _ in range(bench.size.server_kills):
         await asyncio.sleep(bench.rng.uniform(0, 0.5))
         await bench.server.kill()
@@ -99,7 +99,7 @@ async def server_killed(bench: Bench) -> str:
 
 
 async def server_terminated(bench: Bench) -> str:
-    """The server is told to end: at any moment, and at one when every caller waits for it."""
+    """The server drains: at a random moment, and at a moment when every caller waits."""
     for _ in range(bench.size.terminations):
         await asyncio.sleep(bench.rng.uniform(0, 0.5))
         bench.server.terminate()
@@ -122,7 +122,7 @@ async def _terminate_with_all_in_flight(bench: Bench) -> None:
         )
         in_flight = load.in_flight()
         server.terminate()
-        await waiting.until("the server begins to end", lambda: server.has_logged("ending"))
+        await waiting.until("the server drains", lambda: server.has_logged("draining"))
     finally:
         bench.redis.resume()
     await _end_in_order(bench)
@@ -140,7 +140,7 @@ async def _end_in_order(bench: Bench) -> None:
 
 
 async def redis_full(bench: Bench) -> str:
-    """Redis has no memory left: it refuses, and takes nothing."""
+    """Redis is at maxmemory and refuses every write."""
     await bench.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
     await bench.redis.command("CONFIG", "SET", "maxmemory", "1")
     await bench.load.until(TURNS * bench.load.callers, 503)

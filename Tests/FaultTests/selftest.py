@@ -1,4 +1,4 @@
-"""Whether the checker can fail: it is given fabricated faults and has to report each."""
+"""Tests the checker with fabricated faults, each of which it must report."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def reported(findings: Findings) -> str | None:
 
 
 def run() -> tuple[int, int]:
-    """How many cases passed and failed."""
+    """Returns the numbers of passes and failures."""
     passed = failed = 0
     bystander = operation(1, accepted("a"))
     for name, operations, jobs, rules, expected in cases():

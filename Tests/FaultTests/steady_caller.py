@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A well-behaved caller in a process of its own, so that what it measures is the server alone.
+"""A well-behaved caller in its own process, so that it measures only the server.
 
 It posts all the time to the port that its argument names. For each line on standard input it
 prints one line of JSON about the answers since the line before; it ends with standard input.
@@ -19,12 +19,12 @@ import http_caller
 
 ANSWER_SECONDS_MAX = 10
 PAUSE_SECONDS = 0.02
-# So many requests over one connection, then a new one: callers who come are served as well.
+# The number of requests over one connection before a new one: new callers must be served too.
 REQUESTS_PER_CONNECTION = 10
 
 
 class SteadyCaller:
-    """One connection after the other, and what came of the requests."""
+    """One connection after another, and the results of the requests."""
 
     def __init__(self, port: int):
         self._port = port
@@ -62,7 +62,7 @@ class SteadyCaller:
         )
 
     def report(self) -> str:
-        """What came of the requests since the last report."""
+        """The results of the requests since the last report."""
         seconds, failures = self.seconds, self.failures
         self.seconds, self.failures = [], []
         return json.dumps({

@@ -1,4 +1,4 @@
-"""Waiting by asking again and again, with a deadline: nothing relies on how fast things are."""
+"""Polling with a deadline, so that no test depends on speed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import inspect
 import time
 from typing import Callable
 
-# Generous: it ends a run that hangs, and says nothing about how long anything should take.
+# A generous limit, which only ends a run that hangs.
 DEADLINE_SECONDS = 60.0
 
 
 class Unmet(Exception):
-    """What was waited for did not come about."""
+    """The condition did not become true in time."""
 
 
 async def until(what: str, condition: Callable, seconds: float = DEADLINE_SECONDS) -> None:

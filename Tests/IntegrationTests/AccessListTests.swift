@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Users of Redis's access list: what docs/wire-formats.md says is enough, and what is missing is
-/// named.
+/// Users of Redis's access list: the permissions of docs/wire-formats.md suffice, and a missing one
+/// is named.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct AccessListTests {
     /// The user of `rq:default`, or of `stream:transactions`.
     private func rights(_ queue: String) throws -> (user: String, rights: [String]) {
@@ -22,7 +22,7 @@ import Testing
         ]
     }
 
-    /// What a server says that does not start.
+    /// The error output of a server that does not start.
     private func refusal(_ environment: [String: String]) async throws -> String {
         var environment = environment
         environment["JWT_SECRET"] = APIServer.secret

@@ -3,7 +3,7 @@ import CoreAPIHTTP
 import Foundation
 import Testing
 
-/// What every answer has, whatever it says (RFC 9110, RFC 9112).
+/// The properties of every answer (RFC 9110, RFC 9112).
 @Suite(.serialized, .timeLimit(.minutes(10))) struct AnswerTests {
     private func with(_ body: (APIServer) throws -> Void) async throws {
         try await APIServer.with(["QUEUE": "memory"]) { server in try body(server) }
@@ -23,7 +23,7 @@ import Testing
             ("/health", "Expect: x\r\n", 417), ("/health", "Content-Length: 99999\r\n", 413),
             ("/health", "A : b\r\n", 400), ("/health", "Transfer-Encoding: gzip\r\n", 501),
         ])
-    func `HEAD has a length and no body, also where it is refused`(
+    func `an answer to HEAD has a length and no body, also a refusal`(
         path: String, field: String, status: Int
     ) async throws {
         try await with { server in
@@ -66,7 +66,9 @@ import Testing
         }
     }
 
-    @Test func `a body that nobody wants is read, and the next request answered`() async throws {
+    @Test func `the body of a refused request is read, and the next request is answered`()
+        async throws
+    {
         try await with { server in
             let body = String(repeating: "x", count: 10_000)
             let framed = "Content-Length: 10000\r\n\r\n\(body)"
@@ -89,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `octets beyond ASCII are refused where they may not be, and never decoded`()
+    @Test func `bytes beyond ASCII are refused outside of field values, and never decoded`()
         async throws
     {
         try await with { server in
@@ -104,7 +106,7 @@ import Testing
                     let text = try exchange(server, request)
                     #expect(text.hasPrefix("HTTP/1.1 400 "))
                 }
-                // obs-text (RFC 9110 §5.5) in a field that nobody looks at.
+                // obs-text (RFC 9110 §5.5) in an ignored field.
                 let request =
                     Array("GET /health HTTP/1.1\r\nHost: a\r\nX: ".utf8) + [byte]
                     + Array("\r\n\r\n".utf8)

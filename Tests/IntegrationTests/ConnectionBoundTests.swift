@@ -21,7 +21,7 @@ import Testing
         #expect(answer.fields["connection"] == "close")
     }
 
-    @Test func `a connection beyond the bound is told so, unread, and there is room again later`()
+    @Test func `a connection beyond the limit is refused unread, and later connections are served`()
         async throws
     {
         let environment = ["QUEUE": "memory", "MAX_CONNECTIONS": "3", "THREADS": "2"]
@@ -66,7 +66,7 @@ import Testing
 
     // MARK: - Open files
 
-    @Test func `without a bound, callers have what the limit of open files leaves, Redis included`()
+    @Test func `without MAX_CONNECTIONS, the limit of open files leaves a reserve for Redis`()
         async throws
     {
         try await RedisServer.with { redis in
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test func `a full table of open files neither spins nor ends the server`() async throws {
-        // What the process inherits is more than the reserve, so that accepting fails.
+        // The inherited descriptors exceed the reserve, so that accept4 fails.
         let shell =
             "ulimit -n 64 && for n in {10..40}; do eval \"exec $n</dev/null\"; done"
         let environment = ["QUEUE": "memory", "THREADS": "1"]
@@ -150,7 +150,7 @@ import Testing
         (["MAX_CONNECTIONS": "1000"], ["MAX_CONNECTIONS", "1000", "100"]),
         (["THREADS": "64"], ["THREADS", "64", "100"]),
     ])
-    func `what the limit of open files does not hold is one clear line and status 78`(
+    func `a value above the limit of open files is one log line and status 78`(
         environment: [String: String], words: [String]
     ) async throws {
         let all = ["JWT_SECRET": "x", "THREADS": "1"].merging(environment) { $1 }

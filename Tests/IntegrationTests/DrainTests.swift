@@ -8,9 +8,9 @@ import Testing
 @testable import CoreAPIRedis
 @testable import CoreAPIServer
 
-/// The end of the server under load: what it has taken it answers, and what it answers is true.
+/// A drain under load: every accepted request is answered, and every answer is true.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DrainTests {
-    /// What callers saw, together.
+    /// The answers to all callers.
     private final class Seen: Sendable {
         let accepted = Atomic(0)
         let refused = Atomic(0)
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `a caller who sends a request too late is not reset, and keeps its last answer`()
+    @Test func `a caller that sends a request too late is not reset, and keeps its last answer`()
         async throws
     {
         var limits = HTTPLimits()
@@ -130,19 +130,21 @@ import Testing
                 try await eventually("health passes") { try server.get("/health").status == 200 }
                 // Without an answer of Redis the request would be in flight for 30 seconds.
                 redis.pause()
-                defer { redis.goOn() }
+                defer { redis.resume() }
                 let busy = try RawClient(port: server.port)
                 try busy.send(APIServer.post(APIServer.body()))
                 try await eventually("the server has read the request") {
                     try server.get("/health/live").status == 200
                 }
                 server.program.signal(SIGTERM)
-                try await eventually("it ends in order") {
-                    server.program.errors.contains("\"message\":\"ending")
+                try await eventually("the server drains") {
+                    server.program.errors.contains("\"message\":\"draining")
                 }
                 server.program.signal(SIGTERM)
                 #expect(try await server.program.status() == 0)
-                #expect(server.program.errors.contains("ended at once, by a second signal"))
+                #expect(
+                    server.program.errors.contains(
+                        "ended without a complete drain: a second signal"))
                 #expect((try? busy.readSome()) ?? "" == "")
             }
         }

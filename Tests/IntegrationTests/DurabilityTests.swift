@@ -2,7 +2,7 @@ import CoreAPIRedis
 import Foundation
 import Testing
 
-/// What a 200 is worth, as `DURABILITY` and Redis's own settings make it.
+/// The durability of a 200, by `DURABILITY` and Redis's settings.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DurabilityTests {
     /// A master and a replica that has caught up.
     private func withReplica(
@@ -15,7 +15,9 @@ import Testing
     }
 
     @Test(arguments: ["rq:default", "stream:s"])
-    func `with replica, a 200 is in the replica when it is sent`(queue: String) async throws {
+    func `with replica, a replica has the transaction before the 200 is sent`(queue: String)
+        async throws
+    {
         try await withReplica { master, replica in
             let environment = [
                 "QUEUE": queue, "REDIS_URL": master.url, "DURABILITY": "replica:1",
@@ -36,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `without its replica, the outcome is unknown, and so is a retry's until it is back`(
+    func `without its replica, the outcome is unknown, also of retries, until the replica is back`(
         kind: RedisServer.Kind
     ) async throws {
         try await withReplica(kind) { master, replica in
@@ -46,7 +48,7 @@ import Testing
             try await APIServer.with(environment) { server in
                 #expect(try server.post(APIServer.body()).status == 200)
                 replica.pause()
-                defer { replica.goOn() }
+                defer { replica.resume() }
                 let request = APIServer.body(amount: 7)
                 let key = "Idempotency-Key: k\r\n"
                 for _ in 1...2 {
@@ -54,7 +56,7 @@ import Testing
                     #expect(unknown.status == 504)
                     #expect(unknown.body.contains("\"code\":\"outcome_unknown\""))
                 }
-                replica.goOn()
+                replica.resume()
                 try await eventually("a retry is answered by the first") {
                     let answer = try server.post(APIServer.body(amount: 7), fields: key)
                     return answer.status == 200
@@ -66,7 +68,9 @@ import Testing
     }
 
     @Test(arguments: ["rq:default", "stream:s"])
-    func `with aof, a 200 is on the disk when it is sent`(queue: String) async throws {
+    func `with aof, the transaction is on the disk before the 200 is sent`(queue: String)
+        async throws
+    {
         try await RedisServer.with(["--appendfsync", "always"], kind: .valkey) { redis in
             let environment = ["QUEUE": queue, "REDIS_URL": redis.url, "DURABILITY": "aof"]
             try await APIServer.with(environment) { server in

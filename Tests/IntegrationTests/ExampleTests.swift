@@ -5,7 +5,7 @@ import Testing
 @testable import CoreAPIRedis
 @testable import CoreAPIServer
 
-/// What the README and the docs say, done.
+/// The commands and programs of the README and the docs.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ExampleTests {
     private func document(_ path: String) throws -> String {
         try String(contentsOf: Program.root.appending(path: path), encoding: .utf8)
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func `docs/embedding.md shows the examples as they are compiled`() throws {
+    @Test func `docs/embedding.md shows the compiled examples`() throws {
         let text = try document("docs/embedding.md")
         let examples = try examples()
         #expect(examples.count == 6)
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `the articles of the Kit show what the examples have, line by line`() throws {
+    @Test func `each line of code in the Kit's articles is in an example`() throws {
         func lines(_ text: some StringProtocol) -> String {
             text.split(separator: "\n").map { $0.trimmingPrefix { $0 == " " } }
                 .joined(separator: "\n")

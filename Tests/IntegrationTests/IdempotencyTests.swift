@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `a key that is none is refused, after the token and the fields`() async throws {
+    @Test func `an invalid key is refused, after the token and the fields`() async throws {
         try await APIServer.with(["QUEUE": "memory"]) { server in
             let long = String(repeating: "k", count: 256)
             for key in ["", "\"\"", "two words", "\"open", "k\u{E9}", long, "\"k\"; x=1"] {
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `what was refused is not remembered`() async throws {
+    @Test func `a refused transaction leaves no record`() async throws {
         try await RedisServer.with { redis in
             try await APIServer.with(["QUEUE": "stream:s", "REDIS_URL": redis.url]) { server in
                 #expect(try post(server, "k", amount: 0).status == 422)

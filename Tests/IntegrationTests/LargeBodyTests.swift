@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Over a socket: requests that are larger than what is taken, in a coding that is not, or with
-/// another spelling of what is asked for.
+/// Over a socket: requests above the limits, in an unsupported coding, or with another spelling of
+/// their target.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct LargeBodyTests {
     @Test(arguments: [20_000, 1 << 20, 8 << 20])
     func `413 reaches a caller that sends its whole body before it reads`(length: Int) async throws

@@ -53,8 +53,8 @@ import Testing
     }
 }
 
-/// The package in a folder of its own, with what this build has fetched: some targets as copies to
-/// be changed, the others as links.
+/// The package in another folder, with the dependencies of this build: some targets as copies,
+/// which a test changes, the others as links.
 private final class PackageCopy {
     let directory: URL
 
@@ -99,7 +99,7 @@ private final class PackageCopy {
         try FileManager.default.createSymbolicLink(at: to, withDestinationURL: from)
     }
 
-    /// Builds a target and what it depends on.
+    /// Builds a target and its dependencies.
     func build(_ target: String) async throws -> (status: Int32, output: String) {
         let result = try await Program.run(
             "swift",

@@ -25,15 +25,16 @@ import Testing
     private static func filler(_ count: Int) -> String { String(repeating: "a", count: count) }
 
     @Test(arguments: stalled.keys.sorted())
-    func `beyond the bound a caller is refused at once, small requests go on, and room comes back`(
+    func `beyond the limit a caller is refused at once, and small requests are served`(
         kind: String
     ) async throws {
         let request = try #require(MemoryBoundTests.stalled[kind])
         let bufferBytes = 100_000
-        // The test may be suspended for longer than a stalled request may take.
+        // The test may be suspended for longer than the usual timeouts.
         var limits = HTTPLimits()
         limits.headTimeoutMilliseconds = 600_000
         limits.bodyTimeoutMilliseconds = 600_000
+        limits.idleTimeoutMilliseconds = 600_000
         try await LoopServer.with(limits, buffersBytesMax: bufferBytes) { server in
             let small = try RawClient(port: server.port)
             func postSmall() throws -> Int {
@@ -48,7 +49,7 @@ import Testing
                 try client.send(request)
                 held.append(client)
                 var answered: RawClient?
-                try await eventually("its bytes are held, or somebody is refused") {
+                try await eventually("its bytes are held, or a caller is refused") {
                     answered = held.first { $0.isReadable(withinMilliseconds: 0) }
                     return answered != nil || server.buffers.now >= held.count * 8_000
                 }
@@ -56,12 +57,16 @@ import Testing
             }
             #expect((4...20).contains(held.count), "\(kind): \(held.count)")
             #expect(server.buffers.now <= bufferBytes)
-            // Pipelined requests are no large one.
+            // Pipelined requests do not count as one large request.
             try small.send(String(repeating: APIServer.post(APIServer.body()), count: 50))
             var answers = ""
             while answers.firstRange(of: "HTTP/1.1 503") == nil,
                 answers.components(separatedBy: "HTTP/1.1 200").count <= 50
-            { answers += try small.readSome() }
+            {
+                let more = try small.readSome()
+                try #require(!more.isEmpty, "the server has closed the connection")
+                answers += more
+            }
             #expect(answers.firstRange(of: "HTTP/1.1 503") == nil)
             #expect(refused?.status == 503)
             #expect(refused?.body.contains("\"code\":\"overloaded\"") == true)
@@ -69,12 +74,12 @@ import Testing
             #expect(refused?.fields["connection"] == "close")
             #expect(try postSmall() == 200)
             held = []
-            try await eventually("the buffers are given back") { server.buffers.now == 0 }
+            try await eventually("the buffers are released") { server.buffers.now == 0 }
             #expect(try postSmall() == 200)
         }
     }
 
-    @Test func `a buffer is given back after its request, while the connection goes on`()
+    @Test func `a large buffer is released after its request, while the connection stays open`()
         async throws
     {
         try await LoopServer.with { server in
@@ -118,7 +123,7 @@ import Testing
     private static let connections = 3_000
     private static let megabyte = 1 << 20
 
-    /// Each with the most that its framing may have, and what a connection of it may cost.
+    /// Requests with the maximum framing, and the limit of a connection's memory for each.
     private static let floods: [String: (request: String, bytesMax: Int)] = [
         "chunk sizes": (chunkedHead + String(repeating: "1\r\na\r\n", count: 1_200), 8_000),
         "chunk extensions": (
@@ -142,7 +147,7 @@ import Testing
         ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil
 
     @Test(.enabled(if: hasOwnAllocator), arguments: floods.keys.sorted())
-    func `a flood of requests that stall costs what they need, and the memory comes back`(
+    func `a flood of stalled requests costs only their bytes, and the memory is returned`(
         kind: String
     ) async throws {
         let (request, bytesMax) = try #require(MemoryBoundTests.floods[kind])

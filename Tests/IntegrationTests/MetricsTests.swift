@@ -5,7 +5,7 @@ import Testing
 
 /// `GET /metrics` of the real server.
 @Suite(.timeLimit(.minutes(10))) struct MetricsTests {
-    @Test func `what was sent is counted, by route, method, status and code`() async throws {
+    @Test func `answers are counted by route, method, status and code`() async throws {
         try await RedisServer.with { redis in
             let environment = [
                 "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0", "THREADS": "2",
@@ -187,7 +187,7 @@ import Testing
                     try server.get("/health/ready").status == 200
                 }
                 redis.pause()
-                defer { redis.goOn() }
+                defer { redis.resume() }
                 let client = try RawClient(port: server.port)
                 try client.send(APIServer.post(APIServer.body()))
                 try await eventually("it is in flight") {
@@ -195,7 +195,7 @@ import Testing
                 }
                 server.program.signal(SIGTERM)
                 try await eventually("it ends") {
-                    server.program.errors.contains("ending: what is in flight is finished")
+                    server.program.errors.contains("draining: requests in flight finish")
                 }
                 let scraper = try RawClient(port: port)
                 #expect(try Scrape(scraper)["core_api_transactions_in_flight"] == 1)
@@ -203,7 +203,7 @@ import Testing
                     try scraper.send("GET /health/\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
                     #expect(try scraper.readAnswer().status == status)
                 }
-                redis.goOn()
+                redis.resume()
                 #expect(try client.readAnswer().status == 200)
                 // The scraper's open connection does not delay the drain.
                 #expect(try await server.program.status() == 0)
@@ -242,8 +242,7 @@ import Testing
         }
     }
 
-    @Test func `what waits in the queue and who takes it is told as /health tells it`() async throws
-    {
+    @Test func `depth, age and workers in the metrics equal those of /health`() async throws {
         try await RedisServer.with { redis in
             let environment = ["REDIS_URL": redis.url, "QUEUE": "rq:p", "METRICS_PORT": "0"]
             try await APIServer.with(environment) { server in
@@ -285,7 +284,7 @@ import Testing
                 #expect(
                     text.answer.fields["content-type"]
                         == "text/plain; version=0.0.4; charset=utf-8")
-                // What Prometheus 2 asks for.
+                // The Accept field of Prometheus 2.
                 let open = try Scrape(
                     port: port,
                     accept: "application/openmetrics-text;version=1.0.0,"

@@ -5,8 +5,8 @@ import Testing
 @testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
-/// docs/openapi.json: served as it is, and complete. That the server does what it says is for
-/// Tests/OpenAPITests (`make openapi`).
+/// docs/openapi.json: served unchanged, and complete. Tests/OpenAPITests (`make openapi`) compares
+/// it with the server's behaviour.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct OpenAPITests {
     private let bytes: Data
     private let components: [String: Any]

@@ -2,11 +2,12 @@ import CoreAPIRedis
 import Foundation
 import Testing
 
-/// What an operator sees: health, outages, signals, configuration, logs.
+/// The operator's view: health, outages, signals, configuration, logs.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct OperationTests {
     // MARK: - Health
 
-    @Test func `without Redis, health is what the Python service said, byte for byte`() async throws
+    @Test func `without Redis, health equals the Python service's answer byte for byte`()
+        async throws
     {
         try await APIServer.with(["QUEUE": "memory"]) { server in
             for path in ["/health", "/health/live", "/health/ready", "/health?x=y"] {
@@ -123,7 +124,7 @@ import Testing
             try await APIServer.with(["REDIS_URL": redis.url, "THREADS": "1"]) { server in
                 #expect(try server.post(APIServer.body()).status == 200)
                 redis.pause()
-                defer { redis.goOn() }
+                defer { redis.resume() }
                 try await eventually("health fails") { try server.get("/health").status == 503 }
                 #expect(
                     try health(try server.get("/health")).check["output"] as? String
@@ -131,14 +132,14 @@ import Testing
                 let answer = try server.post(APIServer.body())
                 #expect(answer.status == 504)
                 #expect(answer.body.contains("\"code\":\"outcome_unknown\""))
-                redis.goOn()
+                redis.resume()
                 try await eventually("health passes") { try server.get("/health").status == 200 }
                 #expect(try server.post(APIServer.body()).status == 200)
             }
         }
     }
 
-    @Test func `a server starts without its Redis, and serves once it is there`() async throws {
+    @Test func `a server starts without Redis, and serves once Redis runs`() async throws {
         try await RedisServer.with { redis in
             redis.kill()
             try await APIServer.with(["REDIS_URL": redis.url]) { server in
@@ -153,7 +154,7 @@ import Testing
     // MARK: - Signals
 
     @Test(arguments: [SIGTERM, SIGINT])
-    func `a signal lets what is in flight finish, and ends the rest`(signal: Int32) async throws {
+    func `a signal lets requests in flight finish, and ends the rest`(signal: Int32) async throws {
         try await RedisServer.with { redis in
             let environment = [
                 "REDIS_URL": redis.url, "QUEUE": "stream:s", "ENQUEUE_TIMEOUT": "30",
@@ -178,7 +179,7 @@ import Testing
                 }
                 server.program.signal(signal)
                 #expect(try idle.readSome() == "", "an idle connection is closed")
-                redis.goOn()
+                redis.resume()
                 try slow.send(String(late.dropFirst(50)))
                 for client in [busy, slow] {
                     let answer = try client.readAnswer()
@@ -228,7 +229,7 @@ import Testing
         (["JWT_SECRET": "x", "HTTP_HOST": "127.0.0.1:80"], "HTTP_HOST"),
         (["JWT_SECRET": "x", "HTTP_HOST": "256.0.0.1"], "HTTP_HOST"),
     ])
-    func `what the configuration alone decides is status 78, for the token command too`(
+    func `an error that only the configuration decides is status 78, for the token command too`(
         environment: [String: String], words: String
     ) async throws {
         for arguments in [[], ["token", "--user-id", "7", "--username", "alice"]] {
@@ -289,7 +290,7 @@ import Testing
         }
     }
 
-    @Test func `a port that somebody listens on is an error, not a share`() async throws {
+    @Test func `a port in use is an error, and is not shared`() async throws {
         try await APIServer.with(["QUEUE": "memory"]) { server in
             let result = try await run(
                 [],
@@ -350,7 +351,7 @@ import Testing
     }
 
     @Test(arguments: ["", "?username=", "?db=1&username="])
-    func `a password in the user's place is not shown, and the log says what would be right`(
+    func `a password in the user's place is not shown, and the log has the correct form`(
         parameter: String
     ) async throws {
         try await RedisServer.with(["--requirepass", "hunter2@x"]) { redis in

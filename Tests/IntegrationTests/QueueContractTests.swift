@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
-    func `what is confirmed is there, once`(kind: Kind) async throws {
+    func `a confirmed transaction is in the queue once`(kind: Kind) async throws {
         try await with(kind) { subject in
             let transaction = try transaction()
             try await subject.queue.enqueue(transaction)
@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
-    func `what is enqueued one after another keeps its order`(kind: Kind) async throws {
+    func `transactions that are enqueued in sequence keep their order`(kind: Kind) async throws {
         try await with(kind) { subject in
             let transactions = try (1...50).map(transaction)
             for transaction in transactions { try await subject.queue.enqueue(transaction) }
@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
-    func `a key belongs to its user, and other keys and none are other transactions`(kind: Kind)
+    func `a key belongs to its user; another key, or no key, is another transaction`(kind: Kind)
         async throws
     {
         try await with(kind) { subject in

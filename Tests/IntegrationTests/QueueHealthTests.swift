@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: RQWorker.versions)
-    func `rq's workers are counted while they run, and nobody is a warning`(version: String)
+    func `running rq workers are counted, and no worker is a warning`(version: String)
         async throws
     {
         try await with("rq:payments") { redis, server in
@@ -38,7 +38,7 @@ import Testing
             for _ in 0..<3 { #expect(try server.post(APIServer.body()).status == 200) }
             try await HealthAnswer.eventually("three wait", server) {
                 $0.number("queue:depth") == 3 && $0.status == "warn" && $0.httpStatus == 200
-                    && $0.output("workers:count") == "nobody takes transactions out of the queue"
+                    && $0.output("workers:count") == "no worker takes transactions out of the queue"
             }
             let workers = [try worker(version, redis), try worker(version, redis)]
             try await HealthAnswer.eventually("two workers have done it", server) {
@@ -136,7 +136,9 @@ import Testing
 
     // MARK: - Streams
 
-    @Test func `a stream's depth is what a group has not acknowledged`() async throws {
+    @Test func `a stream's depth is the number of entries that a group has not acknowledged`()
+        async throws
+    {
         try await with("stream:s") { redis, server in
             try await HealthAnswer.eventually("there is nothing yet", server) {
                 QueueHealthTests.isEmpty($0) && $0.number("workers:count") == 0
@@ -222,7 +224,9 @@ import Testing
         }
     }
 
-    @Test func `more groups or consumers than are looked at leave figures out, and harm nobody`()
+    @Test
+    func
+        `beyond the limit of groups or consumers, figures are left out`()
         async throws
     {
         try await with("stream:s") { redis, server in
@@ -250,10 +254,10 @@ import Testing
         }
     }
 
-    // MARK: - What Redis does not tell
+    // MARK: - Figures that Redis does not report
 
     @Test(arguments: [("rq:default", 0), ("stream:transactions", 1)])
-    func `without rights the figures are left out, and with those of the docs they are there`(
+    func `without permissions, figures are left out; with the documented ones, they are present`(
         queue: String, index: Int
     ) async throws {
         try await RedisServer.with { redis in
@@ -317,7 +321,8 @@ import Testing
         }
     }
 
-    @Test func `an entry with the greatest id there is has no age, and harms nobody`() async throws
+    @Test func `an entry with the greatest possible id has no age, and does not affect the server`()
+        async throws
     {
         try await with("stream:s") { redis, server in
             let id = "18446744073709551615-18446744073709551615"
@@ -333,7 +338,7 @@ import Testing
     }
 
     @Test(arguments: ["rq:q", "stream:s"])
-    func `what others have put into the queue stays in Redis while health is asked`(queue: String)
+    func `health checks never return the queue's contents from Redis`(queue: String)
         async throws
     {
         try await with(queue, ["HEALTH_WORKERS_MIN": "0"]) { redis, server in

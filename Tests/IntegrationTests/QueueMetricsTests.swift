@@ -4,7 +4,7 @@ import CoreMetrics
 import MetricsTestKit
 import Testing
 
-/// What the Kit records, as an embedder's backend of swift-metrics gets it.
+/// The metrics of the Kit, as an embedder's backend of swift-metrics receives them.
 @Suite(.timeLimit(.minutes(10))) struct QueueMetricsTests {
     private let metrics = TestMetrics()
 
@@ -54,7 +54,7 @@ import Testing
         return options
     }
 
-    @Test func `a queue counts what it does, by result and by reason, and how long it takes`()
+    @Test func `a queue records results, reasons and durations`()
         async throws
     {
         let memory = try InMemoryTransactionQueue(capacity: 2, metrics: metrics)
@@ -109,13 +109,13 @@ import Testing
         }
     }
 
-    @Test func `without a parameter, the metrics go where swift-metrics is told to send them`()
+    @Test func `without a parameter, metrics go to the bootstrapped factory`()
         async throws
     {
         let queue = withMetricsFactory(metrics) { InMemoryTransactionQueue() }
         try await queue.enqueue(transaction())
         #expect(enqueues("memory", "enqueued") == 1)
-        // Nobody has said anything for this process: nothing is recorded, and nothing fails.
+        // Without a bootstrapped factory, nothing is recorded and nothing fails.
         try await InMemoryTransactionQueue().enqueue(transaction())
         #expect(metrics.counters.map(\.totalValue).reduce(0, +) == 1)
     }

@@ -3,7 +3,7 @@ import CoreAPIRedis
 import Foundation
 import Testing
 
-/// What Core API keeps for a queue belongs to that queue alone.
+/// The records of a queue belong to that queue alone.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueueScopeTests {
     private func transaction() throws -> Transaction {
         try Transaction(
@@ -87,7 +87,7 @@ import Testing
     func `a name that no queue can have is thrown, before Redis is asked`(
         name: String, flaw: QueueNameError
     ) async throws {
-        // Nobody listens there.
+        // No server listens there.
         let url = "redis://127.0.0.1:\(try RedisServer.freePort())"
         await #expect(throws: RedisError.queueNameInvalid(flaw)) {
             try await RQTransactionQueue(url: url, name: name)
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: ["rq:{payments}", "stream:a}b", "stream:{"])
-    func `a QUEUE with braces is status 78, in one line that says what would be right`(
+    func `a QUEUE with braces is status 78, in one line with the correct form`(
         queue: String
     ) async throws {
         let refused = try await Program.run(

@@ -40,7 +40,7 @@ import Testing
                 }))
     }
 
-    @Test func `a replica is not ready until it is a master`() async throws {
+    @Test func `a replica is not ready until its promotion`() async throws {
         try await RedisServer.with { master in
             try await master.withReplica { replica in
                 try await APIServer.with(environment(replica)) { server in
@@ -82,7 +82,7 @@ import Testing
     @Test(arguments: [
         ("rq:default", "rq:queue:default"), ("rq:default", "rq:queues"), ("stream:s", "s"),
     ])
-    func `a key of another type is not ready until it is gone`(queue: String, key: String)
+    func `a server is not ready while a key has another type`(queue: String, key: String)
         async throws
     {
         try await RedisServer.with { redis in
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `what Redis does not tell a probe is known by its last answer, for 5 seconds`()
+    @Test func `a refusal that a probe cannot see counts for 5 seconds`()
         async throws
     {
         try await RedisServer.with { redis in
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `DURABILITY of a replica that is gone is not ready until it is back`() async throws {
+    @Test func `with DURABILITY, a server is not ready until its replica is back`() async throws {
         try await RedisServer.with { redis in
             try await redis.withReplica { replica in
                 let variables = environment(redis, "stream:s", ["DURABILITY": "replica:1"])
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func `too few replicas for min-replicas-to-write are not ready until they are enough`()
+    @Test func `a server is not ready while min-replicas-to-write is not met`()
         async throws
     {
         try await RedisServer.with { redis in
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func `DURABILITY of a file that is switched off is not ready until it is on`()
+    @Test func `with DURABILITY=aof, a server is not ready while the file is disabled`()
         async throws
     {
         try await RedisServer.with(["--appendfsync", "always"], kind: .valkey) { redis in
@@ -241,7 +241,7 @@ import Testing
                 #expect(try await writes(redis) == before.0)
                 #expect(before.1 == 1)
                 #expect(try await connections() == 2)
-                // A new login loads what was forgotten, without anybody noticing.
+                // A new login loads the flushed scripts; no caller notices.
                 _ = try await redis.command("SCRIPT", "FLUSH")
                 for _ in 0..<30 {
                     #expect(try server.get("/health/ready").status == 200)
@@ -251,7 +251,7 @@ import Testing
         }
     }
 
-    @Test func `callers are told the status alone where operators have a port`() async throws {
+    @Test func `callers see only the status if operators have their own port`() async throws {
         try await RedisServer.with { redis in
             for (port, isOwn) in [("0", true), (nil, false)] as [(String?, Bool)] {
                 var variables = environment(redis, "rq:default")

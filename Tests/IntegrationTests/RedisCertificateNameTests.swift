@@ -5,7 +5,7 @@ import Testing
 /// Which names of a Redis's certificate count: alternative names alone (RFC 9525 §2).
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RedisCertificateNameTests {
     @Test(arguments: ["localhost", "127.0.0.1"])
-    func `the subject's CN is no name, with other alternative names or with none`(
+    func `the subject's CN is ignored, with and without alternative names`(
         host: String
     ) async throws {
         for names in ["", "subjectAltName=DNS:example.org", "subjectAltName=email:a@example.org"] {

@@ -5,7 +5,7 @@ import Foundation
 import Logging
 import Testing
 
-/// What the queues in Redis do beyond the contract of every queue.
+/// The rules of the queues in Redis, beyond the contract of every queue.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RedisQueueTests {
     private func transaction(_ number: Int = 1) throws -> Transaction {
         try Transaction(
@@ -56,7 +56,7 @@ import Testing
                 let info = String(decoding: text, as: UTF8.self)
                 #expect(info.contains("rdb_changes_since_last_save:1\r\n"))
                 #expect(try await redis.command("GET", record) == before)
-                // The lifetime goes on; it does not begin anew.
+                // The record keeps its lifetime.
                 let left = try #require(Int(try await redis.texts("TTL", record).joined()))
                 #expect((1...1_000).contains(left))
             }
@@ -166,7 +166,9 @@ import Testing
         }
     }
 
-    @Test func `what Redis refuses is not enqueued, and has a name`() async throws {
+    @Test func `a transaction that Redis refuses is not enqueued, and the error names the reason`()
+        async throws
+    {
         try await RedisServer.with { redis in
             let rq = try await RQTransactionQueue(url: redis.url)
             let stream = try await StreamTransactionQueue(url: redis.url, key: "s")
@@ -273,7 +275,7 @@ import Testing
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
             redis.pause()
-            defer { redis.goOn() }
+            defer { redis.resume() }
             do {
                 try await queue.enqueue(try transaction())
                 Issue.record("enqueued")
@@ -287,7 +289,7 @@ import Testing
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
             queue.close()
-            // Whether the connection's thread still ends, or has ended: nobody waits in vain.
+            // Every call returns, whether or not the connection has already closed.
             for _ in 0..<1_000 {
                 await #expect(throws: QueueError.unavailable(.closed)) {
                     try await queue.enqueue(try transaction())

@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `python-rq processes what was posted, both over a socket`() async throws {
+    @Test func `python-rq processes a posted transaction, both over a socket`() async throws {
         try await withSocket { redis, path in
             let environment = ["REDIS_URL": "unix://\(try encoded(path))?db=2"]
             try await APIServer.with(environment) { server in

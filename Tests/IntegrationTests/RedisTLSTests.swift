@@ -5,7 +5,7 @@ import Foundation
 import Logging
 import Testing
 
-/// `rediss://`: a real redis-server that speaks TLS, and what happens where TLS cannot be had.
+/// `rediss://`: a real redis-server with TLS, and failed handshakes.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RedisTLSTests {
     /// A redis-server with TLS on a port of its own.
     private func withTLS(
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test func `python-rq processes what was posted, both over TLS`() async throws {
+    @Test func `python-rq processes a posted transaction, both over TLS`() async throws {
         try await withTLS(asksClients: true) { redis, url, certificates in
             let urlFile = try certificates.write(url + "\n", to: "redis-url")
             var environment = certificates.environment(client: "client")
@@ -227,7 +227,7 @@ import Testing
         ("other-ca", "ca", "127.0.0.1", "certificate verify failed: self-signed certificate"),
         ("stranger", "ca", "localhost", "certificate verify failed: unable to get local issuer"),
     ])
-    func `a server that cannot show who it is gets nothing, and the log says why, once`(
+    func `a server with an invalid certificate receives nothing, and the log has the reason once`(
         certificate: String, authority: String, host: String, reason: String
     ) async throws {
         try await withTLS(certificate: certificate) { redis, url, certificates in
@@ -252,7 +252,7 @@ import Testing
     }
 
     @Test(arguments: [nil, "stranger"])
-    func `a server that refuses our certificate, or that there is none, is named`(
+    func `the log names a server that rejects the client's certificate or requires one`(
         client: String?
     ) async throws {
         try await withTLS(asksClients: true) { redis, url, certificates in
@@ -308,7 +308,7 @@ import Testing
         #expect(length == .integer(0), sourceLocation: sourceLocation)
     }
 
-    @Test func `a server that says something else is told from one that says nothing`()
+    @Test func `a server without TLS is distinguished from a silent one`()
         async throws
     {
         try await TestCertificates.with { certificates in

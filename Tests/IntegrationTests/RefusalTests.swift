@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func `what another type has at a job's key is refused, and stays`() async throws {
+    @Test func `a value of another type at a job's key is refused, and kept`() async throws {
         try await RedisServer.with { redis in
             let queue = try await RQTransactionQueue(url: redis.url)
             let key = try #require(IdempotencyKey("k"))

@@ -7,7 +7,7 @@ import Testing
 @testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
-/// What one caller, or one loop, may use up: with bounds that are small enough to be reached.
+/// The limits of one caller and one loop, made small enough to be reached.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct RequestBoundTests {
     // MARK: - Requests in flight
 
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `beyond its bound, a transaction is refused before it is looked at`() async throws {
+    @Test func `a transaction beyond the limit is refused before it is parsed`() async throws {
         let gate = Gate()
         try await LoopServer.with(queue: gate, inFlightMax: 2) { server in
             defer { gate.open() }
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    // MARK: - Callers who do not read
+    // MARK: - Callers that do not read
 
     private static let get = Array("GET /health HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
 
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `a caller who does not take an answer is let go, read it nothing or little by little`(
+    func `a caller that reads an answer slowly or not at all is disconnected`(
         reads: Bool
     ) async throws {
         var limits = HTTPLimits()
@@ -93,14 +93,14 @@ import Testing
         }
     }
 
-    // MARK: - Callers who send little by little
+    // MARK: - Callers that send slowly
 
     @Test(arguments: [
         "GET / HTTP/1.1\r\nHost: a\r\nA: ",
         "POST /transaction HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n",
         "POST /transaction HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n",
     ])
-    func `a caller who sends byte by byte has no more time than others`(start: String) async throws
+    func `a caller that sends byte by byte has no more time than others`(start: String) async throws
     {
         var limits = HTTPLimits()
         limits.headTimeoutMilliseconds = 100
@@ -115,7 +115,9 @@ import Testing
         }
     }
 
-    @Test func `a caller who sends nothing is closed without a word`() async throws {
+    @Test func `the connection of a caller that sends nothing is closed without an answer`()
+        async throws
+    {
         var limits = HTTPLimits()
         limits.idleTimeoutMilliseconds = 100
         try await LoopServer.with(limits) { server in
@@ -124,7 +126,7 @@ import Testing
         }
     }
 
-    // MARK: - Callers who send much
+    // MARK: - Callers that send much
 
     /// A queue that keeps the amounts in the order in which they came, and never suspends.
     private final class Order: TransactionQueue {

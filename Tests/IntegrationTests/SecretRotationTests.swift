@@ -8,7 +8,7 @@ import Testing
     private let old = "old: a secret of more than 32 bytes, for tests"
     private let new = "new: a secret of more than 32 bytes, for tests"
 
-    /// What all loops say to tokens that are signed with the secret.
+    /// The answers of all loops to tokens that the secret has signed.
     private func statuses(_ server: APIServer, _ secret: String) throws -> Set<Int> {
         Set(
             try (0..<32).map { _ in
@@ -107,7 +107,7 @@ import Testing
             ] as [(String, () throws -> Void)] {
                 try? manager.removeItem(atPath: file.path)
                 try spoil()
-                // Noticed without a signal, and told again with one.
+                // Logged without a signal, and again after one.
                 for count in 1...2 {
                     try await IntegrationTests.eventually("the log says: \(words)") {
                         server.program.errors.ranges(of: words).count >= count

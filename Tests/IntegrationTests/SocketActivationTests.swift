@@ -9,7 +9,7 @@ import Testing
 
 /// A socket inherited from a service manager, and the notifications sent to it.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct SocketActivationTests {
-    /// What callers saw, together; each of their transactions has a connection of its own.
+    /// The answers to all callers. Each transaction has its own connection.
     private final class Seen: Sendable {
         let accepted = Atomic(0)
         let running = Atomic(0)
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [("2", "one socket"), ("1", "not a listening TCP socket")])
-    func `what is no listening socket is an error of the configuration`(
+    func `an inherited descriptor that is not a listening socket is a configuration error`(
         count: String, expected: String
     ) async throws {
         // The shell's own number is that of the server, which takes its place.
@@ -98,7 +98,7 @@ import Testing
         #expect(result.errors.contains(expected))
     }
 
-    @Test func `what was given to another process is not used`() async throws {
+    @Test func `a socket for another process is not used`() async throws {
         let others = ["QUEUE": "memory", "LISTEN_PID": "1", "LISTEN_FDS": "1"]
         try await APIServer.with(others) { server in
             let answer = try server.get("/health")
@@ -106,12 +106,14 @@ import Testing
         }
     }
 
-    @Test func `a manager that cannot be told is logged, and the server serves`() async throws {
+    @Test func `a service manager that cannot be notified is logged, and the server still serves`()
+        async throws
+    {
         let nowhere = ["QUEUE": "memory", "NOTIFY_SOCKET": "/no/such/socket"]
         try await APIServer.with(nowhere) { server in
             #expect(try server.get("/health").status == 200)
             try await eventually("it is logged") {
-                server.program.errors.contains("the service manager cannot be told")
+                server.program.errors.contains("the service manager cannot be notified")
             }
         }
     }

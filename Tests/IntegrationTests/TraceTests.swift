@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `a line for each request, where it is asked for, without a token`() async throws {
+    @Test func `the access log has a line for each request, without a token`() async throws {
         let environment = [
             "QUEUE": "memory", "ACCESS_LOG_LEVEL": "debug", "LOG_LEVEL": "debug",
         ]
@@ -136,7 +136,7 @@ import Testing
                 redis.pause()
                 let answer = try server.post(
                     APIServer.body(), fields: "X-Request-Id: lost\r\n")
-                redis.goOn()
+                redis.resume()
                 #expect(answer.status == 504)
                 let line = try #require(
                     entries(

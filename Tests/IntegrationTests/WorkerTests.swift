@@ -10,7 +10,8 @@ import Testing
     ]
 
     @Test(arguments: RQWorker.versions)
-    func `a worker processes what was posted, with integers and text`(version: String) async throws
+    func `a worker processes a posted transaction, with integers and text`(version: String)
+        async throws
     {
         try await RedisServer.with { redis in
             try await APIServer.with(["REDIS_URL": redis.url, "QUEUE": "rq:payments"]) { server in

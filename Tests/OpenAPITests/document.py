@@ -1,4 +1,4 @@
-"""docs/openapi.json: whether it is right in itself, and whether an answer is as it says."""
+"""Checks docs/openapi.json itself, and answers against it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Document:
         }
 
     def flaws(self) -> Iterator[str]:
-        """Where it breaks the rules of OpenAPI, or an example those of its schema."""
+        """The violations of OpenAPI's rules, and of schemas by examples."""
         for error in openapi_spec_validator.OpenAPIV31SpecValidator(self._root).iter_errors():
             yield f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
         yield from self._example_flaws(self._root, "")
@@ -59,7 +59,7 @@ class Document:
                     yield f"{where}, example {name}: {error}"
 
     def disagreements(self, method: str, path: str, answer: Answer) -> Iterator[str]:
-        """What an answer has that the document does not say, and the other way round."""
+        """The differences between an answer and the document."""
         responses = self._root["paths"][path][method.lower()]["responses"]
         status = str(answer.status)
         response = responses.get(status) or responses.get(f"{status[0]}XX")
@@ -100,7 +100,7 @@ class Document:
         return target
 
     def _errors(self, schema: dict, value: object) -> list[str]:
-        # References begin at the root of what the validator is given.
+        # References start at the root of the validated document.
         whole = {**schema, "components": self._root["components"]}
         validator = OAS31Validator(whole, format_checker=oas31_format_checker)
         return [error.message for error in validator.iter_errors(value)]

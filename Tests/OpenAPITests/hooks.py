@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know of the server: real tokens. And what it has seen, for openapi.py.
+"""Gives Schemathesis real tokens, and records the answers for openapi.py.
 
 A token is put where the generated request has none, or one that looks right; one that breaks the
 document's rules stays, since its refusal is what is tested.
@@ -15,7 +15,7 @@ import schemathesis
 
 import http_caller
 
-# Where tokens go: "body" or "field" (Authorization).
+# The position of tokens: "body" or "field" (Authorization).
 PLACE = os.environ["OPENAPI_TOKEN_PLACE"]
 # A file that gets a line for each answer: method, path, status.
 SEEN = os.environ["OPENAPI_SEEN"]
@@ -24,7 +24,7 @@ WELL_FORMED = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 def token_for(body: object) -> str:
-    """The token of a user who posts this transaction and no other.
+    """The token of a user that posts this transaction only.
 
     So an idempotency key that comes again, with another transaction, is another user's, as the
     document says nothing of what was sent before. One user in 16 is disabled, and one has a token

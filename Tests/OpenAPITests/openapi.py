@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether the server and docs/openapi.json agree.
+"""Compares the server with docs/openapi.json.
 
 The document is checked by itself; Schemathesis sends what it makes of the document to the real
 server, once for each place of a token and state of the queue; and every refusal that it cannot
@@ -31,7 +31,7 @@ from api_server import ApiServer  # noqa: E402
 import document  # noqa: E402
 from redis_server import RedisServer  # noqa: E402
 
-# Generous: it ends a run that hangs.
+# A generous limit, which only ends a run that hangs.
 RUN_SECONDS = 300
 CONNECTIONS_MAX = 128
 
@@ -43,20 +43,20 @@ class Run:
     name: str
     token_place: str
     queue: str
-    # Of the Redis: its user and password, if any.
+    # The user and the password of Redis, if any.
     login: str = ""
-    # What of Schemathesis is run; without it, all that there is.
+    # The phases of Schemathesis to run; by default all.
     options: tuple[str, ...] = ()
 
 
-# The answer that is wanted of a Redis that refuses the login is 503.
+# If Redis refuses the login, the answer must be 503.
 REFUSED_LOGIN = {"login": "nobody:wrong@", "queue": "rq:openapi", "token_place": "body"}
 EXPECTS_503 = ("--exclude-checks", "not_a_server_error")
 RUNS = [
     Run("tokens in the body, no Redis", "body", "memory"),
     Run("tokens in Authorization, jobs of python-rq", "field", "rq:openapi"),
     Run("tokens in the body, entries of a stream", "body", "stream:openapi"),
-    # Each transaction waits for an attempt to connect, so it is but the examples.
+    # Each transaction waits for a connection attempt, so only the examples are run.
     Run(
         "transactions without Redis", **REFUSED_LOGIN,
         options=(*EXPECTS_503, "--include-path", "/transaction", "--phases", "examples"),
@@ -69,7 +69,7 @@ RUNS = [
 
 
 class Suite:
-    """What has been seen, and what has failed."""
+    """The answers seen, and the failures."""
 
     def __init__(self, program: str):
         self._program = program
@@ -113,7 +113,7 @@ class Suite:
         return f"redis://{login}127.0.0.1:{self._redis.port}/0"
 
     async def _schemathesis(self, run: Run) -> list[str]:
-        """What Schemathesis finds, with its report as it is."""
+        """Runs Schemathesis and prints its report."""
         with tempfile.TemporaryDirectory(prefix="core-api-openapi-") as folder:
             url = self._redis_url(run.login)
             async with self._server(QUEUE=run.queue, REDIS_URL=url) as server:
@@ -189,7 +189,7 @@ class Suite:
 
 
 async def run(program: str) -> tuple[int, int]:
-    """Runs every part: how many passed and failed."""
+    """Runs every part; returns the numbers of passes and failures."""
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     suite = Suite(program)

@@ -1,4 +1,4 @@
-"""Requests that Schemathesis does not send, since they are not HTTP or take their time: for each
+"""Requests that Schemathesis does not send, because they are not HTTP or are slow: for each
 operation, every refusal of HTTP itself."""
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Refused:
 
 
 def _requests(method: str, path: str) -> dict[int, str]:
-    """What is refused, by the status that it has to have."""
+    """The refused requests, by their status."""
     line, host = f"{method} {path} HTTP/1.1\r\n", "Host: localhost\r\n"
     return {
         400: f"{line}\r\n",
-        # Not complete: what is missing never comes.
+        # Incomplete: the rest is never sent.
         408: f"{line}{host}",
         413: f"{line}{host}Content-Length: 100000\r\n\r\n",
         414: f"{method} {path}?{'a' * 8_000} HTTP/1.1\r\n{host}\r\n",
@@ -47,7 +47,7 @@ async def _exchange(port: int, request: str) -> Answer:
 
 
 async def of_http(port: int, operations: list[tuple[str, str]]) -> list[Refused]:
-    """Every refusal for each operation, all at once, since a timeout takes its time."""
+    """Every refusal for each operation, concurrently, because timeouts are slow."""
 
     async def refuse(
         method: str, path: str, status: int, request: str, component: str | None = None
@@ -69,7 +69,7 @@ async def of_http(port: int, operations: list[tuple[str, str]]) -> list[Refused]
 async def of_too_many(
     port: int, connections_max: int, operations: list[tuple[str, str]]
 ) -> list[Refused]:
-    """Where as many connections as there may be are taken: one more is refused.
+    """At MAX_CONNECTIONS, one more connection is refused.
 
     An eighth of the bound may be refused at the same time, and has to hold the operations.
     """

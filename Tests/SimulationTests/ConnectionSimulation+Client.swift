@@ -133,7 +133,7 @@ extension ConnectionSimulation {
 
     /// One address or several, all of which are Redis's.
     private func addresses() -> [SocketAddress] {
-        (0...random.integer(0...2)).map { _ in SocketAddress(unixPath: "/redis") }
+        (0...random.integer(0...2)).compactMap { _ in try? SocketAddress(unixPath: "/redis") }
     }
 
     /// The kernel has decided on the connection.

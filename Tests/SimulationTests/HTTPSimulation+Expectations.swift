@@ -4,8 +4,8 @@
 
 /// The expected events, computed from the requests alone.
 extension HTTPSimulation {
-    /// Compares what has happened with the same bytes in one piece, where nothing but the
-    /// fragments can have made a difference.
+    /// Compares the events with those of the same bytes in one piece, if only the fragments can
+    /// make a difference.
     func differsFromWhole() -> String? {
         let isComparable =
             !mayBeCut && !waitedLong && !isTooMany && endsAt != .never
@@ -19,7 +19,7 @@ extension HTTPSimulation {
     /// Whether a deadline or the end of the server could have cut the sequence short.
     private var mayBeCut: Bool { hasDrained || lines.contains { $0.hasSuffix("timedOut") } }
 
-    /// Compares what has happened with what the requests ask for, one after the other.
+    /// Compares the events with those that the requests, one after another, demand.
     func unexpected() -> String? {
         if isTooMany {
             let expected = ["refuse tooManyConnections", "linger", "close"]

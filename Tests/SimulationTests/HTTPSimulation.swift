@@ -1,11 +1,11 @@
 @testable import CoreAPIBase
 @testable import CoreAPIHTTP
 
-/// What is broken on purpose in the machine's use, to see that the simulation finds it out.
+/// Deliberate errors in the use of the machine, which the simulation must detect.
 enum HTTPBreakage: CaseIterable {
-    /// What was sent in advance is dropped with an answer.
+    /// Pipelined bytes are dropped with an answer.
     case forgetsPipelined
-    /// The end of the server ends a request that has begun.
+    /// A drain ends a request that has begun.
     case closesAtDrain
     /// A deadline never expires.
     case neverTimesOut
@@ -38,7 +38,7 @@ struct HTTPSimulation {
     /// More connections than may be served are there.
     let isTooMany: Bool
 
-    // What has happened.
+    // The events so far.
     private var waiting: [UInt8] = []
     private var hasEnded = false
     private(set) var hasDrained = false
@@ -101,7 +101,7 @@ struct HTTPSimulation {
         if violation == nil { violation = rule }
     }
 
-    // MARK: - What `Connection` does
+    // MARK: - The part of `Connection`
 
     /// Runs until the machine closes; returns the rule that was broken, if any.
     mutating func run() -> String? {

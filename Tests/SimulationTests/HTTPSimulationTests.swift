@@ -2,7 +2,7 @@ import Testing
 
 /// Thousands of short lives of a caller's connection, each from a seed: see docs/reliability.md.
 @Suite struct HTTPSimulationTests {
-    /// Nil, or the seed, the rule that was broken, and what was sent and done.
+    /// Nil, or the seed, the violated rule, and the bytes and events.
     private func failure(seed: UInt64, breakage: HTTPBreakage? = nil) -> String? {
         var simulation = HTTPSimulation(seed: seed, breakage: breakage)
         guard

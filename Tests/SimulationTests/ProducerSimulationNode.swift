@@ -159,7 +159,7 @@ final class ProducerSimulationNode {
     }
 }
 
-/// What is broken on purpose, to see that the simulation finds it out.
+/// Deliberate errors, which the simulation must detect.
 enum ProducerBreakage: CaseIterable {
     // Scripts.
     case noFence, fenceIgnoresNumber, noGapCheck, noSkip, noDeadline

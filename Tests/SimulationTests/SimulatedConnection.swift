@@ -6,16 +6,16 @@ final class SimulatedConnection<Server> {
     /// The Redis at its other end.
     let server: Server
 
-    /// What the client's kernel has taken and Redis has not received.
+    /// Bytes that the client's kernel has taken and Redis has not received.
     var toServer: [UInt8] = []
-    /// What has left Redis and the client has not read.
+    /// Bytes that Redis has sent and the client has not read.
     var toClient: [UInt8] = []
     /// No fragment overtakes one that was sent before.
     var lastToServer = VirtualTime.start
     var lastToClient = VirtualTime.start
     /// Whether the client's kernel takes nothing until some of it has been received.
     var isFull = false
-    /// The client has closed its side. What it has sent may still arrive.
+    /// The client has closed its side. Bytes that it has sent may still arrive.
     var isClosedByClient = false
     /// The peer's process has exited; bytes in flight to it are lost.
     var isClosedByServer = false

@@ -7,9 +7,9 @@ package enum Base64URL {
         var decoded: [UInt8] = []
         var isEncoded = false
         let length = decodedLength(range.count)
-        decoded.append(addingCapacity: length) { place in
-            place.append(repeating: 0, count: length)
-            var span = place.mutableSpan
+        decoded.append(addingCapacity: length) { output in
+            output.append(repeating: 0, count: length)
+            var span = output.mutableSpan
             isEncoded = decode(range, of: bytes, into: &span)
         }
         return isEncoded ? decoded : nil

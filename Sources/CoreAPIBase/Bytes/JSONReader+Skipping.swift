@@ -15,7 +15,7 @@ extension JSONReader {
             let (first, second) = (bytes[start], bytes[start &+ 1])
             if isDigit(first), second == UInt8(ascii: ",") { return start &+ 1 }
             if first == UInt8(ascii: "\""), second == UInt8(ascii: "\"") { return start &+ 2 }
-            // In ASCII what closes comes two after what opens.
+            // In ASCII a closing bracket or brace is two after its opening one.
             if isOpening(first), second == first &+ 2, depth < JSONReader.depthMax {
                 return start &+ 2
             }
@@ -107,9 +107,9 @@ extension JSONReader {
     @inline(__always) static func afterColon(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
-        let (byte, place) = try nextByte(position, bytes)
-        guard byte == UInt8(ascii: ":") else { throw JSONError(.colonExpected, place) }
-        return place &+ 1
+        let (byte, found) = try nextByte(position, bytes)
+        guard byte == UInt8(ascii: ":") else { throw JSONError(.colonExpected, found) }
+        return found &+ 1
     }
 
     @inline(__always) private static func isOpening(_ byte: UInt8) -> Bool {
@@ -155,10 +155,10 @@ extension JSONReader {
         _ word: StaticString, _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
         for index in 0..<word.utf8CodeUnitCount {
-            let place = position &+ index
-            guard has(place, bytes) else { throw JSONError(.unterminated, place) }
-            guard bytes[place] == word.byte(at: index) else {
-                throw JSONError(.valueExpected, place)
+            let current = position &+ index
+            guard has(current, bytes) else { throw JSONError(.unterminated, current) }
+            guard bytes[current] == word.byte(at: index) else {
+                throw JSONError(.valueExpected, current)
             }
         }
         return position &+ word.utf8CodeUnitCount

@@ -41,8 +41,8 @@ package struct JSONReader {
     package mutating func nextMember(
         _ bytes: Span<UInt8>, isFirst: Bool
     ) throws(JSONError) -> JSONText? {
-        let (byte, place) = try JSONReader.nextByte(position, bytes)
-        position = place
+        let (byte, cursor) = try JSONReader.nextByte(position, bytes)
+        position = cursor
         if byte == UInt8(ascii: "}") {
             position &+= 1
             return nil
@@ -63,32 +63,32 @@ package struct JSONReader {
         _ bytes: Span<UInt8>, isFirst: Bool, among names: InlineArray<3, EightBytes>
     ) throws(JSONError) -> EightBytes? {
         var isFirst = isFirst
-        var (byte, place) = try JSONReader.nextByte(position, bytes)
+        var (byte, cursor) = try JSONReader.nextByte(position, bytes)
         while byte != UInt8(ascii: "}") {
             if !isFirst {
                 guard byte == UInt8(ascii: ",") else {
-                    throw JSONError(reason: .commaOrEndExpected, offset: place)
+                    throw JSONError(reason: .commaOrEndExpected, offset: cursor)
                 }
-                place = JSONReader.afterWhitespace(place &+ 1, bytes)
+                cursor = JSONReader.afterWhitespace(cursor &+ 1, bytes)
             }
             isFirst = false
-            let start = place &+ 1
+            let start = cursor &+ 1
             var hasEscapes = false
-            place = try JSONReader.afterText(place, bytes, &hasEscapes)
-            let name = JSONText(range: start..<(place &- 1), hasEscapes: hasEscapes)
-            place = try JSONReader.afterColon(place, bytes)
+            cursor = try JSONReader.afterText(cursor, bytes, &hasEscapes)
+            let name = JSONText(range: start..<(cursor &- 1), hasEscapes: hasEscapes)
+            cursor = try JSONReader.afterColon(cursor, bytes)
             // Skips names too short to match. A name has at least five letters, and an escaped
             // letter has six bytes.
             if name.range.count >= (hasEscapes ? 10 : 5), let word = name.eightBytes(bytes),
                 word == names[0] || word == names[1] || word == names[2]
             {
-                position = place
+                position = cursor
                 return word
             }
-            place = try JSONReader.afterValue(place, bytes, depth: 1, &nestedValues)
-            (byte, place) = try JSONReader.nextByte(place, bytes)
+            cursor = try JSONReader.afterValue(cursor, bytes, depth: 1, &nestedValues)
+            (byte, cursor) = try JSONReader.nextByte(cursor, bytes)
         }
-        position = place &+ 1
+        position = cursor &+ 1
         return nil
     }
 
@@ -97,8 +97,8 @@ package struct JSONReader {
     package mutating func nextElement(
         _ bytes: Span<UInt8>, isFirst: Bool
     ) throws(JSONError) -> JSONValue? {
-        var (byte, place) = try JSONReader.nextByte(position, bytes)
-        position = place
+        var (byte, cursor) = try JSONReader.nextByte(position, bytes)
+        position = cursor
         if isFirst {
             guard byte == UInt8(ascii: "[") else { throw failure(.valueExpected) }
             (byte, position) = try JSONReader.nextByte(position &+ 1, bytes)

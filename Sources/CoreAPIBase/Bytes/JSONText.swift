@@ -59,26 +59,26 @@ package struct JSONText {
 
     /// The decoded string in UTF-8.
     package func decoded(_ bytes: Span<UInt8>) -> [UInt8] {
-        [UInt8](capacity: range.count) { place in
+        [UInt8](capacity: range.count) { output in
             var decoder = Decoder(self)
             while true {
-                place.append(copying: bytes.extracting(decoder.plain(bytes)))
+                output.append(copying: bytes.extracting(decoder.plain(bytes)))
                 guard let byte = decoder.next(bytes) else { break }
-                place.append(byte)
+                output.append(byte)
             }
         }
     }
 
     /// Decodes for `short` without an allocation, since unknown names are common.
     private func shortDecoded(_ bytes: Span<UInt8>) -> ShortText? {
-        var place = InlineArray<24, UInt8>(repeating: 0)
+        var output = InlineArray<24, UInt8>(repeating: 0)
         var (decoder, count) = (Decoder(self), 0)
         while let byte = decoder.next(bytes) {
-            guard count < place.count else { return nil }
-            place[count] = byte
+            guard count < output.count else { return nil }
+            output[count] = byte
             count &+= 1
         }
-        return ShortText(0..<count, of: place.span)
+        return ShortText(0..<count, of: output.span)
     }
 
     // MARK: - Escape sequences

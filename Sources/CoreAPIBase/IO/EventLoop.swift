@@ -4,54 +4,55 @@ internal import Synchronization
 
 /// One thread that waits for sockets (epoll, edge-triggered) and runs Swift tasks in between.
 ///
-/// As a `TaskExecutor` it runs everything that a task with this preference does, so a connection
-/// lives and dies on one thread and shares nothing. A turn of the loop is: run the jobs, flush what
-/// they gathered, wait for events, call their handlers.
+/// The loop is a `TaskExecutor`: it runs the jobs of every task that prefers it. A connection
+/// therefore stays on one thread and shares nothing. A turn runs the jobs, calls the handlers that
+/// have requested a turn, flushes their output, waits for events and calls their handlers.
 ///
-/// Sendable by discipline: all but `enqueue`, `submit`, `stop` and `isCurrent` is called on the
-/// loop's own thread, or before it runs, which debug builds check.
+/// Sendable by discipline: any thread may call `enqueue`, `submit`, `stop` and `isCurrent`; only
+/// the loop's own thread calls the rest once the loop runs, which debug builds check.
 @safe package final class EventLoop: TaskExecutor, @unchecked Sendable {
     // Only the loop's thread uses these lists. An access ends before a handler is called, and no
     // `deinit` of a handler calls the loop except by `submit`: no exclusivity check is needed.
+    /// The handler of each socket, by the socket's descriptor number.
     @exclusivity(unchecked) private var handlers: [(any EventHandler)?] = []
     private var timedHandlers: [any EventHandler] = []
-    @exclusivity(unchecked) private var flushing: [any EventHandler] = []
-    /// The readiness of each descriptor that its handler has not received: a turn was too short.
-    @exclusivity(unchecked) private var untold: [SocketReadiness] = []
-    /// The descriptors of those handlers, the first to be called first, and whether there are any.
-    private var late: [Int] = []
-    private var isLate = false
+    @exclusivity(unchecked) private var flushRequests: [any EventHandler] = []
+    /// By descriptor number: the readiness that a spent budget has withheld from the handler.
+    @exclusivity(unchecked) private var undelivered: [SocketReadiness] = []
+    /// The descriptors with undelivered readiness, in the order in which their handlers are called.
+    private var lateDescriptors: [Int] = []
+    /// Whether `lateDescriptors` has an element.
+    private var hasLate = false
     private var budget = TurnBudget(at: .now())
-    /// Handlers that have asked for a turn; two lists alternate, as with the jobs.
-    @exclusivity(unchecked) private var waiting: [any EventHandler] = []
-    @exclusivity(unchecked) private var called: [any EventHandler] = []
+    /// The handlers that have requested a turn. Two lists alternate, as with the jobs.
+    @exclusivity(unchecked) private var turnRequests: [any EventHandler] = []
+    @exclusivity(unchecked) private var proceeding: [any EventHandler] = []
     @exclusivity(unchecked) private var jobs: [UnownedJob] = []
-    /// The jobs of the current turn: two lists alternate, so that neither is allocated anew.
+    /// The jobs of the current turn. Two lists alternate, so that neither is allocated again.
     @exclusivity(unchecked) private var running: [UnownedJob] = []
     private var nextSweep = MonotonicTime.never
     private var isStopped = false
     /// The time at the beginning of this turn.
     package var now: MonotonicTime { time }
-    /// Private, so that the compiler sees every access: one that it does not see is checked while
-    /// it runs.
+    /// Private, so that the compiler proves exclusive access and emits no check at run time.
     private var time = MonotonicTime.now()
 
     private let turnEnded: TurnEnded?
-    /// What other threads have for this one; nil once the loop has ended.
+    /// The work that other threads have submitted; nil once the loop has ended.
     private let inbox = Mutex<[Work]?>([])
-    /// The `pthread_t` of the thread that runs the loop; 0 before it does.
+    /// The `pthread_t` of the thread that runs the loop; 0 before `run`.
     private let thread = Atomic<UInt>(0)
     private let poll: FileDescriptor
     private let wakeUp: FileDescriptor
-    /// Where every socket of this loop is read into first.
+    /// The buffer that every read of a socket of this loop fills.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: EventLoop.readBytesMax, alignment: 16)
 
-    /// How many bytes one read brings at most.
+    /// The largest number of bytes of one read.
     package static let readBytesMax = 64 * 1024
     private static let eventsMax = 256
-    /// Deadlines are looked at no more often than this, and than once in a millisecond for each
-    /// thousand descriptors, so that many of them cost little (docs/decisions/0002-deadlines.md).
+    /// The shortest interval between two checks of all deadlines; with many descriptors it is a
+    /// millisecond for each thousand (docs/decisions/0002-deadlines.md).
     private static let sweepIntervalMillisecondsMin = 20
     private static let descriptorsPerSweepMillisecond = 1_000
 
@@ -60,7 +61,7 @@ internal import Synchronization
         case action(@Sendable () -> Void)
     }
 
-    /// Receives the length of each turn: how long events that arrive meanwhile wait.
+    /// Receives the length of each turn: the longest wait of an event that arrives meanwhile.
     package typealias TurnEnded = @Sendable (_ nanoseconds: Int64, _ now: MonotonicTime) -> Void
 
     package init(turnEnded: TurnEnded? = nil) throws(SystemError) {
@@ -70,7 +71,7 @@ internal import Synchronization
             eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         }
         guard let pollNumber, let wakeUpNumber else {
-            preconditionFailure("neither epoll_create1 nor eventfd blocks")
+            preconditionFailure("EventLoop.init: epoll_create1 or eventfd returned EAGAIN")
         }
         poll = FileDescriptor(taking: pollNumber)
         wakeUp = FileDescriptor(taking: wakeUpNumber)
@@ -89,15 +90,15 @@ internal import Synchronization
         let job = UnownedJob(job)
         if isCurrent { return unsafe jobs.append(job) }
         let isTaken = post(.job(job))
-        precondition(isTaken, "a task ends before its loop does")
+        precondition(isTaken, "EventLoop.enqueue: the loop has ended before the task")
     }
 
-    /// Runs the action on the loop's thread, in a turn to come. False if the loop has ended: then
-    /// the action is dropped; every action that was taken is run.
+    /// Runs the action on the loop's thread, in a later turn. False if the loop has ended: the
+    /// action is dropped.
     @discardableResult
     package func submit(_ action: @escaping @Sendable () -> Void) -> Bool { post(.action(action)) }
 
-    /// Ends `run` after the turn in which this arrives.
+    /// Ends `run` after the turn that receives this call.
     package func stop() { submit { [unowned self] in isStopped = true } }
 
     private func post(_ work: Work) -> Bool {
@@ -112,12 +113,12 @@ internal import Synchronization
     private func wake() {
         // EAGAIN: the counter is full, so the loop wakes up anyway.
         let result = eventfd_write(wakeUp.number, 1)
-        precondition(result == 0 || errno == EAGAIN, "an eventfd can be written")
+        precondition(result == 0 || errno == EAGAIN, "EventLoop.wake: eventfd_write failed")
     }
 
     // MARK: - Handlers
 
-    /// Calls the handler when its socket is ready: once for each change (edge-triggered).
+    /// Calls the handler's `ready` once for each change of the socket's readiness (edge-triggered).
     package func register(
         _ handler: any EventHandler, for socket: borrowing Socket
     ) throws(SystemError) {
@@ -126,29 +127,30 @@ internal import Synchronization
         let number = Int(socket.descriptor.number)
         while unsafe handlers.count <= number {
             unsafe handlers.append(nil)
-            unsafe untold.append([])
+            unsafe undelivered.append([])
         }
         unsafe handlers[number] = handler
-        unsafe untold[number] = []
+        unsafe undelivered[number] = []
     }
 
-    /// To be called before the socket is closed, which ends the kernel's interest in it.
+    /// Removes the handler of a socket. The caller closes the socket afterwards, which removes it
+    /// from the epoll set.
     package func unregister(_ socket: borrowing Socket) {
         assertCurrent()
         unsafe handlers[Int(socket.descriptor.number)] = nil
-        unsafe untold[Int(socket.descriptor.number)] = []
+        unsafe undelivered[Int(socket.descriptor.number)] = []
     }
 
-    /// As `unregister`, for a socket that has other descriptors, of other loops or processes: to
-    /// close ours does not end the kernel's interest (epoll(7), question 6).
+    /// Removes the handler of a socket that has other descriptors, of other loops or processes:
+    /// closing this one does not remove the socket from the epoll set (epoll(7), question 6).
     package func unregister(shared socket: borrowing Socket) {
         unregister(socket)
         let (poll, number) = (poll.number, socket.descriptor.number)
         let result = epoll_ctl(poll, EPOLL_CTL_DEL, number, nil)
-        precondition(result == 0, "what was registered can be unregistered")
+        precondition(result == 0, "EventLoop.unregister(shared:): EPOLL_CTL_DEL failed")
     }
 
-    /// Keeps the deadlines of a handler that does not always have a socket.
+    /// Checks the deadlines of a handler until `removeTimed`, also while it has no socket.
     package func addTimed(_ handler: any EventHandler) {
         assertCurrent()
         timedHandlers.append(handler)
@@ -159,7 +161,7 @@ internal import Synchronization
         timedHandlers.removeAll { $0 === handler }
     }
 
-    /// Tells the loop of a deadline that may be earlier than those it knows.
+    /// Reports a new deadline of a handler. It may be earlier than the next sweep.
     package func bringForward(_ deadline: MonotonicTime) {
         if deadline < nextSweep { nextSweep = deadline }
     }
@@ -167,26 +169,26 @@ internal import Synchronization
     /// Calls the handler's `flush` once at the end of this turn.
     package func requestFlush(_ handler: any EventHandler) {
         assertCurrent()
-        unsafe flushing.append(handler)
+        unsafe flushRequests.append(handler)
     }
 
-    /// Calls the handler's `proceed` in the next turn, when others have had theirs.
+    /// Calls the handler's `proceed` in the next turn, after the handlers before it.
     package func requestTurn(_ handler: any EventHandler) {
         assertCurrent()
-        unsafe waiting.append(handler)
+        unsafe turnRequests.append(handler)
     }
 
-    /// A handler has done one of several things at once, such as a request that was pipelined:
-    /// whether the others are to wait for its next turn.
+    /// Counts one step of a handler, such as one of several pipelined requests. True if the budget
+    /// of the turn is spent and the handler must leave its other steps to its next turn.
     package func endsTurn() -> Bool {
-        // A copy: an access that lasts over a call is checked while it runs.
+        // A copy: an access to the property that spans a call is checked at run time.
         var spent = budget
         defer { budget = spent }
         return spent.called()
     }
 
-    /// Reads once from the socket: the bytes are valid during the call. Returns how many came, 0 at
-    /// the end of the stream; nil if there is nothing yet.
+    /// Reads once from the socket and passes the bytes to `body`; they are valid during the call.
+    /// Returns the number of bytes, 0 at the end of the stream; nil if the read would block.
     ///
     /// - Parameter bytesMax: 1 to `readBytesMax`.
     package func read(
@@ -204,7 +206,7 @@ internal import Synchronization
     package func assertCurrent() {
         assert(
             isCurrent || thread.load(ordering: .relaxed) == 0,
-            "a loop's handlers and their sockets belong to the loop's own thread, once it runs")
+            "an EventLoop that runs was called on another thread")
     }
 
     // MARK: - Running
@@ -216,7 +218,7 @@ internal import Synchronization
         time = .now()
         while !isStopped {
             runJobs()
-            callWaiting()
+            callRequested()
             flushAll()
             endTurn()
             unsafe handle(&events)
@@ -225,7 +227,7 @@ internal import Synchronization
         end()
     }
 
-    /// Reads the clock for the wait that follows.
+    /// Reads the clock and reports the length of the turn.
     private func endTurn() {
         let began = time
         time = .now()
@@ -235,14 +237,14 @@ internal import Synchronization
     /// Closes the inbox and runs the work that it held.
     private func end() {
         perform(inbox.withLock { exchange(&$0, with: nil) } ?? [])
-        while unsafe !jobs.isEmpty || !waiting.isEmpty {
+        while unsafe !jobs.isEmpty || !turnRequests.isEmpty {
             runJobs()
-            callWaiting()
+            callRequested()
         }
         flushAll()
     }
 
-    /// Runs the jobs that there are; those that they add have their turn after the sockets.
+    /// Runs the pending jobs. Jobs that they add run in the next turn, after the events.
     private func runJobs() {
         guard unsafe !jobs.isEmpty else { return }
         unsafe swap(&running, &jobs)
@@ -257,80 +259,78 @@ internal import Synchronization
         unsafe running.removeAll(keepingCapacity: true)
     }
 
-    /// As `runJobs`, of the handlers that have asked for a turn.
-    private func callWaiting() {
-        guard unsafe !waiting.isEmpty else { return }
-        unsafe swap(&called, &waiting)
+    /// Calls the handlers that have requested a turn. Their new requests belong to the next turn.
+    private func callRequested() {
+        guard unsafe !turnRequests.isEmpty else { return }
+        unsafe swap(&proceeding, &turnRequests)
         budget = TurnBudget(at: .now())
         var count = 0
         repeat {
-            unsafe called[count].proceed()
+            unsafe proceeding[count].proceed()
             count += 1
-        } while unsafe count < called.count && !endsTurn()
-        if unsafe count < called.count { unsafe waiting = unsafe Array(called[count...]) + waiting }
-        unsafe EventLoop.empty(&called)
-    }
-
-    /// Keeps the capacity. `removeAll` costs more for the one handler of most turns.
-    private static func empty(_ handlers: inout [any EventHandler]) {
-        while handlers.popLast() != nil {}
+        } while unsafe count < proceeding.count && !endsTurn()
+        if unsafe count < proceeding.count {
+            unsafe turnRequests = unsafe Array(proceeding[count...]) + turnRequests
+        }
+        unsafe proceeding.empty()
     }
 
     private func flushAll() {
-        guard unsafe !flushing.isEmpty else { return }
-        // A handler may ask again while it flushes.
+        guard unsafe !flushRequests.isEmpty else { return }
+        // A handler may request another flush while it flushes.
         var index = 0
-        while unsafe index < flushing.count {
-            unsafe flushing[index].flush()
+        while unsafe index < flushRequests.count {
+            unsafe flushRequests[index].flush()
             index += 1
         }
-        unsafe EventLoop.empty(&flushing)
+        unsafe flushRequests.empty()
     }
 
-    /// Waits for events, no longer than to the next deadline, and calls their handlers.
+    /// Waits for events until the next deadline at most, and calls their handlers.
     private func handle(_ events: inout [epoll_event]) {
         let count = unsafe wait(&events)
         time = .now()
         budget = TurnBudget(at: time)
-        callLate()
+        callLateHandlers()
         for index in 0..<count {
             let number = unsafe events[index].data.fd
             if number == wakeUp.number {
                 takeInbox()
                 continue
             }
-            tell(Int(number), unsafe EventLoop.readiness(events[index].events))
+            deliver(Int(number), unsafe EventLoop.readiness(events[index].events))
         }
     }
 
-    /// Calls the handler, or notes that it is to be called when those before it have been.
-    private func tell(_ number: Int, _ readiness: SocketReadiness) {
+    /// Calls the handler of a descriptor, or stores the readiness if the budget is spent.
+    private func deliver(_ number: Int, _ readiness: SocketReadiness) {
         // The handler of an event in this batch may have been unregistered by another.
         guard let handler = unsafe handlers[number] else { return }
-        if !isLate, !budget.isSpent {
+        if !hasLate, !budget.isSpent {
             handler.ready(readiness)
             _ = endsTurn()
             return
         }
-        if unsafe untold[number].isEmpty { late.append(number) }
-        unsafe untold[number].formUnion(readiness)
-        isLate = true
+        if unsafe undelivered[number].isEmpty { lateDescriptors.append(number) }
+        unsafe undelivered[number].formUnion(readiness)
+        hasLate = true
     }
 
-    /// Calls the handlers that a turn before had no time for.
-    private func callLate() {
-        guard isLate else { return }
+    /// Calls the handlers that an earlier turn left uncalled.
+    private func callLateHandlers() {
+        guard hasLate else { return }
         var count = 0
         repeat {
-            let (number, handler) = unsafe (late[count], handlers[late[count]])
-            let readiness = unsafe untold[number]
-            unsafe untold[number] = []
-            // None: its socket was closed meanwhile.
+            let number = lateDescriptors[count]
+            let handler = unsafe handlers[number]
+            let readiness = unsafe undelivered[number]
+            unsafe undelivered[number] = []
+            // Without a handler, the socket was closed meanwhile.
             if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1
-        } while count < late.count && !endsTurn()
-        late.removeFirst(count)
-        isLate = !late.isEmpty
+        } while count < lateDescriptors.count && !endsTurn()
+        lateDescriptors.removeFirst(count)
+        hasLate = !lateDescriptors.isEmpty
     }
 
     private static func readiness(_ flags: UInt32) -> SocketReadiness {
@@ -345,13 +345,13 @@ internal import Synchronization
     }
 
     private func wait(_ events: inout [epoll_event]) -> Int {
-        let isIdle = unsafe jobs.isEmpty && waiting.isEmpty && !isLate
+        let isIdle = unsafe jobs.isEmpty && turnRequests.isEmpty && !hasLate
         let sweep = nextSweep == .never ? -1 : nextSweep.milliseconds(since: time)
         let timeout = isIdle ? Int32(clamping: sweep) : 0
         let count = unsafe events.withUnsafeMutableBufferPointer { events in
             unsafe epoll_wait(poll.number, events.baseAddress, Int32(events.count), timeout)
         }
-        precondition(count >= 0 || errno == EINTR, "epoll_wait fails for no other reason")
+        precondition(count >= 0 || errno == EINTR, "EventLoop.wait: epoll_wait failed")
         return max(0, Int(count))
     }
 
@@ -370,7 +370,7 @@ internal import Synchronization
         }
     }
 
-    /// Calls the handlers whose deadline has passed, and finds the next one.
+    /// Calls the handlers whose deadlines have passed, and determines the next sweep.
     private func sweep() {
         nextSweep = .never
         for handler in unsafe handlers {

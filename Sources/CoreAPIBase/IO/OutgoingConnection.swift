@@ -1,8 +1,8 @@
-/// A connection to a server: resolves its name, connects, begins TLS where the endpoint has it, and
-/// comes back after each failure. It does what `OutgoingConnectionStateMachine` says, on the
-/// thread of its loop.
+/// A connection to a server. It resolves the server's name, connects, starts TLS if it has a TLS
+/// context, and reconnects after each failure. It performs the actions of
+/// `OutgoingConnectionStateMachine` on the thread of its loop.
 package final class OutgoingConnection: EventHandler, @unchecked Sendable {
-    /// A server's place.
+    /// The address of a server.
     package enum Endpoint: Hashable, Sendable {
         /// A name or an address, and a port.
         case tcp(host: String, port: UInt16)
@@ -13,21 +13,22 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let endpoint: Endpoint
     private let tlsContext: TLSContext?
-    /// Set from `start` to `close`: the two refer to each other meanwhile.
+    /// Set from `start` to `close`. Connection and owner hold a reference to each other meanwhile.
     private var owner: (any OutgoingConnectionOwner)?
     private var machine: OutgoingConnectionStateMachine
     private var socket: Socket?
     /// Between the socket and the owner; nil without TLS.
     private var tls: TLSSession?
-    /// Whether a resolver's thread is under way: there is one at most.
+    /// Whether a thread of the resolver is running. At most one does.
     private var hasResolver = false
-    private var asksForFlush = false
-    /// Whether the kernel took no more bytes: then the socket tells when it does.
+    /// Whether the loop will call `flush` in this turn.
+    private var hasRequestedFlush = false
+    /// Whether the last send would have blocked. The loop reports when the socket is writable.
     private var isBlocked = false
 
     /// - Parameters:
     ///   - tls: nil for a connection in clear text.
-    ///   - attemptMilliseconds: from the begin of an attempt until `established`.
+    ///   - attemptMilliseconds: the limit from the start of an attempt to `established`.
     package init(
         to endpoint: Endpoint, tls: TLSContext?, on loop: EventLoop, attemptMilliseconds: Int,
         backoff: Backoff
@@ -43,7 +44,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// Whether bytes can be sent.
     package var isOpen: Bool { machine.isOpen }
 
-    /// Whether a connection is wanted: without it no attempt begins.
+    /// Whether a connection is wanted. No attempt begins while this is false.
     package var isWanted: Bool {
         get { machine.isWanted }
         set {
@@ -52,7 +53,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Begins to connect, if a connection is wanted.
+    /// Starts to connect, if a connection is wanted.
     ///
     /// - Parameter owner: kept until `close`.
     package func start(for owner: any OutgoingConnectionOwner) {
@@ -61,7 +62,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         deadlineReached(now: loop.now)
     }
 
-    /// Ends the connection for good.
+    /// Closes the connection. No attempt follows.
     package func close() {
         machine.close()
         closeSocket()
@@ -69,13 +70,13 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         owner = nil
     }
 
-    /// The owner has logged in.
+    /// Reports that the owner is logged in.
     package func established() { machine.established() }
 
-    /// The server has done what it is asked for: the next failure is a first one.
+    /// Resets the backoff: the server has served a request.
     package func succeeded() { machine.succeeded() }
 
-    /// Ends the socket for a reason of the owner; another attempt follows the backoff.
+    /// Closes the socket on behalf of the owner. Another attempt follows the backoff.
     package func end() {
         closeSocket()
         machine.lost(now: loop.now, jitter: .random(in: 0...1))
@@ -115,7 +116,9 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func resolve() {
         loop.bringForward(machine.deadline)
         switch endpoint {
-        case .unix(let path): perform(machine.resolved(.success([SocketAddress(unixPath: path)])))
+        case .unix(let path):
+            let address = Result { () throws(SystemError) in try SocketAddress(unixPath: path) }
+            perform(machine.resolved(address.map { [$0] }.mapError { .connectFailed($0) }))
         case .tcp(let host, let port):
             if let numeric = try? SocketAddress.resolve(host: host, port: port, numericOnly: true) {
                 perform(machine.resolved(.success(numeric)))
@@ -125,13 +128,13 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// Asks the resolver on a thread of its own, since it blocks. If it takes longer than the
-    /// attempt may, its answer serves the attempt that is under way then.
+    /// Resolves the name on a new thread, because the resolver blocks. If the resolver takes longer
+    /// than the attempt, a later attempt uses its result.
     private func resolveName(_ host: String, _ port: UInt16) {
         let loop = loop
         hasResolver = true
         do {
-            try Thread.start { [weak self] in
+            try Thread.start(named: "core-api-dns") { [weak self] in
                 let addresses = Result { () throws(ResolveError) in
                     try SocketAddress.resolve(host: host, port: port, numericOnly: false)
                 }.mapError { OutgoingConnectionError.hostNotFound("\($0.host): \($0.reason)") }
@@ -148,7 +151,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         perform(machine.resolved(addresses))
     }
 
-    /// Returns the error that ends the attempt at this address at once; nil if the kernel connects.
+    /// Starts to connect the socket. Returns the error if the attempt fails at once; nil while the
+    /// kernel connects.
     private func connect(to address: SocketAddress) -> SystemError? {
         do {
             let socket = try Socket.connecting(to: address)
@@ -160,7 +164,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// The kernel has decided on the connection.
+    /// Handles the outcome of the kernel's connection attempt.
     private func finishConnecting() throws(SystemError) {
         if let error = try socket?.connectionError() {
             closeSocket()
@@ -171,7 +175,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     private func open() { owner?.connectionOpened() }
 
-    /// Sends the first bytes of a protocol, for which a new socket's buffer has room.
+    /// Sends the first bytes of a protocol. They must fit into the buffer of a new socket.
     package func send(_ bytes: [UInt8]) {
         do {
             let count: Int?
@@ -213,7 +217,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// How many bytes came; 0 at the end of the stream; nil if there is nothing yet.
+    /// Reads once and passes the bytes to the owner. Returns the number of bytes, 0 at the end of
+    /// the stream; nil if the read would block.
     private func readPlain() throws(SystemError) -> Int? {
         let owner = owner
         let count = try socket?.read(on: loop) { owner?.connectionReceived($0) } ?? nil
@@ -227,15 +232,15 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     // MARK: - Sending
 
-    /// Lets the owner send at the end of this turn.
+    /// Calls the owner's `connectionFlushed` at the end of this turn.
     package func requestFlush() {
-        guard !asksForFlush else { return }
-        asksForFlush = true
+        guard !hasRequestedFlush else { return }
+        hasRequestedFlush = true
         loop.requestFlush(self)
     }
 
     package func flush() {
-        asksForFlush = false
+        hasRequestedFlush = false
         guard machine.isConnected else { return }
         do {
             if let tls {
@@ -250,7 +255,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    /// How many bytes the kernel took; nil if it takes none now.
+    /// Sends the buffer's bytes from `position` on and returns how many the kernel took; nil if the
+    /// send would block.
     private func sendToKernel(_ bytes: [UInt8], from position: Int) throws(SystemError) -> Int? {
         let count = try socket?.send(bytes, from: position) ?? nil
         if count == nil { isBlocked = true }
@@ -261,14 +267,15 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     private func beginTLS() {
         guard let tlsContext, case .tcp(let host, _) = endpoint else {
-            preconditionFailure("beginTLS() without a TLS context and a host")
+            preconditionFailure("beginTLS() without a TLS context or a host")
         }
-        let tls = TLSSession(tlsContext, host: host)
+        let tls: TLSSession
+        do { tls = try TLSSession(tlsContext, host: host) } catch { return lose(.tlsFailed(error)) }
         self.tls = tls
         do { try proceed(tls) } catch { lose(.connectionLost) }
     }
 
-    /// As `readPlain`.
+    /// Reads ciphertext once and processes it. Returns the same as `readPlain`.
     private func readTLS() throws(SystemError) -> Int? {
         guard let tls, let count = try socket?.read(on: loop, { tls.receive($0) }) ?? nil else {
             return nil
@@ -277,7 +284,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         return count
     }
 
-    /// Goes on with the bytes that have come over TLS: the handshake, then the server's own.
+    /// Processes the ciphertext received so far: the handshake, then the server's bytes.
     private func proceed(_ tls: TLSSession) throws(SystemError) {
         if machine.isShakingHands {
             let isDone: Bool
@@ -288,9 +295,9 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
             }
             requestFlush()
             guard isDone else { return }
-            // The last message of the handshake leaves with the login, in one write: a server that
-            // refuses our certificate has ended the connection when the next one comes, and its
-            // failure would hide the reason.
+            // The last message of the handshake leaves with the login, in one write. A server that
+            // rejects the client's certificate closes the connection after the first write; the
+            // error of a second write would hide the server's alert.
             perform(machine.handshakeFinished())
         }
         guard self.tls === tls else { return }
@@ -308,14 +315,14 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         owner?.connectionReadEnded()
         guard self.tls === tls else { return }
         if let end { return lose(end) }
-        // TLS may have an answer of its own, as to an update of keys.
+        // TLS may have to answer, for example a key update.
         if tls.hasOutput { requestFlush() }
     }
 
     private func flush(over tls: TLSSession) throws(SystemError) {
         if machine.isOpen {
             try owner?.connectionFlushed { bytes, position throws(SystemError) in
-                // Bytes that the kernel does not take stay as they are, and are not encrypted.
+                // While the kernel takes no ciphertext, no further bytes are encrypted.
                 if !tls.hasRoom {
                     guard try send(tls) else { return nil }
                 }
@@ -325,7 +332,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         _ = try send(tls)
     }
 
-    /// Whether the kernel has taken all that was encrypted.
+    /// Sends the ciphertext. True if the kernel has taken all of it.
     private func send(_ tls: TLSSession) throws(SystemError) -> Bool {
         try tls.flush { bytes, position throws(SystemError) in
             try sendToKernel(bytes, from: position)

@@ -1,13 +1,13 @@
 /// The reason why an outgoing connection is not open.
 package enum OutgoingConnectionError: Error, Hashable, Sendable {
-    /// The host's name has no address; with the name and the resolver's reason.
+    /// The host name has no address. The text is the name and the resolver's reason.
     case hostNotFound(String)
-    /// The last of the host's addresses could not be connected to.
+    /// The connection to the last of the host's addresses failed.
     case connectFailed(SystemError)
-    /// There is no TLS with the server.
+    /// The TLS handshake failed, or the TLS session ended with an error.
     case tlsFailed(TLSError)
-    /// The connection was not established in time.
+    /// The connection was not established before the deadline of the attempt.
     case timedOut
-    /// The connection broke, or the server ended it.
+    /// The connection broke, or the server closed it.
     case connectionLost
 }

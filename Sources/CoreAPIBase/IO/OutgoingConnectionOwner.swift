@@ -1,15 +1,19 @@
 /// The protocol spoken over an outgoing connection. It is called on the connection's loop.
 package protocol OutgoingConnectionOwner: AnyObject {
-    /// Bytes can be sent: log in, and call `established`.
+    /// The connection is open. The owner logs in and calls `established`.
     func connectionOpened()
 
-    /// Bytes of the server; `OutgoingConnection.isOpen` is false after them if they led to an end.
+    /// Bytes of the server have arrived. The owner may call `end` meanwhile; `isOpen` is false
+    /// afterwards.
     func connectionReceived(_ bytes: Span<UInt8>)
 
-    /// All bytes of a read have been received.
+    /// `connectionReceived` has passed on all bytes of a read.
     func connectionReadEnded()
 
-    /// The end of a turn for which `requestFlush` asked, or the socket takes bytes again: send.
+    /// The owner may send: a turn with `requestFlush` ends, or a blocked socket takes bytes again.
+    ///
+    /// - Parameter send: sends a buffer's bytes from a position on. It returns how many were taken,
+    ///   nil if the send would block.
     func connectionFlushed(
         _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError)

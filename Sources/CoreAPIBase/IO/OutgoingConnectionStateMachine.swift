@@ -1,36 +1,36 @@
-/// The life of an outgoing connection, without a socket, a resolver or a clock: events in, actions
-/// out. It comes back after each failure, when the backoff has passed, until `close`.
+/// The state machine of an outgoing connection, without a socket, a resolver or a clock: events in,
+/// actions out. It reconnects after each failure, when the backoff has passed, until `close`.
 package struct OutgoingConnectionStateMachine {
     private enum State {
         /// Waits for the next attempt. Can transition to: resolving, closed.
         case disconnected(until: MonotonicTime)
-        /// The host's name is looked up. Can transition to: connecting, disconnected, closed.
+        /// The host name is being resolved. Can transition to: connecting, disconnected, closed.
         case resolving(until: MonotonicTime)
         /// The kernel connects to one of the host's addresses. Can transition to: connecting,
         /// shakingHands, open, disconnected, closed.
         case connecting(untried: ArraySlice<SocketAddress>, until: MonotonicTime)
-        /// TLS begins. Can transition to: open, disconnected, closed.
+        /// The TLS handshake is in progress. Can transition to: open, disconnected, closed.
         case shakingHands(until: MonotonicTime)
-        /// Bytes can be sent, and the owner logs in: the attempt's deadline still holds. Can
-        /// transition to: established, disconnected, closed.
+        /// The owner logs in. The attempt's deadline still applies. Can transition to: established,
+        /// disconnected, closed.
         case open(until: MonotonicTime)
-        /// Can transition to: disconnected, closed.
+        /// The owner is logged in. Can transition to: disconnected, closed.
         case established
-        /// For good.
+        /// `close` was called: the last state.
         case closed
     }
 
     package enum Action {
         case none
-        /// Look the host up, and call `resolved`.
+        /// Resolve the host name, then call `resolved`.
         case resolve
-        /// Connect to the address, and call `connected` or `connectFailed`.
+        /// Connect to the address, then call `connected` or `connectFailed`.
         case connect(SocketAddress)
-        /// Begin TLS, and call `handshakeFinished`.
+        /// Start the TLS handshake, then call `handshakeFinished`.
         case shakeHands
-        /// Bytes can be sent: the owner logs in, and calls `established`.
+        /// Let the owner log in, then call `established`.
         case open
-        /// End the socket, if there is one, and call `lost`.
+        /// Close the socket, if one is open, then call `lost`.
         case fail(OutgoingConnectionError)
     }
 
@@ -38,14 +38,14 @@ package struct OutgoingConnectionStateMachine {
     private var backoff: Backoff
     private let attemptMilliseconds: Int
     private let usesTLS: Bool
-    /// Whether a connection is wanted: without it no attempt begins.
+    /// Whether a connection is wanted. No attempt begins while this is false.
     package var isWanted = true
-    /// Attempts so far: each begins with another of the host's addresses.
+    /// The number of attempts so far. Each attempt starts with another of the host's addresses.
     private var attempts = 0
 
     /// - Parameters:
     ///   - usesTLS: whether TLS follows the socket's connection.
-    ///   - attemptMilliseconds: from the begin of an attempt until it is established.
+    ///   - attemptMilliseconds: the limit from the start of an attempt to `established`.
     package init(
         usesTLS: Bool, attemptMilliseconds: Int, backoff: Backoff, now: MonotonicTime
     ) {
@@ -55,9 +55,9 @@ package struct OutgoingConnectionStateMachine {
         state = .disconnected(until: now)
     }
 
-    /// Whether an address is expected of the resolver.
+    /// Whether the host name is being resolved.
     package var isResolving: Bool { if case .resolving = state { true } else { false } }
-    /// Whether the kernel has not decided on the socket.
+    /// Whether the kernel is connecting the socket.
     package var isConnecting: Bool { if case .connecting = state { true } else { false } }
     package var isShakingHands: Bool { if case .shakingHands = state { true } else { false } }
     /// Whether the socket is connected.
@@ -77,8 +77,8 @@ package struct OutgoingConnectionStateMachine {
 
     // MARK: - An attempt
 
-    /// The host's addresses, or the reason why there are none. An answer that comes when none is
-    /// expected, since its attempt has ended, is ignored.
+    /// Reports the host's addresses, or the resolver's error. The call is ignored outside
+    /// `.resolving`: the attempt that started the resolver has ended.
     package mutating func resolved(
         _ result: Result<[SocketAddress], OutgoingConnectionError>
     ) -> Action {
@@ -87,8 +87,8 @@ package struct OutgoingConnectionStateMachine {
         case .failure(let error): return .fail(error)
         case .success(let addresses):
             guard !addresses.isEmpty else { return .fail(.connectionLost) }
-            // An address that swallows every packet uses up the whole time of an attempt, so the
-            // next attempt begins with another one.
+            // An address that drops every packet uses the whole time of an attempt. The next
+            // attempt therefore starts with another address.
             let first = attempts % addresses.count
             return connect(addresses[first...] + addresses[..<first], until)
         }
@@ -103,7 +103,7 @@ package struct OutgoingConnectionStateMachine {
         return .connect(address)
     }
 
-    /// The kernel refuses the address that `connect` named.
+    /// Reports that the connection to the address of `.connect` failed.
     package mutating func connectFailed(_ error: SystemError) -> Action {
         guard case .connecting(let untried, let until) = state else {
             preconditionFailure("connectFailed() outside .connecting")
@@ -111,7 +111,7 @@ package struct OutgoingConnectionStateMachine {
         return untried.isEmpty ? .fail(.connectFailed(error)) : connect(untried, until)
     }
 
-    /// The socket is connected.
+    /// Reports that the socket is connected.
     package mutating func connected() -> Action {
         guard case .connecting(_, let until) = state else {
             preconditionFailure("connected() outside .connecting")
@@ -124,7 +124,7 @@ package struct OutgoingConnectionStateMachine {
         return .open
     }
 
-    /// TLS is there.
+    /// Reports that the TLS handshake is complete.
     package mutating func handshakeFinished() -> Action {
         guard case .shakingHands(let until) = state else {
             preconditionFailure("handshakeFinished() outside .shakingHands")
@@ -133,26 +133,28 @@ package struct OutgoingConnectionStateMachine {
         return .open
     }
 
-    /// The owner has logged in: the attempt's deadline is over.
+    /// Reports that the owner is logged in. The attempt's deadline no longer applies.
     package mutating func established() {
         guard case .open = state else { preconditionFailure("established() outside .open") }
         state = .established
     }
 
-    /// The peer has done what a connection is for, so the next failure is a first one.
+    /// Resets the backoff: the server has served a request.
     package mutating func succeeded() { backoff.succeeded() }
 
     // MARK: - Ends
 
-    /// The attempt failed, or the connection broke: the next attempt follows the backoff.
+    /// Reports that the attempt failed or the connection broke. The next attempt follows the
+    /// backoff.
     ///
-    /// - Parameter jitter: 0 to 1, at random.
+    /// - Parameter jitter: a random number from 0 to 1.
     package mutating func lost(now: MonotonicTime, jitter: Double) {
         if case .closed = state { return }
         state = .disconnected(until: now.advanced(byMilliseconds: backoff.failed(jitter: jitter)))
     }
 
-    /// The meaning of an error at this stage: an end during the handshake is one of TLS.
+    /// The error to report in the present state: a loss or a timeout during the TLS handshake is an
+    /// error of TLS.
     package func explained(_ error: OutgoingConnectionError) -> OutgoingConnectionError {
         switch error {
         case .connectionLost where isShakingHands: .tlsFailed(.ended)
@@ -165,7 +167,7 @@ package struct OutgoingConnectionStateMachine {
 
     // MARK: - Deadlines
 
-    /// When `deadlineReached` is to be called.
+    /// The time at which `deadlineReached` must be called.
     package var deadline: MonotonicTime {
         switch state {
         case .disconnected where !isWanted: .never
@@ -176,7 +178,7 @@ package struct OutgoingConnectionStateMachine {
         }
     }
 
-    /// The next attempt is due, or this one has taken too long.
+    /// Starts the attempt that is due, or ends the attempt that exceeds its limit.
     package mutating func deadlineReached(now: MonotonicTime) -> Action {
         guard deadline <= now else { return .none }
         guard case .disconnected = state else { return .fail(.timedOut) }

@@ -4,6 +4,9 @@ internal import Synchronization
 /// connection and ends with the process, so the number of queues and consumers does not change the
 /// number of threads.
 package enum SharedEventLoop {
+    /// The name of the loop's thread.
+    package static let threadName = "core-api-redis"
+
     private static let current = Mutex<EventLoop?>(nil)
 
     /// The loop, started if it does not run yet.
@@ -11,7 +14,7 @@ package enum SharedEventLoop {
         try current.withLock { current throws(SystemError) in
             if let current { return current }
             let loop = try EventLoop()
-            try Thread.start { loop.run() }
+            try Thread.start(named: threadName) { loop.run() }
             current = loop
             return loop
         }

@@ -76,12 +76,13 @@ package struct SocketAddress: Sendable {
 
     /// The address of a Unix socket in the file system (unix(7)).
     ///
-    /// - Parameter unixPath: of 1 to `unixPathBytesMax` bytes, none of them 0.
-    package init(unixPath: String) {
+    /// Throws `EINVAL` for a path that is empty, longer than `unixPathBytesMax` or contains a zero
+    /// byte.
+    package init(unixPath: String) throws(SystemError) {
         let path = Array(unixPath.utf8)
-        precondition(
-            1...SocketAddress.unixPathBytesMax ~= path.count && !path.contains(0),
-            "SocketAddress.init(unixPath:): the path is empty, too long or has a zero byte")
+        guard 1...SocketAddress.unixPathBytesMax ~= path.count, !path.contains(0) else {
+            throw SystemError(code: EINVAL, call: "connect")
+        }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { bytes in

@@ -1,9 +1,10 @@
-/// A connected socket of a loop, and what the loop knows of it: whether it is worth while to ask
-/// the kernel to read or write. It belongs to the loop's thread.
+/// A connected socket of a loop and its readiness, which avoids reads and writes that would block.
+/// Only the loop's thread uses it.
 ///
-/// It is closed by `close`, not by letting go of it, since the loop knows its handler until then.
+/// The owner calls `close` before it releases the channel, because the loop holds the socket's
+/// handler until then.
 package struct SocketChannel: ~Copyable {
-    /// What a read brought.
+    /// The result of a read.
     package enum ReadResult: Equatable {
         case bytes(Int)
         case nothingYet
@@ -12,9 +13,9 @@ package struct SocketChannel: ~Copyable {
 
     private let loop: EventLoop
     private let socket: Socket
-    /// Whether `read` may find something.
+    /// Whether a read may return bytes or the end of the stream. False: it would block.
     private var mayRead = true
-    /// Whether `write` may be taken.
+    /// Whether the kernel may take bytes. False: a write would block.
     private var mayWrite = true
     private var hasEnded = false
 
@@ -23,15 +24,15 @@ package struct SocketChannel: ~Copyable {
         self.loop = loop
     }
 
-    /// Tells the handler, and it alone, when the socket is ready.
+    /// Registers the socket's only handler with the loop.
     package func register(_ handler: any EventHandler) throws(SystemError) {
         try loop.register(handler, for: socket)
     }
 
-    /// Ends the connection.
+    /// Unregisters the socket. The kernel closes the connection when the channel is released.
     package func close() { loop.unregister(socket) }
 
-    /// Appends what has arrived to the buffer.
+    /// Appends the bytes of one read to the buffer.
     ///
     /// - Parameter bytesMax: 1 to `EventLoop.readBytesMax`.
     package mutating func read(
@@ -40,33 +41,33 @@ package struct SocketChannel: ~Copyable {
         guard mayRead else { return .nothingYet }
         let count = try loop.read(socket, atMost: bytesMax) { bytes in
             let needed = buffer.count + bytes.count
-            // An array doubles by itself: of large ones, half might never be used.
+            // An array doubles its capacity. Half of a large capacity might never be used.
             if needed > buffer.capacity, needed > SocketChannel.doubledBytesMax {
                 buffer.reserveCapacity(SocketChannel.capacity(for: needed))
             }
             unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
         }
-        // Fewer than there was room for: nothing is left, unless the end of the stream is. So the
-        // next read waits for the loop, instead of asking the kernel in vain.
+        // A short read has emptied the kernel's buffer, except for the end of the stream. The next
+        // read waits until the loop reports readiness.
         if (count ?? 0) < bytesMax, !hasEnded { mayRead = false }
         guard let count else { return .nothingYet }
         return count == 0 ? .endOfStream : .bytes(count)
     }
 
-    /// A buffer that is smaller than this may double.
+    /// A buffer of at most this size may double its capacity.
     private static let doubledBytesMax = 2_000
     private static let pageBytes = 4_096
-    /// What an array, and the allocator for it, need beside the bytes.
+    /// The bytes that an array's header and the allocator's header occupy.
     private static let overheadBytes = 64
 
-    /// How large a buffer is made to hold this much: a page or several, less what the array needs
-    /// itself.
+    /// The capacity of a buffer for this many bytes: whole pages, without the overhead.
     package static func capacity(for byteCount: Int) -> Int {
         let pages = (byteCount + overheadBytes + pageBytes - 1) / pageBytes
         return pages * pageBytes - overheadBytes
     }
 
-    /// Sends from the buffer's position on: how many bytes the kernel took, which may be none.
+    /// Sends the buffer's bytes from `position` on and returns how many the kernel took; 0 if the
+    /// send would block.
     package mutating func write(
         _ bytes: [UInt8], from position: Int
     ) throws(SystemError) -> Int {
@@ -80,13 +81,13 @@ package struct SocketChannel: ~Copyable {
 
     package func shutdownWriting() { socket.shutdownWriting() }
 
-    /// The handler was told that the socket is ready.
+    /// Records the readiness that the loop reported to the handler.
     package mutating func update(_ readiness: SocketReadiness) {
         if readiness.contains(.ended) { hasEnded = true }
         if readiness.contains(.readable) { mayRead = true }
         if readiness.contains(.writable) { mayWrite = true }
     }
 
-    /// Lets the next read ask the kernel, whatever the loop knows.
-    package mutating func readAgain() { mayRead = true }
+    /// Makes the next `read` call the kernel even if the loop has reported no readiness.
+    package mutating func forceRead() { mayRead = true }
 }

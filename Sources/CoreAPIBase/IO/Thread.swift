@@ -1,8 +1,21 @@
+internal import CEpoll
 internal import Glibc
 
 /// A detached system thread. Nothing can join it: its body reports its own end.
 package enum Thread {
     /// Starts a thread with all signals blocked, so that the process's main thread receives them.
+    ///
+    /// - Parameter name: the name that `ps -L` and `top -H` show, at most 15 bytes.
+    package static func start(
+        named name: String, _ body: @escaping @Sendable () -> Void
+    ) throws(SystemError) {
+        try start {
+            _ = unsafe pthread_setname_np(pthread_self(), name)
+            body()
+        }
+    }
+
+    /// Starts a thread with the name of the thread that calls this.
     package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let box = unsafe Unmanaged.passRetained(Box(body)).toOpaque()
         var all = sigset_t()

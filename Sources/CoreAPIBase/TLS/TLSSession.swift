@@ -21,8 +21,10 @@ internal import COpenSSL
     /// Largest plaintext of one `write`. At most twice as much ciphertext waits for the kernel.
     private static let writeBytesMax = 64 * 1024
 
+    /// Throws if libssl does not accept the host.
+    ///
     /// - Parameter host: the name or address that the server's certificate must contain.
-    package init(_ context: TLSContext, host: String) {
+    package init(_ context: TLSContext, host: String) throws(TLSError) {
         guard let session = unsafe SSL_new(context.context),
             let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem())
         else { fatalError("TLSSession.init: libssl is out of memory") }
@@ -30,20 +32,22 @@ internal import COpenSSL
         unsafe SSL_set_connect_state(session)
         (unsafe self.session, unsafe self.incoming, unsafe self.outgoing) =
             (unsafe session, unsafe incoming, unsafe outgoing)
-        expect(host)
+        try expect(host)
     }
 
     deinit { unsafe SSL_free(session) }
 
-    private func expect(_ host: String) {
+    private func expect(_ host: String) throws(TLSError) {
         let rules = unsafe SSL_get0_param(session)
         // The subject's CN is ignored: only alternative names count (RFC 9525 §2).
         unsafe X509_VERIFY_PARAM_set_hostflags(
             rules,
             UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         if unsafe X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1 { return }
-        let isSet = unsafe X509_VERIFY_PARAM_set1_host(rules, host, host.utf8.count)
-        precondition(isSet == 1, "TLSSession.init: X509_VERIFY_PARAM_set1_host refused the host")
+        // libssl refuses a name that contains a zero byte.
+        guard unsafe X509_VERIFY_PARAM_set1_host(rules, host, host.utf8.count) == 1 else {
+            throw .failed("the host is no valid name")
+        }
         // Server Name Indication: selects one of the server's certificates (RFC 6066 §3).
         var name = Array(host.utf8CString)
         unsafe name.withUnsafeMutableBytes { name in
@@ -175,7 +179,7 @@ extension TLSError {
     fileprivate init(firstOf code: UInt) {
         let text = TLSError.text(of: code)
         // `tlsv13 alert certificate required`, `sslv3 alert bad certificate`.
-        if let alert = text.place(of: " alert ") {
+        if let alert = text.firstRange(ofASCII: " alert ") {
             self = .refused(String(text[alert.upperBound...]))
         } else {
             self = .failed(text)

@@ -1,66 +1,72 @@
 internal import CoreAPIBase
 
-/// A connection with a caller: does what `ConnectionStateMachine` says, from accept to close, on
-/// its loop's thread.
+/// A connection with a caller, from accept to close. It performs the actions of
+/// `ConnectionStateMachine` on its loop's thread.
 ///
-/// It is no task: it goes on until there is something to wait for, and is called when that has come
-/// (docs/decisions/0017-connections-are-no-tasks.md).
+/// A connection is not a task: it runs until it must wait, and the loop calls it when the event has
+/// occurred (docs/decisions/0017-connections-are-no-tasks.md).
 package final class Connection: EventHandler, @unchecked Sendable {
     let admission: ConnectionCount.Admission
 
     private let server: HTTPServer
     private let loop: EventLoop
-    /// The application's side; made for the first request.
+    /// The application's side; created for the first request.
     private var exchange: (any HTTPExchange)?
-    /// It is handed on from function to function: each access to a class's property that lasts over
-    /// a call is checked while it runs.
+    /// Passed from function to function as a parameter, because an access to a class's property
+    /// that spans a call is checked at run time.
     private var conversation: Conversation
     private var wait = Wait.turn
+    /// Whether `drain` was called.
     private var drains = false
     private(set) var deadline = MonotonicTime.never
 
     private struct Conversation: ~Copyable {
         var channel: SocketChannel
         var machine: ConnectionStateMachine
-        /// The time of the turn in which it goes on.
+        /// The time of the current turn.
         var now = MonotonicTime.never
-        /// What is being sent, and how much of it the kernel has taken.
+        /// The bytes to send.
         var output: [UInt8] = []
+        /// The number of bytes of `output` that the kernel has taken.
         var written = 0
-        /// What the two buffers hold beyond what a connection has of its own.
+        /// The bytes of `input` and `output` beyond the connection's own buffers, as
+        /// `ConnectionMemory` has counted them.
         var countedBytes = 0
-        /// Whether that is the answer to a request, and no `100 Continue`.
+        /// Whether `output` contains an answer. False: `100 Continue` at most.
         var isAnswer = false
-        /// When the request that is answered was complete.
+        /// The time at which the request that is being answered was complete.
         var requestedAt = MonotonicTime.never
-        /// Until when the caller must have taken the answer; never as long as it takes all at once.
+        /// The time by which the caller must have taken the whole answer; `.never` until a write
+        /// has blocked.
         var answerEnd = MonotonicTime.never
-        /// How many reads have brought bytes, and how many requests were answered, without a wait
-        /// for the caller between them.
+        /// Reads that returned bytes since the last wait for the caller.
         var readsInARow = 0
+        /// Requests that were answered since the last wait for the caller.
         var requestsInARow = 0
+        /// Whether the machine has received the drain.
         var isDraining = false
     }
 
-    /// What the connection waits for.
+    /// The event that the connection waits for.
     private enum Wait {
         case readable(until: MonotonicTime)
         case writable(until: MonotonicTime)
-        /// The answer to a request, which has a deadline of its own.
+        /// The application's answer, which has its own deadline.
         case answer
-        /// The next turn, since others are to have theirs.
+        /// The next turn: other connections run before.
         case turn
-        /// Nothing: it ends.
+        /// No event: the connection has ended.
         case end
     }
 
-    /// After so many of them others have their turn: a caller that floods does not keep the loop.
+    /// The limit of consecutive reads. After them other connections run, so that a caller that
+    /// floods the server does not monopolise the loop.
     private static let readsInARowMax = 2
-    /// Pipelined requests that are in the buffer already, of which a read may bring a thousand;
-    /// fewer if they take long.
+    /// The limit of consecutive pipelined requests; the turn's budget may end the series earlier.
+    /// One read may contain a thousand requests.
     private static let requestsInARowMax = 16
 
-    /// Begins in the loop's next turn.
+    /// Registers the socket. The connection starts in the loop's next turn.
     init(
         _ socket: consuming Socket, server: HTTPServer, _ admission: ConnectionCount.Admission
     ) throws(SystemError) {
@@ -75,12 +81,12 @@ package final class Connection: EventHandler, @unchecked Sendable {
         server.loop.requestTurn(self)
     }
 
-    // MARK: - What has come
+    // MARK: - Events
 
     func ready(_ readiness: SocketReadiness) {
         switch wait {
-        case .readable where readiness.contains(.readable): goOn(nil, readiness)
-        case .writable where readiness.contains(.writable): goOn(nil, readiness)
+        case .readable where readiness.contains(.readable): resume(nil, readiness)
+        case .writable where readiness.contains(.writable): resume(nil, readiness)
         default: conversation.channel.update(readiness)
         }
     }
@@ -88,19 +94,19 @@ package final class Connection: EventHandler, @unchecked Sendable {
     func deadlineReached(now: MonotonicTime) {
         deadline = .never
         switch wait {
-        case .readable: goOn(conversation.machine.deadlinePassed(now: now))
+        case .readable: resume(conversation.machine.deadlinePassed(now: now))
         // The caller does not read.
-        case .writable: goOn(.close)
+        case .writable: resume(.close)
         case .answer, .turn, .end: break
         }
     }
 
     package func proceed() {
         if case .answer = wait { begin(theExchange.takeResponse(), &conversation) }
-        goOn(nil)
+        resume(nil)
     }
 
-    /// The answer to the request can be taken: it leaves in this turn of the loop, or the next.
+    /// Reports that `takeResponse` has the answer. It leaves in this turn of the loop or the next.
     package func answerIsReady() { loop.requestTurn(self) }
 
     private var theExchange: any HTTPExchange {
@@ -110,21 +116,23 @@ package final class Connection: EventHandler, @unchecked Sendable {
         return exchange
     }
 
-    /// The server ends: nothing new is begun, what has begun is finished.
+    /// Starts to drain: requests that have arrived are answered, then the connection closes.
     func drain() {
         drains = true
         guard case .readable = wait else { return }
-        conversation.channel.readAgain()
+        conversation.channel.forceRead()
         proceed()
     }
 
+    /// Performs actions until the connection must wait, and sets the deadline of the wait.
+    ///
     /// - Parameters:
-    ///   - action: what is to be done; nil for what the machine says.
-    ///   - readiness: what the socket has become ready for; nil if nothing has changed.
-    private func goOn(
+    ///   - action: the first action; nil for the machine's next action.
+    ///   - readiness: the new readiness of the socket; nil if it has not changed.
+    private func resume(
         _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness? = nil
     ) {
-        // A caller who is gone is nothing to report: the connection just ends.
+        // A lost connection is not reported: it just ends.
         do { wait = try converse(&conversation, action, readiness) } catch { wait = .end }
         deadline = .never
         switch wait {
@@ -142,7 +150,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     // MARK: - The conversation
 
-    /// Does what the machine says until there is something to wait for.
+    /// Performs the machine's actions until the connection must wait.
     private func converse(
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?,
         _ readiness: SocketReadiness?
@@ -194,7 +202,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
         return conversation.machine.next(now: conversation.now)
     }
 
-    /// Tells the machine of a `drain` that has come during a wait.
+    /// Passes a drain on to the machine.
     private func beginDraining(_ conversation: inout Conversation) {
         guard drains, !conversation.isDraining else { return }
         conversation.isDraining = true
@@ -208,7 +216,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     // MARK: - Reading
 
-    /// Reads what there is. False if there is nothing yet, and the connection is to wait.
+    /// Reads once. False if the read would block, so that the connection must wait.
     private func read(_ conversation: inout Conversation) throws(SystemError) -> Bool {
         let bytesMax = conversation.machine.readBytesMax
         let result = try conversation.channel.read(
@@ -227,8 +235,8 @@ package final class Connection: EventHandler, @unchecked Sendable {
         return true
     }
 
-    /// Counts what the buffers hold now beyond the connection's own. False if there is no room for
-    /// it.
+    /// Counts the present bytes beyond the connection's own buffers. False if they would exceed the
+    /// limit of all connections.
     @discardableResult private func recount(_ conversation: inout Conversation) -> Bool {
         let kept = server.limits.keptBytesMax
         let bytes =
@@ -243,7 +251,8 @@ package final class Connection: EventHandler, @unchecked Sendable {
         return true
     }
 
-    /// The caller wants to know whether to send the body (RFC 9110 §10.1.1).
+    /// Answers `Expect: 100-continue`, on which the caller waits before it sends the body (RFC 9110
+    /// §10.1.1).
     private func decideOnExpectation(_ conversation: inout Conversation) {
         let (head, input) = (conversation.machine.head, conversation.machine.input)
         if let refusal = theExchange.refusal(of: head, input.span) {
@@ -257,9 +266,9 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     // MARK: - Writing
 
-    /// Makes the answer to the machine's request.
+    /// Encodes the answer to the machine's request.
     ///
-    /// - Parameter isRefusal: whether the answer refuses what is no request that could be read.
+    /// - Parameter isRefusal: whether the answer is the refusal of bytes that are no request.
     private func begin(
         _ response: consuming Response, isRefusal: Bool = false,
         _ conversation: inout Conversation
@@ -283,9 +292,9 @@ package final class Connection: EventHandler, @unchecked Sendable {
         theExchange.answered(response, input.span, id, since: conversation.requestedAt)
     }
 
-    /// Sends what there is to send. Returns what is to be waited for; nil if all of it was taken.
+    /// Sends the output. Returns the wait if the kernel does not take all of it; otherwise nil.
     ///
-    /// Each part is to be taken within its time, and the whole.
+    /// Two limits apply: one between two writes, one for the whole answer.
     private func send(_ conversation: inout Conversation) throws(SystemError) -> Wait? {
         while conversation.written < conversation.output.count {
             let count = try conversation.channel.write(
@@ -297,7 +306,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
                 conversation.answerEnd = now.advanced(
                     byMilliseconds: limits.answerTimeoutMilliseconds)
             }
-            // The answer that says so would find no room either.
+            // Over the memory limit, the connection just ends: a refusal needs memory too.
             guard now < conversation.answerEnd, recount(&conversation) else { return .end }
             let deadline = now.advanced(byMilliseconds: limits.writeTimeoutMilliseconds)
             return .writable(until: min(deadline, conversation.answerEnd))

@@ -73,7 +73,7 @@ package final class ConnectionMemory: EventHandler, @unchecked Sendable {
         deadline = nextTrim
         guard trimming.take() else { return }
         do {
-            try Thread.start { [trimming] in
+            try Thread.start(named: "core-api-trim") { [trimming] in
                 Heap.trim()
                 trimming.give()
             }

@@ -3,11 +3,11 @@ package import Logging
 
 /// The listener of one loop and its connections.
 ///
-/// Sendable by discipline: all but `init`, `listen` and `drain` is called on the loop's thread.
+/// Sendable by discipline: the loop's thread calls it, except for `init`, `listen` and `drain`.
 package final class HTTPServer: @unchecked Sendable {
     package let loop: EventLoop
     package let limits: HTTPLimits
-    /// The buffers of the loop's connections, of all its servers.
+    /// The memory of the loop's connections, which all servers of the loop share.
     package let memory: ConnectionMemory
 
     package let application: any HTTPApplication
@@ -17,9 +17,10 @@ package final class HTTPServer: @unchecked Sendable {
     private let encoder = ResponseEncoder()
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
+    /// The callback of `drain`; nil before it is called and after the last connection has ended.
     private var drained: (@Sendable () -> Void)?
 
-    /// - Parameter count: of the connections of all servers of a port.
+    /// - Parameter count: the connection count of all servers of the port.
     package init(
         _ application: any HTTPApplication, on loop: EventLoop, limits: HTTPLimits,
         memory: ConnectionMemory, count: ConnectionCount, logger: Logger
@@ -32,17 +33,17 @@ package final class HTTPServer: @unchecked Sendable {
         self.logger = logger
     }
 
-    /// Begins to accept; called before the loop runs.
+    /// Starts to accept. Must be called before the loop runs.
     ///
-    /// - Parameter isShared: whether others accept from the socket too.
+    /// - Parameter isShared: whether other listeners accept from the socket too.
     package func listen(_ socket: consuming Socket, isShared: Bool = false) throws(SystemError) {
         listener = try Listener(socket, isShared: isShared, on: loop, logger: logger) {
             [unowned self] connection in begin(connection)
         }
     }
 
-    /// Listens no more, lets the requests that have begun finish, and then calls `drained`. From
-    /// any thread.
+    /// Stops listening, drains the connections, and calls `drained` after the last one has ended.
+    /// Any thread may call this.
     package func drain(_ drained: @escaping @Sendable () -> Void) {
         loop.submit { [self] in
             self.drained = drained
@@ -72,7 +73,7 @@ package final class HTTPServer: @unchecked Sendable {
             memory.connectionBegan()
             if drained != nil { connection.drain() }
         } catch {
-            logger.error("a connection cannot be watched", metadata: ["reason": "\(error)"])
+            logger.error("a connection cannot be registered", metadata: ["reason": "\(error)"])
             count.ended(admission)
         }
     }
@@ -86,7 +87,7 @@ package final class HTTPServer: @unchecked Sendable {
 
     // MARK: - Answers
 
-    /// The request's id: the caller's, or one of our own.
+    /// The ID of a request: the caller's, or a generated one.
     func id(given: Range<Int>?) -> RequestID {
         given.map { .given($0) } ?? .made(requestNumber.next())
     }

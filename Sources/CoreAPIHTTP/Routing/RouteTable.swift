@@ -1,6 +1,6 @@
 internal import CoreAPIBase
 
-/// One endpoint's place: a method and a path. A path ends in a parameter if its last segment is in
+/// The method and the path of an endpoint. A path ends in a parameter if its last segment is in
 /// braces: `/transaction/{id}`.
 package struct Route<Endpoint: Sendable>: Sendable {
     package let method: HTTPMethod
@@ -20,7 +20,7 @@ package struct Route<Endpoint: Sendable>: Sendable {
 package struct RouteTable<Endpoint: Sendable>: Sendable {
     /// The endpoints that share a path.
     package final class Resource: Sendable {
-        /// As the routes have it, which is its name in metrics and logs.
+        /// The path of the routes, which is also the resource's name in metrics and logs.
         package let path: String
         /// The value of `Allow` (RFC 9110 §10.2.1): `GET, HEAD, OPTIONS`.
         package let allow: String
@@ -35,7 +35,7 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         }
     }
 
-    /// In the order of the routes; a resource's place is its number.
+    /// The resources in the order of their first routes. `Match.resource` is an index of it.
     package let resources: [Resource]
     @usableFromInline package let paths: PathTable
 
@@ -56,7 +56,7 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
         return (names + [HTTPMethod.options.rawValue]).joined(separator: ", ")
     }
 
-    /// The resource of a path, as `PathTable.match`.
+    /// The resource of a path: see `PathTable.match`.
     @inlinable @inline(__always)
     package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> PathTable.Match? {
         paths.match(path, bytes)
@@ -64,24 +64,24 @@ package struct RouteTable<Endpoint: Sendable>: Sendable {
 }
 
 extension [HTTPMethod] {
-    /// The index of the method, or of `GET` for `HEAD`; nil if neither is there.
+    /// The index of the method, or of `GET` for `HEAD`; nil without either.
     package func index(answering method: HTTPMethod) -> Int? {
         firstIndex { $0 == method || (method == .head && $0 == .get) }
     }
 }
 
-/// The paths of a route table. It is no part of the generic type: a generic function that another
-/// module calls asks the runtime for the metadata of its types.
+/// The paths of a route table. The type is not nested in the generic `RouteTable`, because a
+/// generic function of another module requests metadata from the runtime at each call.
 package struct PathTable: Sendable {
-    /// The paths without their parameters one after the other, and where each ends: a match reads
-    /// nothing else.
+    /// The concatenated paths, without their parameters.
     private let starts: [UInt8]
+    /// The end of each path in `starts`.
     private let startEnds: [Int]
     private let hasParameter: [Bool]
-    /// The longest path that is matched once more, with its escapes decoded.
+    /// The longest path, in bytes, that is decoded and matched a second time.
     private let encodedBytesMax: Int
 
-    /// How many bytes the value of a parameter may have.
+    /// The longest value of a parameter, in bytes.
     private static let parameterBytesMax = 256
 
     fileprivate init(_ paths: [String]) {
@@ -98,17 +98,17 @@ package struct PathTable: Sendable {
         encodedBytesMax = 3 * (longest + PathTable.parameterBytesMax)
     }
 
-    /// A resource's number, and the value of its parameter.
+    /// The index of a resource, and the value of its parameter.
     package struct Match: Equatable {
         package let resource: Int
         /// Empty for a path without a parameter.
         package let parameter: [UInt8]
     }
 
-    /// The resource of a path; nil if there is none.
+    /// The resource of a path; nil if no route has the path.
     ///
-    /// Percent-encoded unreserved characters are what they encode (RFC 3986 §6.2.2.2). Everything
-    /// else that is encoded stays so: `%2F` is no slash.
+    /// Percent-encoded unreserved characters are decoded (RFC 3986 §6.2.2.2). Other characters stay
+    /// encoded: `%2F` does not match a slash.
     package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> Match? {
         if let match = exactMatch(bytes.extracting(path)),
             !match.parameter.contains(UInt8(ascii: "%"))

@@ -47,10 +47,10 @@ struct RQJob {
           if #hashes > 0 then redis.pcall('DEL', unpack(hashes)) end
           return pushed
         end
-        local function refuse(applied, problem)
+        local function refuse(applied, problem, isOwn)
           local refusedPush = push()
           if refusedPush then return stop(skipped, refusedPush) end
-          return stop(applied, problem)
+          return stop(applied, problem, isOwn)
         end
         local named = redis.pcall('SADD', KEYS[3], list)
         if type(named) == 'table' then return stop(skipped, named) end
@@ -76,7 +76,7 @@ struct RQJob {
                 'success_callback_name', '', 'failure_callback_name', '')
               if type(added) == 'table' then
                 if record then \(TransactionRecord.scriptUndo) end
-                return refuse(index, added)
+                return refuse(index, added, string.find(added.err, 'WRONGTYPE', 1, true))
               end
               if meta ~= '' then redis.call('HSET', hash, 'meta', meta) end
               if added > 0 then hashes[#hashes + 1] = hash end

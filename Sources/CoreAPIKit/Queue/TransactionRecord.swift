@@ -34,16 +34,16 @@ struct TransactionRecord {
 
     /// Writes the record, unless there is one: then `isNew` becomes false, and the text is an
     /// answer of the batch. Of the script around it, it uses `index`, `record`, the key; `text`;
-    /// and `refuse`, which ends the batch.
+    /// and `refuse`, which ends the batch, here for a reason of this record's own.
     static let scriptCheck = """
         local known = redis.pcall('GET', record)
-        if type(known) == 'table' then return refuse(index, known) end
+        if type(known) == 'table' then return refuse(index, known, true) end
         if known and known ~= '' then
           found(index, known)
           isNew = false
         else
           local kept = redis.pcall('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
-          if kept.err then return refuse(index, kept) end
+          if kept.err then return refuse(index, kept, true) end
         end
         """
 

@@ -24,7 +24,7 @@ public struct HMACTokenVerifier: TokenVerifier {
     /// - Parameters:
     ///   - secret: the bytes shared with the Auth API; they need not be text. White space alone,
     ///     zero bytes alone and a key in PEM or JWK are refused.
-    ///   - policy: what a token must say besides.
+    ///   - policy: the further conditions of a token.
     public init(secret: [UInt8], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         try self.init(secrets: [secret], policy: policy)
     }
@@ -33,7 +33,7 @@ public struct HMACTokenVerifier: TokenVerifier {
     ///
     /// - Parameters:
     ///   - secrets: 1 to ``secretsMax`` secrets, the newest first; they are tried in this order.
-    ///   - policy: what a token must say besides.
+    ///   - policy: the further conditions of a token.
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
         guard secrets.count <= HMACTokenVerifier.secretsMax else { throw .tooMany }
@@ -45,7 +45,7 @@ public struct HMACTokenVerifier: TokenVerifier {
 
     /// - Parameters:
     ///   - secret: text, whose UTF-8 is shared with the Auth API.
-    ///   - policy: what a token must say besides.
+    ///   - policy: the further conditions of a token.
     public init(secret: String, policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
         try self.init(secret: Array(secret.utf8), policy: policy)
     }
@@ -69,7 +69,7 @@ public struct HMACTokenVerifier: TokenVerifier {
         return try claims(parts.payload, of: token, at: now)
     }
 
-    /// The claims of the payload. One of usual length is decoded without an allocation.
+    /// The claims of the payload. A payload of usual length is decoded without an allocation.
     private func claims(
         _ payload: Range<Int>, of token: Span<UInt8>, at now: UnixTime
     ) throws(TokenError) -> TokenClaims {
@@ -81,8 +81,8 @@ public struct HMACTokenVerifier: TokenVerifier {
             }
             return try ClaimsSet.claims(decoded.span, at: now, policy)
         }
-        var place = usual.mutableSpan
-        guard Base64URL.decode(payload, of: token, into: &place) else {
+        var output = usual.mutableSpan
+        guard Base64URL.decode(payload, of: token, into: &output) else {
             throw .malformed(.notBase64URL)
         }
         return try ClaimsSet.claims(usual.span.extracting(first: length), at: now, policy)
@@ -105,9 +105,9 @@ public struct HMACTokenVerifier: TokenVerifier {
         try JOSEHeader.check(header.span)
     }
 
-    /// Says of a header of a usual length that it is no base64url, rather than that its signature
-    /// is wrong. Of one that is signed by another algorithm, which the signature's length tells, it
-    /// says what the header asks for.
+    /// Chooses the more helpful error of a token. A signature that has not HS256's length belongs
+    /// to another algorithm: throws the error of the header. Otherwise throws if a header of usual
+    /// length is not base64url.
     private static func checkSpelling(
         _ parts: CompactToken, of token: Span<UInt8>
     ) throws(TokenError) {
@@ -133,8 +133,8 @@ public struct HMACTokenVerifier: TokenVerifier {
             let isEncoded = Base64URL.decode(range, of: token) != nil
             throw isEncoded ? .signatureInvalid : .malformed(.notBase64URL)
         }
-        var place = signature.mutableSpan
-        guard Base64URL.decode(range, of: token, into: &place) else {
+        var output = signature.mutableSpan
+        guard Base64URL.decode(range, of: token, into: &output) else {
             throw .malformed(.notBase64URL)
         }
     }

@@ -1,6 +1,6 @@
 public import CoreAPIBase
 
-/// What a verified token says of its bearer.
+/// The claims of a verified token.
 public struct TokenClaims: Hashable, Sendable {
     /// The bounds of a user's id: 0 to 2^53-1.
     public static let userIDBounds = 0...9_007_199_254_740_991

@@ -2,7 +2,6 @@ public import CoreAPIBase
 
 /// Issues tokens like the Auth API's, for tests and for trials without an Auth API.
 public struct TokenIssuer: Sendable {
-    /// The lifetime of the Auth API's tokens, in seconds.
     private let mac: HMACSHA256
 
     /// - Parameter secret: the bytes shared with the verifier.

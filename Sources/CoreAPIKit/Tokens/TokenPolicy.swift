@@ -1,6 +1,6 @@
 public import CoreAPIBase
 
-/// What a token must say beyond its signature, expiry and user. Without arguments: nothing.
+/// The conditions of a token besides its signature, expiry and user. By default there are none.
 public struct TokenPolicy: Hashable, Sendable {
     /// The audience that a token must name. If it is nil, a token with any audience is refused (RFC
     /// 7519 §4.1.3).

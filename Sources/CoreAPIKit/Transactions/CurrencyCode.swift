@@ -27,7 +27,7 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     init?(queued code: String) {
         let code = code.utf8.span
         guard let letters = CurrencyCode.pack(code) else { return nil }
-        for place in code.indices where !(UInt8(ascii: "A")...UInt8(ascii: "Z") ~= code[place]) {
+        for digit in code.indices where !(UInt8(ascii: "A")...UInt8(ascii: "Z") ~= code[digit]) {
             return nil
         }
         self.letters = letters

@@ -15,7 +15,7 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     /// The trace of the request, which the job carries; nil without one.
     public let traceParent: TraceParent?
 
-    /// A transaction to enqueue. Traps if the user's id is not 0 to 2^53-1.
+    /// Creates a transaction to enqueue; throws if the user's id is not 0 to 2^53-1.
     public init(
         id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent? = nil
@@ -26,12 +26,12 @@ public struct Transaction: Hashable, Sendable, Identifiable {
             traceParent: traceParent)
     }
 
-    /// A queued transaction. Traps if the user's id is negative.
+    /// Creates the value of a queued transaction. Traps if the user's id is negative.
     package init(
         queued id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent?
     ) {
-        precondition(userID >= 0, "Transaction.init(queued:) with a negative user id")
+        precondition(userID >= 0, "Transaction.init(queued:): the user id is negative")
         self.id = id
         self.amount = amount
         self.currency = currency

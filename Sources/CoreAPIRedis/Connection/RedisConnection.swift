@@ -2,25 +2,25 @@ package import CoreAPIBase
 package import CoreMetrics
 package import Logging
 
-/// A connection to Redis that comes back by itself, for callers on any thread.
+/// A connection to Redis that reconnects after a failure. Any thread may use it.
 ///
-/// Commands are pipelined: many callers wait at once, each for its own replies. The connection ends
-/// when the last reference to it is gone, or by `close`.
+/// Commands are pipelined: many callers wait at the same time, each for its own reply. The
+/// connection ends by `close`, or when its last reference is released.
 package final class RedisConnection: Sendable {
     /// A task that waits for a reply.
     typealias Waiter = Suspension<Result<RedisReply, RedisFailure>>
 
-    /// What a connection is made with besides the URL.
+    /// The options of a connection, besides its URL.
     package struct Options: Sendable {
         package var limits = RedisLimits()
-        /// Loaded at each login, so that commands can call them.
+        /// The scripts to load at each login.
         package var scripts: [RedisScript] = []
-        /// Whether it connects only when there is a command for it, and sends none of them again:
-        /// for questions, whose answer is of no use later.
+        /// Whether the connection connects only for a pending command and never sends a command
+        /// again: for probes, whose late reply would be useless.
         package var isOnDemand = false
-        /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
+        /// The TLS context of a `rediss://` URL; nil for other URLs.
         package var tls: TLSContext?
-        /// Where the connection records what happens.
+        /// The metrics backend of the connection.
         package var metrics: any MetricsFactory
 
         package init(
@@ -39,8 +39,8 @@ package final class RedisConnection: Sendable {
     private let loop: EventLoop
     private let handler: RedisCommandHandler
 
-    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
-    /// until then, and while Redis is away, commands wait for it.
+    /// Creates a connection on a loop that the caller runs. The connection opens in the loop's next
+    /// turn. Until then, and while Redis is unreachable, commands wait.
     package init(url: RedisURL, on loop: EventLoop, options: Options, logger: Logger) {
         self.loop = loop
         handler = RedisCommandHandler(url: url, loop: loop, options: options, logger: logger)
@@ -48,7 +48,8 @@ package final class RedisConnection: Sendable {
         loop.submit { handler.start() }
     }
 
-    /// A connection on the loop that all embedders' connections share, once it is ready.
+    /// Opens a connection on the loop that all embedders' connections share, and waits until it is
+    /// ready.
     package convenience init(
         opening url: RedisURL, options: Options = Options(), logger: Logger
     ) async throws(RedisError) {
@@ -64,25 +65,25 @@ package final class RedisConnection: Sendable {
 
     deinit { close() }
 
-    /// Ends the connection for good; who waits is told. It may be called more than once.
+    /// Closes the connection and fails the pending commands. Repeated calls have no effect.
     package func close() {
         let handler = handler
         loop.submit { handler.close() }
     }
 
-    /// Whether commands can be sent at once; to be asked on the loop's thread.
+    /// Whether commands can be sent at once. Only the loop's thread may read it.
     package var isReady: Bool {
         loop.assertCurrent()
         return handler.isReady
     }
 
-    /// Sends the command and returns its reply; an error of Redis is thrown. When the connection
-    /// breaks it is sent again, so it must be such that twice has the effect of once.
+    /// Sends the command and returns its reply; throws an error reply. The command is sent again
+    /// after the connection breaks, so it must be idempotent.
     package func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
         try await reply(to: command).get()
     }
 
-    /// As `execute`, with the failure as a value.
+    /// Sends the command and returns its reply or the failure: see `execute`.
     package func reply(to command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
         await Suspension.value { waiter in
             if loop.isCurrent {
@@ -92,7 +93,7 @@ package final class RedisConnection: Sendable {
                 let isTaken = loop.submit {
                     RedisConnection.submit(command, to: handler, for: waiter)
                 }
-                // The connection was closed, and its loop is gone.
+                // The loop has ended, so the connection is closed.
                 if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
             }
         }
@@ -128,7 +129,7 @@ private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Send
 }
 
 extension RedisConnection {
-    /// What an embedder's URL and certificates stand for.
+    /// The parsed URL and the TLS context of an embedder's options.
     package static func target(
         _ url: String, _ options: TLSOptions
     ) throws(RedisError) -> (url: RedisURL, tls: TLSContext?) {

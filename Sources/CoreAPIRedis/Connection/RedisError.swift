@@ -1,12 +1,12 @@
 public import CoreAPIBase
 
-/// Why a command to Redis had no success.
+/// Why a command to Redis failed, or why a connection cannot be opened.
 @nonexhaustive public enum RedisError: Error, Hashable, Sendable {
-    /// The URL is none that this package understands.
+    /// The URL is invalid.
     case urlInvalid(RedisURLError)
     /// An option is out of its bounds. Indirect for the same reason as `tlsInvalid`.
     indirect case argumentInvalid(ArgumentError)
-    /// No queue can have this name.
+    /// The name of the queue is invalid.
     case queueNameInvalid(QueueNameError)
     /// A TLS file cannot be used. The case is indirect, because its texts would enlarge every
     /// reply: a reply may be an error.
@@ -152,11 +152,11 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         // Before Redis 7, an error within a script arrives as "ERR Error running script (…):
         // @user_script: 1: -READONLY …".
         var inner = message[...]
-        while let mark = inner.place(of: ": -") { inner = inner[mark.upperBound...] }
+        while let mark = inner.firstRange(ofASCII: ": -") { inner = inner[mark.upperBound...] }
         let kind = Kind(rawValue: String(inner.prefix { $0 != " " })) ?? .other
         let lacksPermission =
             kind == .other
-            && RedisServerError.rightsMessages.contains { message.place(of: $0) != nil }
+            && RedisServerError.rightsMessages.contains { message.firstRange(ofASCII: $0) != nil }
         self.kind = lacksPermission ? .noPermission : kind
     }
 

@@ -6,8 +6,8 @@ internal import DequeModule
 struct RedisPipeline<Waiter> {
     typealias Resolution = RedisConnectionStateMachine<Waiter>.Resolution
 
-    /// A command, with one reply. It holds no references: reading a field of an element of a `Deque`
-    /// copies the element.
+    /// A command with one reply. It holds no references: reading a field of an element of a
+    /// `Deque` copies the element.
     private struct Entry {
         /// False once the waiter has its result because its time is over.
         var hasWaiter = true

@@ -27,7 +27,7 @@ struct RedisSecrets {
         let message = error.message
         if RedisSecrets.fixedTexts.contains(where: { message.hasPrefix($0) }) { return error }
         var shown = message[...]
-        if let arguments = message.place(of: RedisSecrets.argumentsMark) {
+        if let arguments = message.firstRange(ofASCII: RedisSecrets.argumentsMark) {
             shown = message[..<arguments.lowerBound]
         }
         if hasSecret(shown) {

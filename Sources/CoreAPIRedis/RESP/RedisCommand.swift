@@ -4,7 +4,7 @@ internal import CoreAPIBase
 /// `*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n`.
 package struct RedisCommand: Sendable {
     package private(set) var bytes: [UInt8]
-    /// How many replies these commands have.
+    /// The number of replies to these commands.
     package private(set) var replyCount = 0
 
     package init(capacity: Int = 512) {
@@ -12,21 +12,23 @@ package struct RedisCommand: Sendable {
         if capacity > 0 { bytes.reserveCapacity(capacity) }
     }
 
-    /// What nearly all calls of scripts fit in; more would be memory of another kind, which malloc
-    /// does not keep at hand.
+    /// The capacity for a script call, enough for nearly all calls. malloc caches free blocks of
+    /// this size, but not of larger sizes.
     private static let callCapacity = 960
 
-    /// The call of a script; its keys and arguments are to follow by `word`.
+    /// Begins the call of a script. The caller adds the keys and arguments by `word`.
     package init(calling script: RedisScript) {
         self.init(capacity: RedisCommand.callCapacity)
         bytes += script.callStart.bytes
         replyCount = 1
     }
 
-    /// Begins a command of so many words, its name included; they are to follow by `word`.
+    /// Begins a command. The caller adds its words by `word`.
+    ///
+    /// - Parameter wordCount: the number of words, including the command's name.
     package mutating func begin(wordCount: Int) { begin(wordCount: wordCount, bytesMax: 0) { _ in } }
 
-    /// Begins a command of so many words, as `begin` and `words` do, by one check of the capacity.
+    /// Begins a command and adds its words, with one check of the capacity: see `words`.
     mutating func begin(
         wordCount: Int, bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void
     ) {
@@ -56,20 +58,20 @@ package struct RedisCommand: Sendable {
         words(bytesMax: RedisCommand.numberBytesMax) { $0.word(decimal: number) }
     }
 
-    /// Adds the other commands.
+    /// Appends the other commands.
     package mutating func append(_ other: RedisCommand) {
         bytes += other.bytes
         replyCount += other.replyCount
     }
 
-    /// Forgets the commands; a small buffer is kept.
+    /// Removes all commands and keeps a small buffer.
     mutating func removeAll() {
         bytes.removeAll(keepingCapacity: bytes.capacity <= RedisCommand.keptBytesMax)
         replyCount = 0
     }
 
-    /// Forgets the bytes before a position if they are many, so that a buffer that is always being
-    /// sent does not grow; moves the position with them.
+    /// Removes the bytes before a position if they exceed `keptBytesMax`, and adjusts the position.
+    /// Otherwise a buffer that is never completely sent would grow without limit.
     mutating func removeSent(_ position: inout Int) {
         guard position > RedisCommand.keptBytesMax else { return }
         bytes.removeFirst(position)
@@ -78,7 +80,7 @@ package struct RedisCommand: Sendable {
 
     private static let keptBytesMax = 256 * 1024
 
-    /// The first of some encoded words, as text.
+    /// The first word of encoded words, as text.
     static func firstWord(of encoded: ArraySlice<UInt8>) -> String {
         // `$36\r\n`, then the word.
         guard let lineEnd = encoded.firstIndex(of: UInt8(ascii: "\n")) else { return "" }
@@ -86,28 +88,28 @@ package struct RedisCommand: Sendable {
         return String(decoding: word, as: UTF8.self)
     }
 
-    /// Adds words that are encoded already.
+    /// Appends a range of encoded words.
     package mutating func append(encoded words: [UInt8], _ range: Range<Int>) {
         bytes.append(contentsOf: words[range])
     }
 
     /// - Parameters:
-    ///   - count: how many bytes the word has.
-    ///   - write: appends them.
+    ///   - count: the length of the word in bytes.
+    ///   - write: appends exactly `count` bytes.
     package mutating func word(count: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         words(bytesMax: count + RedisCommand.framingBytesMax) { $0.word(count: count, write) }
     }
 
-    /// Adds several words by one check of the capacity.
+    /// Adds several words with one check of the capacity.
     ///
     /// - Parameters:
-    ///   - bytesMax: how many bytes they have at most, with `framingBytesMax` for each word.
-    ///   - write: appends them by the functions of `OutputSpan`.
+    ///   - bytesMax: the largest length of the words in bytes, `framingBytesMax` included for each.
+    ///   - write: appends the words by the functions of `OutputSpan`.
     package mutating func words(bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         bytes.append(addingCapacity: bytesMax, initializingWith: write)
     }
 
-    /// Adds a whole command.
+    /// Appends a complete command.
     package mutating func add(_ words: String...) { add(words) }
 
     package mutating func add(_ words: [String]) {
@@ -115,7 +117,7 @@ package struct RedisCommand: Sendable {
         for word in words { self.word(word) }
     }
 
-    /// What a word has besides its bytes: a kind, a length and two ends of lines.
+    /// The largest framing of a word: the type byte, the length and two line ends.
     package static let framingBytesMax = 1 + 20 + 4
     /// The longest word of a number.
     package static let numberBytesMax = 20 + framingBytesMax

@@ -1,6 +1,6 @@
 /// A reply of Redis (RESP 2).
 package enum RedisReply: Equatable, Sendable {
-    /// A short word: `OK`, `QUEUED`, `PONG`.
+    /// A simple string: `OK`, `QUEUED`, `PONG`.
     case status([UInt8])
     case integer(Int64)
     case bulk([UInt8])

@@ -1,28 +1,29 @@
 internal import CHiredis
 
-/// Turns the bytes of a Redis connection into replies, by the reader of libhiredis. The only file
-/// that calls it.
+/// Parses the bytes of a Redis connection into replies with the reader of libhiredis. No other file
+/// calls libhiredis.
 ///
-/// hiredis calls back for each value that it has read; the replies are put together here, so that
-/// nothing is allocated by one side and freed by the other.
+/// hiredis calls back for each value that it has parsed. This class assembles the replies, so that
+/// neither side frees memory that the other has allocated.
 @safe package final class RedisReplyReader {
-    /// How many bytes a reply that is not complete may have. What this package asks for is answered
-    /// in some hundred.
+    /// Limit of the bytes of an incomplete reply. The replies to this package's commands have some
+    /// hundred bytes.
     package static let replyBytesMax = 1024 * 1024
-    /// How deep arrays may nest, as in hiredis before 1.0; no reply that is asked for needs 2.
+    /// Limit of nested arrays, as in hiredis before 1.0. The replies to this package's commands
+    /// nest less than two deep.
     private static let depthMax = 8
 
     private let reader: UnsafeMutablePointer<redisReader>
     private let assembly = Assembly()
-    /// Bytes fed since the end of the last complete reply. hiredis drops the elements of an array
-    /// that it has read from its buffer, so the buffer's size does not tell.
+    /// Bytes fed since the end of the last complete reply. The size of hiredis's buffer is less,
+    /// because hiredis removes the parsed elements of an incomplete array.
     private var unfinishedBytes = 0
-    /// Where the next reply begins is not known.
+    /// Whether the bytes violated the protocol, so that the start of the next reply is unknown.
     private var isBroken = false
 
     package init() {
         guard let reader = unsafe redisReaderCreateWithFunctions(RedisReplyReader.functions) else {
-            fatalError("out of memory")
+            fatalError("RedisReplyReader.init: libhiredis is out of memory")
         }
         unsafe self.reader = unsafe reader
         unsafe reader.pointee.privdata = unsafe Unmanaged.passUnretained(assembly).toOpaque()
@@ -30,18 +31,19 @@ internal import CHiredis
 
     deinit { unsafe redisReaderFree(reader) }
 
-    /// Takes bytes as they were received.
+    /// Passes received bytes to hiredis.
     package func feed(_ bytes: Span<UInt8>) {
         let result = unsafe bytes.withUnsafeBytes { bytes in
             unsafe redisReaderFeed(
                 reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
         }
-        // After an error hiredis takes nothing more, and `next` reports the error.
+        // After an error hiredis accepts no bytes, and `next` throws the error.
         _ = result
         unfinishedBytes += bytes.count
     }
 
-    /// The next complete reply; nil if bytes are missing. After a violation there is none.
+    /// The next complete reply; nil if bytes are missing. After a violation of the protocol, every
+    /// call throws.
     package func next() throws(RedisError) -> RedisReply? {
         guard !isBroken else { throw .protocolViolation }
         isBroken = true
@@ -57,7 +59,7 @@ internal import CHiredis
             reply = nil
         } else {
             unfinishedBytes = unsafe Int(reader.pointee.len) - Int(reader.pointee.pos)
-            // None if hiredis passed over a value of RESP 3 for which there is no callback.
+            // Nil if hiredis skipped a value of RESP 3 that has no callback.
             guard let taken = assembly.takeReply() else { throw .protocolViolation }
             reply = taken
         }
@@ -65,13 +67,13 @@ internal import CHiredis
         return reply
     }
 
-    /// The reply under construction: finished replies, and arrays that still miss elements.
+    /// The reply under construction: open arrays, which still lack elements, and a complete reply.
     private final class Assembly {
         private var open: [(missing: Int, elements: [RedisReply])] = []
         private var reply: RedisReply?
 
-        /// False if arrays nest too deep: hiredis since 1.0 has no bound of its own, and what is
-        /// freed, compared or printed by recursion needs one.
+        /// Begins an array. False if arrays nest too deep. hiredis since 1.0 has no limit, but
+        /// Swift frees and compares nested arrays by recursion.
         func begin(count: Int) -> Bool {
             guard open.count < RedisReplyReader.depthMax else { return false }
             if count == 0 { add(.array([])) } else { open.append((count, [])) }
@@ -96,10 +98,10 @@ internal import CHiredis
 
     // MARK: - Callbacks
 
-    // hiredis since 1.0 reads RESP 3 whether it was asked for or not. A callback that returns nil
-    // makes the reader fail, and so refuses the types that RESP 2 does not have.
+    // hiredis since 1.0 parses RESP 3 even if the client has not requested it. A callback that
+    // returns nil makes the reader fail, which refuses the types that RESP 2 lacks.
 
-    /// hiredis keeps this address for as long as a reader lives; it is never freed.
+    /// The table of callbacks. Each reader holds its address, so it is never freed.
     private typealias Functions = UnsafeMutablePointer<redisReplyObjectFunctions>
     nonisolated(unsafe) private static let functions: Functions = {
         let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
@@ -130,13 +132,13 @@ internal import CHiredis
         return unsafe functions
     }()
 
-    /// hiredis wants an object for each value, and does nothing but pass it on: any address but
-    /// nil.
+    /// The object that callbacks return for each value. hiredis only passes it on, so any address
+    /// except nil will do.
     nonisolated(unsafe) private static let token = unsafe UnsafeMutableRawPointer(bitPattern: 1)
 
     private static func assembly(_ task: UnsafePointer<redisReadTask>?) -> Assembly {
         guard let address = unsafe task?.pointee.privdata else {
-            preconditionFailure("the reader hands its own data to every callback")
+            preconditionFailure("RedisReplyReader.assembly: hiredis passed no privdata")
         }
         return unsafe Unmanaged<Assembly>.fromOpaque(address).takeUnretainedValue()
     }

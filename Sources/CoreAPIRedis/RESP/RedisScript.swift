@@ -4,14 +4,14 @@ internal import COpenSSL
 /// digest (`EVALSHA`).
 package struct RedisScript: Sendable {
     package let source: String
-    /// SHA-1 in hexadecimal: how Redis names a script.
+    /// The SHA-1 of the source in hexadecimal, which identifies the script in Redis.
     package let digest: String
-    /// What every call of it begins with: EVALSHA, the digest, the number of keys.
+    /// The start of every call: EVALSHA, the digest, the number of keys.
     let callStart: RedisCommand
 
     /// - Parameters:
-    ///   - keys: how many KEYS a call by `RedisCommand(calling:)` has.
-    ///   - arguments: how many ARGV.
+    ///   - keys: the number of KEYS of a call by `RedisCommand(calling:)`.
+    ///   - arguments: the number of ARGV.
     package init(_ source: String, keys: Int = 0, arguments: Int = 0) {
         self.source = source
         digest = RedisScript.digest(of: source)
@@ -28,8 +28,8 @@ package struct RedisScript: Sendable {
         let text = Array(source.utf8)
         unsafe bytes.withUnsafeMutableBufferPointer { bytes in
             unsafe text.withUnsafeBufferPointer { text in
-                // Step by step: the function that does all of it starts libcrypto as a whole, which
-                // then wants to be ended by `atexit` (see `TLSContext`).
+                // The one-step function SHA1() initialises all of libcrypto, which then registers
+                // an `atexit` handler (see `TLSContext`).
                 var context = SHA_CTX()
                 unsafe SHA1_Init(&context)
                 unsafe SHA1_Update(&context, text.baseAddress, text.count)

@@ -7,6 +7,8 @@ internal import CoreAPIBase
 package struct ProducerBatch<Waiter> {
     /// One message: a part of the batch's words, and of its keys if it is keyed.
     struct Message {
+        /// How many messages were submitted before it.
+        let position: Int
         /// Nil for a message that is sent again after it was confirmed, and once its time is over.
         var waiter: Waiter?
         /// When the wait is over; of a confirmed message, until when a refusal is not the end.
@@ -60,11 +62,12 @@ package struct ProducerBatch<Waiter> {
     /// Adds a message.
     ///
     /// - Parameters:
+    ///   - position: how many messages were submitted before it.
     ///   - isKeyed: whether the script writes a record of it.
     ///   - addKeys: adds its keys, as words of the command, and returns how many.
     ///   - addWords: adds its words.
     mutating func append(
-        _ waiter: consuming Waiter?, deadline: MonotonicTime, isKeyed: Bool,
+        _ waiter: consuming Waiter?, position: Int, deadline: MonotonicTime, isKeyed: Bool,
         keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
     ) {
         let (keyStart, wordStart) = (keys.bytes.count, words.bytes.count)
@@ -72,9 +75,10 @@ package struct ProducerBatch<Waiter> {
         keyCount += added
         addWords(&words)
         let message = Message(
-            waiter: waiter, deadline: deadline, isKeyed: isKeyed, keyCount: added,
-            keyRange: keyStart..<keys.bytes.count, wordRange: wordStart..<words.bytes.count)
-        // An array that is made with its element costs half of one that grows to hold it.
+            position: position, waiter: waiter, deadline: deadline, isKeyed: isKeyed,
+            keyCount: added, keyRange: keyStart..<keys.bytes.count,
+            wordRange: wordStart..<words.bytes.count)
+        // An array literal costs half of an array that grows to its first element.
         if messages.capacity == 0 { messages = [message] } else { messages.append(message) }
     }
 
@@ -82,18 +86,44 @@ package struct ProducerBatch<Waiter> {
     func filtered(_ isKept: (_ index: Int, Message) -> Bool) -> ProducerBatch {
         var kept = ProducerBatch(capacity: words.bytes.count)
         for (index, message) in messages.enumerated() where isKept(index, message) {
-            kept.append(
-                message.waiter, deadline: message.deadline, isKeyed: message.isKeyed,
-                keys: {
-                    $0.append(encoded: keys.bytes, message.keyRange)
-                    return message.keyCount
-                },
-                words: { $0.append(encoded: words.bytes, message.wordRange) })
-            kept.messages[kept.count - 1].isConfirmed = message.isConfirmed
-            kept.messages[kept.count - 1].mayBeExecuted = message.mayBeExecuted
-            if !formerNumbers.isEmpty { kept.formerNumbers.append(formerNumbers[index]) }
+            kept.append(messageAt: index, of: self)
         }
         return kept
+    }
+
+    private mutating func append(messageAt index: Int, of batch: ProducerBatch) {
+        let message = batch.messages[index]
+        append(
+            message.waiter, position: message.position, deadline: message.deadline,
+            isKeyed: message.isKeyed,
+            keys: {
+                $0.append(encoded: batch.keys.bytes, message.keyRange)
+                return message.keyCount
+            },
+            words: { $0.append(encoded: batch.words.bytes, message.wordRange) })
+        messages[count - 1].isConfirmed = message.isConfirmed
+        messages[count - 1].mayBeExecuted = message.mayBeExecuted
+        guard !formerNumbers.isEmpty || !batch.formerNumbers.isEmpty else { return }
+        while formerNumbers.count < count - 1 { formerNumbers.append([]) }
+        formerNumbers.append(batch.formerNumbers.isEmpty ? [] : batch.formerNumbers[index])
+    }
+
+    /// The messages of batches without numbers in the order of `submit`.
+    ///
+    /// - Parameter countMax: of a batch, if the messages are batched anew.
+    static func inOrder(_ batches: [ProducerBatch], countMax: Int) -> [ProducerBatch] {
+        let isInOrder = zip(batches, batches.dropFirst()).allSatisfy {
+            $0.messages[$0.count - 1].position < $1.messages[0].position
+        }
+        if isInOrder { return batches }
+        let places = batches.flatMap { batch in batch.messages.indices.map { (batch, $0) } }
+            .sorted { $0.0.messages[$0.1].position < $1.0.messages[$1.1].position }
+        var ordered: [ProducerBatch] = []
+        for (batch, index) in places {
+            if ordered.last?.count ?? countMax == countMax { ordered.append(ProducerBatch()) }
+            ordered[ordered.count - 1].append(messageAt: index, of: batch)
+        }
+        return ordered
     }
 
     /// As `filtered`, in parts whose numbers follow each other, with those numbers.

@@ -45,6 +45,10 @@ package enum ProducerScripts {
     /// The error of a batch before which another one is missing.
     static let gap = "SESSION gap"
 
+    /// Before the error of a message that is refused for a key of its own: those behind it need not
+    /// be refused.
+    static let ownMark = "OWN "
+
     /// The begin of every batch's script. After it `first` is the number of the first message,
     /// `count` how many there are, `skipped` how many of them were applied before.
     ///
@@ -78,9 +82,9 @@ package enum ProducerScripts {
           answer[#answer + 1] = index
           answer[#answer + 1] = record
         end
-        local function stop(applied, problem)
+        local function stop(applied, problem, isOwn)
           stand(math.max(last, first + applied - 1))
-          local stopped = {first + applied - 1, problem.err}
+          local stopped = {first + applied - 1, (isOwn and '\(ownMark)' or '') .. problem.err}
           for at = 3, #answer, 2 do
             if answer[at] < applied then
               stopped[#stopped + 1] = answer[at]

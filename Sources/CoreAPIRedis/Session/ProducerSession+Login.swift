@@ -97,7 +97,8 @@ extension ProducerSession {
         while let batch = unresolved.popFirst() {
             settle(batch, applied, now, &resolutions, &again)
         }
-        for batch in again.reversed() { unsent.prepend(batch) }
+        // A message that was applied is settled before an earlier one with a key: both may be lost.
+        unsent = Deque(Batch.inOrder(again + unsent, countMax: limits.batchMax))
         let latest = applied.latest(notAbove: confirmed)
         confirmed = applied.contains(latest) == true ? latest : fence
         // The fence is a write of this connection, for which a barrier waits.

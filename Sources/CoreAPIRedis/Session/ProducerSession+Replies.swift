@@ -59,13 +59,12 @@ extension ProducerSession {
     ) -> ReplyAction {
         switch reply {
         case .integer(let number) where number == batch.last:
-            return applied(batch, ProducerOutcomes(applied: batch.count), error: nil, now)
+            return applied(batch, ProducerOutcomes(applied: batch.count), refusal: nil, now)
         case .array(let elements):
             guard let answer = BatchAnswer(elements, batch) else {
                 return .fail(.protocolViolation)
             }
-            return applied(
-                batch, answer.outcomes, error: answer.error.map(secrets.stripped), now)
+            return applied(batch, answer.outcomes, refusal: answer.refusal, now)
         case .error(let error):
             if case .draining = state, error.message == ProducerScripts.gap {
                 var batch = batch
@@ -73,26 +72,31 @@ extension ProducerSession {
                 returned += wanted(batch)
                 return endDraining(.none)
             }
-            return applied(batch, ProducerOutcomes(applied: 0), error: secrets.stripped(error), now)
+            return applied(
+                batch, ProducerOutcomes(applied: 0), refusal: BatchRefusal(error: error), now)
         case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
 
-    /// The first messages of the batch are applied; the rest are refused with the error.
+    /// The first messages of the batch are applied; the next one is refused, and those behind it
+    /// unless the refusal is its own.
     private mutating func applied(
-        _ batch: Batch, _ outcomes: ProducerOutcomes, error: RedisServerError?, _ now: MonotonicTime
+        _ batch: Batch, _ outcomes: ProducerOutcomes, refusal: BatchRefusal?, _ now: MonotonicTime
     ) -> ReplyAction {
         // Behind a message that was refused, nothing can be applied.
         if case .draining = state, outcomes.count > 0 { return .fail(.protocolViolation) }
         var resolutions = Resolutions.none
         var done = batch
-        if let error {
+        if let refusal {
+            let error = secrets.stripped(refusal.error)
+            let refused =
+                outcomes.count..<(refusal.isOwn ? outcomes.count + 1 : batch.count)
             // The next login settles what passes, and what was confirmed before.
-            let mustBeApplied = batch.messages[outcomes.count...].contains {
+            let mustBeApplied = batch.messages[refused].contains {
                 $0.isConfirmed && $0.deadline > now
             }
             if error.isPassing || mustBeApplied { return .fail(.server(error)) }
-            done = refuse(batch, from: outcomes.count, error, &resolutions)
+            done = refuse(batch, refused, error, &resolutions)
             if state == .ready { state = .draining(free: batch.first + outcomes.count) }
         }
         if !done.isEmpty {
@@ -106,14 +110,14 @@ extension ProducerSession {
         return resolutions.isEmpty ? .none : .resolve(resolutions)
     }
 
-    /// Tells the waiters of the messages from an index on that they are refused; returns the
-    /// batch of those before.
+    /// Ends the waits of the messages of the range. Those behind it are sent again; returns the
+    /// batch of those before it.
     private mutating func refuse(
-        _ batch: Batch, from start: Int, _ error: RedisServerError,
+        _ batch: Batch, _ range: Range<Int>, _ error: RedisServerError,
         _ resolutions: inout Resolutions
     ) -> Batch {
         var refused = batch
-        for index in start..<batch.count {
+        for index in range {
             let message = batch.messages[index]
             if message.isConfirmed { givenUp.append(batch.names[index]) }
             guard let waiter = refused.takeWaiter(index) else { continue }
@@ -123,9 +127,14 @@ extension ProducerSession {
             resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))
         }
         forget(batch)
-        var done = batch.filtered { index, _ in index < start }
+        var done = batch.filtered { index, _ in index < range.lowerBound }
         (done.first, done.run) = (batch.first, batch.run)
         remember(done)
+        var rest = batch.filtered { index, _ in index >= range.upperBound }
+        guard !rest.isEmpty else { return done }
+        (rest.first, rest.run, rest.isRefused) = (batch.first + range.upperBound, batch.run, true)
+        remember(rest)
+        returned += wanted(rest)
         return done
     }
 
@@ -233,12 +242,19 @@ extension ProducerSession {
     }
 }
 
+/// The reason why the next message of a batch was refused.
+private struct BatchRefusal {
+    let error: RedisServerError
+    /// Whether a key of that message alone is the reason.
+    var isOwn = false
+}
+
 /// The reply to a batch of which not every message was simply applied.
 private struct BatchAnswer<Waiter> {
     /// Of the messages that were applied, or found.
     let outcomes: ProducerOutcomes
-    /// The reason why the next message was refused; nil if none was.
-    let error: RedisServerError?
+    /// Nil if no message was refused.
+    let refusal: BatchRefusal?
 
     /// - Parameter elements: the number of the last message applied, an error or nothing, then the
     ///   index (from 0) and the text of each record that was found.
@@ -257,10 +273,13 @@ private struct BatchAnswer<Waiter> {
             outcomes.find(record, at: Int(index))
         }
         self.outcomes = outcomes
-        error =
+        guard text.isEmpty == (number == batch.last) else { return nil }
+        let message = String(decoding: text, as: UTF8.self)
+        let isOwn = message.hasPrefix(ProducerScripts.ownMark)
+        let reason = isOwn ? String(message.dropFirst(ProducerScripts.ownMark.count)) : message
+        refusal =
             text.isEmpty
-            ? nil : RedisServerError(message: String(decoding: text, as: UTF8.self))
-        guard (error == nil) == (number == batch.last) else { return nil }
+            ? nil : BatchRefusal(error: RedisServerError(message: reason), isOwn: isOwn)
     }
 }
 

@@ -83,6 +83,8 @@ package struct ProducerSession<Waiter> {
     var clockOffset = 0
     /// No wait is over before.
     var waitDeadline = MonotonicTime.never
+    /// How many messages were ever taken.
+    var submittedCount = 0
     var pendingCount = 0
     var pendingBytes = 0
 
@@ -103,8 +105,10 @@ package struct ProducerSession<Waiter> {
     /// Whether messages are sent as they come.
     package var isReady: Bool { state == .ready }
 
-    /// Whether messages wait to be sent.
-    var hasUnsent: Bool { !gathering.isEmpty || !unsent.isEmpty }
+    /// Whether messages or a barrier wait to be sent.
+    var hasUnsent: Bool {
+        !gathering.isEmpty || !unsent.isEmpty || barrier != nil && needsBarrier && !awaitsBarrier
+    }
 
     /// Whether no message waits for its outcome.
     var isIdle: Bool { pendingCount == 0 }
@@ -136,7 +140,9 @@ package struct ProducerSession<Waiter> {
         let before = gathering.byteCount
         let deadline = now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds)
         gathering.append(
-            waiter, deadline: deadline, isKeyed: isKeyed, keys: addKeys, words: addWords)
+            waiter, position: submittedCount, deadline: deadline, isKeyed: isKeyed, keys: addKeys,
+            words: addWords)
+        submittedCount += 1
         waitDeadline = min(waitDeadline, deadline)
         pendingCount += 1
         pendingBytes += gathering.byteCount - before

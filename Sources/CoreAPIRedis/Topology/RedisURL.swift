@@ -55,7 +55,7 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// user is also omitted if its name contains the password.
     package var description: String {
         var login = ""
-        if let user, let password, user.place(of: password) == nil { login = "\(user)@" }
+        if let user, let password, user.firstRange(ofASCII: password) == nil { login = "\(user)@" }
         return switch endpoint {
         case .tcp(let host, let port):
             "redis://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"

@@ -9,7 +9,7 @@ struct RedisURLParts {
     let parameters: [(name: Substring, value: Substring)]
 
     init(_ text: String) throws(RedisURLError) {
-        guard let separator = text.place(of: "://") else { throw .scheme }
+        guard let separator = text.firstRange(ofASCII: "://") else { throw .scheme }
         scheme = text[..<separator.lowerBound]
         let rest = text[separator.upperBound...]
         let authorityEnd = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex

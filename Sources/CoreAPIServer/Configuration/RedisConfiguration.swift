@@ -84,7 +84,7 @@ struct RedisConfiguration {
     /// The part of an invalid URL that cannot contain a login: only the scheme if the rest has an
     /// `@`, a `%`, or a colon before anything but digits; never the parameters.
     private static func shown(_ url: String) -> String {
-        let scheme = url.place(of: "://")?.upperBound ?? url.startIndex
+        let scheme = url.firstRange(ofASCII: "://")?.upperBound ?? url.startIndex
         guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
             return url[..<scheme] + "…"
         }
@@ -148,7 +148,7 @@ struct RedisConfiguration {
             return ConfigurationError(
                 variable: path == nil ? Variable.certificateFile : Variable.authorityFile,
                 value: path ?? options.clientCertificate?.file,
-                expectation: "it is of use with rediss:// alone, and \(error)")
+                expectation: "it needs rediss://, but \(error)")
         }
     }
 }

@@ -5,7 +5,7 @@ internal import Logging
 
 /// The parts that the endpoints of one loop and one port share.
 ///
-/// Sendable by discipline: all but `init` and `use` is called on the loop's thread.
+/// Sendable by discipline: the loop's thread calls it, except for `init` and `use`.
 final class Application: @unchecked Sendable {
     let loop: EventLoop
     let site: Endpoint.Sites
@@ -21,14 +21,14 @@ final class Application: @unchecked Sendable {
     }
 
     let logger: Logger
-    /// Whether the port has the resource of this number: all endpoints of a path belong to the same
-    /// ports.
+    /// By a resource's index: whether the port serves it. All endpoints of a path belong to the
+    /// same ports.
     private let isServed: [Bool]
     private var warning = WarningLimit()
 
     /// - Parameters:
     ///   - site: the ports that the listener serves.
-    ///   - metrics: what the loop records; nil for nothing.
+    ///   - metrics: the loop's metrics; nil if the server records no metrics.
     init(
         loop: EventLoop, site: Endpoint.Sites, limits: HTTPLimits = HTTPLimits(),
         transactions: TransactionEndpoint, health: HealthEndpoint, metrics: HTTPMetrics? = nil,
@@ -36,7 +36,7 @@ final class Application: @unchecked Sendable {
     ) {
         precondition(
             !site.contains(.operators) || metrics != nil,
-            "Application.init: a port of operators without metrics")
+            "Application.init: the operators' port without metrics")
         self.loop = loop
         self.site = site
         self.limits = limits
@@ -51,7 +51,7 @@ final class Application: @unchecked Sendable {
         }
     }
 
-    /// The application of another port on the same loop.
+    /// Creates the application of another port on the same loop.
     convenience init(beside other: Application, site: Endpoint.Sites) {
         self.init(
             loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
@@ -59,13 +59,13 @@ final class Application: @unchecked Sendable {
             drain: other.drain, logger: other.logger)
     }
 
-    /// Judges the tokens of later requests by another verifier. From any thread.
+    /// Replaces the verifier of tokens for later requests. Any thread may call this.
     func use(_ verifier: HMACTokenVerifier) {
         loop.submit { [self] in transactions = transactions.with(verifier) }
     }
 
-    /// Depth, age, workers and durability are for operators: where they have a port of their own,
-    /// callers see the status alone.
+    /// Whether `/health` shows its checks: depth, age, workers and durability. They are for
+    /// operators. With a separate `METRICS_PORT`, callers see only the status.
     var showsChecks: Bool { site.contains(.operators) || metrics == nil }
 
     // MARK: - Transactions in flight
@@ -83,14 +83,14 @@ final class Application: @unchecked Sendable {
 
     // MARK: - Routing
 
-    /// The endpoint of a request, or the answer where there is none.
+    /// The endpoint of a request, or the answer to a request without an endpoint.
     enum Target {
         case endpoint(Endpoint, parameter: [UInt8])
         case answer(Response)
         case refused(Problem)
     }
 
-    /// - Returns: the number of the resource too, for metrics and logs.
+    /// The target of a request and the index of its resource name, for metrics and logs.
     func target(_ head: RequestHead, _ bytes: Span<UInt8>) -> (resource: Int, Target) {
         guard case .path(let path) = head.target else {
             return (ResourceName.server, Application.options(siteAllow, head.method))
@@ -106,7 +106,7 @@ final class Application: @unchecked Sendable {
         return (match.resource, .endpoint(endpoint, parameter: match.parameter))
     }
 
-    /// The answer to `OPTIONS`, or the refusal of a method that is not there.
+    /// The answer to `OPTIONS`, or the refusal of a method that the resource lacks.
     private static func options(_ allow: String, _ method: HTTPMethod) -> Target {
         guard method == .options else {
             return .refused(
@@ -149,7 +149,8 @@ extension Application: HTTPApplication {
         if site.contains(.callers) { metrics?.admitted(admission) }
     }
 
-    /// Logs which bound is reached, from time to time: at the bound it happens all the time.
+    /// Logs which limit is reached, with a rate limit, because an overloaded server reaches it for
+    /// every request.
     func overloaded(_ bound: String, max: Int) {
         guard warning.isDue(now: loop.now) else { return }
         logger.warning("overloaded: refusing", metadata: ["bound": "\(bound)", "max": "\(max)"])

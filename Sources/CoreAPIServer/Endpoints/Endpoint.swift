@@ -1,11 +1,11 @@
 internal import CoreAPIHTTP
 
-/// One endpoint: where it is served, who may use it, what it does.
+/// An endpoint: its ports, its check of a head, and its handler.
 ///
-/// A class, since a request refers to it, and a copy would count each of its closures.
+/// `Endpoint` is a class, because each copy of a struct would retain its closures.
 final class Endpoint: Sendable {
-    /// The ports that an endpoint, or a listener, belongs to. With one port for both, the listener
-    /// has both.
+    /// The ports of an endpoint or a listener. If `METRICS_PORT` is the callers' port, its listener
+    /// has both sites.
     struct Sites: OptionSet, Sendable {
         let rawValue: UInt8
 
@@ -15,29 +15,21 @@ final class Endpoint: Sendable {
         static let operators = Sites(rawValue: 2)
     }
 
-    /// What a request must bring, as docs/openapi.json says.
-    enum Access: Sendable {
-        case anyone
-        /// A token of the Auth API.
-        case token
-    }
-
     typealias HeadCheck = @Sendable (RequestHead, Span<UInt8>) -> Problem?
     typealias Handler = @Sendable (Exchange, RequestHead, [UInt8], Range<Int>) -> Response?
 
     let sites: Sites
-    let access: Access
-    /// The refusal that the head alone earns, before the body is sent; nil without one.
+    /// Checks a head before the caller sends the body, and returns the refusal or nil. Nil for an
+    /// endpoint without such a check.
     let headCheck: HeadCheck?
-    /// Answers a request of head, bytes and the place of its body; nil if the answer comes later.
+    /// Answers a request: its head, its bytes and the range of its body. Nil if the answer comes
+    /// later.
     let handle: Handler
 
     init(
-        sites: Sites, access: Access = .anyone, headCheck: HeadCheck? = nil,
-        handle: @escaping Handler
+        sites: Sites, headCheck: HeadCheck? = nil, handle: @escaping Handler
     ) {
         self.sites = sites
-        self.access = access
         self.headCheck = headCheck
         self.handle = handle
     }

@@ -2,17 +2,17 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
-/// The server's side of one connection: finds the endpoint of a request, answers it, and records
-/// the answer. It lives on the connection's loop.
+/// The server's side of one connection: finds the endpoint of a request, answers the request, and
+/// records the answer. Only the connection's loop uses it.
 final class Exchange: HTTPExchange, @unchecked Sendable {
     let application: Application
 
     private unowned let connection: Connection
-    /// Made for the first transaction.
+    /// Created for the first transaction, then reused.
     private var pending: PendingTransaction?
     private var outcome: PendingTransaction.Outcome?
     private var response: Response?
-    /// What metrics and logs say of the request that is answered.
+    /// The data of the current request for metrics and logs.
     private var note = ExchangeNote()
 
     init(_ application: Application, on connection: Connection) {
@@ -53,7 +53,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
             return response(to: outcome, of: pending.transaction)
         }
         guard let response = response.take() else {
-            preconditionFailure("takeResponse() before an answer is ready")
+            preconditionFailure("takeResponse() called before answerIsReady()")
         }
         return response
     }
@@ -65,13 +65,13 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         application.accessLog.answered(response.status, note, input, id, since: began)
     }
 
-    /// The answer to a refusal, whose code metrics count.
+    /// The response of a refusal. Notes its code, which metrics count.
     private func refuse(_ problem: Problem) -> Response {
         note.code = problem.code
         return problem.response
     }
 
-    /// Answers once the response is there.
+    /// Runs an asynchronous handler and answers with its result.
     private func answer(_ response: @escaping @Sendable () async -> Response) {
         let connection = connection
         Task(executorPreference: application.loop) {
@@ -129,7 +129,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 
     // MARK: - Health and metrics
 
-    /// `GET /health` and its kin.
+    /// `GET /health`, `/health/live` and `/health/ready`.
     func probe(
         _ probe: HealthEndpoint.Probe, _ head: RequestHead, _ input: [UInt8]
     ) -> Response? {
@@ -151,7 +151,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
             accepted: AcceptedTypes(head.acceptedTypes(in: input.span) ?? []))
         answer {
             guard let metrics = application.metrics else {
-                preconditionFailure("scrape() on a port without metrics")
+                preconditionFailure("scrape() called on a port without metrics")
             }
             return await metrics.response(format)
         }
@@ -159,23 +159,23 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     }
 }
 
-/// What metrics and logs say of an answer, besides its status.
+/// The data of an answer for metrics and logs, besides its status.
 struct ExchangeNote {
-    /// Of `ResourceName`.
+    /// An index of `ResourceName.all`.
     let resource: Int
-    /// Nil for bytes that are no request.
+    /// The method; nil for bytes that are no request.
     let method: HTTPMethod?
-    /// The place of the request's `traceparent`.
+    /// The range of `traceparent` in the request's bytes.
     let traceParent: Range<Int>?
-    /// Nil for an answer that refuses nothing.
+    /// The code of a refusal; nil for any other answer.
     var code: Problem.Code?
-    /// The transaction that was accepted.
+    /// The ID of an accepted transaction.
     var transactionID: TransactionID?
-    /// The transaction whose outcome is unknown: for the log alone, since a retry with the same key
-    /// may be answered by another.
+    /// The ID of a transaction whose outcome is unknown. It is only logged: a retry with the same
+    /// key may get another ID.
     var unresolvedID: TransactionID?
 
-    /// Of bytes that are no request.
+    /// Creates the note of bytes that are no request.
     init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }
 
     init(of head: RequestHead, _ resource: Int) {

@@ -1,12 +1,12 @@
 internal import CoreAPIHTTP
 
-/// Every endpoint of the server: one entry each. A path is the endpoint's name in metrics and logs.
+/// The table of all endpoints. A path is the name of its resource in metrics and logs.
 enum Routes {
     static let table = RouteTable([
         Route(
             .post, "/transaction",
             Endpoint(
-                sites: .callers, access: .token, headCheck: TransactionEndpoint.refusal
+                sites: .callers, headCheck: TransactionEndpoint.refusal
             ) { $0.transact($1, $2, $3) }),
         Route(.get, "/health", health(.health)),
         Route(.get, "/health/live", health(.live)),
@@ -32,17 +32,17 @@ enum Routes {
     }
 }
 
-/// A resource as metrics and logs name it, never in a caller's own words: a number of `Routes`, or
-/// one of three that are none.
+/// The resource names in metrics and logs, which never contain bytes of a caller. A name's index is
+/// the resource's index in `Routes.table`, or the index of one of three special names.
 enum ResourceName {
-    /// The paths of the table, then the names of the three.
+    /// The paths of the table, then the special names.
     static let all = Routes.table.resources.map(\.path) + ["*", "other", "-"]
 
-    /// `*`, or what CONNECT names: the server as a whole.
+    /// The server as a whole: `*`, or the target of CONNECT.
     static let server = all.count - 3
-    /// No resource that there is.
+    /// A path that the table lacks.
     static let other = all.count - 2
-    /// The request could not be read.
+    /// Bytes that are no request.
     static let unread = all.count - 1
     static let transaction = all.firstIndex(of: "/transaction") ?? other
 }

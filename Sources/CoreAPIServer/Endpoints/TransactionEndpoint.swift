@@ -2,14 +2,15 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 internal import CoreAPIKit
 
-/// `POST /transaction`: the media type, the token's place, the checks, the queue, the answer.
+/// `POST /transaction`: checks the media type, finds the token, runs the intake's checks, enqueues,
+/// and answers.
 ///
-/// A class, since a request looks at it several times, and a copy counts each of its references.
+/// `TransactionEndpoint` is a class, because each copy of a struct would retain its members.
 final class TransactionEndpoint: Sendable {
     private let checks: TransactionChecks
     private let queue: any CallbackTransactionQueue
-    /// Transactions of one loop that may wait for the queue: fewer than a connection to Redis takes
-    /// (`RedisLimits.pendingMax`), so that the refusal comes here, before any work.
+    /// Limit of a loop's transactions that wait for the queue. It is below
+    /// `RedisLimits.pendingMax`, so that this endpoint refuses before any work.
     let inFlightMax: Int
 
     static let inFlightDefaultMax = 8_192
@@ -23,13 +24,13 @@ final class TransactionEndpoint: Sendable {
         self.inFlightMax = inFlightMax
     }
 
-    /// The same, but for the verifier that judges tokens.
+    /// The same endpoint with another verifier of tokens.
     func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
         TransactionEndpoint(
             checks: checks.with(verifier), queue: queue, inFlightMax: inFlightMax)
     }
 
-    /// What is wrong with the head alone, before the body is looked at.
+    /// The refusal of a head, before the body is read; nil to accept it.
     @Sendable static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Problem? {
         if head.isEncoded {
             return Problem(
@@ -46,7 +47,7 @@ final class TransactionEndpoint: Sendable {
         code: .overloaded,
         detail: "too many transactions wait for the queue: nothing was enqueued, try again later")
 
-    /// The checks, which need the request's bytes; what has passed them is held by `pending`.
+    /// Checks a request. Stores the transaction in `pending`, which needs no bytes of the request.
     func check(
         _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>,
         into pending: PendingTransaction
@@ -62,7 +63,8 @@ final class TransactionEndpoint: Sendable {
         pending.hold(transaction, try idempotencyKey(head, bytes))
     }
 
-    /// The outcome, if the queue has it at once; nil if `pending` is resumed later.
+    /// Enqueues the transaction. Returns the outcome if the queue has it at once; nil if `pending`
+    /// is resumed later.
     func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         queue.enqueue(pending)
     }
@@ -88,8 +90,8 @@ final class TransactionEndpoint: Sendable {
             status: .ok, contentType: MediaType.json, content: content, bodyStart: bodyStart)
     }
 
-    /// The fields have up to 54 and 27 bytes, the members' names 36 with the last brace, the
-    /// currency 3, the two numbers up to 19 each.
+    /// Upper bound of the answer: fields of up to 54 and 27 bytes, 36 bytes of member names and
+    /// braces, 3 of the currency, up to 19 for each of two numbers.
     private static let acceptedBytesMax = 160
 
     private func idempotencyKey(
@@ -112,7 +114,8 @@ final class TransactionEndpoint: Sendable {
         return Grammar.equalsIgnoringCase("application/json", type, bytes)
     }
 
-    /// `Bearer` and a token (RFC 6750 §2.1); nil for other schemes, which are none of ours.
+    /// The token of `Authorization: Bearer` (RFC 6750 §2.1); nil for other schemes, which are
+    /// ignored.
     private func bearerToken(_ head: RequestHead, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard let value = head.authorization,
             let space = ASCII.find(Grammar.space, value, of: bytes),

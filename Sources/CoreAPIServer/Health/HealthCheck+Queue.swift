@@ -59,7 +59,7 @@ extension HealthCheck {
         check.status = .warn
         var output =
             workers.alive == 0
-            ? "nobody takes transactions out of the queue"
+            ? "no worker takes transactions out of the queue"
             : "fewer than \(thresholds.workersMin) workers"
         if workers.registered > workers.alive {
             output += "; registered: \(workers.registered)"

@@ -66,8 +66,8 @@ extension HealthCheck {
     private static func word(_ error: RedisError) -> String {
         switch error {
         case .server(let reply), .refused(let reply): reply.kind.rawValue
-        case .durabilityNotReached: "it was not as safe in time as DURABILITY demands"
-        case .protocolViolation: "the answer was none that Redis gives"
+        case .durabilityNotReached: "it did not reach DURABILITY in time"
+        case .protocolViolation: "the reply is not one that Redis sends"
         default: "\(error)"
         }
     }
@@ -109,7 +109,7 @@ extension HealthCheck {
         return HealthCheck(
             name: "redis:eviction", componentType: "datastore", observed: .text(policy),
             status: .warn,
-            output: "at maxmemory Redis may delete what was confirmed: set maxmemory-policy to "
+            output: "at maxmemory Redis may delete confirmed transactions: set maxmemory-policy to "
                 + "noeviction",
             time: check.time)
     }

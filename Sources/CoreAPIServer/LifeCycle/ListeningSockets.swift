@@ -10,20 +10,20 @@ struct ListeningSockets {
         case inherited(Int32)
     }
 
-    private let place: ListeningAddress
+    private let configured: ListeningAddress
     private var source: Source
 
     /// The listen backlog, in connections; the kernel caps it at `net.core.somaxconn`.
     static let backlog: Int32 = 4_096
 
     /// - Parameters:
-    ///   - place: the configured address.
-    ///   - inherited: the descriptor of the inherited socket, which overrides `place`; nil without
-    ///     one.
-    init(_ place: ListeningAddress, inherited: Int32?) throws(StartError) {
-        self.place = place
+    ///   - configured: the address of the configuration.
+    ///   - inherited: the descriptor of the inherited socket, which overrides `configured`; nil
+    ///     without one.
+    init(_ configured: ListeningAddress, inherited: Int32?) throws(StartError) {
+        self.configured = configured
         source =
-            if let inherited { .inherited(inherited) } else { .ours(try place.resolved()) }
+            if let inherited { .inherited(inherited) } else { .ours(try configured.resolved()) }
     }
 
     /// Whether other processes may accept from the same socket, now or after this process ends.
@@ -48,7 +48,7 @@ struct ListeningSockets {
                 return socket
             }
         } catch {
-            throw .system(error, "\(place)")
+            throw .system(error, "\(configured)")
         }
         throw .inheritedSocket
     }

@@ -52,19 +52,19 @@ enum MemoryLimit {
             let parts = line.split(
                 separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
-            let place: (folder: String, file: String)
+            let limit: (folder: String, file: String)
             if parts[1].isEmpty {
-                place = ("/sys/fs/cgroup", "memory.max")
+                limit = ("/sys/fs/cgroup", "memory.max")
             } else if parts[1].split(separator: ",").contains("memory") {
-                place = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+                limit = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
             } else {
                 continue
             }
-            var folder = place.folder
-            files.append("\(folder)/\(place.file)")
+            var folder = limit.folder
+            files.append("\(folder)/\(limit.file)")
             for name in parts[2].split(separator: "/") {
                 folder += "/\(name)"
-                files.append("\(folder)/\(place.file)")
+                files.append("\(folder)/\(limit.file)")
             }
         }
         return files

@@ -34,9 +34,9 @@ struct Server {
         let refusals = QueueRefusals()
         let verifier = try Server.verifier(
             configuration.secrets.secrets, configuration.tokenPolicy)
-        let place = ListeningAddress(
+        let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
-        var sockets = try ListeningSockets(place, inherited: inherited)
+        var sockets = try ListeningSockets(configured, inherited: inherited)
         var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
@@ -78,7 +78,7 @@ struct Server {
                 try server.listen(socket, isShared: sockets.areShared)
                 callers.append((server, application))
             } catch {
-                throw .system(error, "\(place)")
+                throw .system(error, "\(configured)")
             }
         }
         self.callers = callers
@@ -92,7 +92,7 @@ struct Server {
     /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
     func run(host: String) throws(StartError) {
         for (server, _) in callers {
-            do { try Thread.start { server.loop.run() } } catch {
+            do { try Thread.start(named: "core-api-loop") { server.loop.run() } } catch {
                 throw .system(error, "a thread for each event loop")
             }
         }
@@ -102,7 +102,7 @@ struct Server {
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         }
-        tell(.ready)
+        notifyServiceManager(.ready)
         SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
             inUse: secrets.secrets)
         drain()
@@ -118,16 +118,16 @@ struct Server {
         }
     }
 
-    private func tell(_ state: ServiceManager.State) {
-        if !ServiceManager.tell(state) {
+    private func notifyServiceManager(_ state: ServiceManager.State) {
+        if !ServiceManager.notify(state) {
             logger.warning(
-                "the service manager cannot be told", metadata: ["state": "\(state.rawValue)"])
+                "the service manager cannot be notified", metadata: ["state": "\(state.rawValue)"])
         }
     }
 
     private func drain() {
-        logger.info("ending: what is in flight is finished")
-        tell(.stopping)
+        logger.info("draining: requests in flight finish")
+        notifyServiceManager(.stopping)
         let deadline = MonotonicTime.now().advanced(
             byMilliseconds: Configuration.drainTimeoutMilliseconds)
         let remaining = Remaining(callers.count)
@@ -137,14 +137,14 @@ struct Server {
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // SIGHUP is ignored while the server drains.
             if Process.waitForNotice(before: .now().advanced(byMilliseconds: 10)) == .end {
-                logger.warning("ended at once, by a second signal")
+                logger.warning("ended without a complete drain: a second signal")
                 return
             }
         }
         if remaining.isEmpty {
             logger.info("ended")
         } else {
-            logger.warning("ended with requests in flight: they took too long")
+            logger.warning("ended with requests in flight: the drain timed out")
         }
     }
 
@@ -230,8 +230,8 @@ struct Server {
         beside callers: (server: HTTPServer, application: Application)
     ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
-        let place = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
-        let address = try place.resolved()
+        let configured = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
+        let address = try configured.resolved()
         do {
             let other = callers.server
             let server = HTTPServer(
@@ -247,7 +247,7 @@ struct Server {
             try server.listen(socket)
             return (server, MetricsAddress(host: wanted.host, port: port, isPublic: false))
         } catch {
-            throw .system(error, "\(place)")
+            throw .system(error, "\(configured)")
         }
     }
 }

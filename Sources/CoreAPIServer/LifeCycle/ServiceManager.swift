@@ -39,7 +39,7 @@ enum ServiceManager {
     /// Notifies the service manager of the state, if `NOTIFY_SOCKET` is set.
     ///
     /// - Returns: false if sending failed.
-    static func tell(_ state: State) -> Bool {
+    static func notify(_ state: State) -> Bool {
         guard let name = Process.environment("NOTIFY_SOCKET"), !name.isEmpty else { return true }
         return send(Array(state.rawValue.utf8), toUnixSocket: name)
     }

@@ -32,7 +32,7 @@ final class ProcessMonitor: Sendable {
 
     private func startReading() {
         do {
-            try Thread.start { [self] in resumeWaiters(Process.usage()) }
+            try Thread.start(named: "core-api-usage") { [self] in resumeWaiters(Process.usage()) }
         } catch {
             resumeWaiters(nil)
         }

@@ -34,7 +34,7 @@ import Testing
         "{\"a\":1,\"a\":2}", "[1,2,3 ,\n4]", "{\"\":\"\"}", "[0,10,-1,-0,0.5,1e0]",
         "\"\\ud834\"", "\"\\udd1e\"", "\"\\ud834\\u0041\"", "\"\\ud834x\"", "[\"\\udd1e\\ud834\"]",
     ])
-    func `what RFC 8259 allows is read`(text: String) {
+    func `a text that RFC 8259 allows is accepted`(text: String) {
         #expect(fault(text) == nil)
     }
 
@@ -57,7 +57,7 @@ import Testing
         ("{} {}", .trailingText), ("1 2", .trailingText), ("{}x", .trailingText),
         ("\u{FEFF}{}", .valueExpected), ("{\"a\":1}/* */", .trailingText), ("// x", .valueExpected),
     ])
-    func `what RFC 8259 does not allow is refused`(text: String, reason: JSONError.Reason) {
+    func `a text that RFC 8259 forbids is refused`(text: String, reason: JSONError.Reason) {
         #expect(fault(text) == reason)
     }
 
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: ["0", "10", "\"\"", "{}", "null", " -1 ", "[0]", "{\"\":{}}"])
-    func `values in containers have a bound together, those of the outermost object have none`(
+    func `values in containers have a common limit, members of the outermost object have none`(
         value: String
     ) {
         let each = value.hasPrefix("[") || value.hasSuffix("}}") ? 2 : 1
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    @Test func `a name is equal however it is escaped, and only to the same bytes`() throws {
+    @Test func `a name is compared after unescaping, byte by byte`() throws {
         for (spelling, isEqual) in [
             ("\"token\"", true), ("\"t\\u006fken\"", true),
             ("\"\\u0074\\u006f\\u006b\\u0065\\u006e\"", true),

@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIBase
 
 @Suite struct JSONWriterTests {
-    @Test func `what is written reads back as the same text`() throws {
+    @Test func `a written text is parsed as the same text`() throws {
         let texts = ["", "plain", "\"quoted\" and \\", "line\nbreak\ttab\u{0}\u{1F}", "é漢𝄞", "/"]
         for original in texts {
             var writer = JSONWriter()

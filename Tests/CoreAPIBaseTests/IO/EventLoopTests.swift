@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func `what other threads submit arrives, in order and all of it`() async throws {
+    @Test func `actions that other threads submit run completely and in order`() async throws {
         try await withLoop { loop in
             let seen = Mutex<[Int]>([])
             await Suspension<Void>.value { done in
@@ -259,7 +259,7 @@ import Testing
         }
     }
 
-    @Test func `those who ask for turns have them one after another`() async throws {
+    @Test func `handlers that request turns are called one after another`() async throws {
         try await withLoop { loop in
             let order = Mutex<[String]>([])
             await Suspension<Void>.value { done in

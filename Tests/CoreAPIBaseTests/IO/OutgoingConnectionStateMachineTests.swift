@@ -59,7 +59,7 @@ import Testing
         #expect(words(machine.handshakeFinished()) == "open")
     }
 
-    @Test func `every address is tried, then the last reason is told`() throws {
+    @Test func `every address is tried, then the last error is reported`() throws {
         var machine = machine()
         _ = machine.deadlineReached(now: start)
         #expect(words(machine.resolved(.success(try addresses(3)))) == "connect 2")

@@ -6,7 +6,7 @@ import Testing
 @Suite struct TimestampTests {
     private func time(_ text: String) -> UnixTime? { UnixTime(timestamp: Array(text.utf8).span) }
 
-    @Test func `what is written is read`() {
+    @Test func `a written timestamp is parsed`() {
         for day in stride(from: 0, to: 106_000, by: 13) {
             for nanoseconds in [0, 86_399_999_999_000, 43_200_123_456_000] {
                 let time = UnixTime(
@@ -32,5 +32,5 @@ import Testing
         "2023-01-01T24:00:00Z", "2023-01-01T00:60:00Z", "2023-01-01T00:00:60Z",
         "2023-1-01T00:00:00.0Z", "+023-01-01T00:00:00Z",
     ])
-    func `anything else is none`(text: String) { #expect(time(text) == nil) }
+    func `any other text is nil`(text: String) { #expect(time(text) == nil) }
 }

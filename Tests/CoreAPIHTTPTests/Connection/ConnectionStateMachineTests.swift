@@ -169,7 +169,7 @@ import Testing
         #expect(word(after.next(now: self.after(1_500))) == "read until 2000")
     }
 
-    @Test func `one connection too many is told so, unread, and lingers`() {
+    @Test func `a connection beyond the limit is refused unread, and lingers`() {
         var machine = ConnectionStateMachine(limits: limits, isTooMany: true, now: start)
         #expect(word(machine.next(now: start)) == "refuse tooManyConnections")
         #expect(machine.closesAfterResponse)
@@ -206,7 +206,7 @@ import Testing
         #expect(word(machine.next(now: start)) == "close")
     }
 
-    @Test func `a server that ends lets go of what idles, after a while and without a reset`() {
+    @Test func `a drain closes idle connections after a grace period, without a reset`() {
         var idle = machine(get)
         _ = idle.next(now: start)
         idle.responded(now: start)
@@ -356,7 +356,7 @@ import Testing
         }
     }
 
-    @Test func `what has no room is refused at once, and let go of`() {
+    @Test func `input beyond the memory limit is refused at once, and released`() {
         var machine = machine("POST / HTTP/1.1\r\nHost: a\r\nA: bbbbb")
         #expect(word(machine.next(now: start)) == "read until 10000")
         #expect(word(machine.inputRefused()) == "refuse tooMuchInput")

@@ -82,7 +82,7 @@ import Testing
         #expect(match(path) == nil)
     }
 
-    @Test func `a parameter has up to 256 bytes, however they are encoded`() {
+    @Test func `a parameter has up to 256 bytes, in any encoding`() {
         let most = String(repeating: "a", count: 256)
         for (text, isFound) in [
             (most, true), (most + "a", false), (String(repeating: "%61", count: 256), true),

@@ -24,7 +24,7 @@ import Testing
         ("Expect:\r\nExpect: 100-continue\r\n", true),
         ("Expect: 100-continue\r\nExpect:\r\n", true),
     ])
-    func `empty and repeated expectations are none, or the one that there is`(
+    func `empty and repeated expectations count as none or as one`(
         fields: String, expects: Bool
     ) throws {
         #expect(try head(fields).head.expectsContinue == expects)
@@ -40,7 +40,7 @@ import Testing
         "Expect: 100-continue x\r\n", "Expect: 100-continue;a\r\n", "Expect: \"\"\r\n",
         "Expect: 100-continue=\r\n", "Expect: 100\r\n",
     ])
-    func `an unknown expectation is 417, wherever in the list it is`(fields: String) {
+    func `an unknown expectation is 417 at every position of the list`(fields: String) {
         expect(.expectationUnknown, post("\(fields)Content-Length: 1\r\n", "a"))
     }
 
@@ -74,7 +74,7 @@ import Testing
         ("Content-Encoding: deflate\r\nContent-Encoding: identity\r\n", true),
         ("Content-Encoding: identity;q=1\r\n", true), ("Content-Encodings: gzip\r\n", false),
     ])
-    func `a content coding other than identity is noticed wherever it is named`(
+    func `a content coding other than identity is detected at every position`(
         fields: String, isEncoded: Bool
     ) throws {
         #expect(try head(fields).head.isEncoded == isEncoded)

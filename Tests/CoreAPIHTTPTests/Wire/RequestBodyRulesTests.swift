@@ -98,7 +98,7 @@ import Testing
         expect(.bodyTooLarge, post("Transfer-Encoding: chunked\r\n", "\(size)\r\nabc\r\n0\r\n\r\n"))
     }
 
-    @Test func `a chunked body has 16 KiB, however it is cut`() {
+    @Test func `a chunked body has up to 16 KiB, in chunks of any size`() {
         func body(_ count: Int, _ times: Int) -> String {
             let chunk = "\(String(count, radix: 16))\r\n\(String(repeating: "a", count: count))\r\n"
             return post(
@@ -135,8 +135,7 @@ import Testing
         }
     }
 
-    @Test func `what follows a chunked body is the next request, however much framing is dropped`()
-    {
+    @Test func `the bytes after a chunked body are the next request`() {
         let chunks = String(repeating: "1;x=\"y\"\r\na\r\n", count: 50)
         let first = post("Transfer-Encoding: chunked\r\n", "\(chunks)0\r\nA: b\r\n\r\n")
         let second = post("Transfer-Encoding: chunked\r\n", "2\r\nbc\r\n0\r\n\r\n")

@@ -51,7 +51,7 @@ import Testing
         #expect(lines(get(line: "GET /a HTTP/1.2")) == ["GET /a ", "close"])
     }
 
-    @Test func `a method that nobody knows is 501, whatever its length`() {
+    @Test func `an unknown method of any length is 501`() {
         for method in [
             "FOO", "get", "Post", "PROPFINDS", "QUERIES", "*", String(repeating: "A", count: 5_000),
         ] {
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func `the path is what stands before the query`() {
+    @Test func `the path ends before the query`() {
         #expect(lines(get(line: "GET /a?b HTTP/1.1")) == ["GET /a ", "close"])
         #expect(lines(get(line: "GET http://b.example:80/a?b HTTP/1.1")) == ["GET /a ", "close"])
         #expect(lines(get(line: "GET http://b.example HTTP/1.1")) == ["GET  ", "close"])

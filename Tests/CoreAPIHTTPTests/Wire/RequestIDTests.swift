@@ -28,7 +28,7 @@ import Testing
     @Test(arguments: [
         "", "a b", "a,b", "a\"b", "é", "a;b", "{a}", "<a>", String(repeating: "a", count: 129),
     ])
-    func `what could be taken for something else is not`(given: String) throws {
+    func `an ambiguous ID is not accepted`(given: String) throws {
         #expect(try name("X-Request-Id: \(given)\r\n") == nil)
     }
 
@@ -37,7 +37,7 @@ import Testing
             try name("X-Request-Id: a b\r\nX-Request-Id: c\r\nX-Request-Id: d\r\n") == "c")
     }
 
-    @Test func `names of our own are 32 hexadecimal digits, no two alike`() {
+    @Test func `generated IDs are 32 hexadecimal digits and differ`() {
         var numbers = RequestNumber()
         let other = RequestNumber()
         let input: [UInt8] = []
@@ -48,7 +48,7 @@ import Testing
         for name in names { #expect(name.count == 32 && name.allSatisfy(\.isHexDigit)) }
     }
 
-    @Test func `a traceparent that is there twice is none`() throws {
+    @Test func `a repeated traceparent is ignored`() throws {
         let field = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
         #expect(try head(field).traceParent?.count == 55)
         #expect(try head(field + field).traceParent?.isEmpty == true)

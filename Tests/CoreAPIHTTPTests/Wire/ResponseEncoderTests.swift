@@ -84,7 +84,7 @@ import Testing
         #expect(whole.body == Array("body".utf8) && parts.body == whole.body)
     }
 
-    @Test func `how the connection goes on is said where it is not implied`() {
+    @Test func `an answer has a Connection field unless the default applies`() {
         let response = Response(status: .ok)
         #expect(!text(response).contains("Connection"))
         #expect(text(response, .close).contains("\r\nConnection: close\r\n"))

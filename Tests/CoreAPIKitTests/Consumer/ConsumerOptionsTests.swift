@@ -27,7 +27,7 @@ import Testing
         #expect(!ProcessName.host.isEmpty)
     }
 
-    @Test func `durations are counted in milliseconds, none below zero`() {
+    @Test func `durations are whole milliseconds, and 0 if negative`() {
         #expect(Duration.seconds(2).wholeMilliseconds == 2_000)
         #expect(Duration.microseconds(1_999).wholeMilliseconds == 1)
         #expect(Duration.milliseconds(-5).wholeMilliseconds == 0)
@@ -66,7 +66,7 @@ import Testing
             (.tlsFailed(.ended), false), (.durabilityNotReached, false),
             (.closed, true), (.urlInvalid(.scheme), true),
         ] as [(RedisError, Bool)])
-    func `what waiting does not mend is thrown`(error: RedisError, isLasting: Bool) {
+    func `a lasting error is thrown`(error: RedisError, isLasting: Bool) {
         #expect(error.isLastingForConsumer == isLasting)
         #expect(ConsumerError(error) == (isLasting ? .refused(error) : .unavailable(error)))
     }

@@ -51,7 +51,7 @@ import Testing
         machine.keep(now: at(milliseconds)).values.map(\.id).sorted()
     }
 
-    @Test func `entries go to those who wait, in the order of both`() throws {
+    @Test func `entries go to the waiters, both in order`() throws {
         var machine = machine()
         wait(&machine, 1, 2)
         let handovers = machine.received(try entries("a", "b", "c"), now: at(0))
@@ -79,14 +79,16 @@ import Testing
         #expect(machine.room == 0, "more has come than there was room for")
     }
 
-    @Test func `one is fetched at once when nobody has anything to take`() throws {
+    @Test func `an entry is fetched at once when the buffer is empty`() throws {
         var machine = machine(prefetch: 4)
         wait(&machine, 1, 2, 3)
         _ = machine.received(try entries("a", "b", "c"), now: at(0))
         #expect(machine.room == 1)
     }
 
-    @Test func `what is held is kept, until it is settled or was held for too long`() throws {
+    @Test func `the lease of a held delivery is extended until it is settled or held for too long`()
+        throws
+    {
         var machine = machine()
         _ = machine.received(try entries("a", "b"), now: at(0))
         let first = try #require(deliver(&machine, now: at(600)))
@@ -101,7 +103,9 @@ import Testing
         #expect(!machine.isHeld(first.serial))
     }
 
-    @Test func `what another consumer has got is not delivered, nor kept`() throws {
+    @Test func `an entry that another consumer has claimed is neither delivered nor extended`()
+        throws
+    {
         var machine = machine()
         _ = machine.received(try entries("a", "b"), now: at(0))
         let first = try #require(deliver(&machine, now: at(0)))
@@ -184,7 +188,7 @@ import Testing
         #expect(isNews && machine.failure == .refused(.closed) && machine.isFinished)
     }
 
-    @Test func `what the stream has no more is delivered all the same, and not kept`() throws {
+    @Test func `an entry that was removed from the stream is delivered, and not extended`() throws {
         var machine = machine()
         _ = machine.received(try entries("a", "b"), now: at(0))
         let first = try #require(deliver(&machine, now: at(0)))
@@ -194,7 +198,7 @@ import Testing
         #expect(deliver(&machine, now: at(3))?.id == "b")
     }
 
-    @Test func `what is processed is held until it is settled`() throws {
+    @Test func `a delivery is held until it is settled`() throws {
         var machine = machine()
         _ = machine.received(try entries("a"), now: at(0))
         let first = try #require(deliver(&machine, now: at(0)))

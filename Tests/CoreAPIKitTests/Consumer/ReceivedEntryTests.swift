@@ -26,7 +26,7 @@ import Testing
         #expect(try ReceivedEntry.list(read: .null).isEmpty)
     }
 
-    @Test func `a claim brings entries, and what was given up`() throws {
+    @Test func `a claim returns entries and the entries that were given up`() throws {
         let fields = [bulk("a"), bulk("b")]
         let reply = RedisReply.array([
             .array([.array([bulk("1-0"), .integer(2), .array(fields)])]),
@@ -42,7 +42,7 @@ import Testing
         #expect(claimed.removed == ["3-0", "4-1"])
     }
 
-    @Test func `an extension says what is lost, and what was removed`() throws {
+    @Test func `an extension returns the lost and the removed entries`() throws {
         let reply = RedisReply.array([.array([bulk("1-0 2")]), .array([bulk("2-0")])])
         let unkept = try UnkeptDeliveries(reply: reply)
         #expect(unkept.lost == ["1-0 2"] && unkept.removed == ["2-0"])
@@ -101,7 +101,7 @@ import Testing
             .array([.array([]), .array([]), .array([]), .array([])]),
             .array([.array([.array([.array([.array([])])])])]),
         ] as [RedisReply])
-    func `other replies are none of Redis's`(reply: RedisReply) {
+    func `any other reply is a protocol violation`(reply: RedisReply) {
         #expect(throws: RedisError.protocolViolation) { try ClaimedEntries(reply: reply) }
         #expect(throws: RedisError.protocolViolation) { try ReceivedEntry.list(read: reply) }
         #expect(throws: RedisError.protocolViolation) { try UnkeptDeliveries(reply: reply) }

@@ -19,7 +19,7 @@ import Testing
         try StreamEntry.decode(words(fields))
     }
 
-    @Test func `what a queue has written comes back as it was`() throws {
+    @Test func `an entry that a queue has written decodes to the same transaction`() throws {
         for (amount, user, nanoseconds) in [
             (1, 0, 0), (1_000, 1, 1_636_027_031_123_456_000),
             (9_007_199_254_740_991, 9_007_199_254_740_991, 9_214_646_399_999_999_000),
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `fields of other names are passed over, whatever they hold, and the order is free`()
+    @Test func `unknown fields are ignored, and fields may have any order`()
         throws
     {
         let other = words([("x", "y"), ("x", "z"), ("", "")]) + [.bulk([0xFF]), .bulk([0xFE])]
@@ -56,7 +56,7 @@ import Testing
             try StreamEntry.decode(all).id.description == StreamEntryDecodingTests.id)
     }
 
-    @Test func `a trace context that is none is passed over`() throws {
+    @Test func `an invalid trace context is ignored`() throws {
         let fields = StreamEntryDecodingTests.fields
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         #expect(try decode(fields + [("traceparent", parent)]).traceParent?.description == parent)
@@ -108,7 +108,8 @@ import Testing
     }
 
     @Test(arguments: ["HRK", "BGN", "ZZZ", "AAA", "XAU", "XXX", "BOV", "USD", "QQQ"])
-    func `a code of another build's table is taken, and goes on as it came`(code: String) throws {
+    func `a code of another build's table is accepted and passed on unchanged`(code: String) throws
+    {
         let fields = StreamEntryDecodingTests.fields.map {
             $0.0 == "currency" ? ($0.0, code) : $0
         }
@@ -132,7 +133,7 @@ import Testing
             ("id", "00000000-0000-0000-0000-000000000000"),
             ("id", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
         ])
-    func `what a later build may take in is taken, and can be enqueued again`(
+    func `a transaction that a later build may accept is decoded, and can be enqueued again`(
         name: String, value: String
     ) throws {
         let fields = StreamEntryDecodingTests.fields.map { $0.0 == name ? (name, value) : $0 }

@@ -95,7 +95,7 @@ import Testing
         #expect(!other.isReplayed)
     }
 
-    @Test func `the bearer's token serves where the body has none, or the same`() async {
+    @Test func `the bearer token is used if the body has no token or the same one`() async {
         let body = "{\"amount\":1,\"currency\":\"EUR\"}"
         #expect(await refusal(json: body, bearer: "alice") == nil)
         #expect(await refusal(json: body) == .tokenMissing)
@@ -104,7 +104,7 @@ import Testing
         #expect(await refusal(json: both, bearer: "bob") == .tokensDiffer)
     }
 
-    @Test func `a null or empty token beside the bearer's stands for none`() async {
+    @Test func `a null or empty token beside a bearer token counts as absent`() async {
         for token in ["null", "\"\""] {
             let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\(token)}"
             #expect(await refusal(json: body, bearer: "alice") == nil, "\(token)")
@@ -125,14 +125,14 @@ import Testing
     @Test(arguments: [
         "\"x\":\"\\ud834\"", "\"\\udd1e\":1", "\"x\":[{\"\\ud834\":\"\\ud834\\ud834\"}]",
     ])
-    func `half of a surrogate pair in what is ignored is ignored (RFC 8259 §8.2)`(
+    func `half of a surrogate pair in an ignored member is ignored (RFC 8259 §8.2)`(
         member: String
     ) async {
         let body = "{\"amount\":1,\"currency\":\"EUR\",\"token\":\"alice\",\(member)}"
         #expect(await refusal(json: body) == nil)
     }
 
-    @Test func `half of a surrogate pair in what is used is refused there`() async {
+    @Test func `half of a surrogate pair in a used member is refused`() async {
         let amount = "{\"amount\":\"1\\ud834\",\"currency\":\"EUR\",\"token\":\"alice\"}"
         #expect(pointers(await refusal(json: amount)) == ["/amount"])
         let currency = "{\"amount\":1,\"currency\":\"EU\\ud834\",\"token\":\"alice\"}"
@@ -188,7 +188,7 @@ import Testing
                 == ["/token"])
     }
 
-    @Test func `an amount in escape sequences is out of bounds if it is long`() async {
+    @Test func `a long amount in escape sequences is out of bounds`() async {
         let long = String(repeating: "\\u0030", count: 16) + "1"
         for digits in [long, String(repeating: "\\u0031", count: 17)] {
             let json = "{\"amount\":\"\(digits)\",\"currency\":\"EUR\",\"token\":\"alice\"}"
@@ -208,7 +208,7 @@ import Testing
         ("\"٣\"", "/amount"), ("true", "/amount"), ("null", "/amount"), ("[1]", "/amount"),
         ("{}", "/amount"), ("\"99999999999999999999999999999\"", "/amount"),
     ])
-    func `an amount that is none is refused`(amount: String, pointer: String) async {
+    func `an invalid amount is refused`(amount: String, pointer: String) async {
         let json = "{\"amount\":\(amount),\"currency\":\"USD\",\"token\":\"alice\"}"
         #expect(pointers(await refusal(json: json)) == [pointer])
         #expect(queue.transactions.isEmpty)
@@ -219,7 +219,7 @@ import Testing
         "{}",
         "\"USD \"", "\"USDUSDUSDUSDUSDUSDUSDUSDUSD\"", "true",
     ])
-    func `a currency that is none is refused`(currency: String) async {
+    func `an invalid currency is refused`(currency: String) async {
         let json = "{\"amount\":1,\"currency\":\(currency),\"token\":\"alice\"}"
         #expect(pointers(await refusal(json: json)) == ["/currency"])
         #expect(queue.transactions.isEmpty)
@@ -237,7 +237,7 @@ import Testing
         }
     }
 
-    @Test func `a field given twice is refused, however it is spelt`() async {
+    @Test func `a repeated field is refused in any spelling`() async {
         for (json, expected) in [
             ("{\"amount\":1,\"amount\":1,\"currency\":\"USD\",\"token\":\"alice\"}", "/amount"),
             (
@@ -278,7 +278,7 @@ import Testing
             await refusal(json: "{\"amount\":0,\"token\":null}") == .token(.malformed(.notText)))
     }
 
-    @Test func `a full queue refuses, and nothing is lost of what it holds`() async throws {
+    @Test func `a full queue refuses, and keeps its transactions`() async throws {
         let small = try InMemoryTransactionQueue(capacity: 2)
         let intake = TransactionIntake(
             verifier: FixedTokenVerifier(["alice": TokenClaims(validUserID: 1, isEnabled: true)]),

@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIKit
 @testable import CoreAPIRedis
 
-/// What the probes' readers make of replies, also of those that no Redis gives.
+/// How the probes' parsers handle replies, also replies that Redis never sends.
 @Suite struct QueueStatusTests {
     private let now = UnixTime(seconds: 1_700_000_000)
 
@@ -65,7 +65,7 @@ import Testing
             (reply(Int.min, 0, 0), status(nil, nil)), (reply(7, Int.max, 0), status(nil, nil)),
             (reply(7, Int.min, 0), status(nil, nil)),
         ])
-    func `a stream's status is what Redis says, and nothing of what makes no sense`(
+    func `a stream's status has Redis's figures, and no impossible one`(
         reply: RedisReply, expected: QueueStatus
     ) {
         #expect(QueueStatus(stream: reply, now: now) == expected)
@@ -106,7 +106,7 @@ import Testing
             (reply(Int.min, 0, Int.min), status(nil, 0)),
             (reply(Int.max, Int.max, Int.max), status(Int.max, nil, (0, Int.max))),
         ])
-    func `an rq queue's status is what Redis says, and nothing of what makes no sense`(
+    func `an rq queue's status has Redis's figures, and no impossible one`(
         reply: RedisReply, expected: QueueStatus
     ) {
         #expect(QueueStatus(rq: reply, silenceSecondsMax: 480, now: now) == expected)
@@ -148,7 +148,7 @@ import Testing
         #expect(access.deniedCommand == name)
     }
 
-    @Test func `what Redis said to the last transaction counts until it passes or is old`() {
+    @Test func `the last refusal of a transaction counts until a success or its expiry`() {
         let refusals = QueueRefusals()
         let start = MonotonicTime.now()
         let refusal = RedisError.server(RedisServerError(message: "OOM x"))

@@ -110,7 +110,7 @@ import Testing
         #"{"alg":"hs256"}"#, #"{"alg":""}"#, #"{"alg":1}"#, #"{"alg":null}"#, #"{"alg":["HS256"]}"#,
         #"{"typ":"JWT"}"#, "{}",
     ])
-    func `the verifier fixes the algorithm: every other one, and none in any case, is refused`(
+    func `the verifier fixes the algorithm: any other one, and none in any case, is refused`(
         header: String
     ) {
         let valid = token(header: header, payload: claims())
@@ -250,7 +250,7 @@ import Testing
         }
     }
 
-    @Test func `a payload in another spelling is refused although it is signed`() {
+    @Test func `a signed payload with another spelling is refused`() {
         // {"a":1} is 7 bytes: the last digit has unused bits.
         let header = Base64URL.encode(Array(Self.header.utf8).span)
         for spelling in ["eyJhIjoxfQ==", "eyJhIjoxfR", "eyJhIjoxfQ="] {
@@ -315,7 +315,7 @@ import Testing
         #expect(error(payload: "not even JSON") == .malformed(.payloadNotObject))
     }
 
-    @Test func `a fake believes what it was told, and nothing else`() throws {
+    @Test func `a fake accepts the given tokens only`() throws {
         let alice = try TokenClaims(userID: 1, isEnabled: true)
         let fake = FixedTokenVerifier(["alice": alice])
         #expect(try fake.verify("alice", at: now) == alice)

@@ -1,7 +1,7 @@
 import CoreAPIKit
 import Testing
 
-/// What is never a secret: whoever embeds the library is protected as the server is.
+/// The values that are refused as secrets, by the library as by the server.
 @Suite struct SecretRulesTests {
     /// The error of each way to give the library a secret: they are the same.
     private func errors(_ secret: [UInt8]) -> Set<SecretError?> {
@@ -60,7 +60,7 @@ import Testing
         "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQBclVwe9kf62xBe5iPUi2nQ/YQj5bD",
         "MCowBQYDK2VwAyEAOPWli0k61Uc5uc9OGPj1EX5P/FUyIalNQrCVrrkZgKI=",
     ])
-    func `a public key without the lines of PEM around it is no secret`(secret: String) {
+    func `a public key without PEM's lines is refused as a secret`(secret: String) {
         #expect(errors(Array(secret.utf8)) == [.key])
     }
 
@@ -74,11 +74,11 @@ import Testing
         #expect(errors(Array(secret.utf8)) == [nil])
     }
 
-    @Test func `a secret is bytes, so what is no UTF-8 is one`() {
+    @Test func `a secret may be bytes that are not UTF-8`() {
         #expect(errors([0xFF]) == [nil])
     }
 
-    @Test func `each error says what is wrong`() {
+    @Test func `each error has a description`() {
         let all: [SecretError] = [.empty, .missing, .tooMany, .whiteSpace, .zeroBytes, .key]
         #expect(Set(all.map(\.description)).count == all.count)
     }

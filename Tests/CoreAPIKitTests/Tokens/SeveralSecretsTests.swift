@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test func `a token that is signed with none of them has a wrong signature, as with one`()
+    @Test func `a token that no secret has signed has an invalid signature`()
         throws
     {
         for secrets in [["a"], ["a", "b"], ["a", "b", "c"]] {

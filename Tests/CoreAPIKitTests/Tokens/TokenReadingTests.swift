@@ -1,8 +1,8 @@
 import CoreAPIKit
 import Testing
 
-/// What of a token is read, and when: nothing before its signature, and of the claims only those
-/// that are looked at.
+/// Which parts of a token are parsed, and when: nothing before the signature is verified, and only
+/// the claims that are checked.
 @Suite struct TokenReadingTests {
     private let now = UnixTime(seconds: 1_700_000_000)
 
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func `a fake believes what it was told, and nothing else`() throws {
+    @Test func `a fake accepts the given tokens only`() throws {
         let alice = TokenClaims(validUserID: 1, isEnabled: true)
         let fake = FixedTokenVerifier(["alice": alice])
         #expect(try fake.verify("alice", at: now) == alice)

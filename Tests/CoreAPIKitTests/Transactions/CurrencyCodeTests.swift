@@ -29,7 +29,7 @@ import Testing
         "", "U", "US", "USDD", "usd", "Usd", "ZZZ", "DEM", "HRK", "BGN", " USD", "US\u{0}", "ÜSD",
         "$",
     ])
-    func `what is no active code is none`(text: String) {
+    func `a text that is not an active code is nil`(text: String) {
         #expect(CurrencyCode(text) == nil)
     }
 

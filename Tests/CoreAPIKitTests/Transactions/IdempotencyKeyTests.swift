@@ -27,7 +27,7 @@ import Testing
         "\"a\\\"",
         "ä", "\"ä\"", "a\u{7F}", "a\tb",
     ])
-    func `anything else is none`(field: String) {
+    func `any other text is nil`(field: String) {
         #expect(key(field) == nil)
     }
 

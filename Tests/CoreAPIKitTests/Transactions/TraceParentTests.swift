@@ -5,14 +5,14 @@ import Testing
 @Suite struct TraceParentTests {
     private static let example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-    @Test func `a traceparent is read, and written as it was`() throws {
+    @Test func `a traceparent is parsed, and written unchanged`() throws {
         let trace = try #require(TraceParent(TraceParentTests.example))
         #expect(trace.description == TraceParentTests.example)
         #expect(trace.traceID == "4bf92f3577b34da6a3ce929d0e0e4736")
         #expect(trace == TraceParent(TraceParentTests.example))
     }
 
-    @Test func `of a later version, what this one knows is taken (§3.2.4)`() {
+    @Test func `of a later version, the fields of version 00 are used (§3.2.4)`() {
         let later = "cc" + TraceParentTests.example.dropFirst(2)
         #expect(TraceParent(later)?.description == TraceParentTests.example)
         #expect(TraceParent(later + "-what-comes-later")?.description == TraceParentTests.example)
@@ -33,7 +33,7 @@ import Testing
         "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7_01",
     ])
-    func `what is none is none, as the specification says`(text: String) {
+    func `an invalid traceparent is nil, as the specification says`(text: String) {
         #expect(TraceParent(text) == nil)
     }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIKit
 
 @Suite struct TransactionIDSourceTests {
-    @Test func `identities are random UUIDs of version 4, and no two alike`() async {
+    @Test func `identities are random UUIDs of version 4 and differ`() async {
         let source = TransactionIDSource()
         let identities = await withTaskGroup(of: [TransactionID].self) { group in
             for _ in 0..<4 {

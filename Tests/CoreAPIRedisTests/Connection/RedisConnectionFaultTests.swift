@@ -12,7 +12,7 @@ import Testing
         _ = machine.connected(now: now)
     }
 
-    @Test func `what has no answer is sent again over the next connection`() throws {
+    @Test func `a command without a reply is sent again over the next connection`() throws {
         var machine = try ready()
         for number in 1...3 { _ = submit(number, &machine) }
         _ = try send(&machine)
@@ -166,7 +166,7 @@ import Testing
         #expect(machine.deadline == .never)
     }
 
-    @Test func `who was told that the time is over is not told again by a late reply`() throws {
+    @Test func `a late reply does not resume a caller that has timed out`() throws {
         var machine = try ready()
         _ = submit(1, &machine, at: start)
         _ = machine.lost(.connectionLost, now: start)

@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a refused login fails those who wait, at once, and is tried again`() throws {
+    @Test func `a refused login fails the waiting commands at once, and is retried`() throws {
         var machine = try machine("redis://:wrong@h")
         _ = submit(1, &machine)
         _ = machine.connected(now: start)
@@ -59,7 +59,7 @@ import Testing
         #expect(machine.isWanted && machine.deadline == .never)
     }
 
-    @Test func `a login has no deadline of its own, since it is a part of the attempt`() throws {
+    @Test func `a login has no deadline besides the attempt's`() throws {
         for url in ["redis://h", "redis://:p@h"] {
             var machine = try machine(url)
             #expect(machine.deadline == .never)
@@ -84,7 +84,7 @@ import Testing
         #expect(reply(ok, &machine) == "3 done")
     }
 
-    @Test func `an error is told to its command alone`() throws {
+    @Test func `an error reply fails only its own command`() throws {
         var machine = try ready()
         for number in 1...3 { _ = submit(number, &machine) }
         _ = try send(&machine)
@@ -95,7 +95,7 @@ import Testing
         #expect(reply(ok, &machine) == "3 done")
     }
 
-    @Test func `a reply that nobody waits for ends the connection`() throws {
+    @Test func `an unexpected reply ends the connection`() throws {
         var machine = try ready()
         #expect(reply(ok, &machine) == "fail protocolViolation")
         _ = submit(1, &machine)
@@ -118,7 +118,7 @@ import Testing
 
     // MARK: - The end
 
-    @Test func `closing tells everybody, and refuses what comes later`() throws {
+    @Test func `closing fails all pending commands, and refuses later ones`() throws {
         var machine = try ready()
         _ = submit(1, &machine)
         _ = try send(&machine)

@@ -10,7 +10,7 @@ import Testing
         return information
     }
 
-    @Test func `a master's sections say what it can take`() {
+    @Test func `a master's sections show whether it accepts writes`() {
         let found = information(
             "# Replication", "role:master", "connected_slaves:3",
             "slave0:ip=10.0.0.1,port=6379,state=online,offset=14,lag=1",
@@ -62,11 +62,11 @@ import Testing
             "slave0:state=online,lag=9223372036854775808", "connected_slaves:-1",
             "connected_slaves:1\u{0}", "\u{0}\u{1}", "maxmemory_policy:<script>",
         ])
-    func `what is not understood is not there`(line: String) {
+    func `a malformed value is nil`(line: String) {
         #expect(information(line) == RedisInformation())
     }
 
-    @Test func `a replica and a node of a cluster are told by their own words`() {
+    @Test func `a replica and a cluster node are recognised by their INFO`() {
         #expect(information("role:slave").isReplica == true)
         #expect(information("cluster_enabled:1").isClusterNode == true)
         #expect(information("aof_last_write_status:err").cannotAppend == true)

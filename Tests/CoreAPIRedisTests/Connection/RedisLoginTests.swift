@@ -75,7 +75,7 @@ import Testing
                 "ERR unknown command 'EVALSHA', with args …"
             ),
         ] as [(String, String, String?)])
-    func `Redis's words are told whole, less what may hold the password`(
+    func `an error text is kept, except for parts that may contain the password`(
         url: String, message: String, told: String?
     ) throws {
         let error = RedisServerError(message: message)
@@ -97,7 +97,7 @@ import Testing
         #expect(reply(.error(error), &machine) == "1 not executed: server(OOM)")
     }
 
-    @Test func `what is logged of Redis's words has a bound, and no control characters`() {
+    @Test func `a logged error text is bounded and has no control characters`() {
         let message = "ERR a\u{1B}[2J\nb\u{202E}c\u{9B}d\u{7F}"
         #expect(
             RedisServerError(message: message).description

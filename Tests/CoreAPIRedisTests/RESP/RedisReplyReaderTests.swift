@@ -101,7 +101,7 @@ import Testing
         "_\r\n", "#t\r\n", ",1.5\r\n", "(12\r\n", "=5\r\ntxt:a\r\n", "%1\r\n+a\r\n:1\r\n",
         "~1\r\n:1\r\n", ">1\r\n+a\r\n", "|1\r\n+a\r\n:1\r\n", "%-1\r\n", "=-1\r\n",
     ])
-    func `what RESP 3 has besides RESP 2 is refused`(text: String) {
+    func `types of RESP 3 that RESP 2 lacks are refused`(text: String) {
         for wire in [text, text + "+OK\r\n", "*2\r\n:1\r\n" + text] {
             #expect(throws: RedisError.protocolViolation) { try replies([Array(wire.utf8)[...]]) }
         }

@@ -105,6 +105,24 @@ import Testing
         #expect(sent(&session) == ["7: m2", "8: m3", "9: m4", "10: m5"])
     }
 
+    @Test func `what is sent again keeps its order, though a key kept an earlier message`() {
+        var session = ready()
+        _ = submit(1, key: "k", &session)
+        _ = submit(2, &session)
+        _ = sent(&session)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("A", standingAt: 3, &session)
+        #expect(session.received(.integer(4), now: start) == .ready([.applied(2)], nil))
+        #expect(sent(&session) == ["5: m1"])
+        _ = session.lost(.connectionLost, now: start)
+        submit(3...3, &session)
+        #expect(login("B", standingAt: 1, &session) == ["open", "fence 1 6"])
+        let lost = LostConfirmations(
+            numbers: 2...3, count: 2, isSameRun: false, replayed: ["m2"])
+        #expect(session.received(.integer(6), now: start) == .ready([], lost))
+        #expect(sent(&session) == ["7: m1 m2", "9: m3"])
+    }
+
     @Test func `what is sent again survives another loss of the connection`() {
         var session = used(confirmed: 5)
         _ = session.lost(.connectionLost, now: start)
@@ -287,7 +305,7 @@ import Testing
                 waiting.insert(step)
                 _ = sent(&session, at: now)
                 switch session.received(reply(0, session), now: now) {
-                case .resolve(let told), .ready(let told, _): resolutions += told
+                case .resolve(let told), .ready(let told, _): resolutions += told.array
                 case .none, .flush, .fail: break
                 }
                 resolutions += session.expire(now, .timedOut)

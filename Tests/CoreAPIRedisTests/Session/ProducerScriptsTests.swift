@@ -147,7 +147,7 @@ import Testing
         submit(1...2, &session)
         for action in try exchange(redis, &session) {
             guard case .resolve(let resolutions) = action else { continue }
-            for case .failure(.notExecuted(.server(let error))) in resolutions.map(\.result) {
+            for case .failure(.notExecuted(.server(let error))) in resolutions.array.map(\.result) {
                 #expect(error.kind == .outOfMemory)
             }
         }
@@ -158,7 +158,7 @@ import Testing
         submit(3...5, &session)
         for action in try exchange(redis, &session) {
             guard case .resolve(let resolutions) = action else { continue }
-            for case .failure(.notExecuted(.server(let error))) in resolutions.map(\.result) {
+            for case .failure(.notExecuted(.server(let error))) in resolutions.array.map(\.result) {
                 #expect(error.kind == .wrongType)
             }
         }
@@ -207,7 +207,7 @@ import Testing
         _ = submit(2, &session)
         let actions = try exchange(redis, &session)
         guard case .resolve(let resolutions)? = actions.first,
-            case .failure(.notExecuted(.server(let error)))? = resolutions.first?.result
+            case .failure(.notExecuted(.server(let error)))? = resolutions.array.first?.result
         else {
             Issue.record("\(actions)")
             return

@@ -4,81 +4,7 @@ import Testing
 @testable import CoreAPIRedis
 
 /// The states of a producer's connection as a transcript.
-@Suite struct ProducerStateMachineTests: ProducerTranscript {
-    private typealias Machine = ProducerStateMachine<Int>
-
-    private func machine(
-        _ url: String = "redis://h", limits: ProducerLimits = ProducerLimits()
-    ) throws -> Machine {
-        Machine(
-            url: try RedisURL(url), call, limits: limits, replyTimeoutMilliseconds: 2_000,
-            barrier: nil, now: start)
-    }
-
-    @discardableResult private func submit(
-        _ waiter: Int, key: String? = nil, _ machine: inout Machine, at now: MonotonicTime? = nil
-    ) -> RedisSubmitAction {
-        machine.submit(
-            waiter, now: now ?? start, isKeyed: key != nil, keys: { addKey(key, &$0) },
-            words: { addWords(waiter, key, &$0) })
-    }
-
-    private func sent(_ machine: inout Machine, at now: MonotonicTime? = nil) -> [String] {
-        sent { send throws(SystemError) in try machine.flush(now: now ?? start, send) }
-    }
-
-    private func reply(
-        _ reply: RedisReply, _ machine: inout Machine, at now: MonotonicTime? = nil
-    ) -> String {
-        switch machine.received(reply, now: now ?? start) {
-        case .none: "none"
-        case .flush: "flush"
-        case .ready(let resolutions): (["ready"] + words(resolutions)).joined(separator: ", ")
-        case .resolve(let resolution): words([resolution]).joined()
-        case .resolveAll(let resolutions): words(resolutions).joined(separator: ", ")
-        case .fail(let error): "fail \(error)"
-        }
-    }
-
-    private func words(_ resolutions: [Machine.Resolution]) -> [String] {
-        resolutions.map { resolution in
-            switch resolution.result {
-            case .success(.applied): "\(resolution.waiter) applied"
-            case .success(.found(let record)):
-                "\(resolution.waiter) found \(String(decoding: record, as: UTF8.self))"
-            case .failure(.notExecuted(let error)): "\(resolution.waiter) not executed: \(error)"
-            case .failure(.mayBeExecuted(let error)):
-                "\(resolution.waiter) may be executed: \(error)"
-            }
-        }
-    }
-
-    /// The connection is there, and AUTH, SELECT and SCRIPT LOAD are answered.
-    private func logIn(
-        _ machine: inout Machine, replies: Int = 0, at now: MonotonicTime? = nil
-    ) {
-        _ = machine.connected(now: now ?? start)
-        for _ in 0..<replies { _ = reply(ok, &machine, at: now) }
-        for script in call.scripts { _ = reply(text(script.digest), &machine, at: now) }
-    }
-
-    /// The session is ready behind its first fence: the first message has the number 2.
-    private func open(_ url: String = "redis://h", replies: Int = 0) throws -> Machine {
-        var machine = try machine(url)
-        logIn(&machine, replies: replies)
-        _ = sent(&machine)
-        _ = reply(opened(-1), &machine)
-        _ = sent(&machine)
-        _ = reply(.integer(1), &machine)
-        return machine
-    }
-
-    private var ok: RedisReply { .status(Array("OK".utf8)) }
-
-    private func serverError(_ message: String) -> RedisError {
-        .server(RedisServerError(message: message))
-    }
-
+@Suite struct ProducerStateMachineTests: ProducerMachineTranscript {
     // MARK: - The login
 
     @Test func `a login loads the scripts, and then the session opens`() throws {
@@ -283,6 +209,30 @@ import Testing
         #expect(machine.deadline == after(5_000))
     }
 
+    // MARK: - Barriers
+
+    @Test func `the end of a barrier asks for a flush if the next one waits`() throws {
+        var machine = try open(barrier: .replicas(1))
+        submit(1, &machine)
+        #expect(sent(&machine) == ["2: m1", "WAIT"])
+        #expect(reply(.integer(2), &machine) == "none")
+        submit(2, &machine)
+        #expect(sent(&machine) == ["3: m2"])
+        guard case .resolveAll(let first) = machine.received(.integer(1), now: start) else {
+            Issue.record("no flush")
+            return
+        }
+        #expect(words(first) == ["1 applied"])
+        #expect(sent(&machine) == ["WAIT"])
+        #expect(reply(.integer(3), &machine) == "none")
+        guard case .resolve(let second) = machine.received(.integer(1), now: start) else {
+            Issue.record("a flush of nothing")
+            return
+        }
+        #expect(words([second]) == ["2 applied"])
+        #expect(machine.isIdle)
+    }
+
     // MARK: - Losses
 
     @Test func `what is lost is told once`() throws {
@@ -340,101 +290,5 @@ import Testing
         submit(4, &machine)
         _ = sent(&machine)
         #expect(reply(error("READONLY hunter2"), &machine) == "fail server(READONLY)")
-    }
-
-    // MARK: - Deadlines
-
-    @Test func `a login has no deadline of its own, since it is a part of the attempt`() throws {
-        var machine = try machine()
-        #expect(machine.deadline == .never)
-        _ = machine.connected(now: start)
-        #expect(machine.deadline == .never)
-        #expect(!machine.deadlineReached(now: after(60_000)).stalls)
-    }
-
-    @Test func `a Redis that does not answer while the session opens stalls`() throws {
-        var machine = try machine()
-        submit(1, &machine)
-        logIn(&machine, at: after(100))
-        _ = sent(&machine, at: after(110))
-        #expect(machine.deadline == after(2_100))
-        #expect(reply(opened(-1), &machine, at: after(1_000)) == "flush")
-        _ = sent(&machine, at: after(1_000))
-        #expect(machine.deadline == after(3_000), "an answer begins the time anew")
-        #expect(!machine.deadlineReached(now: after(2_999)).stalls)
-        #expect(machine.deadlineReached(now: after(3_000)).stalls)
-        #expect(words(machine.lost(.timedOut, now: after(3_000))) == [])
-        #expect(machine.deadline == after(5_000), "the message waits for the next attempt")
-        #expect(
-            words(machine.deadlineReached(now: after(5_000)).resolutions)
-                == ["1 not executed: timedOut"])
-    }
-
-    @Test func `a Redis that does not answer a batch stalls, and gets it again`() throws {
-        var machine = try open()
-        #expect(machine.deadline == .never)
-        submit(1, &machine, at: after(10_000))
-        #expect(machine.deadline == after(15_000), "nothing is sent")
-        _ = sent(&machine, at: after(10_010))
-        #expect(machine.deadline == after(12_010))
-        submit(2, &machine, at: after(11_000))
-        _ = sent(&machine, at: after(11_000))
-        #expect(machine.deadline == after(12_010), "a second batch does not begin the time anew")
-        #expect(reply(.integer(2), &machine, at: after(11_500)) == "1 applied")
-        #expect(machine.deadline == after(13_500), "an answer does")
-        #expect(machine.deadlineReached(now: after(13_500)).stalls)
-        #expect(words(machine.lost(.timedOut, now: after(13_500))) == [])
-        logIn(&machine, at: after(13_600))
-        _ = sent(&machine, at: after(13_600))
-        _ = reply(opened(2), &machine, at: after(13_600))
-        #expect(sent(&machine, at: after(13_600)) == ["fence 2 4"])
-        #expect(reply(.integer(4), &machine, at: after(13_600)) == "ready")
-        #expect(sent(&machine, at: after(13_600)) == ["5: m2"])
-    }
-
-    @Test func `a message whose time is over is told so once`() throws {
-        var machine = try open()
-        submit(1, &machine)
-        _ = sent(&machine, at: after(4_000))
-        submit(2, &machine, at: after(4_500))
-        let (resolutions, stalls) = machine.deadlineReached(now: after(5_000))
-        #expect(words(resolutions) == ["1 may be executed: timedOut"])
-        #expect(!stalls, "Redis has had little time")
-        #expect(reply(.integer(2), &machine, at: after(5_100)) == "none")
-        #expect(sent(&machine, at: after(5_100)) == ["3: m2"])
-        #expect(reply(.integer(3), &machine, at: after(5_200)) == "2 applied")
-    }
-
-    // MARK: - The end
-
-    @Test func `closing ends every wait, and refuses later messages`() throws {
-        var machine = try open()
-        submit(1, &machine)
-        _ = sent(&machine)
-        submit(2, &machine)
-        #expect(
-            words(machine.close()) == ["1 may be executed: closed", "2 not executed: closed"])
-        #expect(!machine.isWanted && !machine.isReady && machine.deadline == .never)
-        #expect(submit(3, &machine) == .reject(.notExecuted(.closed)))
-        #expect(sent(&machine) == [])
-        #expect(!machine.deadlineReached(now: after(60_000)).stalls)
-        #expect(words(machine.close()) == [])
-    }
-
-    @Test func `closing during a login ends every wait too`() throws {
-        for isOpening in [false, true] {
-            var machine = try machine()
-            submit(1, &machine)
-            if isOpening { logIn(&machine) } else { _ = machine.connected(now: start) }
-            #expect(words(machine.close()) == ["1 not executed: closed"])
-        }
-    }
-
-    @Test func `a full backlog refuses messages`() throws {
-        var limits = ProducerLimits()
-        limits.pendingMax = 1
-        var machine = try machine(limits: limits)
-        #expect(submit(1, &machine) == .wait)
-        #expect(submit(2, &machine) == .reject(.notExecuted(.backlogFull)))
     }
 }

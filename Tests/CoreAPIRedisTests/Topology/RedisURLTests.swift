@@ -37,7 +37,7 @@ import Testing
         ("unix://u:secret@/run/redis.sock?db=2", "unix://u@/run/redis.sock?db=2"),
         ("unix:///a%20b/c@d:e", "unix:///a b/c@d:e?db=0"),
     ])
-    func `what is left out has a standard, and a password is not shown`(text: String, shown: String)
+    func `omitted parts have defaults, and a password is not shown`(text: String, shown: String)
         throws
     {
         let url = try RedisURL(text)
@@ -51,7 +51,7 @@ import Testing
         ("redis://h?username=hunter2", "redis://:PASSWORD@host"),
         ("unix://hunter2@/s", "unix://:PASSWORD@/path"),
     ])
-    func `a user without a password is warned about, with what would be right`(
+    func `a user without a password causes a warning with the correct form`(
         text: String, form: String
     ) throws {
         let warning = try #require(try RedisURL(text).loginWarning)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: ["redis://h", "redis://:p@h", "redis://u:p@h", "redis://u@h?password=p"])
-    func `a login as it should be is not warned about`(text: String) throws {
+    func `a plausible login causes no warning`(text: String) throws {
         #expect(try RedisURL(text).loginWarning == nil)
     }
 
@@ -85,7 +85,7 @@ import Testing
         ("redis://%zz@h", .percentEncoding),
         ("redis://u:%f@h", .percentEncoding), ("redis://u:%ff@h", .percentEncoding),
     ])
-    func `what is no URL is refused with a reason`(text: String, error: RedisURLError) {
+    func `an invalid URL is refused with the violated rule`(text: String, error: RedisURLError) {
         #expect(throws: error) { try RedisURL(text) }
     }
 

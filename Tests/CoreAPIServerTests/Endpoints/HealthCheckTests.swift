@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIServer
 
-/// What `/health` says of what was found, and from where on it warns.
+/// The answers of `/health` to findings, and the thresholds of its warnings.
 @Suite struct HealthCheckTests {
     private let time = UnixTime(seconds: 1_700_000_000)
 
@@ -32,12 +32,12 @@ import Testing
             json { $0.workers = QueueStatus.Workers(alive: 0, registered: 2) } == [
                 #""workers:count": [{"componentType":"component","observedValue":0,"#
                     + #""observedUnit":"workers","status":"warn","output":"#
-                    + #""nobody takes transactions out of the queue; registered: 2","#
+                    + #""no worker takes transactions out of the queue; registered: 2","#
                     + #""time":"2023-11-14T22:13:20.000000Z"}]"#
             ])
     }
 
-    @Test func `what Redis does not tell is left out`() {
+    @Test func `a figure that Redis does not report is left out`() {
         #expect(json { _ in } == [])
         #expect(json { $0.isWrongType = true }.count == 1)
     }
@@ -73,7 +73,7 @@ import Testing
         #expect(HealthCheck.Status.worst(of: [.fail, .warn, .pass]) == .fail)
     }
 
-    @Test func `thresholds come from the environment, and 0 stands for none`() throws {
+    @Test func `thresholds come from the environment, and 0 disables one`() throws {
         func thresholds(_ variables: [String: String]) throws -> HealthThresholds {
             try EnvironmentReader { variables[$0].map { Array($0.utf8) } }.health()
         }

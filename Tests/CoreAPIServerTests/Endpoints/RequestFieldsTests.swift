@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIHTTP
 @testable import CoreAPIServer
 
-/// What the endpoints make of fields that are lists.
+/// How the endpoints evaluate fields that are lists.
 @Suite struct RequestFieldsTests {
     private func head(_ fields: String) throws -> (head: RequestHead, bytes: [UInt8]) {
         try RequestHead.of("POST /transaction HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 1")
@@ -34,7 +34,7 @@ import Testing
         ("Accept: application/health+json;q=0\r\n", false),
         ("Accept: ;application/health+json\r\n", false), ("Accept: ,\r\n", false), ("", false),
     ])
-    func `the media type of health is found wherever it is named`(
+    func `the media type of health is found at every position`(
         fields: String, isNamed: Bool
     ) throws {
         let (head, bytes) = try head(fields)

@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a port answers what belongs to it alone`() throws {
+    @Test func `a port serves its own endpoints only`() throws {
         for resource in Routes.table.resources {
             for route in resource.routes {
                 for site in [Endpoint.Sites.callers, .operators, [.callers, .operators]] {
@@ -151,7 +151,7 @@ import Testing
         "/transaction%20", "/%54ransaction", "/health%2Flive", "/%74ransaction/",
         "/transaction%3Fa", "/transactio%EE",
     ])
-    func `other encoded characters stay as they are, and nothing is decoded twice`(
+    func `other encoded characters stay encoded, and nothing is decoded twice`(
         path: String
     ) throws {
         #expect(try name("POST \(path)") == "other")

@@ -5,7 +5,7 @@ import Testing
 @testable import CoreAPIServer
 
 @Suite struct MetricCellTests {
-    @Test func `a histogram counts what is as long as a bound with those below it`() {
+    @Test func `a histogram's bucket includes its upper bound`() {
         let cell = HistogramCell()
         let bounds = HistogramCell.boundsNanoseconds.map { Int64($0) }
         for bound in bounds { cell.recordNanoseconds(bound) }
@@ -25,7 +25,7 @@ import Testing
         #expect(zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 })
     }
 
-    @Test func `a series is one cell, whoever asks for it, and shards are added up`() async {
+    @Test func `equal labels share one cell, and shards are added up`() async {
         let shards = [MetricsShard(), MetricsShard()]
         // The same through swift-metrics and directly, from many threads at once.
         await withTaskGroup(of: Void.self) { group in

@@ -79,7 +79,7 @@ import Testing
             "application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
                 + "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", true
         ),
-        // What Prometheus 3 asks for.
+        // The Accept field of Prometheus 3.
         (
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
                 + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;"

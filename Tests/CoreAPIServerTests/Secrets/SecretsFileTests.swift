@@ -33,7 +33,7 @@ import Testing
                 (1...8).map { "\($0)\(a)" }
             ),
         ] as [(String, [String])])
-    func `a secret is all of its line, without what is no part of it`(
+    func `a secret is its whole line, without line end and byte order mark`(
         text: String, secrets: [String]
     ) throws {
         #expect(try parse(text) == secrets)

@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIBase
 @testable import CoreAPIServer
 
-/// `JWT_SECRET` and `JWT_SECRET_FILE`: what they may hold, and when a change counts.
+/// `JWT_SECRET` and `JWT_SECRET_FILE`: their valid values, and when a change takes effect.
 @Suite struct SecretsTests {
     // MARK: - The file
 
@@ -22,7 +22,7 @@ import Testing
         }
         #expect(throws: SecretsFileError.notRegular) { try read(folder.path) }
         #expect(throws: SecretsFileError.notRegular) { try read("/dev/zero") }
-        // Nobody writes into it: it is refused, and not waited for.
+        // A pipe without a writer is refused without a wait.
         try #require(unsafe mkfifo(path, 0o600) == 0)
         #expect(throws: SecretsFileError.notRegular) { try read(path) }
         try FileManager.default.removeItem(atPath: path)
@@ -68,7 +68,7 @@ import Testing
         ("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2Vw\n-----END PUBLIC KEY-----", "PEM"),
         ("\u{FEFF} -----END CERTIFICATE-----", "PEM"),
     ])
-    func `a value of JWT_SECRET that is no secret is refused by what it is, and not shown`(
+    func `an invalid value of JWT_SECRET is refused with its reason, and not shown`(
         value: String, words: String
     ) {
         do {
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func `a short value of JWT_SECRET goes on working, with a warning`() throws {
+    @Test func `a short value of JWT_SECRET is accepted with a warning`() throws {
         let secrets = try configuration(["JWT_SECRET": "secret"]).secrets
         #expect(secrets == [Array("secret".utf8)])
         #expect(
@@ -90,7 +90,7 @@ import Testing
                 == ["JWT_SECRET can be guessed: use 32 random bytes or more (RFC 7518 §3.2)"])
     }
 
-    @Test func `what is suspicious is warned about, and not shown`() {
+    @Test func `a suspicious secret causes a warning, and is not shown`() {
         let long = [UInt8](repeating: 0x61, count: 32)
         #expect(SecretsConfiguration.warnings([long, long], inFile: true).isEmpty)
         let short = SecretsConfiguration.warnings([long, Array("hunter2".utf8)], inFile: true)
@@ -125,7 +125,7 @@ import Testing
         #expect(reload.inUse == new)
     }
 
-    @Test func `a file that is empty for a moment is neither used nor told of`() {
+    @Test func `a file that is empty for a moment is neither used nor logged`() {
         var reload = SecretsReload(inUse: old)
         #expect(reload.looked(.failure(.noSecret)) == .nothing)
         #expect(reload.looked(.success(both)) == .nothing)
@@ -135,7 +135,7 @@ import Testing
         #expect(reload.looked(.success(both)) == .nothing)
     }
 
-    @Test func `a failure keeps the secrets, is told once, and so is its end`() {
+    @Test func `a failure keeps the secrets, and its start and end are logged once`() {
         var reload = SecretsReload(inUse: old)
         _ = reload.looked(.failure(.noSecret))
         #expect(reload.looked(.failure(.noSecret)) == .keep(.noSecret))
@@ -148,7 +148,7 @@ import Testing
         #expect(reload.looked(.success(old)) == .nothing)
     }
 
-    @Test func `who asks gets an answer at once, each time`() {
+    @Test func `each SIGHUP is answered at once`() {
         var reload = SecretsReload(inUse: old)
         #expect(reload.asked(.success(old)) == .unchanged)
         #expect(reload.asked(.success(both)) == .use(both))

@@ -4,9 +4,9 @@ import CoreAPIRedis
 import Foundation
 import Testing
 
-/// What the tests of consumers have in common: a stream `s`, and groups.
+/// The common parts of the consumers' tests: a stream `s`, and groups.
 enum ConsumerHarness {
-    /// What a Redis that is killed needs, to have afterwards what it had confirmed.
+    /// The options of a Redis that keeps its confirmed writes when it is killed.
     static let keepsEverything = ["--appendfsync", "always"]
 
     static func transaction(_ amount: Int = 1) throws -> Transaction {
@@ -135,7 +135,7 @@ extension TransactionConsumer {
         return try #require(await iterator.next(), sourceLocation: sourceLocation)
     }
 
-    /// Acknowledges what comes, until all of these have.
+    /// Acknowledges deliveries until all of these transactions have been delivered.
     func process(_ transactions: [Transaction]) async throws {
         var missing = Set(transactions)
         for try await delivery in self {

@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConsumerOutageTests {
     private typealias Harness = ConsumerHarness
 
-    @Test func `a consumer goes on when Redis was away, for a short time or a long one`()
+    @Test func `a consumer continues after a short and a long outage of Redis`()
         async throws
     {
         try await RedisServer.with(Harness.keepsEverything) { redis in
@@ -26,7 +26,7 @@ import Testing
                 let missing = transactions.filter { $0 != held.transaction } + more
                 try await consumer.process(missing)
                 try await eventually("nothing is pending") {
-                    // What came again was processed, or is the one that could not be acknowledged.
+                    // A repeated delivery was processed before, or its acknowledgement failed.
                     while try await Harness.pending(redis) > 0 {
                         try await consumer.take().ack()
                     }
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `a stream that is lost is begun anew, and so is its group`() async throws {
+    @Test func `a lost stream and its group are created again`() async throws {
         try await RedisServer.with { redis in
             let consumer = try await Harness.consumer(redis)
             for command in [["FLUSHALL"], ["DEL", "s"], ["XGROUP", "DESTROY", "s", "psp"]] {
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `a stream that is gone whenever it is asked for comes back by itself`(
+    func `a stream that is deleted again and again is created again each time`(
         kind: RedisServer.Kind
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
@@ -71,7 +71,9 @@ import Testing
         }
     }
 
-    @Test func `a Redis that forgets everything while it is away is begun anew`() async throws {
+    @Test func `a Redis that loses all data during an outage gets its stream and group again`()
+        async throws
+    {
         try await RedisServer.with(["--appendonly", "no"]) { redis in
             let connector = try Program(
                 Program.built("connector-example"), [redis.url, "s", "psp"])
@@ -118,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `what waiting does not mend is said at once`() async throws {
+    @Test func `a lasting error is thrown at once`() async throws {
         try await RedisServer.with(["--requirepass", "secret"]) { redis in
             await #expect(throws: ConsumerError.refused(.urlInvalid(.scheme))) {
                 try await TransactionConsumer(url: "http://x", key: "s", group: "g")
@@ -202,7 +204,7 @@ import Testing
         _ = try await connection.execute(commands.leave)
     }
 
-    @Test func `a key that becomes another type ends the sequence, for everybody who waits`()
+    @Test func `a key that changes its type ends the sequence of every waiting task`()
         async throws
     {
         try await RedisServer.with { redis in

@@ -2,7 +2,7 @@ import CoreAPIKit
 import Foundation
 import Testing
 
-/// What a consumer does where it lacks one of the rights that docs/wire-formats.md names.
+/// A consumer that lacks one of the permissions that docs/wire-formats.md names.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConsumerRightsTests {
     private typealias Harness = ConsumerHarness
 
@@ -27,8 +27,8 @@ import Testing
             url: url(redis), key: "transactions", group: "psp", options: Harness.hasty)
     }
 
-    /// Settles transactions in every way until the sequence throws, after what brings a consumer to
-    /// use the right: it begins anew, or ends.
+    /// Settles transactions in every way until the sequence throws. For some permissions the
+    /// consumer must first create its group again, or stop.
     private func work(
         _ redis: RedisServer, _ consumer: TransactionConsumer, _ right: String
     ) async throws {
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `a right that is taken away ends the sequence, whichever it is`(
+    func `the removal of any permission ends the sequence`(
         kind: RedisServer.Kind
     ) async throws {
         #expect(ConsumerRightsTests.rights.count == 20)
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `a right that was never there ends the sequence, whichever it is`() async throws {
+    @Test func `the lack of any permission ends the sequence`() async throws {
         try await RedisServer.with { redis in
             for right in ConsumerRightsTests.rights {
                 _ = try await redis.command("FLUSHALL")
@@ -79,7 +79,9 @@ import Testing
         }
     }
 
-    @Test func `what was charged and could not be acknowledged is not tried again here`()
+    @Test
+    func
+        `a charged transaction is not processed again after its acknowledgement failed`()
         async throws
     {
         try await RedisServer.with { redis in

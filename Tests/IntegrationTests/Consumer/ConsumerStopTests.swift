@@ -6,8 +6,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConsumerStopTests {
     private typealias Harness = ConsumerHarness
 
-    @Test func `after stop, what is held is finished, and the rest goes back at once`() async throws
-    {
+    @Test func `after stop, held deliveries finish, and the others go back at once`() async throws {
         try await RedisServer.with { redis in
             let transactions = try await Harness.enqueue(5, to: redis)
             // Nothing comes again by a timeout in this test.
@@ -56,7 +55,9 @@ import Testing
         }
     }
 
-    @Test func `the server's health counts consumers, and not who has what waits`() async throws {
+    @Test func `the server's health counts consumers, but not the retry pseudo-consumer`()
+        async throws
+    {
         try await RedisServer.with { redis in
             try await APIServer.with(["REDIS_URL": redis.url, "QUEUE": "stream:s"]) { server in
                 let consumer = try await Harness.consumer(redis, ConsumerOptions())

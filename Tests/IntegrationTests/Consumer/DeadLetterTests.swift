@@ -2,12 +2,12 @@ import CoreAPIKit
 import Foundation
 import Testing
 
-/// Attempts that fail, and what becomes of that which cannot be processed.
+/// Failed attempts, and transactions that cannot be processed.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct DeadLetterTests {
     private typealias Harness = ConsumerHarness
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `what fails comes again, and after the last attempt is a dead letter`(
+    func `a failed transaction is retried, and is a dead letter after the last attempt`(
         kind: RedisServer.Kind
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `what can never succeed is rejected at once`() async throws {
+    @Test func `a transaction that cannot succeed is rejected at once`() async throws {
         try await RedisServer.with { redis in
             try await Harness.enqueue(1, to: redis)
             let consumer = try await Harness.consumer(redis)
@@ -94,7 +94,11 @@ import Testing
         }
     }
 
-    @Test func `an entry that is no transaction stops nobody, and says what it is`() async throws {
+    @Test
+    func
+        `an entry that is not a transaction is a dead letter, and stops no consumer`()
+        async throws
+    {
         try await RedisServer.with { redis in
             let good = ["id", "\(TransactionID.random())", "amount", "1", "currency", "EUR"]
             let rest = ["user_id", "1", "created_at", "2021-11-04T11:57:11.123456Z"]
@@ -128,8 +132,8 @@ import Testing
     @Test func `an entry that no reply can hold is laid aside without being sent`() async throws {
         try await RedisServer.with { redis in
             let transactions = try await Harness.enqueue(1, to: redis)
-            // More than a connection takes for one reply, so that the reader breaks it, and what
-            // came with it is delivered again.
+            // The entry exceeds the limit of a reply, so the reader ends the connection, and the
+            // other entries of the reply are delivered again.
             let long = String(repeating: "x", count: 2_000_000)
             _ = try await redis.command("XADD", "s", "*", "x", long)
             let more = try await Harness.enqueue(2, to: redis)
@@ -143,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func `retries whose times somebody has deleted come all the same`() async throws {
+    @Test func `retries are delivered even if their times were deleted`() async throws {
         try await RedisServer.with { redis in
             try await Harness.enqueue(1, to: redis)
             let consumer = try await Harness.consumer(redis, Harness.options(visibilitySeconds: 5))
@@ -155,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func `a retry waits as long as its handler says, and nobody takes it before`()
+    @Test func `a retry waits for its handler's pause, and no consumer takes it earlier`()
         async throws
     {
         try await RedisServer.with { redis in

@@ -35,9 +35,11 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `each id is told once, some in a line, and what is left is processed`(
-        kind: RedisServer.Kind
-    ) async throws {
+    func
+        `each removed id is logged once, and the remaining entries are processed`(
+            kind: RedisServer.Kind
+        ) async throws
+    {
         try await RedisServer.with(kind: kind) { redis in
             let ids = try await die(redis, with: 45)
             _ = try await redis.command("XTRIM", "s", "MAXLEN", "1")
@@ -61,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `they are counted, those at their last attempt too, and are no dead letters`(
+    func `removed entries are counted, at their last attempt too, and are not dead letters`(
         kind: RedisServer.Kind
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
@@ -84,7 +86,9 @@ import Testing
         }
     }
 
-    @Test func `one that a handler holds is counted when it is kept, and can be acknowledged`()
+    @Test
+    func
+        `a removed entry that a handler holds is counted, and can be acknowledged`()
         async throws
     {
         try await RedisServer.with { redis in
@@ -94,13 +98,15 @@ import Testing
             _ = try await redis.command("XTRIM", "s", "MAXLEN", "0")
             try await eventually("both are counted") { settled("removed") == 2 }
             try await held.ack()
-            // What the consumer has is delivered.
+            // The consumer's buffered entries are delivered.
             try await (try await consumer.take()).ack()
             #expect(settled("acknowledged") == 2 && settled("removed") == 2)
         }
     }
 
-    @Test func `one that fails is counted, whether it is to come again or not`() async throws {
+    @Test func `a removed entry that fails is counted, with or without a further attempt`()
+        async throws
+    {
         try await RedisServer.with { redis in
             try await Harness.enqueue(2, to: redis)
             // It is not kept meanwhile.

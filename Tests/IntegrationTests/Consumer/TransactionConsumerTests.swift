@@ -12,7 +12,7 @@ import Testing
     private typealias Harness = ConsumerHarness
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `a consumer gets what was enqueued, before it came and after, in order`(
+    func `a consumer gets the transactions enqueued before and after its start, in order`(
         kind: RedisServer.Kind
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
@@ -117,7 +117,7 @@ import Testing
             try await Harness.enqueue(1, to: redis)
             let consumer = try await Harness.consumer(redis, Harness.hasty)
             let delivery = try await consumer.take()
-            // Its idle time begins anew, again and again.
+            // The lease is extended again and again, which resets the idle time.
             for _ in 0..<3 {
                 var last = -1
                 try await eventually("Redis is told that the handler lives") {
@@ -154,7 +154,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `what a dead consumer held comes to another one`(kind: RedisServer.Kind) async throws {
+    func `another consumer gets a dead consumer's deliveries`(kind: RedisServer.Kind) async throws {
         try await RedisServer.with(kind: kind) { redis in
             let transactions = try await Harness.enqueue(5, to: redis)
             _ = try await redis.command("XGROUP", "CREATE", "s", "psp", "0")
@@ -200,7 +200,7 @@ import Testing
         }
     }
 
-    @Test func `it records deliveries and what came of them`() async throws {
+    @Test func `a consumer records deliveries and their results`() async throws {
         try await RedisServer.with { redis in
             try await Harness.enqueue(1, to: redis)
             let metrics = TestMetrics()
@@ -230,7 +230,7 @@ import Testing
 
         init(_ transactions: [Transaction]) { self.transactions = Set(transactions) }
 
-        /// Whether none is missing now.
+        /// Removes the transaction. True if no transaction is missing any more.
         func remove(_ transaction: Transaction) -> Bool {
             transactions.remove(transaction)
             return transactions.isEmpty

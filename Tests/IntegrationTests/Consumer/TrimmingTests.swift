@@ -19,7 +19,7 @@ import Testing
                 _ = try await redis.command("XGROUP", "CREATE", "s", group, "0", "MKSTREAM")
             }
             let transactions = try await Harness.enqueue(3, to: redis)
-            // However slow the machine is, it holds what it has got.
+            // On a slow machine too, the consumer keeps its deliveries.
             let third = try await Harness.consumer(
                 redis, group: "c", Harness.options(visibilitySeconds: 3_600))
             let held = try await third.take()
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `what foreign consumers have acknowledged is removed, and no more`()
+    @Test func `entries that foreign consumers have acknowledged are removed, and no others`()
         async throws
     {
         try await RedisServer.with(["--stream-node-max-entries", "10"]) { redis in
@@ -65,7 +65,7 @@ import Testing
                 "the 35th is not acknowledged by everybody")
             _ = try await redis.command(["XACK", "s", "b"] + ids)
             #expect(try await connection.execute(commands.tidy()) == .integer(21))
-            // A group that begins anew is waited for.
+            // A group that starts from the beginning keeps the entries.
             try await Harness.enqueue(20, to: redis)
             _ = try await redis.command("XGROUP", "SETID", "s", "a", "$")
             #expect(try await connection.execute(commands.tidy()) == .integer(0))
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(arguments: RedisServer.Kind.allCases)
-    func `Redis goes on knowing how much a group has not been given`(
+    func `Redis still knows a group's lag after trimming`(
         kind: RedisServer.Kind
     ) async throws {
         try await RedisServer.with(kind: kind) { redis in
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func `an old entry that waits for its next attempt holds back none that came later`()
+    @Test func `an old entry that waits for a retry does not delay later entries`()
         async throws
     {
         try await RedisServer.with { redis in

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What `/health` said, taken apart.
+/// A parsed answer of `/health`.
 struct HealthAnswer {
     let httpStatus: Int
     let status: String
@@ -29,7 +29,7 @@ struct HealthAnswer {
 
     func output(_ check: String) -> String { checks[check]?["output"] as? String ?? "" }
 
-    /// Asks until the answer is as it should be: what was found is kept for a second.
+    /// Polls until the answer is as expected: the server caches it for a second.
     static func eventually(
         _ what: String, _ server: APIServer, path: String = "/health",
         _ condition: (HealthAnswer) -> Bool

@@ -14,7 +14,7 @@ final class Program: Sendable {
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// What was built with the tests: `core-api`.
+    /// The `core-api` binary of this build.
     static func built(_ name: String) -> String {
         let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         return tests.deletingLastPathComponent().appending(path: name).path
@@ -44,7 +44,7 @@ final class Program: Sendable {
     var output: String { text("out") }
     var errors: String { text("error") }
 
-    /// What the kernel says of the process, for a failure's message.
+    /// The kernel's state of the process, for the message of a failure.
     var state: String {
         ["comm", "wchan", "syscall"].map { name in
             (try? String(contentsOfFile: "/proc/\(identifier)/\(name)", encoding: .utf8)) ?? "-"

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A blocking connection that sends any bytes and reads what comes, with a time limit.
+/// A blocking connection that sends any bytes and reads the answer, with a time limit.
 final class RawClient {
     private let descriptor: Int32
 
@@ -45,8 +45,8 @@ final class RawClient {
         }
     }
 
-    /// Sends what the connection takes, waiting no longer than the milliseconds; throws if the
-    /// other side has ended it.
+    /// Sends as many bytes as the connection takes within the milliseconds; throws if the peer has
+    /// closed the connection.
     func send(_ bytes: [UInt8], atMost milliseconds: Int32) throws {
         var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         guard unsafe Glibc.poll(&poll, 1, milliseconds) > 0 else { return }
@@ -103,7 +103,7 @@ struct Answer {
     /// By names in lower case.
     let fields: [String: String]
     let body: String
-    /// What came after it.
+    /// The bytes after it.
     let rest: String
 
     /// Nil if the text is not a whole answer yet.

@@ -12,7 +12,7 @@ final class RedisServer: @unchecked Sendable {
     private let directory: URL
     private var program: Program?
 
-    /// The servers of this kind that tests run: Debian's, and one that has what Redis 7.2 added.
+    /// The servers that tests run: Debian's, and one with the features of Redis 7.2.
     enum Kind: CaseIterable { case redis, valkey }
 
     /// Runs the body with a server, and ends it.
@@ -23,7 +23,7 @@ final class RedisServer: @unchecked Sendable {
         var server = try RedisServer(arguments, program: path(of: kind))
         try await server.start()
         if !server.isRunning {
-            // Somebody has taken the port between its choice and its use.
+            // Another process has taken the port meanwhile.
             server = try RedisServer(arguments, program: path(of: kind))
             try await server.start()
         }
@@ -112,9 +112,9 @@ final class RedisServer: @unchecked Sendable {
     /// Lets it hang: connections stay, and nothing is answered.
     func pause() { program?.signal(SIGSTOP) }
 
-    func goOn() { program?.signal(SIGCONT) }
+    func resume() { program?.signal(SIGCONT) }
 
-    /// What docs/wire-formats.md says that a user of Redis's access list needs.
+    /// The permissions of a user of Redis's access list, by docs/wire-formats.md.
     static let accessRights = [
         (
             "rq-producer",
@@ -141,7 +141,7 @@ final class RedisServer: @unchecked Sendable {
         ),
     ]
 
-    /// What it needs besides, for all of `/health`.
+    /// The further permissions for the complete `/health`.
     static let healthRights = [
         ["+ping", "+info", "+llen", "+lindex", "+hget", "+scard", "+srandmember"],
         ["+ping", "+info", "+xinfo", "+xpending", "+xrange"],

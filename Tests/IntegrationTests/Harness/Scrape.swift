@@ -28,7 +28,7 @@ struct Scrape {
 
     subscript(_ series: String) -> Double? { values[series] }
 
-    /// The names of all families: what `# TYPE` says.
+    /// The names of all families, from the `# TYPE` lines.
     var families: Set<String> {
         Set(
             answer.body.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }

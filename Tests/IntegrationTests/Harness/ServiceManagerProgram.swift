@@ -37,7 +37,7 @@ final class ServiceManagerProgram: Sendable {
     /// The notifications that the server has sent, over all its starts.
     var notices: [String] { ServiceManagerProgram.words("notice", program) }
 
-    /// What the server has logged, over all its starts.
+    /// The server's log lines, over all its starts.
     var log: String { program.errors }
 
     /// Ends the server in order; returns once the manager has started the next one, which is ready.

@@ -71,7 +71,7 @@ final class TestCertificates: Sendable {
 
     // MARK: - Their use
 
-    /// What a redis-server is started with to speak TLS besides, on another port.
+    /// The options of a redis-server that also serves TLS, on another port.
     ///
     /// - Parameter asksClients: whether it asks for the client's certificate.
     func serverArguments(
@@ -84,7 +84,7 @@ final class TestCertificates: Sendable {
         ]
     }
 
-    /// What an embedder says.
+    /// The options of an embedder.
     func options(authority: String = "ca", client: String? = nil) -> TLSOptions {
         TLSOptions(
             authorityFile: path("\(authority).pem"),
@@ -100,7 +100,7 @@ final class TestCertificates: Sendable {
         return options
     }
 
-    /// What an operator says.
+    /// The environment of an operator.
     func environment(authority: String = "ca", client: String? = nil) -> [String: String] {
         var environment = ["REDIS_TLS_CA_FILE": path("\(authority).pem")]
         if let client {

@@ -3,8 +3,8 @@ import CoreAPIKit
 import Glibc
 import Synchronization
 
-/// Callers that go on posting transactions, each with a fresh token, and the answers that they
-/// should not have got.
+/// Callers that post transactions continuously, each with a fresh token, and their unexpected
+/// answers.
 final class TokenLoad: Sendable {
     private static let callers = 3
     /// A new connection comes to another loop, as the kernel likes.
@@ -24,7 +24,7 @@ final class TokenLoad: Sendable {
 
     /// Posts while the body runs.
     ///
-    /// - Parameter secrets: what tokens are signed with, in turn.
+    /// - Parameter secrets: the secrets that sign the tokens, in turn.
     static func with(
         _ server: APIServer, signedWith secrets: [String],
         _ body: (TokenLoad) async throws -> Void
@@ -79,7 +79,7 @@ final class TokenLoad: Sendable {
             }
             count += 1
             state.withLock { $0.answered[caller] += 1 }
-            // The load is to go on, not to grow.
+            // The load is steady and does not grow.
             poll(nil, 0, 2)
         }
     }

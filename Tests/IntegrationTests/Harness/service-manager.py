@@ -1,4 +1,4 @@
-"""Starts a program as systemd does: with a listening socket, and a place to send notices to.
+"""Starts a program like systemd: with a listening socket, and a socket for notifications.
 
 Whenever it has ended with status 0 it is started again, until this script gets SIGTERM, which ends
 both. What happens is told by lines: `port 5000`, `pid 7`, `notice READY=1`, `ended 0`.
@@ -30,7 +30,7 @@ def start(listener: socket.socket, address: str) -> int:
 
 
 def pass_on(notices: socket.socket) -> None:
-    """What has been told, until nothing is for a moment."""
+    """The pending notifications."""
     try:
         while True:
             say("notice", notices.recv(4096).decode())
@@ -43,7 +43,7 @@ def is_to_end() -> bool:
 
 
 def status(pid: int, notices: socket.socket) -> int:
-    """The exit status, once it has ended; what it tells meanwhile is passed on."""
+    """Waits for the exit status, and passes notifications on meanwhile."""
     is_told = False
     while True:
         ended, how = os.waitpid(pid, os.WNOHANG)
@@ -56,7 +56,7 @@ def status(pid: int, notices: socket.socket) -> int:
 
 
 def main() -> None:
-    # Looked at between two notices: none comes between a look and a wait.
+    # Checked between two notifications: none can arrive between check and wait.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -6,8 +6,8 @@ import Glibc
 //
 //     connector-example redis://127.0.0.1:6379 transactions psp
 //
-// It ends with 0 after SIGTERM, with 64 if its arguments are none, and with 1 if Redis cannot be
-// asked at its start or refuses what waiting does not mend.
+// Exit status: 0 after SIGTERM, 64 for wrong arguments, 1 after a lasting error or if Redis cannot
+// be reached at the start.
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4, !arguments[2].isEmpty, !arguments[3].isEmpty else {
@@ -15,13 +15,13 @@ guard arguments.count == 4, !arguments[2].isEmpty, !arguments[3].isEmpty else {
     exit(64)
 }
 var options = ConsumerOptions()
-// So long after this process has died, others get what it held.
+// The time after which other connectors get the deliveries of a dead process.
 options.visibilityTimeout = .seconds(5)
 do {
     let consumer = try await TransactionConsumer(
         url: arguments[1], key: arguments[2], group: arguments[3], options: options)
 
-    // SIGTERM ends it in order: the transaction at hand is finished, the others go back.
+    // SIGTERM drains: the current transaction is finished, the others go back to the group.
     signal(SIGTERM, SIG_IGN)
     let termination = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .main)
     termination.setEventHandler { consumer.stop() }
@@ -33,8 +33,8 @@ do {
     exit(1)
 }
 
-/// A payment that fails is tried again. One that was made, and cannot be acknowledged, is not: it
-/// may come again, and the sequence says why where that does not pass.
+/// A failed payment is retried. After a failed acknowledgement nothing is done: the payment was
+/// made, and the transaction may be delivered again. The sequence throws a lasting error.
 func process(_ delivery: Delivery) async {
     do { try await charge(delivery.transaction) } catch {
         return await delivery.retry(because: "\(error)")

@@ -1,8 +1,8 @@
 import CoreAPIKit
 import Hummingbird
 
-/// From what the intake refuses to what HTTP says. A later version of the Kit may add cases to both
-/// enums; the compiler warns of each one that is not answered here.
+/// Maps the intake's refusals to HTTP errors. A later version of the Kit may add cases to both
+/// enums; the compiler warns of each case that is missing here.
 extension HTTPError {
     init(_ refusal: IntakeRefusal) {
         switch refusal {
@@ -37,7 +37,7 @@ extension HTTPError {
             // It may be enqueued: only a retry with the same key is safe.
             self.init(.gatewayTimeout, message: "try again with the same Idempotency-Key")
         @unknown default:
-            // Whether it is enqueued is not known here.
+            // A case of a later version: the outcome is unknown.
             self.init(.gatewayTimeout, message: "try again with the same Idempotency-Key")
         }
     }

@@ -2,11 +2,11 @@ import CoreAPIKit
 import HTTPTypes
 import Hummingbird
 
-/// `POST /transactions`: hands what HTTP says to the intake, and answers what the intake says.
+/// `POST /transactions`: passes the request to the intake and answers with its result.
 struct TransactionRoutes {
     let intake: TransactionIntake
 
-    /// A longer body is answered by 413.
+    /// The longest body, in bytes; a longer one gets 413.
     private static let bodyBytesMax = 16 * 1024
 
     func add(to router: Router<BasicRequestContext>) {
@@ -23,7 +23,7 @@ struct TransactionRoutes {
                 idempotencyKey: key,
                 traceParent: value("traceparent", of: request).flatMap { TraceParent($0) })
         } catch {
-            // By its type, `error` is an IntakeRefusal.
+            // The type of `error` is IntakeRefusal.
             throw HTTPError(error)
         }
         return EditedResponse(
@@ -36,7 +36,7 @@ struct TransactionRoutes {
         return String(parts[1])
     }
 
-    /// A key that is none is refused: without it, the retry would not be safe.
+    /// The key of the request. An invalid key is refused: without it, a retry would not be safe.
     private func idempotencyKey(_ request: Request) throws(HTTPError) -> IdempotencyKey? {
         guard let value = value("Idempotency-Key", of: request) else { return nil }
         guard let key = IdempotencyKey(fieldValue: value) else {
@@ -50,7 +50,7 @@ struct TransactionRoutes {
     }
 }
 
-/// What the caller gets.
+/// The body of an answer.
 struct Receipt: ResponseEncodable {
     let id: String
     let amount: Int

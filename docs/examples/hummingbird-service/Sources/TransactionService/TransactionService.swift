@@ -2,8 +2,8 @@ import CoreAPIKit
 import Hummingbird
 import ServiceLifecycle
 
-/// A service of one's own, with Hummingbird: it checks transactions and puts them on the queue that
-/// python-rq workers read.
+/// A service with Hummingbird that checks transactions and puts them on the queue of python-rq
+/// workers.
 @main
 enum TransactionService {
     static func main() async throws {
@@ -19,7 +19,7 @@ enum TransactionService {
         try await application.runService()
     }
 
-    /// What tests run too, with fakes in the intake.
+    /// The router, which tests run with fakes in the intake.
     static func application(
         intake: TransactionIntake, port: Int = 0
     ) -> Application<RouterResponder<BasicRequestContext>> {
@@ -31,8 +31,8 @@ enum TransactionService {
     }
 }
 
-/// Closes the queue in its turn: the services of an application end in the reverse of their order,
-/// so the server has answered its last request by then.
+/// Closes the queue. The services of an application end in reverse order, so the server has
+/// answered its last request before.
 struct QueueService: Service {
     let queue: RQTransactionQueue
 

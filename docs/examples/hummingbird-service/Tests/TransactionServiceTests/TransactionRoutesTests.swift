@@ -28,7 +28,7 @@ struct TransactionRoutesTests {
         }
     }
 
-    @Test func `a transaction is enqueued once, however often it is posted`() async throws {
+    @Test func `a transaction that is posted twice is enqueued once`() async throws {
         let body = #"{"amount": 100, "currency": "USD"}"#
         #expect(try await post(body).status == .created)
         #expect(try await post(body).status == .ok)
@@ -44,14 +44,14 @@ struct TransactionRoutesTests {
         (#"{"amount": 100, "currency": "XAU"}"#, .unprocessableContent),
         (#"{"amount": 100, "currency": "USD", "token": "another"}"#, .badRequest),
     ])
-    func `what is no transaction is refused`(
+    func `an invalid transaction is refused`(
         body: String, status: HTTPResponse.Status
     ) async throws {
         #expect(try await post(body).status == status)
         #expect(queue.transactions.isEmpty)
     }
 
-    @Test func `a token that is not believed is refused`() async throws {
+    @Test func `an invalid token is refused`() async throws {
         let answer = try await post(#"{"amount": 100, "currency": "USD"}"#, token: "forged")
         #expect(answer.status == .unauthorized)
         #expect(answer.headers[.wwwAuthenticate] == "Bearer")
