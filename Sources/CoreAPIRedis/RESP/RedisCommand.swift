@@ -26,7 +26,9 @@ package struct RedisCommand: Sendable {
     /// Begins a command. The caller adds its words by `word`.
     ///
     /// - Parameter wordCount: the number of words, including the command's name.
-    package mutating func begin(wordCount: Int) { begin(wordCount: wordCount, bytesMax: 0) { _ in } }
+    package mutating func begin(wordCount: Int) {
+        begin(wordCount: wordCount, bytesMax: 0) { _ in }
+    }
 
     /// Begins a command and adds its words, with one check of the capacity: see `words`.
     mutating func begin(
