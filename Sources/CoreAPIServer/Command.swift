@@ -57,8 +57,8 @@ enum Command: Equatable {
           THREADS                    event loops (one for each core)
           ENQUEUE_TIMEOUT            seconds that a transaction waits for the queue's confirmation,
                                      1 to 30 (5)
-          REPLAY_BYTES               confirmed transactions kept in memory for 30 s, to be sent again
-                                     if Redis turns out to have lost them (16777216; 0: none)
+          REPLAY_BYTES               bytes of confirmed transactions kept in memory for 30 s, to be
+                                     sent again if Redis loses them (16777216; 0: none)
           MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open
                                      files and the memory allow, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)

@@ -254,7 +254,7 @@ async def run(options: argparse.Namespace) -> tuple[int, int]:
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     size = SHORT if options.short else FULL
-    redis, steady = RedisServer(durable=False), Steady()
+    redis, steady = RedisServer(fsync=None), Steady()
     server = ApiServer(options.server, {
         "QUEUE": "stream:abuse", "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
         "MAX_CONNECTIONS": str(size.connections + CONNECTIONS_SPARE),

@@ -70,6 +70,10 @@ class ApiServer:
     def has_logged(self, beginning: str) -> bool:
         return any(str(entry.get("message")).startswith(beginning) for entry in self._log)
 
+    def logged_sum(self, message: str, field: str) -> int:
+        """The sum of a field over all lines of a message."""
+        return sum(int(entry[field]) for entry in self._log if entry.get("message") == message)
+
     @property
     def is_running(self) -> bool:
         return self._process.returncode is None

@@ -15,7 +15,13 @@ from redis_server import RedisServer
 class Size:
     """The size of a run: the short form for each change, the long form for each release."""
 
+    # How often Redis is killed: with its disk kept, with an older disk, with a replica.
     redis_kills: int
+    # How often Redis is stopped: for less, and for more than the server's timeout.
+    short_freezes: int
+    long_freezes: int
+    # For how long copies are made and sent late.
+    copies_seconds: int
     server_kills: int
     terminations: int
     storms: int
@@ -25,8 +31,14 @@ class Size:
     deadline_seconds: int
 
 
-SHORT = Size(3, 3, 2, 6, 16, 15)
-FULL = Size(20, 20, 10, 60, 32, 5)
+SHORT = Size(
+    redis_kills=3, short_freezes=1, long_freezes=1, copies_seconds=10, server_kills=3,
+    terminations=2, storms=6, callers=16, deadline_seconds=15,
+)  # fmt: skip
+FULL = Size(
+    redis_kills=20, short_freezes=10, long_freezes=3, copies_seconds=150, server_kills=20,
+    terminations=10, storms=60, callers=32, deadline_seconds=5,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,8 @@ class Needs:
 
     proxy: bool = False
     callers: int | None = None
+    # Redis's `appendfsync`; None: without an append-only file.
+    fsync: str | None = "always"
     open_files: int | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -46,7 +60,10 @@ class Bench:
         self.queue = queue
         self.size = size
         self.rng = random.Random(seed)
-        self.redis = RedisServer()
+        # Where the transactions are; a scenario may put another one in its place.
+        self.redis = RedisServer(needs.fsync)
+        # What a scenario has started besides.
+        self.others: list[RedisServer | Proxy] = []
         self.proxy = Proxy(self.redis.port, seed) if needs.proxy else None
         self._needs = needs
         self._program = program
@@ -73,6 +90,6 @@ class Bench:
         await self.load.start()
 
     async def end(self) -> None:
-        for part in (self.load, self.server, self.proxy, self.redis):
+        for part in (self.load, self.server, self.proxy, self.redis, *self.others):
             if part:
                 await part.end()

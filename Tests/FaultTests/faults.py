@@ -21,7 +21,7 @@ import scenarios
 import selftest
 from bench import FULL, SHORT, Bench, Size
 from checker import Findings, check
-from scenarios import Broken, Scenario
+from scenario import Broken, Scenario
 from waiting import Unmet
 
 QUEUES = {"rq": "rq:faults", "stream": "stream:faults"}
@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="the form for each change: minutes")
     parser.add_argument("--only", choices=names, metavar="SCENARIO", help=", ".join(names))
     parser.add_argument("--queue", choices=QUEUES, help="only this kind of queue")
-    parser.add_argument("--kills", type=int, metavar="N", help="how often Redis is killed")
+    parser.add_argument("--kills", type=int, metavar="N", help="how often Redis is killed, in each scenario that kills it")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--server", default=".build/release/core-api", metavar="PATH")
     parser.add_argument("--self-test", action="store_true", help="whether the checker can fail")

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import Callable
 
 import resp
 
@@ -62,7 +63,12 @@ class Proxy:
     """Listens on a port, and passes every connection on to Redis, with its faults."""
 
     def __init__(self, redis_port: int, seed: str):
-        self._redis_port = redis_port
+        # Where later connections lead.
+        self.redis_port = redis_port
+        # Is called with each command before it is passed on.
+        self.on_command: Callable[[bytes], None] | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._seed = seed
         self._kinds: frozenset[str] = frozenset()
         self._listener: asyncio.AbstractServer | None = None
@@ -83,6 +89,14 @@ class Proxy:
         for link in self._links:
             link.cancel()
 
+    def hold(self) -> None:
+        """Nothing passes any more, until the connections end."""
+        self._flows.clear()
+
+    async def flows(self) -> None:
+        """Returns once bytes may pass."""
+        await self._flows.wait()
+
     async def end(self) -> None:
         if self._listener:
             self._listener.close()
@@ -97,7 +111,7 @@ class Proxy:
         faults = Faults.draw(rng, self._kinds) if self._kinds else Faults()
         upstream = None
         try:
-            upstream = await asyncio.open_connection("127.0.0.1", self._redis_port)
+            upstream = await asyncio.open_connection("127.0.0.1", self.redis_port)
             await _Link(self, rng, faults, (reader, writer), upstream).run()
         except (OSError, EOFError, asyncio.CancelledError):
             pass  # Either end is gone, or the connection is ended from outside: both end here.
@@ -134,7 +148,9 @@ class _Link:
             parts = [self._exchange()]
         else:
             parts = [
-                self._pump(TO_REDIS, self._server[0], self._redis[1]),
+                self._commands()
+                if self._proxy.on_command
+                else self._pump(TO_REDIS, self._server[0], self._redis[1]),
                 self._pump(TO_SERVER, self._redis[0], self._server[1]),
             ]
         tasks = [asyncio.ensure_future(part) for part in parts]
@@ -158,6 +174,13 @@ class _Link:
                 return
             await self._pass_on(direction, writer, data)
 
+    async def _commands(self) -> None:
+        """As `_pump`, command by command."""
+        while True:
+            _, raw = await resp.read_value(self._server[0])
+            self._proxy.on_command(raw)
+            await self._pass_on(TO_REDIS, self._redis[1], raw)
+
     async def _exchange(self) -> None:
         """One command after the other, so that an error stands where its reply would stand.
 
@@ -178,6 +201,7 @@ class _Link:
 
     async def _pass_on(self, direction: int, writer: asyncio.StreamWriter, data: bytes) -> None:
         """Sends bytes with the faults applied; raises `Cut` at the connection's end."""
+        await self._proxy.flows()
         faults = self._faults
         left = faults.bytes_left[direction]
         if left is not None:

@@ -34,12 +34,17 @@ def free_port() -> int:
 class RedisServer:
     """One process at a time, always on the same port, with its data in a folder of its own."""
 
-    def __init__(self, durable: bool = True):
-        """A durable one writes everything to disk before it confirms it."""
+    def __init__(self, fsync: str | None = "always"):
+        """`fsync` is the setting `appendfsync`; None: without an append-only file."""
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="core-api-faults-redis-"))
-        self._settings = ["--save", ""]
-        if durable:
-            self._settings += ["--appendonly", "yes", "--appendfsync", "always"]
+        self._data = self._folder / "data"
+        self._data.mkdir()
+        # An append-only file that only grows can be copied at any moment.
+        self._settings = [
+            "--save", "", "--auto-aof-rewrite-percentage", "0", "--repl-diskless-sync-delay", "0",
+        ]  # fmt: skip
+        if fsync:
+            self._settings += ["--appendonly", "yes", "--appendfsync", fsync]
         self._process: asyncio.subprocess.Process | None = None
         self.port = free_port()
 
@@ -48,7 +53,7 @@ class RedisServer:
         with open(self._folder / "log", "ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
-                "--dir", str(self._folder), *self._settings,
+                "--dir", str(self._data), *self._settings,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=child.die_with_parent,
             )  # fmt: skip
@@ -75,6 +80,25 @@ class RedisServer:
         """Ends Redis like a crash, by SIGKILL."""
         self._process.kill()
         await self._process.wait()
+
+    def save_disk(self) -> None:
+        """Keeps a copy of the disk as it is now."""
+        shutil.rmtree(self._saved, ignore_errors=True)
+        shutil.copytree(self._data, self._saved)
+
+    def restore_disk(self) -> None:
+        """Puts the copy in the place of the disk; Redis must not run."""
+        shutil.rmtree(self._data)
+        self._saved.rename(self._data)
+
+    @property
+    def _saved(self) -> pathlib.Path:
+        return self._folder / "saved"
+
+    async def replication(self) -> dict[str, str]:
+        """The fields of `INFO replication`."""
+        text = (await self.command("INFO", "replication")).decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
     def stop(self) -> None:
         """Stops Redis, with its connections open, until `resume`."""

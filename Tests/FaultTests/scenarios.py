@@ -5,39 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from dataclasses import dataclass, field
-from typing import Awaitable, Callable
 
+import loss_scenarios
 import waiting
 from bench import Bench, Needs
 from checker import UNKNOWN, Rules
 from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
+from scenario import TURNS, Broken, Scenario, settle
 
-# Enough answers that every caller has had several.
-TURNS = 10
 # Well below the server's timeout, so that it is not exceeded on a slow machine.
 OUTAGE_SECONDS_MAX = 1.0
 CROWD = 200
 CONNECTIONS_MAX = 64
-
-
-class Broken(Exception):
-    """A violation that the answers do not show."""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A fault, its needs, and the outcomes it allows. `run` returns a note."""
-
-    name: str
-    run: Callable[[Bench], Awaitable[str]]
-    rules: Rules = Rules()
-    needs: Needs = field(default_factory=Needs)
-
-
-async def settle(bench: Bench) -> None:
-    """Waits until every caller has some answers."""
-    await bench.load.until_accepted(TURNS * bench.load.callers)
 
 
 async def redis_killed(bench: Bench) -> str:
@@ -240,4 +219,5 @@ ALL = [
         "connections-exhausted", connections_exhausted,
         needs=Needs(callers=8, environment={"MAX_CONNECTIONS": str(CONNECTIONS_MAX)}),
     ),
+    *loss_scenarios.ALL,
 ]  # fmt: skip

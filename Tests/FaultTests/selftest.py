@@ -5,6 +5,7 @@ from __future__ import annotations
 from checker import UNKNOWN, Attempt, Findings, Job, Operation, Rules, check
 
 LENIENT = Rules(allowed=frozenset({503, 504, UNKNOWN}))
+FORGETFUL = Rules(replaces_ids=True)
 STRICT = Rules(allowed=frozenset({UNKNOWN}), answers_what_it_enqueues=True)
 
 
@@ -30,6 +31,7 @@ def cases() -> list[tuple[str, list[Operation], list[Job], Rules, str | None]]:
     One operation beside each, without fault, must not hide it.
     """
     keyed = operation(2, Attempt(), accepted("b", replayed=True), key="k")
+    replaced = operation(2, accepted("b"), accepted("c"), key="k")
     unknown = Attempt(outcome=504, code="outcome_unknown")
     return [
         ("nothing wrong", [keyed], [job("b", 2)], LENIENT, None),
@@ -40,6 +42,12 @@ def cases() -> list[tuple[str, list[Operation], list[Job], Rules, str | None]]:
         ("a loss", [operation(2, accepted("b"))], [], LENIENT, "lost"),
         ("a loss after a retry", [keyed], [], LENIENT, "lost"),
         ("another id", [operation(2, accepted("b"))], [job("c", 2)], LENIENT, "lost"),
+        ("a replaced id", [replaced], [job("c", 2)], FORGETFUL, None),
+        ("a replaced id that is not allowed", [replaced], [job("c", 2)], LENIENT, "lost"),
+        ("a loss beside a replaced id", [replaced], [], FORGETFUL, "lost"),
+        ("a loss by another id", [replaced], [job("d", 2)], FORGETFUL, "lost"),
+        ("a replaced id that is there", [replaced], [job("b", 2), job("c", 2)], FORGETFUL, "twice"),
+        ("a loss without a key", [operation(2, accepted("b"))], [], FORGETFUL, "lost"),
         ("a duplicate", [keyed], [job("b", 2), job("c", 2)], LENIENT, "twice"),
         ("one id twice", [keyed], [job("b", 2), job("b", 2)], LENIENT, "twice"),
         ("a stranger", [keyed], [job("b", 2), job("c", 3)], LENIENT, "unasked"),

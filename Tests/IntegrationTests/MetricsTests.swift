@@ -1,3 +1,4 @@
+import CoreAPIRedis
 import Foundation
 import Testing
 
@@ -238,6 +239,39 @@ import Testing
                 }
                 let all = Set(MetricCatalogue.all.map(\.name))
                 try await eventually("all are there") { try Scrape(port: port).families == all }
+            }
+        }
+    }
+
+    @Test func `what Redis loses and gets again is counted, and logged with its ids`()
+        async throws
+    {
+        try await RedisServer.with(["--appendonly", "no"]) { redis in
+            let environment = [
+                "REDIS_URL": redis.url, "QUEUE": "stream:t", "METRICS_PORT": "0", "THREADS": "1",
+            ]
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                func counts() throws -> [Double?] {
+                    let scrape = try Scrape(port: port)
+                    return ["lost", "replayed"].map {
+                        scrape["core_api_redis_confirmations_\($0)_total{queue=\"stream:t\"}"]
+                    }
+                }
+                let ids = try (0..<3).map { _ in
+                    try #require(server.post(APIServer.body()).fields["transaction-id"])
+                }
+                #expect(try counts() == [0, 0])
+                redis.kill()
+                try await redis.start()
+                try await eventually("the stream has them again") {
+                    try await redis.command("XLEN", "t") == .integer(3)
+                }
+                #expect(try counts() == [3, 3])
+                let log = server.program.errors
+                #expect(log.contains("Redis has lost confirmed transactions"))
+                #expect(log.contains("confirmed transactions are sent again"))
+                #expect(ids.allSatisfy(log.contains))
             }
         }
     }

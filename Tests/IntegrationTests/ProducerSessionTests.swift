@@ -122,6 +122,25 @@ import Testing
         }
     }
 
+    @Test(arguments: kinds)
+    func `a batch that its copy has overtaken finds the record that the copy has found`(
+        kind: QueueContractTests.Kind
+    ) async throws {
+        try await RedisServer.with { redis in
+            try await ReplyLosingProxy.with(redis) { proxy in
+                try proxy.startCopying()
+                let queue = try await queue(kind, proxy.url)
+                let key = IdempotencyKey("k")
+                #expect(try await queue.enqueue(transaction(), idempotencyKey: key) == .enqueued)
+                let call = try #require(batches(try proxy.copy()).last)
+                #expect(try reply(call, redis).hasPrefix(":"))
+                let tag = kind == .rq ? "rq:queue:default" : "s"
+                _ = try await redis.command("SET", "core-api:idempotency:{\(tag)}:1:k", "another")
+                #expect(try reply(call, redis) == "*4")
+            }
+        }
+    }
+
     /// The first line of Redis's reply.
     private func reply(_ words: [[UInt8]], _ redis: RedisServer) throws -> String {
         var command = RedisCommand()

@@ -16,7 +16,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// that spans a call is checked at run time.
     private var conversation: Conversation
     private var wait = Wait.turn
-    /// Whether `drain` was called.
+    /// Whether `drain` was called: the machine learns of it before its next action.
     private var drains = false
     private(set) var deadline = MonotonicTime.never
 
@@ -43,8 +43,6 @@ package final class Connection: EventHandler, @unchecked Sendable {
         var readsInARow = 0
         /// Requests that were answered since the last wait for the caller.
         var requestsInARow = 0
-        /// Whether the machine has received the drain.
-        var isDraining = false
     }
 
     /// The event that the connection waits for.
@@ -204,8 +202,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     /// Passes a drain on to the machine.
     private func beginDraining(_ conversation: inout Conversation) {
-        guard drains, !conversation.isDraining else { return }
-        conversation.isDraining = true
+        guard drains, !conversation.machine.isDraining else { return }
         conversation.machine.drain(now: loop.now)
     }
 

@@ -53,7 +53,7 @@ struct ConnectionStateMachine {
     private var deadline: MonotonicTime
     private var decidedOnExpectation = false
     private var hasEnded = false
-    private var drains = false
+    private(set) var isDraining = false
     /// Whether no byte has arrived yet. The first request is then presumed to be on its way.
     private var isNew = true
     /// Whether the answer has begun to leave: its `Connection` field can no longer change.
@@ -126,7 +126,7 @@ struct ConnectionStateMachine {
     }
 
     private mutating func begin(_ now: MonotonicTime) -> Action {
-        closesAfterResponse = drains || !parser.head.keepsAlive
+        closesAfterResponse = isDraining || !parser.head.keepsAlive
         // RFC 9110 §10.1.1: the 100 may be omitted if part of the body has arrived.
         decidedOnExpectation =
             !parser.head.expectsContinue || input.count > parser.head.byteCount
@@ -210,7 +210,7 @@ struct ConnectionStateMachine {
     /// Reports that the deadline of `Action.read` has passed.
     mutating func deadlinePassed(now: MonotonicTime) -> Action {
         switch state {
-        case .readingHead where input.isEmpty && drains:
+        case .readingHead where input.isEmpty && isDraining:
             linger(from: now)
             return next(now: now)
         case .readingHead where input.isEmpty: return close()
@@ -245,7 +245,7 @@ struct ConnectionStateMachine {
         let timeout =
             input.isEmpty ? limits.idleTimeoutMilliseconds : limits.headTimeoutMilliseconds
         deadline = now.advanced(byMilliseconds: timeout)
-        if drains { endIdling(at: now) }
+        if isDraining { endIdling(at: now) }
     }
 
     /// Starts lingering: bytes are still read, because a peer that is still sending its request (a
@@ -255,7 +255,7 @@ struct ConnectionStateMachine {
         deadline = now.advanced(byMilliseconds: limits.lingerTimeoutMilliseconds)
         shutsDown = true
         lingerEnd =
-            drains || isTooMany
+            isDraining || isTooMany
             ? deadline : now.advanced(byMilliseconds: limits.lingerTotalMilliseconds)
         state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
@@ -282,7 +282,7 @@ struct ConnectionStateMachine {
     /// Then the connection lingers: an immediate close would reset the connection if a request
     /// arrives just then, and could discard an answer that the caller has not read.
     mutating func drain(now: MonotonicTime) {
-        drains = true
+        isDraining = true
         if !hasBegunAnswer { closesAfterResponse = true }
         endIdling(at: now)
     }

@@ -1,16 +1,16 @@
 internal import CoreAPIBase
 package import CoreAPIRedis
 
-/// A queue for callers on its own loop, who are told by a call instead of being resumed as a task:
-/// a task that waits costs more than most checks of a transaction
+/// A queue for callers on its own loop, which it calls instead of resuming a task: a task that
+/// waits costs more than most checks of a transaction
 /// (docs/decisions/0017-connections-are-no-tasks.md).
 package protocol CallbackTransactionQueue: TransactionQueue {
     /// As `TransactionQueue.enqueue`, to be called on the loop's thread. Returns what is known at
-    /// once; nil if `pending` is told later, on the same thread and exactly once.
+    /// once; nil if `pending` is resumed later, on the same thread and exactly once.
     func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome?
 }
 
-/// A transaction that is being enqueued, and who is told of it.
+/// A transaction that is being enqueued, and the function that gets its outcome.
 ///
 /// It belongs to the caller's loop. A caller has one for all of its transactions, one after the
 /// other.

@@ -3,7 +3,7 @@ public import CoreMetrics
 internal import DequeModule
 internal import Synchronization
 
-/// A queue in this process's memory, bounded: for tests and trials, where no one else must see it.
+/// A bounded queue in this process's memory, for tests and trials: no other process sees it.
 ///
 /// Idempotency keys are remembered as in Redis, for 24 hours by the transactions' own times,
 /// whether or not the transaction is still queued.

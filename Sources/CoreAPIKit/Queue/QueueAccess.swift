@@ -29,8 +29,8 @@ package struct QueueAccess: Equatable, Sendable {
     // MARK: - Scripts
 
     /// Whether a key holds another type, and the number of the first command that is denied, 0 for
-    /// none. Redis tells the rights of its user to scripts alone, since Redis 7; before, none is
-    /// found to be missing.
+    /// none. Only scripts can read the rights of Redis's user (`acl_check_cmd`, Redis 7); before
+    /// Redis 7 no missing right is found.
     private static func script(
         types: String, commands: String, keys: Int
     ) -> RedisScript {

@@ -1,12 +1,12 @@
 internal import CoreAPIRedis
 internal import Logging
 
-/// Logs that Redis has lost transactions that it had confirmed.
+/// Logs transactions that Redis has confirmed and lost.
 struct QueueLossLog: Sendable {
     let url: RedisURL
     let logger: Logger
 
-    /// The ids of one line.
+    /// Maximum of ids in one log line.
     private static let idsMax = 100
 
     func report(_ losses: ProducerLosses) {

@@ -15,7 +15,7 @@ package final class QueueMetrics: Sendable {
     /// From `enqueue` to its answer, whatever that is.
     package static let durationLabel = "core_api_queue_enqueue_duration_seconds"
 
-    /// Counter: confirmed transactions that Redis turned out to have lost.
+    /// Counter: confirmed transactions that Redis has lost.
     package static let confirmationsLostLabel = "core_api_redis_confirmations_lost_total"
     /// Counter: those of them that were sent again.
     package static let confirmationsReplayedLabel = "core_api_redis_confirmations_replayed_total"
@@ -30,7 +30,7 @@ package final class QueueMetrics: Sendable {
     /// By outcome and reason: those that have happened.
     private let failures = Mutex<[[String]: Counter]>([:])
 
-    /// Nil if nothing is recorded: then nothing is to be measured either.
+    /// Nil if nothing is recorded: then nothing is measured either.
     ///
     /// - Parameter queue: names it, as the server's variable `QUEUE` does: `stream:transactions`.
     package init?(_ factory: any MetricsFactory, queue: String) {

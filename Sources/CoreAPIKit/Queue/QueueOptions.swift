@@ -3,7 +3,7 @@ internal import CoreAPIRedis
 public import CoreMetrics
 public import Logging
 
-/// How a queue in Redis works, whichever of them it is.
+/// The options of a queue in Redis, of either kind.
 public struct QueueOptions: Sendable {
     /// Where the queue and its connection log: by default what the process was bootstrapped with.
     public var logger = Logger(label: "core-api.redis")
@@ -17,7 +17,7 @@ public struct QueueOptions: Sendable {
     /// What the queue waits for before it confirms a transaction.
     public var durability = Durability.memory
     /// How many bytes of confirmed transactions are kept in memory for 30 s, to be sent again under
-    /// the same ids if Redis turns out to have lost them: 0, which keeps none, to 1 GiB.
+    /// the same ids if Redis loses them: 0, which keeps nothing, to 1 GiB.
     public var replayBytesMax = 16 * 1024 * 1024
 
     /// The defaults.

@@ -11,11 +11,11 @@ package import CoreAPIRedis
 extension QueueProbe {
     /// What Redis says of the queue, in this order:
     ///
-    ///     depth        -1 if it does not tell, -2 if the list's key holds another type
-    ///     enqueued_at  of the oldest job; 0 if none waits, -1 if it does not tell
-    ///     registered   how many workers; -1 if it does not tell
-    ///     heartbeat…   of each worker that is looked at; 0 if its hash is gone, -1 if it does
-    ///                  not tell
+    ///     depth        -1 if it is not known, -2 if the list's key holds another type
+    ///     enqueued_at  of the oldest job; 0 if no job waits, -1 if it is not known
+    ///     registered   how many workers; -1 if it is not known
+    ///     heartbeat…   of each worker that is looked at; 0 if its hash is gone, -1 if it is
+    ///                  not known
     ///
     /// - KEYS: the list, the set of workers.
     /// - ARGV: how many workers are looked at.

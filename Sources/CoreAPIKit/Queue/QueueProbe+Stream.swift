@@ -15,7 +15,7 @@ extension QueueProbe {
     /// How many numbers and ids there are of a group.
     private static let partsOfGroup = 5
 
-    /// What Redis says of the stream, in this order; each is -1 if it does not tell:
+    /// What Redis says of the stream, in this order; each is -1 if it is not known:
     ///
     ///     length       -2 if the key holds another type
     ///     groups       0 where there is no stream yet
@@ -30,7 +30,7 @@ extension QueueProbe {
     ///
     /// - KEYS: the stream.
     /// - ARGV: how many groups and consumers of a group are looked at; for how many milliseconds a
-    ///   consumer may be idle; the name of the consumer that nobody runs.
+    ///   consumer may be idle; the name of the pseudo-consumer of retries.
     static let streamScript = RedisScript(
         """
         local function fields(list)
@@ -149,7 +149,7 @@ extension QueueStatus {
         }
     }
 
-    /// The age of the entry with the id; 0 if there is none, nil if Redis does not tell.
+    /// The age of the entry with the id; 0 if there is none, nil if it is not known.
     private static func age(_ id: RedisReply, _ now: UnixTime) -> Int? {
         id == .integer(0) ? 0 : QueueProbe.ageSeconds(ofEntry: id, at: now)
     }

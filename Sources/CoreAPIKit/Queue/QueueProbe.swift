@@ -23,7 +23,7 @@ package struct QueueProbe: Sendable {
 
     let connection: RedisConnection
     let kind: Kind
-    /// A worker that nobody has heard of for longer does not count.
+    /// A worker that has been silent for longer does not count.
     let silenceSecondsMax: Int
     /// What the queue's connection confirms transactions with; nil for their own replies.
     let barrier: RedisBarrier?
@@ -54,7 +54,7 @@ package struct QueueProbe: Sendable {
         }
     }
 
-    /// Whether the next transaction would be let in.
+    /// Whether Redis would accept the next transaction.
     package func access() async throws(RedisFailure) -> QueueAccess {
         let command = QueueAccess.command(kind, barrier)
         return QueueAccess(reply: try await execute(command), kind)
@@ -79,14 +79,14 @@ package struct QueueProbe: Sendable {
 
     // MARK: - Replies
 
-    /// A number of things; nil if it is none: no number, or negative, as the `lag` of a group that
+    /// A count; nil for a reply that is no number or is negative, such as the `lag` of a group that
     /// was made with a wrong `ENTRIESREAD`.
     static func count(_ reply: RedisReply) -> Int? {
         guard case .integer(let number) = reply, number >= 0 else { return nil }
         return Int(exactly: number)
     }
 
-    /// Whole seconds from then to now; 0 if the clocks of those who write them are ahead.
+    /// Whole seconds from `time` to `now`; 0 if the clock of the writer is ahead.
     static func ageSeconds(of time: UnixTime, at now: UnixTime) -> Int {
         max(0, Int(clamping: now.wholeSeconds - time.wholeSeconds))
     }

@@ -3,14 +3,14 @@ package import CoreAPIRedis
 internal import Synchronization
 
 /// What Redis said to the last transaction, if it refused it: the next one would very probably be
-/// refused too. All queues of a process share one, and each may tell it from its own thread.
+/// refused too. All queues of a process share one, and each records from its own thread.
 package final class QueueRefusals: Sendable {
     private struct Refusal {
         let error: RedisError
         let expiresAt: MonotonicTime
     }
 
-    /// Asked for each transaction, so that no lock is taken while all is well.
+    /// Read for each transaction, so that no lock is taken without a refusal.
     private let isRefused = Atomic(false)
     private let last = Mutex<Refusal?>(nil)
 

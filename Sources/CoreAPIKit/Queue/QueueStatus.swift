@@ -1,5 +1,5 @@
-/// How a queue in Redis is doing. What Redis does not tell, for want of a right, of a version or of
-/// a list short enough, is nil.
+/// The state of a queue in Redis. A figure is nil if a right is missing, the version of Redis does
+/// not have it, or a list is too long.
 ///
 /// For a stream with several consumer groups each figure is that of the group that is worst off.
 package struct QueueStatus: Equatable, Sendable {
@@ -14,7 +14,7 @@ package struct QueueStatus: Equatable, Sendable {
 
     package init() {}
 
-    /// Who takes transactions out: workers of rq, consumers of a stream's group.
+    /// The processes that take transactions: workers of rq, consumers of a stream's group.
     package struct Workers: Equatable, Sendable {
         /// How many were heard of lately: of rq's, among `workersMax` at most, chosen by chance.
         package let alive: Int

@@ -83,6 +83,8 @@ struct RQJob {
               if record then records[#records + 1] = record end
               ids[#ids + 1] = id
             end
+          elseif record then
+            \(TransactionRecord.scriptRead)
           end
         end
         local refused = push()

@@ -11,7 +11,7 @@ public final class RQTransactionQueue: TransactionQueue {
     /// The key of the queue's list.
     private let listKey: [UInt8]
 
-    /// Connects to Redis. If the connection breaks later, it comes back by itself.
+    /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or

@@ -54,6 +54,8 @@ struct StreamEntry {
                 return refuse(index, added)
               end
             end
+          elseif record then
+            \(TransactionRecord.scriptRead)
           end
         end
         \(ProducerScripts.batchEnd)

@@ -13,7 +13,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// The key as bytes.
     private let tag: [UInt8]
 
-    /// Connects to Redis. If the connection breaks later, it comes back by itself.
+    /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or

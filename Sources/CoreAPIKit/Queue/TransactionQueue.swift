@@ -9,7 +9,7 @@ public protocol TransactionQueue: Sendable {
     ///   - idempotencyKey: with it, the first transaction of this user and key is enqueued; a later
     ///     one of the same amount and currency is answered by the first's id, and one of another
     ///     amount or currency is refused (``QueueError/idempotencyKeyReused``). Check and
-    ///     enqueueing are one step, whoever else uses the queue.
+    ///     enqueueing are one step, also if other processes use the queue.
     func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome

@@ -1,15 +1,15 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 
-/// The record of an idempotency key, by which a second transaction with it finds the first: the text
-/// `ID AMOUNT CURRENCY`, such as `f47ac10b-58cc-4372-a567-0e02b2c3d479 100 USD`.
+/// The record of an idempotency key, by which a second transaction with the key finds the first:
+/// the text `ID AMOUNT CURRENCY`, such as `f47ac10b-58cc-4372-a567-0e02b2c3d479 100 USD`.
 ///
 ///     core-api:idempotency:{TAG}:USER_ID:KEY    for 24 hours
 ///
 /// `TAG` is the queue's own key, so a record belongs to one queue and lies in its slot of a Redis
 /// Cluster. It has no braces (`QueueNameError`), so no two queues have a record's key in common.
-/// A transaction without a key has no record: its number in the producer session keeps it from being
-/// applied twice.
+/// A transaction without an idempotency key has no record: its number in the producer session keeps
+/// it from being applied twice.
 ///
 /// The record and the enqueueing are one script, so nothing sees one without the other. Redis does
 /// not roll a script back: what the commands before a refused one wrote stays. Hence this order:
@@ -45,6 +45,13 @@ struct TransactionRecord {
           local kept = redis.pcall('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
           if kept.err then return refuse(index, kept, true) end
         end
+        """
+
+    /// Answers with the record of another transaction, where a copy of the batch that overtook it
+    /// has found that. `scriptCheck` has the names that it uses.
+    static let scriptRead = """
+        local known = redis.pcall('GET', record)
+        if type(known) == 'string' and known ~= '' and known ~= text then found(index, known) end
         """
 
     /// Makes the record void.

@@ -41,7 +41,7 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
         log = RedisOutageLog(url, logger)
         self.metrics = RedisConnectionMetrics(metrics)
         connection = OutgoingConnection(
-            to: url.endpoint.place, tls: url.endpoint.usesTLS ? tls : nil, on: loop,
+            to: url.endpoint.address, tls: url.endpoint.usesTLS ? tls : nil, on: loop,
             attemptMilliseconds: limits.connectTimeoutMilliseconds, backoff: limits.backoff)
     }
 }

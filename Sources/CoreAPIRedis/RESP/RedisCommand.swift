@@ -121,6 +121,6 @@ package struct RedisCommand: Sendable {
 
     /// The largest framing of a word: the type byte, the length and two line ends.
     package static let framingBytesMax = 1 + 20 + 4
-    /// The longest word of a number.
+    /// The largest size of a number as a word.
     package static let numberBytesMax = 20 + framingBytesMax
 }

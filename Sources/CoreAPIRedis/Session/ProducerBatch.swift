@@ -13,11 +13,11 @@ package struct ProducerBatch<Waiter> {
         var waiter: Waiter?
         /// When the wait is over; of a confirmed message, until when a refusal is not the end.
         var deadline: MonotonicTime
-        /// Its waiter was told that it is applied: it is sent again until it is.
+        /// Its waiter has the result `applied`: it is sent again until a Redis applies it.
         var isConfirmed = false
-        /// A Redis may have applied it that has not been ruled out.
+        /// A Redis that is not ruled out may have applied it.
         var mayBeExecuted = false
-        /// Whether Redis has a record of it, which tells what became of it.
+        /// Whether Redis has a record of it, from which its outcome is read.
         let isKeyed: Bool
         let keyCount: Int
         /// The bytes of its keys within `keys`.
@@ -56,7 +56,7 @@ package struct ProducerBatch<Waiter> {
         }
         return .never
     }
-    /// Whether nobody wants to know what becomes of it.
+    /// Whether no message of it has a waiter or was confirmed.
     var isAbandoned: Bool { messages.allSatisfy { $0.waiter == nil && !$0.isConfirmed } }
 
     /// Adds a message.
@@ -157,7 +157,7 @@ package struct ProducerBatch<Waiter> {
         }
     }
 
-    /// Takes the waiter of a message: it is told once.
+    /// Takes the waiter of a message: it is resumed once.
     mutating func takeWaiter(_ index: Int) -> Waiter? { messages[index].waiter.take() }
 
     // MARK: - Sent before

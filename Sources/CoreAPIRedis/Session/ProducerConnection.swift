@@ -8,7 +8,7 @@ package protocol ProducerReceiver: AnyObject {
     func received(_ outcome: Result<ProducerOutcome, RedisFailure>)
 }
 
-/// A producer session on a connection to Redis that comes back by itself.
+/// A producer session on a connection to Redis that reconnects after a failure.
 ///
 /// Messages of one turn of the loop leave as one batch. The connection ends when the last reference
 /// to it is gone, or by `close`.
@@ -37,7 +37,7 @@ package final class ProducerConnection: Sendable {
     private let loop: EventLoop
     private let handler: ProducerHandler
 
-    /// A connection on a loop that somebody runs. It is opened when the loop's next turn comes;
+    /// A connection on a running loop. It is opened in the loop's next turn;
     /// until then, and while Redis is away, messages wait for it.
     ///
     /// - Parameter onLoss: is called on the loop when Redis turns out to have lost what it has

@@ -1,13 +1,15 @@
 internal import CoreAPIBase
 
-/// The batches that were confirmed lately, oldest first: what can be sent again if Redis turns out
-/// to have lost it. Bounded in bytes and in time.
+/// The batches that were confirmed lately, oldest first: they are sent again if Redis loses them.
+/// Bounded in bytes and in time.
 struct ProducerHistory<Waiter> {
     private var batches: MovingQueue<ProducerBatch<Waiter>> = []
     private var byteCount = 0
     /// When the oldest batch need not be kept any more, if there is one: to read it from the batch
     /// would copy that.
     private var oldestEnd = MonotonicTime.never
+    /// The highest number of a message that is no longer kept, or was not kept at all.
+    private(set) var forgottenThrough = 0
     private let bytesMax: Int
     private let lifetimeMilliseconds: Int
 
@@ -18,7 +20,10 @@ struct ProducerHistory<Waiter> {
 
     /// Keeps a batch that has its numbers and no waiters.
     mutating func append(_ batch: consuming ProducerBatch<Waiter>) {
-        guard bytesMax > 0 else { return }
+        guard bytesMax > 0 else {
+            forgottenThrough = max(forgottenThrough, batch.last)
+            return
+        }
         if batches.isEmpty { oldestEnd = end(of: batch) }
         byteCount += ProducerHistory.size(of: batch)
         batches.append(batch)
@@ -26,7 +31,10 @@ struct ProducerHistory<Waiter> {
     }
 
     private mutating func removeFirst() {
-        if let removed = batches.popFirst() { byteCount -= ProducerHistory.size(of: removed) }
+        if let removed = batches.popFirst() {
+            byteCount -= ProducerHistory.size(of: removed)
+            forgottenThrough = max(forgottenThrough, removed.last)
+        }
         if let oldest = batches.first { oldestEnd = end(of: oldest) }
     }
 

@@ -7,7 +7,7 @@
 struct ProducerLineage {
     private struct Fence {
         let number: Int
-        /// Where Redis stood before it; nil if that does not tell what it has applied.
+        /// The number before it; nil if what Redis has applied does not follow from that number.
         let parent: Int?
     }
 
@@ -29,9 +29,10 @@ struct ProducerLineage {
         fences.append(Fence(number: number, parent: parent))
     }
 
-    /// How many of the numbers are fences.
-    func fenceCount(in numbers: ClosedRange<Int>) -> Int {
-        fences.count { numbers.contains($0.number) }
+    /// How many of the numbers are messages and not fences; 0 for an empty range.
+    func messageCount(from first: Int, through last: Int) -> Int {
+        guard first <= last else { return 0 }
+        return last - first + 1 - fences.count { first...last ~= $0.number }
     }
 
     /// The session is at this Redis.
@@ -41,10 +42,10 @@ struct ProducerLineage {
         runs.append(run)
     }
 
-    /// Whether the session was at this Redis before; at any, if Redis does not tell which it is.
+    /// Whether the session was at this Redis before; at any Redis if `run` is empty.
     func hasSeen(run: String) -> Bool { run.isEmpty ? !runs.isEmpty : runs.contains(run) }
 
-    /// What a Redis has applied that stands at the number; nil if its number does not tell.
+    /// What a Redis has applied whose session stands at the number; nil if it follows from none.
     func applied(at standing: Int?) -> ProducerApplied {
         guard var end = standing else { return ProducerApplied(ranges: [], knownFrom: .max) }
         var ranges: [ClosedRange<Int>] = []

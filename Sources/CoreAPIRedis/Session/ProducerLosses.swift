@@ -2,10 +2,11 @@
 package struct LostConfirmations: Equatable, Sendable {
     /// The numbers that this Redis lacks.
     package let numbers: ClosedRange<Int>
-    /// How many messages have one of the numbers: fences have numbers too.
+    /// How many messages are lost, as far as it is known: those that are sent again, and those that
+    /// are no longer kept.
     package let count: Int
-    /// Whether this Redis confirmed them itself: then somebody removed them, or the session alone,
-    /// and nothing is sent again.
+    /// Whether this Redis confirmed them itself: then they, or the session alone, were removed from
+    /// it, and nothing is sent again.
     package let isSameRun: Bool
     /// The names of the messages that are sent again: the first word of each.
     package let replayed: [String]

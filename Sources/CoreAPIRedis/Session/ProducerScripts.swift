@@ -8,10 +8,10 @@ internal import CoreAPIBase
 /// message has: once the session stands there, no copy of an earlier batch has any effect, however
 /// late it arrives.
 package enum ProducerScripts {
-    /// A session that nobody uses for so long is forgotten.
+    /// Lifetime of a session since its last batch.
     package static let lifetimeSeconds = 86_400
 
-    /// Tells the session's number, Redis's clock, and for how long Redis has been the master.
+    /// Returns the session's number, Redis's clock and its replication id.
     ///
     /// `master_replid` names an uninterrupted time as the master. `run_id` would not do: a master
     /// that became a replica, took over another's data and is the master again keeps it.
@@ -28,8 +28,8 @@ package enum ProducerScripts {
         return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
         """, keys: 1, arguments: 0)
 
-    /// Moves the session to a fence, if it still stands at the number that `open` told; opens a
-    /// session that is missing.
+    /// Moves the session to a fence, if it still stands at the number that `open` returned; opens
+    /// a session that is missing.
     ///
     /// - KEYS: the session.
     /// - ARGV: the number, -1 for a session that is missing; the fence; the lifetime.

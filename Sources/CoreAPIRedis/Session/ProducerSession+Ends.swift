@@ -38,8 +38,8 @@ extension ProducerSession {
         return deadline
     }
 
-    /// Tells those whose time is over: `mayBeExecuted` if their batch was sent, since its reply may
-    /// still come, else `notExecuted`, and then they are not sent.
+    /// Ends the waits whose time is over: with `mayBeExecuted` if the batch was sent, since its
+    /// reply may still come, else with `notExecuted`, and then the message is not sent.
     package mutating func expire(_ now: MonotonicTime, _ error: RedisError) -> [Resolution] {
         history.expire(before: now)
         return endWaits(now, error)
@@ -102,8 +102,8 @@ extension ProducerSession {
         return rest
     }
 
-    /// The parts of the batch, with their numbers, of which somebody wants to know what becomes;
-    /// the rest is forgotten.
+    /// The parts of the batch, with their numbers, that have waiters or were confirmed; the rest is
+    /// forgotten.
     mutating func wanted(_ batch: Batch) -> [Batch] {
         let parts = batch.runs { _, message in message.waiter != nil || message.isConfirmed }
         forget(batch)

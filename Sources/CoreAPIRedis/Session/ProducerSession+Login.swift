@@ -75,11 +75,11 @@ extension ProducerSession {
         return .flush
     }
 
-    /// The number that tells what this Redis has applied; nil if none does.
+    /// The number from which follows what this Redis has applied; nil without one.
     private func parent(_ standing: Int?) -> Int? {
         guard let standing else {
-            // A Redis that never had the session has a state from before it. One that had it has
-            // evicted it, or somebody removed it: what was applied is there, or not.
+            // A Redis that never had the session has a state from before it. From one that had it,
+            // the session was evicted or removed: its messages are there, or not.
             return lineage.hasSeen(run: run) ? nil : 0
         }
         // A number that was never sent, or one that was removed and came back.
@@ -114,6 +114,11 @@ extension ProducerSession {
         _ applied: ProducerApplied, _ now: MonotonicTime
     ) -> (batches: [Batch], confirmations: LostConfirmations?) {
         var batches = history.take(notIn: applied)
+        let latest = applied.latest(notAbove: confirmed)
+        guard latest < confirmed || !batches.isEmpty else { return ([], nil) }
+        let first = min(latest + 1, batches.map(\.first).min() ?? .max)
+        let last = max(confirmed, batches.map(\.last).max() ?? 0)
+        let names = batches.flatMap(\.names)
         if isSameRun { batches = [] }
         for index in batches.indices {
             batches[index].setConfirmed(
@@ -121,15 +126,15 @@ extension ProducerSession {
             batches[index].endNumbers()
             remember(batches[index])
         }
-        let latest = applied.latest(notAbove: confirmed)
-        guard latest < confirmed else { return (batches, nil) }
-        return (
-            batches,
-            LostConfirmations(
-                numbers: latest + 1...confirmed,
-                count: confirmed - latest - lineage.fenceCount(in: latest + 1...confirmed),
-                isSameRun: isSameRun, replayed: batches.flatMap { $0.names })
-        )
+        // Of a Redis whose number tells nothing, everything may be lost.
+        let forgottenEnd =
+            applied.contains(confirmed) == nil
+            ? confirmed : min(history.forgottenThrough, confirmed)
+        let confirmations = LostConfirmations(
+            numbers: first...last,
+            count: names.count + lineage.messageCount(from: latest + 1, through: forgottenEnd),
+            isSameRun: isSameRun, replayed: isSameRun ? [] : names)
+        return (batches, confirmations)
     }
 
     /// What becomes of a batch whose reply was lost.
@@ -160,7 +165,7 @@ extension ProducerSession {
             }
         }
         batch.endNumbers()
-        // The record of a keyed message tells what became of it, so it is sent again in any case.
+        // The outcome of a keyed message is in its record, so it is sent again in any case.
         let toRepeat = batch.filtered { index, message in
             (message.waiter != nil || message.isConfirmed)
                 && (message.isKeyed || isApplied[index] == false)

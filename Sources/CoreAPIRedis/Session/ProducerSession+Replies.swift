@@ -165,7 +165,7 @@ extension ProducerSession {
         return resolutions.isEmpty ? .none : .resolve(resolutions)
     }
 
-    /// The batch is confirmed: its waiters are told, and it is kept for a while.
+    /// The batch is confirmed: its waiters get their results, and it is kept for a while.
     mutating func confirm(
         _ batch: Batch, _ outcomes: ProducerOutcomes, _ now: MonotonicTime,
         _ resolutions: inout Resolutions
@@ -214,8 +214,8 @@ extension ProducerSession {
         return resolutions.isEmpty ? .flush : .resolve(resolutions)
     }
 
-    /// Tells the waiters of what Redis has applied, and does not make safe; those alone whose time
-    /// is over, if a time is given.
+    /// Ends the waits for messages that Redis has applied and does not make safe; with a time, only
+    /// the waits that are over by then.
     private mutating func failAnswered(
         _ error: RedisError, _ now: MonotonicTime, before end: MonotonicTime = .never
     ) -> Resolutions {

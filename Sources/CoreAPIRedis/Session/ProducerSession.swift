@@ -124,10 +124,10 @@ package struct ProducerSession<Waiter> {
 
     // MARK: - Messages
 
-    /// Takes a message, unless as many wait as may.
+    /// Takes a message, unless the limit of waiting messages is reached.
     ///
     /// - Parameters:
-    ///   - isKeyed: whether the script writes a record of it, by which it is found again.
+    ///   - isKeyed: whether the script writes a record of it.
     ///   - addKeys: adds its keys, and returns how many.
     ///   - addWords: adds its words, as many as the script takes for each message.
     package mutating func submit(
@@ -170,7 +170,7 @@ package struct ProducerSession<Waiter> {
     /// Whether `takeGivenUp` has any.
     var hasGivenUp: Bool { !givenUp.isEmpty }
 
-    /// The batch is done with: its outcome is told, or it is given up.
+    /// The batch is settled, or given up.
     mutating func forget(_ batch: Batch) {
         pendingCount -= batch.count
         pendingBytes -= batch.byteCount
@@ -209,7 +209,7 @@ package struct ProducerSession<Waiter> {
     @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
         (batch.first, batch.run, batch.isRefused) = (next, run, false)
         next += batch.count
-        // A batch that is sent again, and that nobody waits for, has the time of a new message.
+        // A batch that is sent again and has no waiters has the time of a new message.
         let deadline = min(
             batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
         call.append(

@@ -11,8 +11,8 @@ package enum RedisEndpoint: Hashable, Sendable {
 }
 
 extension RedisEndpoint {
-    /// The endpoint for an outgoing connection.
-    package var place: OutgoingConnection.Endpoint {
+    /// The address for an outgoing connection.
+    package var address: OutgoingConnection.Endpoint {
         switch self {
         case .tcp(let host, let port), .tls(let host, let port): .tcp(host: host, port: port)
         case .unix(let path): .unix(path: path)

@@ -41,6 +41,12 @@ enum MetricCatalogue {
     static let enqueueDuration = MetricDescription(
         QueueMetrics.durationLabel, .histogram,
         "Time from the enqueue call until the queue confirmed or refused the transaction.")
+    static let confirmationsLost = MetricDescription(
+        QueueMetrics.confirmationsLostLabel, .counter,
+        "Transactions that Redis confirmed and then lost, in a failover or a crash.")
+    static let confirmationsReplayed = MetricDescription(
+        QueueMetrics.confirmationsReplayedLabel, .counter,
+        "Transactions that Redis confirmed and lost, sent again under the same id.")
 
     // MARK: - Metrics that a scrape reads from Redis: absent if Redis does not reply
 
@@ -65,12 +71,6 @@ enum MetricCatalogue {
         "Connections to Redis that are ready for commands.")
     static let redisReconnects = MetricDescription(
         RedisConnectionMetrics.reconnectsLabel, .counter, "Reconnections to Redis.")
-    static let confirmationsLost = MetricDescription(
-        QueueMetrics.confirmationsLostLabel, .counter,
-        "Transactions that Redis confirmed and then lost, in a failover or a crash.")
-    static let confirmationsReplayed = MetricDescription(
-        QueueMetrics.confirmationsReplayedLabel, .counter,
-        "Transactions that Redis confirmed and lost, sent again under the same id.")
     static let redisFailures = MetricDescription(
         RedisConnectionMetrics.failuresLabel, .counter,
         "Connections to Redis that broke or failed to connect, by reason.")
@@ -101,11 +101,11 @@ enum MetricCatalogue {
 
     static let all = [
         requests, requestDuration, refusals, connectionsAccepted, connections, connectionsMax,
-        inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, queueDepth, queueAge,
-        queueWorkers, queueWorkersRegistered, redisConnections,
-        redisConnectionsReady, redisReconnects, redisFailures, turnDuration, turnLongest, loops,
-        buildInfo, processCPU, processMemory, processVirtualMemory, processOpenFiles,
-        processOpenFilesMax, processStart,
+        inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, confirmationsLost,
+        confirmationsReplayed, queueDepth, queueAge, queueWorkers, queueWorkersRegistered,
+        redisConnections, redisConnectionsReady, redisReconnects, redisFailures, turnDuration,
+        turnLongest, loops, buildInfo, processCPU, processMemory, processVirtualMemory,
+        processOpenFiles, processOpenFilesMax, processStart,
     ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

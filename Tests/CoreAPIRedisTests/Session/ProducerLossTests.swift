@@ -118,7 +118,7 @@ import Testing
         submit(3...3, &session)
         #expect(login("B", standingAt: 1, &session) == ["open", "fence 1 6"])
         let lost = LostConfirmations(
-            numbers: 2...3, count: 2, isSameRun: false, replayed: ["m2"])
+            numbers: 2...3, count: 1, isSameRun: false, replayed: ["m2"])
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
         #expect(sent(&session) == ["7: m1 m2", "9: m3"])
     }
@@ -171,7 +171,7 @@ import Testing
         // Server A is unchanged: it has m3 and m4 under their first numbers.
         #expect(login("A", standingAt: 5, &session) == ["open", "fence 5 10"])
         let lost = LostConfirmations(
-            numbers: 6...9, count: 3, isSameRun: false, replayed: ["m5"])
+            numbers: 6...9, count: 1, isSameRun: false, replayed: ["m5"])
         #expect(session.received(.integer(10), now: start) == .ready([], lost))
         #expect(sent(&session) == ["11: m5"])
     }
