@@ -34,6 +34,11 @@ extension EventHandler {
     }
 }
 
+extension [any EventHandler] {
+    /// Removes all handlers. `removeAll` costs more for the single handler of most turns.
+    mutating func empty() { while popLast() != nil {} }
+}
+
 /// The operations that a socket's readiness allows.
 package struct SocketReadiness: OptionSet {
     package let rawValue: UInt8

@@ -272,12 +272,7 @@ internal import Synchronization
         if unsafe count < proceeding.count {
             unsafe turnRequests = unsafe Array(proceeding[count...]) + turnRequests
         }
-        unsafe EventLoop.empty(&proceeding)
-    }
-
-    /// Keeps the capacity. `removeAll` costs more for the one handler of most turns.
-    private static func empty(_ handlers: inout [any EventHandler]) {
-        while handlers.popLast() != nil {}
+        unsafe proceeding.empty()
     }
 
     private func flushAll() {
@@ -288,7 +283,7 @@ internal import Synchronization
             unsafe flushRequests[index].flush()
             index += 1
         }
-        unsafe EventLoop.empty(&flushRequests)
+        unsafe flushRequests.empty()
     }
 
     /// Waits for events until the next deadline at most, and calls their handlers.
@@ -326,12 +321,11 @@ internal import Synchronization
         guard hasLate else { return }
         var count = 0
         repeat {
-            let (number, handler) = unsafe (
-                lateDescriptors[count], handlers[lateDescriptors[count]]
-            )
+            let number = lateDescriptors[count]
+            let handler = unsafe handlers[number]
             let readiness = unsafe undelivered[number]
             unsafe undelivered[number] = []
-            // None: its socket was closed meanwhile.
+            // Without a handler, the socket was closed meanwhile.
             if let handler, !readiness.isEmpty { handler.ready(readiness) }
             count += 1
         } while count < lateDescriptors.count && !endsTurn()

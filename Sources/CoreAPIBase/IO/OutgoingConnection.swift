@@ -195,9 +195,10 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     package func ready(_ readiness: SocketReadiness) {
         do {
-            if machine.isConnecting {
-                guard readiness.contains(.writable) else { return }
+            if !machine.isConnected {
+                guard machine.isConnecting, readiness.contains(.writable) else { return }
                 try finishConnecting()
+                guard machine.isConnected else { return }
             }
             if readiness.contains(.readable) { try read(hasEnded: readiness.contains(.ended)) }
             if isBlocked, readiness.contains(.writable) {
@@ -210,11 +211,11 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     }
 
     private func read(hasEnded: Bool) throws(SystemError) {
-        while machine.isConnected {
+        repeat {
             guard let count = try tlsContext != nil ? readTLS() : readPlain() else { return }
             if count == 0 { return lose(.connectionLost) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
-        }
+        } while machine.isConnected
     }
 
     /// Reads once and passes the bytes to the owner. Returns the number of bytes, 0 at the end of

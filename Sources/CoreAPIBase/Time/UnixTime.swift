@@ -71,16 +71,14 @@ public struct UnixTime: Hashable, Comparable, Sendable {
         let (hour, minute) = (second / 3_600, second / 60 % 60)
         let microseconds = Int(nanoseconds % 1_000_000_000 / 1_000)
         // Eight digits at once: the marks replace the zeros that they stand for.
-        func append(_ number: Int, _ marks: EightBytes) {
+        func digits(_ number: Int, _ marks: EightBytes) -> EightBytes {
             let zeros: EightBytes = "00000000"
-            let word = ASCII.decimalDigits(number).word ^ zeros.word ^ marks.word
-            text.append(eight: EightBytes(word: word))
+            return EightBytes(word: ASCII.decimalDigits(number).word ^ zeros.word ^ marks.word)
         }
-        append(date.year * 10_000 + date.month * 10, "0000-00-")
-        append(date.day * 1_000_000 + hour * 1_000 + minute, "00T00:00")
-        append(second % 60 * 100_000 + microseconds / 100, ":00.0000")
-        text.append(decimal: microseconds % 100, width: 2)
-        text.append("Z")
+        text.append(eight: digits(date.year * 10_000 + date.month * 10, "0000-00-"))
+        text.append(eight: digits(date.day * 1_000_000 + hour * 1_000 + minute, "00T00:00"))
+        text.append(eight: digits(second % 60 * 100_000 + microseconds / 100, ":00.0000"))
+        text.append(eight: digits(microseconds % 100 * 10, "0000000Z"), droppingFirst: 5)
     }
 }
 

@@ -30,7 +30,7 @@ package struct RedisCommand: Sendable {
         begin(wordCount: wordCount, bytesMax: 0) { _ in }
     }
 
-    /// As `begin`, followed by `words`, with one check of the capacity.
+    /// Begins a command and adds its words, with one check of the capacity: see `words`.
     mutating func begin(
         wordCount: Int, bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void
     ) {
@@ -102,11 +102,11 @@ package struct RedisCommand: Sendable {
         words(bytesMax: count + RedisCommand.framingBytesMax) { $0.word(count: count, write) }
     }
 
-    /// Adds several words by one check of the capacity.
+    /// Adds several words with one check of the capacity.
     ///
     /// - Parameters:
-    ///   - bytesMax: how many bytes they have at most, with `framingBytesMax` for each word.
-    ///   - write: appends them by the functions of `OutputSpan`.
+    ///   - bytesMax: the largest length of the words in bytes, `framingBytesMax` included for each.
+    ///   - write: appends the words by the functions of `OutputSpan`.
     package mutating func words(bytesMax: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         bytes.append(addingCapacity: bytesMax, initializingWith: write)
     }

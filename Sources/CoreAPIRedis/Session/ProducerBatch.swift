@@ -78,7 +78,7 @@ package struct ProducerBatch<Waiter> {
             position: position, waiter: waiter, deadline: deadline, isKeyed: isKeyed,
             keyCount: added, keyRange: keyStart..<keys.bytes.count,
             wordRange: wordStart..<words.bytes.count)
-        // An array that is made with its element costs half of one that grows to hold it.
+        // An array literal costs half of an array that grows to its first element.
         if messages.capacity == 0 { messages = [message] } else { messages.append(message) }
     }
 
