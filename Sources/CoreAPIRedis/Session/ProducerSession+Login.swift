@@ -61,6 +61,7 @@ extension ProducerSession {
     /// nothing to settle, else a fence keeps copies of earlier batches out.
     private mutating func opened(_ number: Int64, _ now: MonotonicTime) -> LoginAction {
         let standing = number == -1 ? nil : Int(number)
+        if standing == nil, mayHaveExpired(now) { confirmed = 0 }
         let parent = parent(standing)
         if isSameRun, unresolved.isEmpty, standing == next - 1, parent != nil {
             state = .ready
@@ -73,6 +74,13 @@ extension ProducerSession {
         state = .fencing(standing: number, fence: fence)
         output.append(call.fence(from: standing, to: fence))
         return .flush
+    }
+
+    /// Whether Redis has removed the session since it was not used: then its absence does not tell
+    /// that anything else is lost. A minute less than the lifetime, since clocks differ.
+    private func mayHaveExpired(_ now: MonotonicTime) -> Bool {
+        let lifetime = (ProducerScripts.lifetimeSeconds - 60) * 1_000
+        return usedAt.advanced(byMilliseconds: lifetime) <= now
     }
 
     /// The number from which follows what this Redis has applied; nil without one.
@@ -104,6 +112,7 @@ extension ProducerSession {
         // The fence is a write of this connection, for which a barrier waits.
         needsBarrier = !answered.isEmpty
         settledRun = run
+        usedAt = now
         lineage.saw(run: run)
         state = .ready
         return .ready(resolutions, lost.confirmations)

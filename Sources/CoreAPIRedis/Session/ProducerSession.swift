@@ -76,6 +76,8 @@ package struct ProducerSession<Waiter> {
     var run = ""
     /// The Redis of the last login that ended.
     var settledRun = ""
+    /// When the session's lifetime in Redis last began again: a batch or fence was sent.
+    var usedAt = MonotonicTime(nanoseconds: 0)
     /// The names of confirmed messages that a Redis lacks and has refused for as long as they are
     /// kept.
     var givenUp: [String] = []
@@ -209,6 +211,7 @@ package struct ProducerSession<Waiter> {
     @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
         (batch.first, batch.run, batch.isRefused) = (next, run, false)
         next += batch.count
+        usedAt = now
         // A batch that is sent again and has no waiters has the time of a new message.
         let deadline = min(
             batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))

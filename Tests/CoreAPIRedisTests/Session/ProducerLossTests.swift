@@ -235,6 +235,23 @@ import Testing
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
     }
 
+    @Test func `a session that has expired after an idle day is no loss, whatever Redis it is`() {
+        for (idleSeconds, isLost) in [(86_000, true), (86_400, false), (200_000, false)] {
+            var session = used(confirmed: 5)
+            let later = after(idleSeconds * 1_000)
+            _ = session.expire(later, .timedOut)
+            _ = session.lost(.connectionLost, now: later)
+            _ = login("B", standingAt: -1, &session, at: later)
+            guard case .ready(_, let lost) = session.received(.integer(6), now: later) else {
+                Issue.record("not ready")
+                return
+            }
+            #expect((lost != nil) == isLost, "\(idleSeconds)")
+            submit(6...6, &session)
+            #expect(sent(&session, at: later) == ["7: m6"])
+        }
+    }
+
     @Test func `the history is bounded in bytes`() {
         var counts: [Int] = []
         for bytes in stride(from: 0, through: 8_000, by: 100) {
