@@ -74,7 +74,7 @@ class Suite:
     def __init__(self, program: str):
         self._program = program
         self._document = document.Document()
-        self._redis = RedisServer(durable=False)
+        self._redis = RedisServer(fsync=None)
         self._seen: set[tuple[str, str, int]] = set()
         self.passed = self.failed = 0
 
