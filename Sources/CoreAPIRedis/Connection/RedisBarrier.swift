@@ -7,15 +7,21 @@ package enum RedisBarrier: Hashable, Sendable {
     /// reached.
     case appendOnlyFile
 
-    /// Timeout that Redis applies to the wait. It is longer than the second of `everysec`, and
-    /// shorter than `RedisLimits.replyTimeoutMilliseconds`, because the connection gets no other
-    /// reply meanwhile.
-    package static let timeoutMilliseconds = 1_800
+    /// The longest timeout that Redis applies to the wait. It is longer than the second of
+    /// `everysec`, and shorter than `RedisLimits.replyTimeoutMilliseconds`, because the connection
+    /// gets no other reply meanwhile.
+    package static let timeoutMillisecondsMax = 1_800
 
     /// `WAIT` or `WAITAOF`.
-    package var command: RedisCommand {
+    ///
+    /// - Parameter messageTimeoutMilliseconds: the time of a message. A wait takes half of it at
+    ///   most: Redis reads the batch behind the wait after it, and that must not be too late.
+    package func command(
+        messageTimeoutMilliseconds: Int = 2 * timeoutMillisecondsMax
+    ) -> RedisCommand {
         var command = RedisCommand(capacity: 64)
-        let timeout = String(RedisBarrier.timeoutMilliseconds)
+        let half = max(1, messageTimeoutMilliseconds / 2)
+        let timeout = String(min(RedisBarrier.timeoutMillisecondsMax, half))
         switch self {
         case .replicas(let count): command.add("WAIT", String(count), timeout)
         case .appendOnlyFile: command.add("WAITAOF", "1", "0", timeout)

@@ -27,7 +27,7 @@ struct ProducerHistory<Waiter> {
         if batches.isEmpty { oldestEnd = end(of: batch) }
         byteCount += ProducerHistory.size(of: batch)
         batches.append(batch)
-        while byteCount > bytesMax { removeFirst() }
+        while byteCount > bytesMax, !batches.isEmpty { removeFirst() }
     }
 
     private mutating func removeFirst() {

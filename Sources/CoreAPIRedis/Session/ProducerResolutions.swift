@@ -6,7 +6,13 @@ package enum ProducerResolutions<Waiter> {
     case one(Element)
     case many([Element])
 
-    package var isEmpty: Bool { if case .none = self { true } else { false } }
+    package var isEmpty: Bool {
+        switch self {
+        case .none: true
+        case .one: false
+        case .many(let elements): elements.isEmpty
+        }
+    }
 
     /// In their order.
     package var array: [Element] {
@@ -27,11 +33,11 @@ package enum ProducerResolutions<Waiter> {
         }
     }
 
-    /// Makes room for as many more.
+    /// Makes room for as many, if there are none yet.
     mutating func reserve(_ count: Int) {
-        guard count > 1 else { return }
-        var elements = array
-        elements.reserveCapacity(elements.count + count)
+        guard count > 1, isEmpty else { return }
+        var elements: [Element] = []
+        elements.reserveCapacity(count)
         self = .many(elements)
     }
 }

@@ -52,7 +52,7 @@ extension ProducerSession {
     /// Ends the waits whose time is over: with `mayBeExecuted` if the batch was sent, since its
     /// reply may still come, else with `notExecuted`, and then the message is not sent.
     package mutating func expire(_ now: MonotonicTime, _ error: RedisError) -> [Resolution] {
-        history.expire(before: now)
+        if hasRedis { history.expire(before: now) }
         return endWaits(now, error)
     }
 

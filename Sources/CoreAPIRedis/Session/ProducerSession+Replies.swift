@@ -44,7 +44,7 @@ extension ProducerSession {
                 let action = receivedForBatch(reply, batch, now)
                 if case .fail = action {
                     var batch = batch
-                    if case .error = reply { batch.isRefused = true }
+                    batch.isRefused = BatchAnswer.refusesAll(reply, batch)
                     awaited.prepend(.batch(batch))
                 }
                 return action
@@ -91,10 +91,11 @@ extension ProducerSession {
             let error = secrets.stripped(refusal.error)
             let refused =
                 outcomes.count..<(refusal.isOwn ? outcomes.count + 1 : batch.count)
-            // The next login settles what passes, and what was confirmed before.
-            let mustBeApplied = batch.messages[refused].contains {
-                $0.isConfirmed && $0.deadline > now
-            }
+            // The next login settles what passes. What was confirmed before is sent again until it
+            // is applied, unless a key of its own is the reason: time does not mend that.
+            let mustBeApplied =
+                !refusal.isOwn
+                && batch.messages[refused].contains { $0.isConfirmed && $0.deadline > now }
             if error.isPassing || mustBeApplied { return .fail(.server(error)) }
             done = refuse(batch, refused, error, &resolutions)
             if state == .ready { state = .draining(free: batch.first + outcomes.count) }
@@ -255,6 +256,17 @@ private struct BatchAnswer<Waiter> {
     let outcomes: ProducerOutcomes
     /// Nil if no message was refused.
     let refusal: BatchRefusal?
+
+    /// Whether Redis has answered that it takes nothing of the batch.
+    static func refusesAll(_ reply: RedisReply, _ batch: ProducerBatch<Waiter>) -> Bool {
+        switch reply {
+        case .error: return true
+        case .array(let elements):
+            guard let answer = BatchAnswer(elements, batch) else { return false }
+            return answer.refusal != nil && answer.outcomes.count == 0
+        case .integer, .status, .bulk, .null: return false
+        }
+    }
 
     /// - Parameter elements: the number of the last message applied, an error or nothing, then the
     ///   index (from 0) and the text of each record that was found.

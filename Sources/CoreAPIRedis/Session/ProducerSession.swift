@@ -203,7 +203,8 @@ package struct ProducerSession<Waiter> {
         while let batch = unsent.popFirst() { encode(batch, now) }
         if !gathering.isEmpty { encode(takeGathering(), now) }
         guard let barrier, needsBarrier, !awaitsBarrier else { return }
-        output.append(barrier.command)
+        output.append(
+            barrier.command(messageTimeoutMilliseconds: limits.messageTimeoutMilliseconds))
         awaited.append(.barrier)
         (needsBarrier, awaitsBarrier) = (false, true)
     }

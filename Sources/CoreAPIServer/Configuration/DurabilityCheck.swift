@@ -41,7 +41,7 @@ enum DurabilityCheck {
     private static func ask(_ connection: RedisConnection, _ barrier: RedisBarrier) async -> Finding
     {
         do {
-            let reply = try await connection.execute(barrier.command)
+            let reply = try await connection.execute(barrier.command())
             if barrier.isReached(by: reply) { return .given }
             let shortfall = barrier.shortfall(reply)
             return switch barrier {

@@ -235,6 +235,48 @@ import Testing
         #expect(session.received(.integer(6), now: start) == .ready([], lost))
     }
 
+    @Test func `what is confirmed is kept for as long as Redis is away`() {
+        var session = used(confirmed: 5)
+        for seconds in [10, 40, 100] {
+            _ = session.lost(.connectionLost, now: after(seconds * 1_000))
+            _ = session.expire(after(seconds * 1_000), .timedOut)
+        }
+        let later = after(100_000)
+        _ = login("B", standingAt: 3, &session, at: later)
+        let lost = LostConfirmations(
+            numbers: 4...5, count: 2, isSameRun: false, replayed: ["m3", "m4"])
+        #expect(session.received(.integer(6), now: later) == .ready([], lost))
+    }
+
+    @Test func `a batch of which Redis has taken nothing was not executed`() {
+        let error = RedisServerError(message: "READONLY x")
+        for reply in [.error(error), .array([.integer(1), text("READONLY x")])] as [RedisReply] {
+            var session = ready()
+            submit(1...2, &session)
+            _ = sent(&session)
+            #expect(session.received(reply, now: start) == .fail(.server(error)))
+            _ = session.lost(.server(error), now: start)
+            #expect(
+                session.expire(after(5_000), .server(error)) == [
+                    .failed(1, .notExecuted(.server(error))),
+                    .failed(2, .notExecuted(.server(error))),
+                ])
+        }
+    }
+
+    @Test func `a confirmed message that a key of its own keeps out is given up at once`() {
+        var session = used(confirmed: 5)
+        _ = session.lost(.connectionLost, now: start)
+        _ = login("B", standingAt: 3, &session)
+        _ = session.received(.integer(6), now: start)
+        #expect(sent(&session) == ["7: m3", "8: m4"])
+        let refusal = RedisReply.array([.integer(6), text("OWN WRONGTYPE x")])
+        _ = session.received(refusal, now: start)
+        #expect(session.takeGivenUp() == ["m3"])
+        _ = session.received(.error(RedisServerError(message: "SESSION gap")), now: start)
+        #expect(sent(&session) == ["7: m4"])
+    }
+
     @Test func `a session that has expired after an idle day is no loss, whatever Redis it is`() {
         for (idleSeconds, isLost) in [(86_000, true), (86_400, false), (200_000, false)] {
             var session = used(confirmed: 5)
