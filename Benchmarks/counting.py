@@ -9,6 +9,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import uuid
 
 import harness
 
@@ -43,12 +44,19 @@ def run_server(
         raise RuntimeError(f"the server ended with {process.returncode}: see {log}")
 
 
-def transact(port: int, count: int) -> None:
-    """Posts `count` transactions over one connection, one after another."""
+def transact(port: int, count: int, keyed: bool = False) -> None:
+    """Posts `count` transactions over one connection, one after another.
+
+    `keyed`: each has an idempotency key of its own.
+    """
     requests = [harness.request(token, port) for token in harness.tokens()]
     with socket.create_connection((harness.LOOPBACK, port), SECONDS_MAX) as connection:
         for index in range(count):
-            connection.sendall(requests[index % len(requests)])
+            request = requests[index % len(requests)]
+            if keyed:
+                field = b"\r\nIdempotency-Key: " + str(uuid.uuid4()).encode() + b"\r\nHost:"
+                request = request.replace(b"\r\nHost:", field, 1)
+            connection.sendall(request)
             answer = harness.read_answer(connection)
             if not answer.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"void, the answer to request {index} is {answer!r}")

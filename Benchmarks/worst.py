@@ -3,7 +3,8 @@
 
 The cost is instructions of the release binary under callgrind, so that it repeats: a run with
 several copies of the request, less a run without them, by their number. The good transaction is one
-with the default queue. Both use one connection as long as the server keeps it open.
+with the default queue and an idempotency key, as callers should post them. Both use one connection
+as long as the server keeps it open.
 
 libcrypto is told of AVX2, which valgrind knows: the hash of a token then takes ten times what a
 processor with instructions for SHA-256 takes.
@@ -88,7 +89,8 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         redis_url = counting.redis_for(QUEUE, stack)
         start = instructions("start", redis_url, lambda port: None)
-        whole = instructions("good", redis_url, lambda port: counting.transact(port, GOOD))
+        whole = instructions(
+            "good", redis_url, lambda port: counting.transact(port, GOOD, keyed=True))
         good = (whole - start) // GOOD
         print(f"worst: a good transaction takes {good:,} instructions; a request may take "
               f"{RATIO_MAX} times as many ({platform.machine()})")
