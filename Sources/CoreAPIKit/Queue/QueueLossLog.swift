@@ -27,7 +27,7 @@ struct QueueLossLog: Sendable {
             metadata: [
                 "redis": "\(url)", "count": "\(lost.count)", "numbers": "\(numbers)",
                 "sent_again": "\(lost.replayed.count)",
-                "not_kept": "\(max(0, lost.count - lost.replayed.count))",
+                "not_kept": "\(lost.count - lost.replayed.count)",
             ])
         report(lost.replayed, "confirmed transactions are sent again")
     }

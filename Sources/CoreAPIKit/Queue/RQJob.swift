@@ -58,33 +58,22 @@ struct RQJob {
           local id, data, time, description, meta, text = unpack(ARGV, at, at + 5)
           at = at + 6
           key = key + 1
-          local hash, record = KEYS[key], nil
-          if text ~= '' then
-            key = key + 1
-            record = KEYS[key]
-          end
-          if index >= skipped then
-            local isNew = true
-            if record then
-              \(TransactionRecord.scriptCheck)
+          local hash = KEYS[key]
+          \(TransactionRecord.scriptCheck)
+          if isNew then
+            local added = redis.pcall('HSET', hash, 'data', data, 'created_at', time,
+              'enqueued_at', time, 'description', description, 'origin', origin,
+              'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
+              'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
+              'success_callback_name', '', 'failure_callback_name', '')
+            if type(added) == 'table' then
+              if record then \(TransactionRecord.scriptUndo) end
+              return refuse(index, added, string.find(added.err, 'WRONGTYPE', 1, true))
             end
-            if isNew then
-              local added = redis.pcall('HSET', hash, 'data', data, 'created_at', time,
-                'enqueued_at', time, 'description', description, 'origin', origin,
-                'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
-                'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-                'success_callback_name', '', 'failure_callback_name', '')
-              if type(added) == 'table' then
-                if record then \(TransactionRecord.scriptUndo) end
-                return refuse(index, added, string.find(added.err, 'WRONGTYPE', 1, true))
-              end
-              if meta ~= '' then redis.call('HSET', hash, 'meta', meta) end
-              if added > 0 then hashes[#hashes + 1] = hash end
-              if record then records[#records + 1] = record end
-              ids[#ids + 1] = id
-            end
-          elseif record then
-            \(TransactionRecord.scriptRead)
+            if meta ~= '' then redis.call('HSET', hash, 'meta', meta) end
+            if added > 0 then hashes[#hashes + 1] = hash end
+            if record then records[#records + 1] = record end
+            ids[#ids + 1] = id
           end
         end
         local refused = push()

@@ -29,33 +29,21 @@ struct StreamEntry {
         for index = 0, count - 1 do
           local id, amount, currency, user, time, trace, text = unpack(ARGV, at, at + 6)
           at = at + 7
-          local record
-          if text ~= '' then
-            key = key + 1
-            record = KEYS[key]
-          end
-          if index >= skipped then
-            local isNew = true
-            if record then
-              \(TransactionRecord.scriptCheck)
+          \(TransactionRecord.scriptCheck)
+          if isNew then
+            local added
+            if trace == '' then
+              added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
+                'currency', currency, 'user_id', user, 'created_at', time)
+            else
+              added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
+                'currency', currency, 'user_id', user, 'created_at', time,
+                'traceparent', trace)
             end
-            if isNew then
-              local added
-              if trace == '' then
-                added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
-                  'currency', currency, 'user_id', user, 'created_at', time)
-              else
-                added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
-                  'currency', currency, 'user_id', user, 'created_at', time,
-                  'traceparent', trace)
-              end
-              if added.err then
-                if record then \(TransactionRecord.scriptUndo) end
-                return refuse(index, added)
-              end
+            if added.err then
+              if record then \(TransactionRecord.scriptUndo) end
+              return refuse(index, added)
             end
-          elseif record then
-            \(TransactionRecord.scriptRead)
           end
         end
         \(ProducerScripts.batchEnd)

@@ -32,26 +32,34 @@ struct TransactionRecord {
         self.idempotencyKey = idempotencyKey
     }
 
-    /// Writes the record, unless there is one: then `isNew` becomes false, and the text is an
-    /// answer of the batch. Of the script around it, it uses `index`, `record`, the key; `text`;
-    /// and `refuse`, which ends the batch, here for a reason of this record's own.
+    /// Of each message of a batch: `record` becomes the next key if it has one, and `isNew` whether
+    /// its entry is to be written. Uses of the script around it `index`, `skipped`, `key`, the
+    /// position of the last key that was used, `text`, and `refuse`, which ends the batch, here for
+    /// a reason of this record's own.
+    ///
+    /// The record is written, unless there is one: its text is an answer of the batch then. Of a
+    /// message that a copy of the batch has applied, the record of another transaction is an
+    /// answer: the copy has found that.
     static let scriptCheck = """
-        local known = redis.pcall('GET', record)
-        if type(known) == 'table' then return refuse(index, known, true) end
-        if known and known ~= '' then
-          found(index, known)
-          isNew = false
-        else
-          local kept = redis.pcall('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
-          if kept.err then return refuse(index, kept, true) end
+        local isNew, record = index >= skipped, nil
+        if text ~= '' then
+          key = key + 1
+          record = KEYS[key]
+          local known = redis.pcall('GET', record)
+          if not isNew then
+            if type(known) == 'string' and known ~= '' and known ~= text then
+              found(index, known)
+            end
+          elseif type(known) == 'table' then
+            return refuse(index, known, true)
+          elseif known and known ~= '' then
+            found(index, known)
+            isNew = false
+          else
+            local kept = redis.pcall('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
+            if kept.err then return refuse(index, kept, true) end
+          end
         end
-        """
-
-    /// Answers with the record of another transaction, where a copy of the batch that overtook it
-    /// has found that. `scriptCheck` has the names that it uses.
-    static let scriptRead = """
-        local known = redis.pcall('GET', record)
-        if type(known) == 'string' and known ~= '' and known ~= text then found(index, known) end
         """
 
     /// Makes the record void.
