@@ -56,11 +56,7 @@ package final class RedisConnection: Sendable {
         let loop: EventLoop
         do { loop = try SharedEventLoop.running() } catch { throw .connectFailed(error) }
         self.init(url: url, on: loop, options: options, logger: logger)
-        let handler = handler
-        let error = await Suspension.value { waiter in
-            loop.submit { handler.notifyWhenConnected(waiter) }
-        }
-        if let error { throw error }
+        try await handler.ready()
     }
 
     deinit { close() }

@@ -72,9 +72,16 @@ extension RedisConnectionHandler {
         return nil
     }
 
-    /// Resumes the waiter once the connection is ready, or with the reason why the next attempt
-    /// failed.
-    func notifyWhenConnected(_ waiter: Suspension<RedisError?>) {
+    /// Returns once the connection is ready; throws the reason why the next attempt failed. Any
+    /// thread may call it.
+    func ready() async throws(RedisError) where Self: Sendable {
+        let error = await Suspension.value { waiter in
+            parts.loop.submit { self.notifyWhenConnected(waiter) }
+        }
+        if let error { throw error }
+    }
+
+    private func notifyWhenConnected(_ waiter: Suspension<RedisError?>) {
         if isReady {
             waiter.resume(returning: nil)
         } else {

@@ -124,17 +124,15 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     ) -> RedisConnectionAction<Resolution> {
         switch state {
         case .loggingIn(let repliesMissing):
-            if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
-            let remaining = repliesMissing - 1
-            guard login.accepts(reply, remaining: remaining) else {
-                return .fail(.loginReplyUnexpected)
-            }
-            guard remaining > 0 else {
-                becomeReady(now)
-                return .ready([])
-            }
-            state = .loggingIn(repliesMissing: remaining)
-            return .none
+            do {
+                let missing = try login.received(reply, missing: repliesMissing, secrets)
+                guard missing == 0 else {
+                    state = .loggingIn(repliesMissing: missing)
+                    return .none
+                }
+            } catch { return .fail(error) }
+            becomeReady(now)
+            return .ready([])
         case .ready:
             awaitedSince = now
             if case .error(let error) = reply {

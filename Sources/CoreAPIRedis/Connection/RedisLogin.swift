@@ -27,9 +27,15 @@ struct RedisLogin {
         replies.append(reply)
     }
 
-    /// Whether the reply is the expected one of the command after which `remaining` commands are
-    /// left.
-    func accepts(_ reply: RedisReply, remaining: Int) -> Bool {
-        replies.dropLast(remaining).last == reply
+    /// Checks the next reply, and returns how many are missing after it.
+    ///
+    /// - Parameter missing: the number of missing replies before it, at least 1.
+    /// - Throws: the reason to end the connection.
+    func received(
+        _ reply: RedisReply, missing: Int, _ secrets: RedisSecrets
+    ) throws(RedisError) -> Int {
+        if case .error(let error) = reply { throw .refused(secrets.stripped(error)) }
+        guard replies[replies.count - missing] == reply else { throw .loginReplyUnexpected }
+        return missing - 1
     }
 }

@@ -37,8 +37,8 @@ package final class ProducerConnection: Sendable {
     private let loop: EventLoop
     private let handler: ProducerHandler
 
-    /// A connection on a running loop. It is opened in the loop's next turn;
-    /// until then, and while Redis is away, messages wait for it.
+    /// A connection on a running loop. It is opened in the loop's next turn; until then, and while
+    /// Redis is away, messages wait for it.
     ///
     /// - Parameter onLoss: is called on the loop when Redis turns out to have lost what it has
     ///   confirmed.
@@ -56,13 +56,7 @@ package final class ProducerConnection: Sendable {
     deinit { close() }
 
     /// Returns once the connection is ready; throws the reason why the first attempt failed.
-    package func ready() async throws(RedisError) {
-        let handler = handler
-        let error = await Suspension.value { waiter in
-            loop.submit { handler.notifyWhenConnected(waiter) }
-        }
-        if let error { throw error }
-    }
+    package func ready() async throws(RedisError) { try await handler.ready() }
 
     /// Ends the connection for good; every wait ends. It may be called more than once.
     package func close() {

@@ -39,7 +39,9 @@ extension ProducerSession {
                 if case .integer(let number) = reply, number == batch.last, state == .ready,
                     barrier == nil
                 {
-                    return confirmAll(batch, now)
+                    var resolutions = Resolutions.none
+                    confirmAll(batch, now, &resolutions)
+                    return resolutions.isEmpty ? .none : .resolve(resolutions)
                 }
                 let action = receivedForBatch(reply, batch, now)
                 if case .fail = action {
@@ -152,18 +154,17 @@ extension ProducerSession {
         return resolutions.isEmpty ? .flush : .resolve(resolutions)
     }
 
-    /// Every message of the batch is applied, and nothing else confirms it.
+    /// As `confirm`, for a batch of which every message is applied.
     @inline(__always)
-    private mutating func confirmAll(_ batch: consuming Batch, _ now: MonotonicTime) -> ReplyAction
-    {
+    private mutating func confirmAll(
+        _ batch: consuming Batch, _ now: MonotonicTime, _ resolutions: inout Resolutions
+    ) {
         forget(batch)
-        var resolutions = Resolutions.none
         batch.takeWaiters(&resolutions)
         confirmed = max(confirmed, batch.last)
         batch.confirmedAt = now
         history.append(batch)
         history.expire(before: now)
-        return resolutions.isEmpty ? .none : .resolve(resolutions)
     }
 
     /// The batch is confirmed: its waiters get their results, and it is kept for a while.
@@ -171,6 +172,7 @@ extension ProducerSession {
         _ batch: Batch, _ outcomes: ProducerOutcomes, _ now: MonotonicTime,
         _ resolutions: inout Resolutions
     ) {
+        if outcomes.areAllApplied { return confirmAll(batch, now, &resolutions) }
         forget(batch)
         var batch = batch
         resolutions.reserve(outcomes.count)
@@ -180,14 +182,10 @@ extension ProducerSession {
         }
         confirmed = max(confirmed, batch.last)
         batch.confirmedAt = now
-        if outcomes.areAllApplied {
-            history.append(batch)
-        } else {
-            // A message that found the record of another was not applied itself.
-            for run in batch.runs(where: { index, message in
-                outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
-            }) { history.append(run) }
-        }
+        // A message that found the record of another was not applied itself.
+        for run in batch.runs(where: { index, message in
+            outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
+        }) { history.append(run) }
         history.expire(before: now)
     }
 

@@ -99,15 +99,13 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         awaitedSince = now
         switch state {
         case .loggingIn(let repliesMissing):
-            if case .error(let error) = reply { return .fail(.refused(secrets.stripped(error))) }
-            let remaining = repliesMissing - 1
-            guard login.accepts(reply, remaining: remaining) else {
-                return .fail(.loginReplyUnexpected)
-            }
-            guard remaining == 0 else {
-                state = .loggingIn(repliesMissing: remaining)
-                return .none
-            }
+            do {
+                let missing = try login.received(reply, missing: repliesMissing, secrets)
+                guard missing == 0 else {
+                    state = .loggingIn(repliesMissing: missing)
+                    return .none
+                }
+            } catch { return .fail(error) }
             state = .opening
             session.loggedIn()
             return .flush
