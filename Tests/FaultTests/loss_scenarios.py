@@ -13,7 +13,7 @@ from checker import Rules
 from copies import LateCopies
 from proxy import Proxy
 from redis_server import RedisServer
-from scenario import Broken, Scenario, settle
+from scenario import Broken, Scenario, settle, stand_still
 
 # Longer than every outage here, on a slow machine as well.
 PATIENT = {"DURABILITY": "memory", "ENQUEUE_TIMEOUT": "15"}
@@ -93,12 +93,7 @@ async def master_frozen(bench: Bench) -> str:
     if set(bench.load.counts) != {200}:
         raise Broken(f"answers after freezes below the timeout: {dict(bench.load.counts)}")
     for _ in range(bench.size.long_freezes):
-        bench.redis.stop()
-        try:
-            await bench.load.until(bench.load.callers, 503, 504)
-        finally:
-            bench.redis.resume()
-        await settle(bench)
+        await stand_still(bench)
     return f"stopped {bench.size.short_freezes} times, {bench.size.long_freezes} times for long"
 
 

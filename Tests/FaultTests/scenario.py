@@ -29,3 +29,13 @@ class Scenario:
 async def settle(bench: Bench) -> None:
     """Waits until every caller has some answers."""
     await bench.load.until_accepted(TURNS * bench.load.callers)
+
+
+async def stand_still(bench: Bench) -> None:
+    """Stops Redis until every caller had an error, lets it go on, and settles."""
+    bench.redis.stop()
+    try:
+        await bench.load.until(bench.load.callers, 503, 504)
+    finally:
+        bench.redis.resume()
+    await settle(bench)

@@ -11,7 +11,7 @@ import waiting
 from bench import Bench, Needs
 from checker import UNKNOWN, Rules
 from http_caller import Answer, HTTPCaller, NoAnswer, NotSent, request, token
-from scenario import TURNS, Broken, Scenario, settle
+from scenario import TURNS, Broken, Scenario, settle, stand_still
 
 # Well below the server's timeout, so that it is not exceeded on a slow machine.
 OUTAGE_SECONDS_MAX = 1.0
@@ -37,12 +37,7 @@ async def redis_away(bench: Bench) -> str:
     await bench.load.until(bench.load.callers, 503)
     await bench.redis.start()
     await settle(bench)
-    bench.redis.stop()
-    try:
-        await bench.load.until(bench.load.callers, 503, 504)
-    finally:
-        bench.redis.resume()
-    await settle(bench)
+    await stand_still(bench)
     return "killed for long, stopped for long"
 
 

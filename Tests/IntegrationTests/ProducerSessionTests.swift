@@ -31,15 +31,7 @@ import Testing
         settings.producer.limits.historyMilliseconds = 300_000
         settings.producer.limits.historyBytesMax = replayBytesMax
         settings.producer.metrics = metrics
-        let loop = try SharedEventLoop.running()
-        if kind == .rq {
-            let queue = RQTransactionQueue(name: "default", on: loop, settings)
-            try await queue.redis.connection.ready()
-            return queue
-        }
-        let queue = StreamTransactionQueue(key: "s", on: loop, settings)
-        try await queue.redis.connection.ready()
-        return queue
+        return try await kind.queue(settings)
     }
 
     /// Enqueues as many transactions, in order; every second one has an idempotency key.
@@ -60,9 +52,7 @@ import Testing
     private func queued(
         _ kind: QueueContractTests.Kind, _ redis: RedisServer
     ) async throws -> [String] {
-        if kind == .rq { return try await redis.texts("LRANGE", "rq:queue:default", "0", "-1") }
-        let words = try await redis.texts("XRANGE", "s", "-", "+")
-        return words.indices.filter { words[$0] == "id" }.map { words[$0 + 1] }
+        try await kind.ids(kind == .rq ? "default" : "s", redis)
     }
 
     // MARK: - Late copies

@@ -23,24 +23,14 @@ import Testing
             return
         }
         try await RedisServer.with { redis in
-            if kind == .rq {
-                let queue = try await RQTransactionQueue(url: redis.url, name: "payments")
-                try await body(
-                    Subject(
-                        queue: queue,
-                        ids: { try await redis.texts("LRANGE", "rq:queue:payments", "0", "-1") },
-                        forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
-            } else {
-                let queue = try await StreamTransactionQueue(url: redis.url, key: "payments")
-                try await body(
-                    Subject(
-                        queue: queue,
-                        ids: {
-                            let texts = try await redis.texts("XRANGE", "payments", "-", "+")
-                            return texts.indices.filter { texts[$0] == "id" }.map { texts[$0 + 1] }
-                        },
-                        forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
-            }
+            let queue: any TransactionQueue =
+                kind == .rq
+                ? try await RQTransactionQueue(url: redis.url, name: "payments")
+                : try await StreamTransactionQueue(url: redis.url, key: "payments")
+            try await body(
+                Subject(
+                    queue: queue, ids: { try await kind.ids("payments", redis) },
+                    forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
         }
     }
 

@@ -203,15 +203,7 @@ import Testing
         var settings = RedisQueue.Settings(
             url: try RedisURL(redis.url), logger: Logger(label: "test"))
         settings.producer.limits.messageTimeoutMilliseconds = 120_000
-        let loop = try SharedEventLoop.running()
-        if kind == .rq {
-            let queue = RQTransactionQueue(name: "default", on: loop, settings)
-            try await queue.redis.connection.ready()
-            return queue
-        }
-        let queue = StreamTransactionQueue(key: "s", on: loop, settings)
-        try await queue.redis.connection.ready()
-        return queue
+        return try await kind.queue(settings)
     }
 
     @Test(arguments: [QueueContractTests.Kind.rq, .stream])
