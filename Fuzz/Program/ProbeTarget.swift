@@ -40,7 +40,7 @@ enum ProbeTarget {
 
     private static func check(_ reply: RedisReply) {
         let statuses: [(QueueStatus, QueueProbe.Kind)] = [
-            (QueueStatus(stream: reply, now: now), .stream(key: "s")),
+            (QueueStatus(stream: reply, now: now), .stream(StreamPartitions(key: "s"))),
             (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
         ]
         for (status, kind) in statuses {
@@ -87,7 +87,7 @@ enum ProbeTarget {
     ) {
         guard let url = try? RedisURL(url), let transaction else { return }
         var machine = ProducerStateMachine<Int>(
-            url: url, StreamEntry.call(key: "s"), limits: ProducerLimits(),
+            url: url, StreamEntry.call(StreamPartitions(key: "s")), limits: ProducerLimits(),
             replyTimeoutMilliseconds: 2_000, barrier: barrier, now: start)
         for number in 0..<3 {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)

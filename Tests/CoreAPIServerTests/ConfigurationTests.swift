@@ -41,7 +41,7 @@ import Testing
         #expect(configuration.port == 0)
         #expect(configuration.redis.url.user == "u")
         #expect(configuration.redis.url.database == 2)
-        #expect(configuration.queue == .stream(key: "a:b"))
+        #expect(configuration.queue == .stream(StreamPartitions(key: "a:b")))
         #expect(configuration.threads == 2)
         #expect(configuration.connectionsMax == 500)
         #expect(

@@ -37,6 +37,9 @@ public import CoreAPIBase
     case durabilityNotReached
     /// The producer's session was removed from Redis, so Redis cannot report what it has applied.
     case sessionLost
+    /// Redis has another number of partitions for the stream than the queue or consumer: the number
+    /// that Redis has, -1 if it is none.
+    case partitionCountDiffers(inRedis: Int)
     /// The limit of pending commands is reached.
     case backlogFull
     /// `close` was called.
@@ -60,6 +63,7 @@ public import CoreAPIBase
         case .protocolViolation: "protocol_violation"
         case .durabilityNotReached: "durability_not_reached"
         case .sessionLost: "session_lost"
+        case .partitionCountDiffers: "partition_count_differs"
         case .backlogFull: "backlog_full"
         case .closed: "closed"
         }

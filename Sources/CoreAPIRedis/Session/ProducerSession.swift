@@ -200,13 +200,18 @@ package struct ProducerSession<Waiter> {
     }
 
     private mutating func encode(_ now: MonotonicTime) {
-        while let batch = unsent.popFirst() { encode(batch, now) }
-        if !gathering.isEmpty { encode(takeGathering(), now) }
+        encodeBatches(now)
         guard let barrier, needsBarrier, !awaitsBarrier else { return }
         output.append(
             barrier.command(messageTimeoutMilliseconds: limits.messageTimeoutMilliseconds))
         awaited.append(.barrier)
         (needsBarrier, awaitsBarrier) = (false, true)
+    }
+
+    /// Writes what waits to `output`, without a barrier.
+    @inline(__always) mutating func encodeBatches(_ now: MonotonicTime) {
+        while let batch = unsent.popFirst() { encode(batch, now) }
+        if !gathering.isEmpty { encode(takeGathering(), now) }
     }
 
     @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {

@@ -12,7 +12,7 @@ extension QueueContractTests.Kind {
             try await queue.redis.connection.ready()
             return queue
         }
-        let queue = StreamTransactionQueue(key: "s", on: loop, settings)
+        let queue = StreamTransactionQueue(StreamPartitions(key: "s"), on: loop, settings)
         try await queue.redis.connection.ready()
         return queue
     }
