@@ -64,17 +64,17 @@ package struct StreamPartitions: Equatable, Sendable {
     /// Writes the number of partitions, unless Redis has one. A stream without a number that has
     /// entries or groups has one partition: it was made before there were partitions.
     ///
-    /// - KEYS: the number of partitions, the stream of one partition.
+    /// - KEYS: the number of partitions; to write more than one, the stream of one partition.
     /// - ARGV: the number to write.
     /// - Returns: the number that Redis has afterwards.
     private static let claimScript = RedisScript(
         """
         local known = redis.call('GET', KEYS[1])
         if known then return tonumber(known) or -1 end
-        if ARGV[1] ~= '1' and redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
+        if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
         redis.call('SET', KEYS[1], ARGV[1])
         return tonumber(ARGV[1])
-        """, keys: 2, arguments: 1)
+        """)
 
     private static func failure(after reply: RedisReply) -> RedisError {
         guard case .integer(let count) = reply else { return .protocolViolation }
@@ -83,12 +83,11 @@ package struct StreamPartitions: Equatable, Sendable {
 
     /// The step of a login that claims the number of partitions.
     package var claim: RedisLoginStep {
-        var command = RedisCommand(calling: StreamPartitions.claimScript)
-        command.word(claimKey)
-        command.word(key)
-        command.word(decimal: count)
-        return RedisLoginStep(
-            script: StreamPartitions.claimScript, command: command,
+        RedisLoginStep(
+            script: StreamPartitions.claimScript,
+            command: RedisCommand(
+                calling: StreamPartitions.claimScript,
+                keys: count == 1 ? [claimKey] : [claimKey, key], arguments: [String(count)]),
             reply: .integer(Int64(count)), failure: StreamPartitions.failure)
     }
 }
