@@ -52,6 +52,27 @@ import Testing
         #expect(configuration.logFormat == .json)
     }
 
+    @Test func `only a stream has more than one partition`() throws {
+        let partitions = StreamPartitions(key: "s", count: 1_024)
+        #expect(
+            try configuration(["QUEUE": "stream:s", "PARTITIONS": "1024"]).queue
+                == .stream(partitions))
+        #expect(
+            try configuration(["QUEUE": "stream:s"]).queue == .stream(StreamPartitions(key: "s")))
+        #expect(Configuration.Queue.stream(partitions).name == "stream:s")
+        for queue in ["rq:default", "memory"] {
+            #expect(throws: Never.self) { try configuration(["QUEUE": queue, "PARTITIONS": "1"]) }
+            #expect(throws: ConfigurationError.self) {
+                try configuration(["QUEUE": queue, "PARTITIONS": "2"])
+            }
+        }
+        for count in ["0", "1025", "-1", "x", "1.0"] {
+            #expect(throws: ConfigurationError.self) {
+                try configuration(["QUEUE": "stream:s", "PARTITIONS": count])
+            }
+        }
+    }
+
     @Test func `metrics are served where METRICS_PORT says, by default on HTTP_HOST`() throws {
         #expect(try configuration([:]).metrics == nil)
         let host = ["HTTP_HOST": "::1", "METRICS_PORT": "9100"]
