@@ -98,8 +98,9 @@ enum CoreAPIServer {
             }
             fail(
                 .failure,
-                "PARTITIONS is \(partitions.count), but \(configuration.queue.name) has \(count) in "
-                    + "\(configuration.redis.url) (\(partitions.claimKey)): see docs/operations.md")
+                "PARTITIONS is \(partitions.count), but \(configuration.queue.name) has "
+                    + "\(count) in \(configuration.redis.url) (\(partitions.claimKey)): "
+                    + "see docs/operations.md")
         } catch {
             fail(.failure, "\(error)")
         }

@@ -5,9 +5,9 @@ public import CoreAPIRedis
 ///
 /// One entry is one transaction; `StreamEntry` has its fields.
 ///
-/// With several partitions there are as many streams, `{KEY:0}`, `{KEY:1}`, …, which consumers share
-/// as they share one. All transactions of a user go to one of them, and so keep their order. Redis
-/// keeps the number of partitions: every queue and every consumer of the key gives the same.
+/// With several partitions there are as many streams, `{KEY:0}`, `{KEY:1}`, …, which consumers
+/// share as they share one. All transactions of a user go to one of them, and so keep their order.
+/// Redis keeps the number of partitions: every queue and every consumer of the key gives the same.
 public final class StreamTransactionQueue: TransactionQueue {
     /// The stream's key in Redis.
     public let key: String

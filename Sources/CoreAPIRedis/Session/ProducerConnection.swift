@@ -11,8 +11,8 @@ package protocol ProducerReceiver: AnyObject {
 /// A producer session, or one for each partition of a queue, on a connection to Redis that
 /// reconnects after a failure.
 ///
-/// Messages of one turn of the loop and of one partition leave as one batch. The connection ends when the last reference
-/// to it is gone, or by `close`.
+/// Messages of one turn of the loop and of one partition leave as one batch. The connection ends
+/// when the last reference to it is gone, or by `close`.
 package final class ProducerConnection: Sendable {
     /// What a connection is made with besides the URL.
     package struct Options: Sendable {

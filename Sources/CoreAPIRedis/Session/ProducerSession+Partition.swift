@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 
-/// A session that shares its connection with those of other partitions: `PartitionedProducerMachine`
-/// owns the output, the order of the replies and the barrier.
+/// A session that shares its connection with those of other partitions:
+/// `PartitionedProducerMachine` owns the output, the order of the replies and the barrier.
 ///
 /// What is read here is read by `mutating get`: an array's element is copied for any other.
 extension ProducerSession {

@@ -9,7 +9,7 @@ extension ClusterMap {
     ///   - usesTLS: whether `tls-port` is the port to connect to.
     /// - Throws: `protocolViolation` for any other reply.
     package init(
-        shards reply: RedisReply, asked: ClusterAddress, usesTLS: Bool
+        shards reply: RedisReply, asked: RedisAddress, usesTLS: Bool
     ) throws(RedisError) {
         self.init()
         guard case .array(let shards) = reply, shards.count <= ClusterMap.shardsMax else {
@@ -35,7 +35,7 @@ extension ClusterMap {
     ///
     /// - Parameter asked: the node that was asked.
     /// - Throws: `protocolViolation` for any other reply.
-    package init(slots reply: RedisReply, asked: ClusterAddress) throws(RedisError) {
+    package init(slots reply: RedisReply, asked: RedisAddress) throws(RedisError) {
         self.init()
         guard case .array(let ranges) = reply, ranges.count <= HashSlot.count else {
             throw .protocolViolation
@@ -51,7 +51,7 @@ extension ClusterMap {
                 case .integer(let port) = master[1]
             else { throw .protocolViolation }
             let host = try ClusterMap.host(master[0])
-            if let address = try ClusterAddress.of(host: host, port: port, asked: asked) {
+            if let address = try RedisAddress.of(host: host, port: port, asked: asked) {
                 try assign(slots, to: address)
             }
         }
@@ -65,9 +65,9 @@ extension ClusterMap {
     /// Of the nodes of a shard the master, one that is online if there are several; nil without one
     /// whose address is known.
     private static func master(
-        _ nodes: [RedisReply], _ asked: ClusterAddress, _ usesTLS: Bool
-    ) throws(RedisError) -> ClusterAddress? {
-        var found: (address: ClusterAddress, isOnline: Bool)?
+        _ nodes: [RedisReply], _ asked: RedisAddress, _ usesTLS: Bool
+    ) throws(RedisError) -> RedisAddress? {
+        var found: (address: RedisAddress, isOnline: Bool)?
         for node in nodes {
             let fields = try fields(node)
             guard case .bulk(let role)? = fields["role"] else { throw .protocolViolation }
@@ -76,7 +76,7 @@ extension ClusterMap {
             guard let port = fields[usesTLS ? "tls-port" : "port"] else { continue }
             guard case .integer(let port) = port else { throw .protocolViolation }
             let host = try host(fields["endpoint"] ?? .null)
-            guard let address = try ClusterAddress.of(host: host, port: port, asked: asked) else {
+            guard let address = try RedisAddress.of(host: host, port: port, asked: asked) else {
                 continue
             }
             found = (address, fields["health"] == .bulk(Array("online".utf8)))

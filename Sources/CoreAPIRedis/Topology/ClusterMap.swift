@@ -4,7 +4,7 @@
 /// while a failover is under way, or if the node does not know the master's address.
 package struct ClusterMap: Equatable, Sendable {
     /// The masters that serve slots, each once, in the order of the reply.
-    package private(set) var masters: [ClusterAddress] = []
+    package private(set) var masters: [RedisAddress] = []
     /// The index in `masters` of each slot's master; `unassigned` without one.
     private var owners = [UInt16](repeating: ClusterMap.unassigned, count: HashSlot.count)
 
@@ -16,7 +16,7 @@ package struct ClusterMap: Equatable, Sendable {
     package init() {}
 
     /// The master of the slot; nil if it is not known.
-    package subscript(slot: HashSlot) -> ClusterAddress? {
+    package subscript(slot: HashSlot) -> RedisAddress? {
         let owner = owners[slot.number]
         return owner == ClusterMap.unassigned ? nil : masters[Int(owner)]
     }
@@ -29,7 +29,7 @@ package struct ClusterMap: Equatable, Sendable {
     /// - Throws: `protocolViolation` if one of them has a master already, since a node knows one,
     ///   or for more than `mastersMax` masters.
     mutating func assign(
-        _ slots: ClosedRange<Int>, to master: ClusterAddress
+        _ slots: ClosedRange<Int>, to master: RedisAddress
     ) throws(RedisError) {
         guard slots.lowerBound >= 0, slots.upperBound < HashSlot.count,
             owners[slots].allSatisfy({ $0 == ClusterMap.unassigned })
@@ -41,18 +41,8 @@ package struct ClusterMap: Equatable, Sendable {
     }
 }
 
-/// The address of a node of a Redis Cluster.
-package struct ClusterAddress: Hashable, Sendable {
-    /// A name or an address, without brackets.
-    package let host: String
-    package let port: UInt16
-
-    package init(host: String, port: UInt16) {
-        self.host = host
-        self.port = port
-    }
-
-    /// An address in a reply.
+extension RedisAddress {
+    /// An address in a reply of a cluster's node.
     ///
     /// - Parameters:
     ///   - host: empty for the host of the node that was asked; `?` if that node does not know.
@@ -60,15 +50,15 @@ package struct ClusterAddress: Hashable, Sendable {
     /// - Returns: nil if the host is not known.
     /// - Throws: `protocolViolation` for what is neither a host nor a port.
     static func of(
-        host: some Collection<UInt8>, port: Int64, asked: ClusterAddress
-    ) throws(RedisError) -> ClusterAddress? {
+        host: some Collection<UInt8>, port: Int64, asked: RedisAddress
+    ) throws(RedisError) -> RedisAddress? {
         guard 1...65_535 ~= port else { throw .protocolViolation }
         let port = UInt16(port)
-        if host.isEmpty { return ClusterAddress(host: asked.host, port: port) }
+        if host.isEmpty { return RedisAddress(host: asked.host, port: port) }
         if host.elementsEqual("?".utf8) { return nil }
         guard host.count <= RedisURLAuthority.hostBytesMax,
             host.allSatisfy(RedisURLAuthority.isHostByte)
         else { throw .protocolViolation }
-        return ClusterAddress(host: String(decoding: Array(host), as: UTF8.self), port: port)
+        return RedisAddress(host: String(decoding: Array(host), as: UTF8.self), port: port)
     }
 }

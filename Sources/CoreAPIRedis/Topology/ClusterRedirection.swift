@@ -13,12 +13,12 @@ package struct ClusterRedirection: Equatable, Sendable {
     package let kind: Kind
     package let slot: HashSlot
     /// Nil if the node does not know the other's address (`?`).
-    package let address: ClusterAddress?
+    package let address: RedisAddress?
 
     /// Nil for another error, or one that names no slot or no address.
     ///
     /// - Parameter asked: the node that has answered: a redirection without a host names its host.
-    package init?(_ error: RedisServerError, asked: ClusterAddress) {
+    package init?(_ error: RedisServerError, asked: RedisAddress) {
         let words = error.message.utf8.split(
             separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3 else { return nil }
@@ -36,7 +36,7 @@ package struct ClusterRedirection: Equatable, Sendable {
         else { return nil }
         self.slot = slot
         do {
-            address = try ClusterAddress.of(
+            address = try RedisAddress.of(
                 host: words[2][..<colon], port: Int64(port), asked: asked)
         } catch { return nil }
     }

@@ -283,8 +283,9 @@ import Testing
         _ = sent(&machine)
         #expect(reply(error("NOPERM x"), &machine).hasPrefix("fail server"))
         submit(1, to: 1, &machine)
-        #expect(words(machine.lost(.server(RedisServerError(message: "NOPERM x")), now: start))
-            == ["1 not executed"])
+        #expect(
+            words(machine.lost(.server(RedisServerError(message: "NOPERM x")), now: start))
+                == ["1 not executed"])
     }
 
     @Test func `an error that passes ends the connection`() throws {

@@ -3,7 +3,7 @@ import Testing
 @testable import CoreAPIRedis
 
 @Suite struct ClusterMapTests {
-    private let asked = ClusterAddress(host: "seed", port: 7_000)
+    private let asked = RedisAddress(host: "seed", port: 7_000)
 
     private func text(_ text: String) -> RedisReply { .bulk(Array(text.utf8)) }
 
@@ -39,7 +39,8 @@ import Testing
             shard(
                 [0, 99, 200, 299],
                 [node(text("a"), 1, role: "replica"), node(text("b"), 2)]),
-            shard([100, 199, 300, 16_383], [node(text("c"), 3), node(text("d"), 4, role: "replica")]),
+            shard(
+                [100, 199, 300, 16_383], [node(text("c"), 3), node(text("d"), 4, role: "replica")]),
         ])
         for (slot, address) in [
             (0, "b:2"), (99, "b:2"), (100, "c:3"), (199, "c:3"), (200, "b:2"), (300, "c:3"),
@@ -87,7 +88,8 @@ import Testing
 
     private static let bulk = RedisReply.bulk(Array("x".utf8))
     private static let broken: [RedisReply] = [
-        .null, .integer(1), .array([]), .array([bulk]), .array([bulk, bulk]), .array([.null, .null]),
+        .null, .integer(1), .array([]), .array([bulk]), .array([bulk, bulk]),
+        .array([.null, .null]),
         .array([.integer(1), bulk]), .error(RedisServerError(message: "ERR")),
     ]
 
@@ -113,10 +115,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0], [0, 1, 2], [1, 0], [-1, 0], [0, 16_384], [.min, .max], [0, .max], [16_384, 16_384],
-        [0, 5, 5, 6], [0, 5, 0, 5],
-    ] as [[Int64]])
+    @Test(
+        arguments: [
+            [0], [0, 1, 2], [1, 0], [-1, 0], [0, 16_384], [.min, .max], [0, .max],
+            [16_384, 16_384],
+            [0, 5, 5, 6], [0, 5, 0, 5],
+        ] as [[Int64]])
     func `slots out of bounds, or of two masters, throw`(slots: [Int64]) {
         #expect(throws: RedisError.protocolViolation) {
             try map([shard(slots, [node(text("a"), 1)])])

@@ -5,22 +5,23 @@ import Testing
 @Suite struct ClusterRedirectionTests {
     private func redirection(_ message: String) -> ClusterRedirection? {
         ClusterRedirection(
-            RedisServerError(message: message), asked: ClusterAddress(host: "seed", port: 7_000))
+            RedisServerError(message: message), asked: RedisAddress(host: "seed", port: 7_000))
     }
 
-    @Test(arguments: [
-        ("MOVED 3999 10.0.0.1:6381", ClusterRedirection.Kind.moved, 3_999, "10.0.0.1", 6_381),
-        ("ASK 0 node-2.example:1", .ask, 0, "node-2.example", 1),
-        ("MOVED 16383 :6381", .moved, 16_383, "seed", 6_381),
-        ("MOVED 1 ::1:6381", .moved, 1, "::1", 6_381),
-    ] as [(String, ClusterRedirection.Kind, Int, String, UInt16)])
+    @Test(
+        arguments: [
+            ("MOVED 3999 10.0.0.1:6381", ClusterRedirection.Kind.moved, 3_999, "10.0.0.1", 6_381),
+            ("ASK 0 node-2.example:1", .ask, 0, "node-2.example", 1),
+            ("MOVED 16383 :6381", .moved, 16_383, "seed", 6_381),
+            ("MOVED 1 ::1:6381", .moved, 1, "::1", 6_381),
+        ] as [(String, ClusterRedirection.Kind, Int, String, UInt16)])
     func `a redirection names a slot and an address`(
         message: String, kind: ClusterRedirection.Kind, slot: Int, host: String, port: UInt16
     ) {
         let found = redirection(message)
         #expect(found?.kind == kind)
         #expect(found?.slot.number == slot)
-        #expect(found?.address == ClusterAddress(host: host, port: port))
+        #expect(found?.address == RedisAddress(host: host, port: port))
     }
 
     @Test func `a host that the node does not know is no address`() {

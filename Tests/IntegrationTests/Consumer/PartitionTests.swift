@@ -106,6 +106,38 @@ import Testing
         }
     }
 
+    @Test func `producer and consumer need no more rights than docs say`() async throws {
+        try await RedisServer.with { redis in
+            for (user, rights) in RedisServer.accessRights {
+                _ = try await redis.command(["ACL", "SETUSER", user, "on", ">pw"] + rights)
+            }
+            let host = "pw@127.0.0.1:\(redis.port)"
+            let consumer = try await TransactionConsumer(
+                url: "redis://partitions-consumer:\(host)", key: "transactions", partitions: 4,
+                group: "psp", options: ConsumerHarness.options(attemptsMax: 2))
+            let queue = try await StreamTransactionQueue(
+                url: "redis://partitions-producer:\(host)", key: "transactions", partitions: 4)
+            for user in 0..<8 {
+                let transaction = try transaction(user: user)
+                let key = IdempotencyKey("k")
+                #expect(try await queue.enqueue(transaction, idempotencyKey: key) == .enqueued)
+                let delivery = try await consumer.take()
+                await delivery.retry()
+                try await consumer.take().ack()
+            }
+            try await queue.enqueue(transaction(user: 1))
+            for _ in 0..<2 { try await consumer.take().retry() }
+            let dead =
+                "{transactions:\(StreamPartitions(key: "s", count: 4).index(ofUser: 1))}:dead"
+            try await eventually("a dead letter") {
+                try await ConsumerHarness.length(redis, dead) == 1
+            }
+            consumer.stop()
+            var iterator = consumer.makeAsyncIterator()
+            #expect(try await iterator.next() == nil)
+        }
+    }
+
     // MARK: - Sending
 
     @Test func `a user's transactions are in one partition, in their order`() async throws {
@@ -148,7 +180,8 @@ import Testing
 
     /// Counts deliveries.
     private final class Tally: Sendable {
-        private let deliveries = Mutex<(counts: [TransactionID: Int], partitions: Set<Int>)>(([:], []))
+        private let deliveries = Mutex<(counts: [TransactionID: Int], partitions: Set<Int>)>(
+            ([:], []))
 
         func add(_ delivery: Delivery) {
             deliveries.withLock {
@@ -234,7 +267,8 @@ import Testing
                 var pending = 0
                 for partition in 0..<16 {
                     let reply = try await redis.command("XPENDING", "{s:\(partition)}", "psp")
-                    guard case .array(let summary) = reply, case .integer(let count)? = summary.first
+                    guard case .array(let summary) = reply,
+                        case .integer(let count)? = summary.first
                     else { continue }
                     pending += Int(count)
                 }
