@@ -66,15 +66,18 @@ extension PartitionedProducerMachine {
             state = .open
             return .ready(resolutions.array)
         case .fail(let error):
-            guard wasOpening, isOfSession(error) else { return .fail(error) }
+            guard wasOpening, isOfSession(error, place) else { return .fail(error) }
             return .resolveAll(change(place) { $0.lost(error, now: now) + $0.failAll(error) })
         }
     }
 
-    /// Whether Redis refuses to open one session, while another one is open or may be opened: a key
-    /// of another type, for example.
-    private mutating func isOfSession(_ error: RedisError) -> Bool {
-        guard case .server(let reply) = error, !reply.isPassing else { return false }
+    /// Whether Redis refuses to open one session alone, while another one is open or may be opened:
+    /// a right that is missing for its key, for example. One that was open before may have something
+    /// to send again, so the connection is made anew until it is open.
+    private mutating func isOfSession(_ error: RedisError, _ place: Int) -> Bool {
+        guard case .server(let reply) = error, !reply.isPassing,
+            !places[place].session.wasOpen
+        else { return false }
         return state == .open || places.indices.contains { places[$0].session.isOpening }
     }
 

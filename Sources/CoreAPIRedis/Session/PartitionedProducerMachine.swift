@@ -61,8 +61,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// The places that have written something that no barrier follows.
     var unconfirmed: [Int] = []
     var awaitsBarrier = false
-    private var pendingCount = 0
-    private var pendingBytes = 0
+    private(set) var pendingCount = 0
+    private(set) var pendingBytes = 0
     /// No session's deadline is before.
     private var earliestDeadline = MonotonicTime.never
     private var lastError = RedisError.timedOut

@@ -34,6 +34,9 @@ extension ProducerSession {
     /// Whether the session has neither begun its login nor ended it.
     var isDisconnected: Bool { mutating get { state == .disconnected } }
 
+    /// Whether a login has ended, over this connection or an earlier one.
+    var wasOpen: Bool { mutating get { MonotonicTime(nanoseconds: 0) < usedAt } }
+
     /// Whether there is something to send, besides a login.
     var hasOutput: Bool { @inline(__always) mutating get { hasUnsent } }
 
