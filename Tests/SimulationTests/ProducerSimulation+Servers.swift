@@ -39,6 +39,9 @@ extension ProducerSimulation {
         if words[1] == ProducerScripts.open.digest {
             return node.open(words[3], now, login: connection.number)
         }
+        if machine.isNode, isRough, random.chance(4) {
+            return .error(RedisServerError(message: "TRYAGAIN the slot moves"))
+        }
         guard node.isMaster else { return .error(RedisServerError(message: "READONLY replica")) }
         if words[1] == ProducerScripts.fence.digest {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }

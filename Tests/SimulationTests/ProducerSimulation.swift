@@ -46,6 +46,13 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         }
         for (time, fault) in schedule.faults { after(time) { [unowned self] in begin(fault) } }
         after(ProducerSimulationSchedule.faultsEnd) { [unowned self] in heal() }
+        if Machine.partitionCount > 1 {
+            for _ in 0..<self.random.integer(0...6) {
+                after(self.random.integer(0...ProducerSimulationSchedule.faultsEnd)) {
+                    [unowned self] in move()
+                }
+            }
+        }
         if let time = schedule.closesAt { after(time) { [unowned self] in closeByOwner() } }
     }
 
@@ -70,6 +77,24 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
                 })
         }
         if let failure { resolve(index, .failure(failure)) }
+    }
+
+    /// A session leaves as for another node, and comes back.
+    private func move() {
+        guard !isClosed else { return }
+        let partition = random.integer(0...Machine.partitionCount - 1)
+        tell("the session of partition \(partition) leaves and returns")
+        resolve(machine.leaveAndReturn(partition, now: now))
+        asksForFlush = true
+    }
+
+    private func resumeRedirected() {
+        for partition in machine.takeRedirected() {
+            after(random.integer(0...800)) { [unowned self] in
+                machine.resume(partition)
+                asksForFlush = true
+            }
+        }
     }
 
     private func closeByOwner() {
@@ -120,7 +145,10 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
 
     // MARK: - Rules
 
-    override func checkTurn() { checkLosses() }
+    override func checkTurn() {
+        checkLosses()
+        resumeRedirected()
+    }
 
     override func checkDeadlines() {
         checkWaits()

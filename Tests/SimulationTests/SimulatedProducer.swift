@@ -23,6 +23,21 @@ where Resolution == ProducerSession<Int>.Resolution {
     var pending: (count: Int, bytes: Int) { get }
     /// Whether the next reply is that of a barrier.
     var expectsBarrier: Bool { get }
+
+    /// Whether Redis is a node of a cluster, which may redirect sessions.
+    var isNode: Bool { get }
+    /// The partitions that were redirected since the last call.
+    mutating func takeRedirected() -> [Int]
+    mutating func resume(_ partition: Int)
+    /// The session of a partition leaves, and comes back.
+    mutating func leaveAndReturn(_ partition: Int, now: MonotonicTime) -> [Resolution]
+}
+
+extension SimulatedProducer {
+    var isNode: Bool { false }
+    mutating func takeRedirected() -> [Int] { [] }
+    mutating func resume(_ partition: Int) {}
+    mutating func leaveAndReturn(_ partition: Int, now: MonotonicTime) -> [Resolution] { [] }
 }
 
 extension SimulatedProducer {
@@ -78,7 +93,16 @@ extension PartitionedProducerMachine<Int>: SimulatedProducer {
         self.init(
             url: schedule.url, ProducerPartitions(count: Self.partitionCount, call: call),
             limits: limits, replyTimeoutMilliseconds: Self.replyTimeoutMilliseconds,
-            barrier: schedule.barrier, now: VirtualTime.start)
+            barrier: schedule.barrier, isNode: schedule.messages.count.isMultiple(of: 2),
+            now: VirtualTime.start)
+    }
+
+    mutating func takeRedirected() -> [Int] { takeRedirections().map(\.partition) }
+
+    mutating func leaveAndReturn(_ partition: Int, now: MonotonicTime) -> [Resolution] {
+        guard let (session, resolutions) = detach(partition, now: now) else { return [] }
+        attach(session, partition: partition)
+        return resolutions
     }
 
     var sessions: [ProducerSession<Int>] {

@@ -115,6 +115,8 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case clusterDown = "CLUSTERDOWN"
         /// Another node of the cluster serves the key.
         case moved = "MOVED"
+        /// The cluster is moving the key, which another node has already.
+        case ask = "ASK"
         /// The script is not loaded, or was flushed.
         case scriptUnknown = "NOSCRIPT"
         /// A blocked command was interrupted, for example because the master became a replica.
@@ -135,7 +137,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
                 .scriptUnknown, .unblocked, .session:
                 true
             case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
-                .wrongType, .moved, .noGroup, .groupExists, .other:
+                .wrongType, .moved, .ask, .noGroup, .groupExists, .other:
                 false
             }
         }

@@ -7,6 +7,7 @@ extension PartitionedProducerMachine {
     mutating func encode(_ now: MonotonicTime) {
         for place in exchange(&marked, with: []) {
             places[place].isMarked = false
+            if places[place].isHeld { continue }
             if places[place].session.isDisconnected { places[place].session.loggedIn() }
             let replyCount = places[place].session.encode(now, to: &output)
             for _ in 0..<replyCount { awaited.append(.session(place)) }
@@ -38,6 +39,7 @@ extension PartitionedProducerMachine {
     ) -> RedisConnectionAction<Resolution> {
         switch awaited.popFirst() {
         case nil: return .fail(.protocolViolation)
+        case .ignored: return .none
         case .session(let place): return received(reply, place, now)
         case .barrier(let confirmed): return receivedForBarrier(reply, confirmed, now)
         }
@@ -46,6 +48,9 @@ extension PartitionedProducerMachine {
     private mutating func received(
         _ reply: RedisReply, _ place: Int, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {
+        if case .error(let error) = reply, isNode, error.concernsSlot {
+            return redirected(place, error, now)
+        }
         let wasOpening = places[place].session.isOpening
         switch change(place, { $0.received(reply, now: now) }) {
         case .none: return .none

@@ -30,6 +30,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         case session(Int)
         /// The barrier of the sessions at these places.
         case barrier([Int])
+        /// A command of a session that has left, or that was redirected before.
+        case ignored
     }
 
     /// A session with its marks in the machine's lists.
@@ -39,6 +41,10 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         var isMarked = false
         /// Is in `unconfirmed`.
         var isUnconfirmed = false
+        /// Was redirected: sends nothing until `resume` or `detach`.
+        var isHeld = false
+        /// Its session has left.
+        var isVacant = false
     }
 
     let partitions: ProducerPartitions
@@ -50,8 +56,12 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     var state = State.disconnected
     /// The sessions, in the order of their first use.
     var places: [Place] = []
-    /// The index in `places` by partition; nil for one that was never used.
-    private var indices: [Int?]
+    /// The index in `places` by partition; nil for one that was never used here, or has left.
+    var indices: [Int?]
+    /// Of a node of a cluster: has the sessions that it is given, and may redirect them.
+    let isNode: Bool
+    /// The sessions that Redis has redirected since the last `takeRedirections`.
+    var redirections: [Redirection] = []
     var output = RedisCommand(capacity: 0)
     /// How many bytes of `output` the kernel has taken.
     private var written = 0
@@ -74,17 +84,21 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// - Parameters:
     ///   - limits: of all sessions together.
     ///   - barrier: what confirms batches besides their replies, if anything does.
+    ///   - isNode: whether Redis is a node of a cluster, to which sessions come by `attach`.
     package init(
         url: RedisURL, _ partitions: ProducerPartitions, limits: ProducerLimits,
-        replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, now: MonotonicTime
+        replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, isNode: Bool = false,
+        now: MonotonicTime
     ) {
         self.partitions = partitions
+        self.isNode = isNode
         var limits = limits
         limits.historyBytesMax /= partitions.count
         self.limits = limits
         self.barrier = barrier
         let call = partitions.call(0)
-        login = RedisLogin(url, scripts: call.scripts, step: call.loginStep)
+        // Another node has the key that the step asks for.
+        login = RedisLogin(url, scripts: call.scripts, step: isNode ? nil : call.loginStep)
         secrets = RedisSecrets(url)
         self.replyTimeoutMilliseconds = replyTimeoutMilliseconds
         indices = Array(repeating: nil, count: partitions.count)
@@ -111,11 +125,25 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// The place of a partition's session, which is made if there is none.
     private mutating func place(of partition: Int) -> Int {
         if let index = indices[partition] { return index }
-        let session = ProducerSession<Waiter>(
+        return add(newSession(partition), partition)
+    }
+
+    func newSession(_ partition: Int) -> ProducerSession<Waiter> {
+        ProducerSession<Waiter>(
             partitions.call(partition), limits: limits, barrier: barrier, secrets: secrets)
-        places.append(Place(session: session))
-        indices[partition] = places.count - 1
-        return places.count - 1
+    }
+
+    /// Gives a session a place.
+    mutating func add(_ session: ProducerSession<Waiter>, _ partition: Int) -> Int {
+        let place = places.firstIndex { $0.isVacant } ?? places.count
+        if place == places.count {
+            places.append(Place(session: session))
+        } else {
+            places[place] = Place(session: session)
+        }
+        indices[partition] = place
+        takeAccount(of: place, since: .none)
+        return place
     }
 
     /// Changes a session, and takes account of what that changes in the sums.
@@ -216,9 +244,11 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             } catch { return .fail(error) }
             state = .opening
             // Without a session in use, one shows whether sessions can be opened.
-            if places.isEmpty { _ = place(of: 0) }
-            for place in places.indices { mark(place) }
-            return .flush
+            if places.isEmpty, !isNode { _ = place(of: 0) }
+            for place in places.indices where !places[place].isVacant { mark(place) }
+            guard isNode else { return .flush }
+            state = .open
+            return .ready([])
         case .opening, .open: return receivedForSessions(reply, now)
         case .disconnected, .closed: preconditionFailure("received() without a connection")
         }

@@ -11,6 +11,11 @@ extension ProducerSession {
         let pendingBytes: Int
         let deadline: MonotonicTime
         let hasGivenUp: Bool
+
+        /// Of no session.
+        static var none: Account {
+            Account(pendingCount: 0, pendingBytes: 0, deadline: .never, hasGivenUp: false)
+        }
     }
 
     var account: Account {
@@ -57,6 +62,20 @@ extension ProducerSession {
         connection.append(output)
         output.removeAll()
         return replyCount
+    }
+
+    /// The reply to the next command is a redirection: Redis has not executed it. What was sent
+    /// behind it is settled by the next login.
+    mutating func redirected(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
+        if !isOpening, let first = awaited.popFirst() {
+            if case .batch(var batch) = first {
+                batch.isRefused = true
+                awaited.prepend(.batch(batch))
+            } else {
+                awaited.prepend(first)
+            }
+        }
+        return lost(error, now: now)
     }
 
     /// A barrier for all sessions of the connection is sent behind what this one has written: its
