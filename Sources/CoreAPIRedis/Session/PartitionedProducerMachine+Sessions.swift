@@ -77,8 +77,8 @@ extension PartitionedProducerMachine {
     }
 
     /// Whether Redis refuses to open one session alone, while another one is open or may be opened:
-    /// a right that is missing for its key, for example. One that was open before may have something
-    /// to send again, so the connection is made anew until it is open.
+    /// a right that is missing for its key, for example. One that was open before may have
+    /// something to send again, so the connection is made anew until it is open.
     private mutating func isOfSession(_ error: RedisError, _ place: Int) -> Bool {
         guard case .server(let reply) = error, !reply.isPassing,
             !places[place].session.wasOpen

@@ -5,8 +5,8 @@ package import CoreAPIBase
 ///
 /// Whatever shows that the map is stale (a `MOVED`, a connection that broke) asks for the whole map
 /// anew. Requests are coalesced, and a map is asked for at most every `intervalMilliseconds`: a
-/// resharding redirects many commands at once. Nodes are asked in turns, the masters of the last map
-/// and then the seeds, until one answers.
+/// resharding redirects many commands at once. Nodes are asked in turns, the masters of the last
+/// map and then the seeds, until one answers.
 package struct ClusterTopology {
     package enum Action: Equatable, Sendable {
         case none
