@@ -82,8 +82,8 @@ extension ProducerSimulation {
         batches += session.unresolved
         batches += session.answered.map(\.batch)
         for case .batch(let batch) in session.awaited { batches.append(batch) }
-        if session.pendingCount != batches.reduce(0, { $0 + $1.count })
-            || session.pendingBytes != batches.reduce(0, { $0 + $1.byteCount })
+        if session.pendingCount != batches.reduce(0, { $0 + $1.unconfirmedCount })
+            || session.pendingBytes != batches.reduce(0, { $0 + $1.unconfirmedBytes })
         {
             violate("the count of what waits has drifted")
         }

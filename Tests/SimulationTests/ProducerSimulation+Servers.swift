@@ -43,7 +43,7 @@ extension ProducerSimulation {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }
             return node.fence(from: number, to: fence)
         }
-        guard let keyCount = Int(words[2]), let first = Int(words[3 + keyCount]),
+        guard let keyCount = Int(words[2]), let before = Int(words[3 + keyCount]),
             let deadline = Int(words[5 + keyCount])
         else { return .null }
         var keys = words[5..<(3 + keyCount)]
@@ -52,7 +52,8 @@ extension ProducerSimulation {
             (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
         }
         return node.batch(
-            first: first, deadline: deadline, messages, stopAt: random.integer(0...messages.count),
+            first: before + 1, deadline: deadline, messages,
+            stopAt: random.integer(0...messages.count),
             now)
     }
 

@@ -31,7 +31,7 @@ final class ProducerSimulation:
         self.breakage = breakage
         let call = ProducerCall(
             script: Node.script, sessionKey: Array("session".utf8),
-            queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2)
+            queueKeys: [Array("queue".utf8)], queueWords: [])
         let limits = RedisLimits()
         super.init(
             Machine(
@@ -62,7 +62,7 @@ final class ProducerSimulation:
         tell("\(message.id) \(message.key ?? "") is submitted")
         let failure = submit {
             $0.submit(
-                index, now: now, isKeyed: message.key != nil,
+                index, now: now, ProducerTraits(isKeyed: message.key != nil),
                 keys: { command in
                     guard let key = message.key else { return 0 }
                     command.word(key)
@@ -71,6 +71,7 @@ final class ProducerSimulation:
                 words: {
                     $0.word(message.id)
                     $0.word(message.key == nil ? "-" : "keyed")
+                    return 2
                 })
         }
         if let failure { resolve(index, .failure(failure)) }

@@ -87,11 +87,11 @@ package final class ProducerConnection: Sendable {
     /// - Returns: the reason why it is not taken; nil if it is, and the receiver is called later.
     @inline(__always)
     package func submit(
-        for receiver: any ProducerReceiver, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        for receiver: any ProducerReceiver, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisFailure? {
         handler.submit { machine, now in
-            machine.submit(receiver, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+            machine.submit(receiver, now: now, traits, keys: addKeys, words: addWords)
         }
     }
 }
