@@ -14,13 +14,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     private var exchange: (any HTTPExchange)?
     /// Passed from function to function as a parameter, because an access to a class's property
     /// that spans a call is checked at run time.
-    // `converse` calls nothing that comes back to this connection but by the loop's next turn: no
-    // exclusivity check is needed.
-    @exclusivity(unchecked) private var uncheckedConversation: Conversation
-    private var conversation: Conversation {
-        _read { yield unsafe uncheckedConversation }
-        _modify { yield unsafe &uncheckedConversation }
-    }
+    private var conversation: Conversation
     private var wait = Wait.turn
     /// Whether `drain` was called: the machine learns of it before its next action.
     private var drains = false
@@ -77,7 +71,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
         self.server = server
         loop = server.loop
         self.admission = admission
-        unsafe uncheckedConversation = Conversation(
+        conversation = Conversation(
             channel: SocketChannel(socket, on: server.loop),
             machine: ConnectionStateMachine(
                 limits: server.limits, isTooMany: admission == .refused, now: server.loop.now))
