@@ -110,7 +110,7 @@ enum ProbeTarget {
         for number in 0..<3 {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
             _ = machine.submit(
-                number, now: start, isKeyed: number == 1,
+                number, now: start, ProducerTraits(isKeyed: number == 1),
                 keys: { record.addKey(of: [115], to: &$0) },
                 words: { StreamEntry(transaction).addWords(record, to: &$0) })
         }
@@ -134,7 +134,7 @@ enum ProbeTarget {
         for number in 0..<3 {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
             _ = machine.submit(
-                number, partition: number % 2, now: start, isKeyed: number == 1,
+                number, partition: number % 2, now: start, ProducerTraits(isKeyed: number == 1),
                 keys: { record.addKey(of: [115], to: &$0) },
                 words: { StreamEntry(transaction).addWords(record, to: &$0) })
         }

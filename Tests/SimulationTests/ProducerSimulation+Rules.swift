@@ -84,10 +84,9 @@ extension ProducerSimulation {
             batches += session.unresolved
             batches += session.answered.map(\.batch)
             for case .batch(let batch) in session.awaited { batches.append(batch) }
-            let (inHand, bytesInHand) = (
-                batches.reduce(0) { $0 + $1.count }, batches.reduce(0) { $0 + $1.byteCount }
-            )
-            if session.pendingCount != inHand || session.pendingBytes != bytesInHand {
+            if session.pendingCount != batches.reduce(0, { $0 + $1.unconfirmedCount })
+                || session.pendingBytes != batches.reduce(0, { $0 + $1.unconfirmedBytes })
+            {
                 violate("the count of what waits has drifted")
             }
             count += session.pendingCount

@@ -47,7 +47,7 @@ extension ProducerSimulation {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }
             return node.fence(words[3], from: number, to: fence)
         }
-        guard let keyCount = Int(words[2]), let first = Int(words[3 + keyCount]),
+        guard let keyCount = Int(words[2]), let before = Int(words[3 + keyCount]),
             let deadline = Int(words[5 + keyCount])
         else { return .null }
         var keys = words[5..<(3 + keyCount)]
@@ -56,7 +56,7 @@ extension ProducerSimulation {
             (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
         }
         return node.batch(
-            words[3], first: first, deadline: deadline, messages,
+            words[3], first: before + 1, deadline: deadline, messages,
             stopAt: random.integer(0...messages.count),
             now)
     }

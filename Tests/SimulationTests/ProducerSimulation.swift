@@ -31,7 +31,7 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         let machine = Machine(simulating: schedule) { partition in
             ProducerCall(
                 script: Node.script, sessionKey: Array("\(partition)".utf8),
-                queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2)
+                queueKeys: [Array("queue".utf8)], queueWords: [])
         }
         super.init(machine, limits: RedisLimits(), random: random, isTold: isTold)
         for index in 0..<3 {
@@ -65,7 +65,7 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         let failure = submit {
             $0.submit(
                 index, partition: Machine.partition(of: message.key ?? message.id), now: now,
-                isKeyed: message.key != nil,
+                ProducerTraits(isKeyed: message.key != nil),
                 keys: { command in
                     guard let key = message.key else { return 0 }
                     command.word(key)
@@ -74,6 +74,7 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
                 words: {
                     $0.word(message.id)
                     $0.word(message.key == nil ? "-" : "keyed")
+                    return 2
                 })
         }
         if let failure { resolve(index, .failure(failure)) }

@@ -12,8 +12,8 @@ where Resolution == ProducerSession<Int>.Resolution {
         _ call: @escaping @Sendable (Int) -> ProducerCall)
 
     mutating func submit(
-        _ waiter: Int, partition: Int, now: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: Int, partition: Int, now: MonotonicTime, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisSubmitAction
 
     var hasLosses: Bool { get }
@@ -63,10 +63,10 @@ extension ProducerStateMachine<Int>: SimulatedProducer {
     }
 
     mutating func submit(
-        _ waiter: Int, partition: Int, now: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: Int, partition: Int, now: MonotonicTime, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisSubmitAction {
-        submit(waiter, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+        submit(waiter, now: now, traits, keys: addKeys, words: addWords)
     }
 
     var sessions: [ProducerSession<Int>] {

@@ -15,7 +15,12 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private let tlsContext: TLSContext?
     /// Set from `start` to `close`. Connection and owner hold a reference to each other meanwhile.
     private var owner: (any OutgoingConnectionOwner)?
-    private var machine: OutgoingConnectionStateMachine
+    // The machine calls nothing: no exclusivity check is needed.
+    @exclusivity(unchecked) private var uncheckedMachine: OutgoingConnectionStateMachine
+    private var machine: OutgoingConnectionStateMachine {
+        _read { yield unsafe uncheckedMachine }
+        _modify { yield unsafe &uncheckedMachine }
+    }
     private var socket: Socket?
     /// Between the socket and the owner; nil without TLS.
     private var tls: TLSSession?
@@ -36,7 +41,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         self.endpoint = endpoint
         self.loop = loop
         tlsContext = tls
-        machine = OutgoingConnectionStateMachine(
+        unsafe uncheckedMachine = OutgoingConnectionStateMachine(
             usesTLS: tls != nil, attemptMilliseconds: attemptMilliseconds, backoff: backoff,
             now: .now())
     }

@@ -45,6 +45,11 @@ package final class PendingTransaction: @unchecked Sendable {
     /// Of the transaction that is held.
     package var idempotencyKey: IdempotencyKey? { heldKey }
 
+    /// What the queue's script has to know of it.
+    var traits: ProducerTraits {
+        ProducerTraits(isKeyed: heldKey != nil, isExtended: held?.traceParent != nil)
+    }
+
     package func resume(returning outcome: Outcome) { confirmed(self, outcome) }
 
     // MARK: - Redis

@@ -11,9 +11,7 @@ extension OutputSpan<UInt8> {
         word(count: CurrencyCode.length) { currency.append(to: &$0) }
     }
 
-    /// An empty word without a trace.
-    mutating func word(_ traceParent: TraceParent?) {
-        guard let traceParent else { return emptyWord() }
+    mutating func word(_ traceParent: TraceParent) {
         word(count: TraceParent.length) { traceParent.append(to: &$0) }
     }
 }

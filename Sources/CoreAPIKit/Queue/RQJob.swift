@@ -32,56 +32,63 @@ struct RQJob {
     /// - KEYS: the session, the queue's list, the set of all queues; then of each transaction the
     ///   job's hash, and the record if it has an idempotency key.
     /// - ARGV: those of `ProducerScripts.batchStart`; the queue's name; then of each transaction
-    ///   the job's id, data, timestamp, description, meta, which is empty where there is none, and
-    ///   the record's text, empty without a key.
+    ///   the job's id, data, timestamp, description, meta if there is a trace, and the record's
+    ///   text if it has an idempotency key.
     private static let script = RedisScript(
         """
         \(ProducerScripts.batchStart)
-        local list, origin, at, key = KEYS[2], ARGV[5], 6, 3
-        local ids, hashes, records = {}, {}, {}
-        local function push()
-          if #ids == 0 then return end
-          local pushed = redis.pcall('RPUSH', list, unpack(ids))
-          if type(pushed) ~= 'table' then return end
-          for _, record in ipairs(records) do \(TransactionRecord.scriptUndo) end
-          if #hashes > 0 then redis.pcall('DEL', unpack(hashes)) end
-          return pushed
-        end
-        local function refuse(applied, problem, isOwn)
-          local refusedPush = push()
-          if refusedPush then return stop(skipped, refusedPush) end
-          return stop(applied, problem, isOwn)
-        end
-        local named = redis.pcall('SADD', KEYS[3], list)
-        if type(named) == 'table' then return stop(skipped, named) end
-        for index = 0, count - 1 do
-          local id, data, time, description, meta, text = unpack(ARGV, at, at + 5)
-          at = at + 6
+        local list, origin, at, key = KEYS[2], argv[5], 6, 3
+        local ids, hashes, written, hashCount, idCount = {}, {}, {}, 0, 0
+        local named = call('SADD', KEYS[3], list)
+        if type(named) == 'table' then problem, applied = named.err, skipped end
+        for index = 0, (problem and 0 or count) - 1 do
+          local id, data, time, description = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
+          at = at + 4
           key = key + 1
-          local hash = KEYS[key]
-          \(TransactionRecord.scriptCheck)
-          if isNew then
-            local added = redis.pcall('HSET', hash, 'data', data, 'created_at', time,
+          local hash, isNew, record, meta = KEYS[key], index >= skipped, nil, nil
+          local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
+          if kind >= \(ProducerTraits(isExtended: true).digit) then
+            meta = argv[at]
+            at = at + 1
+          end
+          if kind % 2 == 1 then
+            \(TransactionRecord.scriptCheck)
+          end
+          if not problem and isNew then
+            local added = call('HSET', hash, 'data', data, 'created_at', time,
               'enqueued_at', time, 'description', description, 'origin', origin,
               'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
               'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
               'success_callback_name', '', 'failure_callback_name', '')
             if type(added) == 'table' then
               if record then \(TransactionRecord.scriptUndo) end
-              return refuse(index, added, string.find(added.err, 'WRONGTYPE', 1, true))
+              problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
+            else
+              if meta then redis.call('HSET', hash, 'meta', meta) end
+              if added > 0 then
+                hashCount = hashCount + 1
+                hashes[hashCount] = hash
+              end
+              if record then written[#written + 1] = record end
+              idCount = idCount + 1
+              ids[idCount] = id
             end
-            if meta ~= '' then redis.call('HSET', hash, 'meta', meta) end
-            if added > 0 then hashes[#hashes + 1] = hash end
-            if record then records[#records + 1] = record end
-            ids[#ids + 1] = id
+          end
+          if problem then
+            applied = index
+            break
           end
         end
-        local refused = push()
-        if refused then return stop(skipped, refused) end
+        if idCount > 0 then
+          local pushed = call('RPUSH', list, unpack(ids))
+          if type(pushed) == 'table' then
+            for _, record in ipairs(written) do \(TransactionRecord.scriptUndo) end
+            if hashCount > 0 then call('DEL', unpack(hashes)) end
+            problem, isOwn, applied = pushed.err, false, skipped
+          end
+        end
         \(ProducerScripts.batchEnd)
         """)
-
-    private static let wordCount = 6
 
     /// The call of the script.
     ///
@@ -90,7 +97,7 @@ struct RQJob {
         let list = Array("rq:queue:\(queue)".utf8)
         return ProducerCall(
             script: script, tag: list, queueKeys: [list, Array("rq:queues".utf8)],
-            queueWords: [Array(queue.utf8)], wordsPerMessage: wordCount)
+            queueWords: [Array(queue.utf8)])
     }
 
     /// Adds the key of the job's hash to a batch.
@@ -105,19 +112,22 @@ struct RQJob {
     }
 
     /// Adds the transaction's words to a batch.
-    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
+    ///
+    /// - Returns: how many words.
+    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) -> Int {
         let (pickleLength, descriptionLength, meta) = (pickleLength, descriptionLength, meta)
         let bytesMax =
             TransactionID.textLength + pickleLength + UnixTime.timestampLength + descriptionLength
-            + meta.count + record.textLength + RQJob.wordCount * RedisCommand.framingBytesMax
+            + meta.count + record.textLength + 6 * RedisCommand.framingBytesMax
         words.words(bytesMax: bytesMax) { words in
             words.word(transaction.id)
             words.word(count: pickleLength) { appendPickle(to: &$0) }
             words.word(transaction.createdAt)
             words.word(count: descriptionLength) { appendDescription(to: &$0) }
-            words.word(meta.span)
+            if !meta.isEmpty { words.word(meta.span) }
             record.addText(to: &words)
         }
+        return 4 + (meta.isEmpty ? 0 : 1) + record.textCount
     }
 
     private static var keyStart: StaticString { "rq:job:" }

@@ -55,17 +55,16 @@ package final class RedisQueue: Sendable {
     /// - Parameters:
     ///   - partition: of the queue, from 0.
     ///   - addKeys: adds the transaction's keys to the batch, and returns how many.
-    ///   - addWords: adds its words.
+    ///   - addWords: adds its words, and returns how many.
     /// - Returns: what is known at once; nil if `pending` is resumed later.
     @inline(__always)
     func enqueue(
         _ pending: PendingTransaction, partition: Int = 0,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> PendingTransaction.Outcome? {
         pending.wasSent(by: self, at: connection.time)
         let failure = connection.submit(
-            for: pending, partition: partition, isKeyed: pending.idempotencyKey != nil,
-            keys: addKeys, words: addWords)
+            for: pending, partition: partition, pending.traits, keys: addKeys, words: addWords)
         return failure.map { pending.outcome(of: .failure($0)) }
     }
 

@@ -20,49 +20,60 @@ struct StreamEntry {
     ///
     /// - KEYS: the session, the stream; then the records.
     /// - ARGV: those of `ProducerScripts.batchStart`; then of each transaction the entry's values,
-    ///   the trace's empty where there is none, and the record's text, empty without a key.
+    ///   the trace if there is one, and the record's text if it has an idempotency key.
     private static let script = RedisScript(
         """
         \(ProducerScripts.batchStart)
         local stream, at, key = KEYS[2], 5, 2
-        local refuse = stop
         for index = 0, count - 1 do
-          local id, amount, currency, user, time, trace, text = unpack(ARGV, at, at + 6)
-          at = at + 7
-          \(TransactionRecord.scriptCheck)
-          if isNew then
+          local id, amount, currency = argv[at], argv[at + 1], argv[at + 2]
+          local user, time = argv[at + 3], argv[at + 4]
+          at = at + 5
+          local isNew, record, trace = index >= skipped, nil, nil
+          local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
+          if kind >= \(ProducerTraits(isExtended: true).digit) then
+            trace = argv[at]
+            at = at + 1
+          end
+          if kind % 2 == 1 then
+            \(TransactionRecord.scriptCheck)
+          end
+          if not problem and isNew then
             local added
-            if trace == '' then
-              added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
-                'currency', currency, 'user_id', user, 'created_at', time)
-            else
-              added = redis.pcall('XADD', stream, '*', 'id', id, 'amount', amount,
+            if trace then
+              added = call('XADD', stream, '*', 'id', id, 'amount', amount,
                 'currency', currency, 'user_id', user, 'created_at', time,
                 'traceparent', trace)
+            else
+              added = call('XADD', stream, '*', 'id', id, 'amount', amount,
+                'currency', currency, 'user_id', user, 'created_at', time)
             end
             if added.err then
               if record then \(TransactionRecord.scriptUndo) end
-              return refuse(index, added)
+              problem = added.err
             end
+          end
+          if problem then
+            applied = index
+            break
           end
         end
         \(ProducerScripts.batchEnd)
         """)
 
-    private static let wordCount = 7
-
     /// The call of the script for a partition.
     static func call(_ partitions: StreamPartitions, _ partition: Int = 0) -> ProducerCall {
         var call = ProducerCall(
             script: script, tag: Array(partitions.tag(partition).utf8),
-            queueKeys: [Array(partitions.streamKey(partition).utf8)], queueWords: [],
-            wordsPerMessage: wordCount)
+            queueKeys: [Array(partitions.streamKey(partition).utf8)], queueWords: [])
         call.loginStep = partitions.claim
         return call
     }
 
     /// Adds the transaction's words to a batch.
-    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) {
+    ///
+    /// - Returns: how many words.
+    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) -> Int {
         let bytesMax =
             TransactionID.textLength + CurrencyCode.length + UnixTime.timestampLength
             + TraceParent.length + record.textLength + 2 * RedisCommand.numberBytesMax
@@ -73,8 +84,9 @@ struct StreamEntry {
             words.word(transaction.currency)
             words.word(decimal: transaction.userID)
             words.word(transaction.createdAt)
-            words.word(transaction.traceParent)
+            if let traceParent = transaction.traceParent { words.word(traceParent) }
             record.addText(to: &words)
         }
+        return 5 + (transaction.traceParent == nil ? 0 : 1) + record.textCount
     }
 }

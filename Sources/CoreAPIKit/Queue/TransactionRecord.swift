@@ -32,33 +32,31 @@ struct TransactionRecord {
         self.idempotencyKey = idempotencyKey
     }
 
-    /// Of each message of a batch: `record` becomes the next key if it has one, and `isNew` whether
-    /// its entry is to be written. Uses of the script around it `index`, `skipped`, `key`, the
-    /// position of the last key that was used, `text`, and `refuse`, which ends the batch, here for
-    /// a reason of this record's own.
+    /// Of a keyed message of a batch: `record` becomes the next key, and `isNew` whether its entry
+    /// is to be written. `key` is the position of the last key that was used, `at` that of the next
+    /// word, the record's text. A refusal sets `problem`, here for a reason of this record's own.
     ///
     /// The record is written, unless there is one: its text is an answer of the batch then. Of a
     /// message that a copy of the batch has applied, the record of another transaction is an
     /// answer: the copy has found that.
     static let scriptCheck = """
-        local isNew, record = index >= skipped, nil
-        if text ~= '' then
-          key = key + 1
-          record = KEYS[key]
-          local known = redis.pcall('GET', record)
-          if not isNew then
-            if type(known) == 'string' and known ~= '' and known ~= text then
-              found(index, known)
-            end
-          elseif type(known) == 'table' then
-            return refuse(index, known, true)
-          elseif known and known ~= '' then
-            found(index, known)
-            isNew = false
-          else
-            local kept = redis.pcall('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
-            if kept.err then return refuse(index, kept, true) end
+        local text = argv[at]
+        at = at + 1
+        key = key + 1
+        record = KEYS[key]
+        local known = call('GET', record)
+        if not isNew then
+          if type(known) == 'string' and known ~= '' and known ~= text then
+            \(ProducerScripts.findRecord)
           end
+        elseif type(known) == 'table' then
+          problem, isOwn = known.err, true
+        elseif known and known ~= '' then
+          \(ProducerScripts.findRecord)
+          isNew = false
+        else
+          local kept = call('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
+          if kept.err then problem, isOwn = kept.err, true end
         end
         """
 
@@ -90,9 +88,12 @@ struct TransactionRecord {
     private static var keyStart: StaticString { "core-api:idempotency:{" }
     private static var tagEnd: StaticString { "}:" }
 
-    /// Adds the record's text to a batch; an empty word without an idempotency key.
+    /// The number of words of the record's text: 0 without an idempotency key.
+    var textCount: Int { idempotencyKey == nil ? 0 : 1 }
+
+    /// Adds the record's text to a batch; nothing without an idempotency key.
     func addText(to words: inout OutputSpan<UInt8>) {
-        guard idempotencyKey != nil else { return words.emptyWord() }
+        guard idempotencyKey != nil else { return }
         words.word(count: textLength) { appendText(to: &$0) }
     }
 

@@ -24,7 +24,13 @@ protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner {
 
 /// The state of a connection to Redis. Only its loop's thread uses it.
 final class RedisConnectionParts<Machine: RedisConnectionMachine> {
-    var machine: Machine
+    // A machine calls nothing but the `send` of its connection, which does not come back here: no
+    // exclusivity check is needed.
+    @exclusivity(unchecked) private var uncheckedMachine: Machine
+    var machine: Machine {
+        _read { yield unsafe uncheckedMachine }
+        _modify { yield unsafe &uncheckedMachine }
+    }
     let loop: EventLoop
     let connection: OutgoingConnection
     fileprivate var log: RedisOutageLog
@@ -36,7 +42,7 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
         _ machine: Machine, url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
         metrics: any MetricsFactory, logger: Logger
     ) {
-        self.machine = machine
+        unsafe uncheckedMachine = machine
         self.loop = loop
         log = RedisOutageLog(url, logger)
         self.metrics = RedisConnectionMetrics(metrics)

@@ -53,7 +53,10 @@ extension PartitionedProducerMachine {
         }
         let wasOpening = places[place].session.isOpening
         switch change(place, { $0.received(reply, now: now) }) {
-        case .none: return .none
+        case .none:
+            guard places[place].session.hasOutput else { return .none }
+            mark(place)
+            return .flush
         case .flush:
             mark(place)
             return .flush
@@ -94,7 +97,7 @@ extension PartitionedProducerMachine {
         var all: [Resolution] = []
         for place in confirmed {
             switch change(place, { $0.received(reply, now: now) }) {
-            case .none: break
+            case .none: if places[place].session.hasOutput { mark(place) }
             case .flush: mark(place)
             case .resolve(let resolutions):
                 all += resolutions.array

@@ -180,8 +180,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// Takes a message of a partition: see `ProducerSession.submit`.
     @inline(__always)
     package mutating func submit(
-        _ waiter: consuming Waiter, partition: Int, now: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter, partition: Int, now: MonotonicTime, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisSubmitAction {
         if state == .closed { return .reject(.notExecuted(.closed)) }
         guard pendingCount < limits.pendingMax, pendingBytes < limits.pendingBytesMax else {
@@ -190,7 +190,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         let place = place(of: partition)
         let before = places[place].session.account
         let action = places[place].session.submit(
-            waiter, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+            waiter, now: now, traits, keys: addKeys, words: addWords)
         takeAccount(of: place, since: before)
         if case .reject = action { return action }
         mark(place)

@@ -17,13 +17,17 @@ package struct ProducerBatch<Waiter> {
         var isConfirmed = false
         /// A Redis that is not ruled out may have applied it.
         var mayBeExecuted = false
-        /// Whether Redis has a record of it, from which its outcome is read.
-        let isKeyed: Bool
+        let traits: ProducerTraits
         let keyCount: Int
+        let wordCount: Int
         /// The bytes of its keys within `keys`.
         let keyRange: Range<Int>
         /// The bytes of its words within `words`.
         let wordRange: Range<Int>
+
+        /// Whether Redis has a record of it, from which its outcome is read.
+        var isKeyed: Bool { traits.isKeyed }
+        var byteCount: Int { keyRange.count + wordRange.count }
     }
 
     private(set) var messages: [Message] = []
@@ -32,14 +36,16 @@ package struct ProducerBatch<Waiter> {
     private(set) var keys = RedisCommand(capacity: 0)
     private(set) var words: RedisCommand
     private(set) var keyCount = 0
+    private(set) var wordCount = 0
+    /// How many messages were not confirmed yet, and their bytes.
+    private(set) var unconfirmedCount = 0
+    private(set) var unconfirmedBytes = 0
     /// The number of the first message; 0 before it is sent.
     var first = 0
     /// The Redis that the batch was sent to (see `ProducerSession.run`).
     var run = ""
     /// Redis has answered that it takes nothing of it under these numbers.
     var isRefused = false
-    /// When it was confirmed.
-    var confirmedAt = MonotonicTime.never
 
     init(capacity: Int = 0) { words = RedisCommand(capacity: capacity) }
 
@@ -48,15 +54,6 @@ package struct ProducerBatch<Waiter> {
     /// The number of the last message.
     var last: Int { first + messages.count - 1 }
     var byteCount: Int { keys.bytes.count + words.bytes.count }
-    /// The memory that the batch holds, about.
-    var allocatedBytes: Int {
-        keys.bytes.capacity + words.bytes.capacity
-            + messages.capacity * MemoryLayout<Message>.stride + 3 * ProducerBatch.arrayHeadBytes
-    }
-
-    /// What an array has besides its elements: its head and the allocator's.
-    private static var arrayHeadBytes: Int { 48 }
-
     /// The earliest time at which a message's wait is over; `.never` without a waiter.
     var deadline: MonotonicTime {
         // By their indices: a loop over the messages would copy them.
@@ -72,23 +69,29 @@ package struct ProducerBatch<Waiter> {
     ///
     /// - Parameters:
     ///   - position: how many messages were submitted before it.
-    ///   - isKeyed: whether the script writes a record of it.
     ///   - addKeys: adds its keys, as words of the command, and returns how many.
-    ///   - addWords: adds its words.
+    ///   - addWords: adds its words, and returns how many.
     mutating func append(
-        _ waiter: consuming Waiter?, position: Int, deadline: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter?, position: Int, deadline: MonotonicTime,
+        _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) {
         let (keyStart, wordStart) = (keys.bytes.count, words.bytes.count)
-        let added = addKeys(&keys)
-        keyCount += added
-        addWords(&words)
+        let (addedKeys, addedWords) = (addKeys(&keys), addWords(&words))
+        keyCount += addedKeys
+        wordCount += addedWords
         let message = Message(
-            position: position, waiter: waiter, deadline: deadline, isKeyed: isKeyed,
-            keyCount: added, keyRange: keyStart..<keys.bytes.count,
+            position: position, waiter: waiter, deadline: deadline, traits: traits,
+            keyCount: addedKeys, wordCount: addedWords, keyRange: keyStart..<keys.bytes.count,
             wordRange: wordStart..<words.bytes.count)
+        unconfirmedCount += 1
+        unconfirmedBytes += message.byteCount
         // An array literal costs half of an array that grows to its first element.
-        if messages.capacity == 0 { messages = [message] } else { messages.append(message) }
+        if messages.capacity == 0 {
+            messages = [consume message]
+        } else {
+            messages.append(consume message)
+        }
     }
 
     /// The batch's messages for which the test holds, in their order, as a batch without numbers.
@@ -104,17 +107,82 @@ package struct ProducerBatch<Waiter> {
         let message = batch.messages[index]
         append(
             message.waiter, position: message.position, deadline: message.deadline,
-            isKeyed: message.isKeyed,
+            message.traits,
             keys: {
                 $0.append(encoded: batch.keys.bytes, message.keyRange)
                 return message.keyCount
             },
-            words: { $0.append(encoded: batch.words.bytes, message.wordRange) })
-        messages[count - 1].isConfirmed = message.isConfirmed
+            words: {
+                $0.append(encoded: batch.words.bytes, message.wordRange)
+                return message.wordCount
+            })
+        if message.isConfirmed { setConfirmed(count - 1) }
         messages[count - 1].mayBeExecuted = message.mayBeExecuted
-        guard !formerNumbers.isEmpty || !batch.formerNumbers.isEmpty else { return }
+        addFormerNumbers(batch.formerNumbers.isEmpty ? [] : batch.formerNumbers[index])
+    }
+
+    /// Adds the former numbers of the last message.
+    private mutating func addFormerNumbers(_ numbers: [Int]) {
+        guard !formerNumbers.isEmpty || !numbers.isEmpty else { return }
         while formerNumbers.count < count - 1 { formerNumbers.append([]) }
-        formerNumbers.append(batch.formerNumbers.isEmpty ? [] : batch.formerNumbers[index])
+        formerNumbers.append(numbers)
+    }
+
+    /// Adds a message of the history, which has no waiter.
+    mutating func append(_ record: ProducerRecord, of bytes: [UInt8]) {
+        append(
+            nil, position: record.position, deadline: .never, record.traits,
+            keys: {
+                $0.append(encoded: bytes, record.keyRange)
+                return record.keyCount
+            },
+            words: {
+                $0.append(encoded: bytes, record.wordRange)
+                return record.wordCount
+            })
+        addFormerNumbers(record.formerNumbers)
+    }
+
+    /// Appends a record of each message, for the history.
+    @inline(__always) func appendRecords(to bytes: inout [UInt8]) {
+        let former = formerNumbers.reduce(0) { $0 + $1.count }
+        let (keys, words) = (keys.bytes.span, words.bytes.span)
+        bytes.append(
+            addingCapacity: count * ProducerRecord.headBytes + former * ProducerRecord.formerBytes
+                + keys.count + words.count
+        ) { output in
+            // By their indices: a loop over the messages would copy them.
+            for index in messages.indices {
+                var former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+                // Under a number that was refused the message is nowhere.
+                let refused = isRefused ? former.popLast() : nil
+                let record = ProducerRecord(
+                    number: refused ?? first + index, position: messages[index].position,
+                    traits: messages[index].traits, keyCount: messages[index].keyCount,
+                    wordCount: messages[index].wordCount, formerNumbers: former,
+                    keyRange: messages[index].keyRange, wordRange: messages[index].wordRange)
+                record.append(keys: keys, words: words, to: &output)
+            }
+        }
+    }
+
+    /// Whether its memory is worth to be used again: larger buffers are freed.
+    var isReusable: Bool {
+        words.bytes.capacity <= ProducerBatch.keptBytesMax
+            && keys.bytes.capacity <= ProducerBatch.keptBytesMax
+    }
+
+    /// A batch of keyed messages with the longest keys fits.
+    private static var keptBytesMax: Int { 64 * 1024 }
+
+    /// Removes all messages, and keeps their memory.
+    mutating func removeAll() {
+        // One message, as at low load, leaves for less.
+        if count == 1 { messages.removeLast() } else { messages.removeAll(keepingCapacity: true) }
+        words.removeAll()
+        if keyCount > 0 { keys.removeAll() }
+        if !formerNumbers.isEmpty { formerNumbers = [] }
+        (keyCount, wordCount, unconfirmedCount, unconfirmedBytes, first) = (0, 0, 0, 0, 0)
     }
 
     /// The messages of batches without numbers in the order of `submit`.
@@ -145,7 +213,6 @@ package struct ProducerBatch<Waiter> {
             } else if let begin = start {
                 var run = filtered { position, _ in begin <= position && position < index }
                 (run.first, run.run, run.isRefused) = (first + begin, self.run, isRefused)
-                run.confirmedAt = confirmedAt
                 runs.append(run)
                 start = nil
             }
@@ -171,22 +238,16 @@ package struct ProducerBatch<Waiter> {
 
     // MARK: - Sent before
 
-    /// Whether a Redis has applied the message, under any number that it had; nil if that is not
-    /// known. A keyed message counts under its last number alone: under an earlier one it may have
-    /// found the record of another message, which this one was not.
+    /// Whether a Redis has applied the message: see `ProducerApplied.contains`.
     func isApplied(_ index: Int, in applied: ProducerApplied) -> Bool? {
-        var isKnown = true
-        let former =
-            formerNumbers.isEmpty || messages[index].isKeyed ? [] : formerNumbers[index]
-        for number in (isRefused ? [] : [first + index]) + former {
-            guard let isApplied = applied.contains(number) else {
-                isKnown = false
-                continue
-            }
-            if isApplied { return true }
-        }
-        return isKnown ? false : nil
+        applied.contains(
+            isRefused ? nil : first + index,
+            former: formerNumbers.isEmpty ? [] : formerNumbers[index],
+            isKeyed: messages[index].isKeyed)
     }
+
+    /// Whether messages of it were sent before under other numbers.
+    var hasFormerNumbers: Bool { !formerNumbers.isEmpty }
 
     /// Gives up the batch's numbers, so that it gets new ones, and remembers them.
     mutating func endNumbers() {
@@ -207,8 +268,20 @@ package struct ProducerBatch<Waiter> {
     /// Every message was confirmed, and is sent again.
     mutating func setConfirmed(deadline: MonotonicTime) {
         for index in messages.indices {
-            messages[index].isConfirmed = true
+            setConfirmed(index)
             messages[index].deadline = deadline
         }
+    }
+
+    private mutating func setConfirmed(_ index: Int) {
+        guard !messages[index].isConfirmed else { return }
+        messages[index].isConfirmed = true
+        unconfirmedCount -= 1
+        unconfirmedBytes -= messages[index].byteCount
+    }
+
+    /// Appends the digit of each message's traits.
+    func appendTraits(to word: inout OutputSpan<UInt8>) {
+        for index in messages.indices { word.append(messages[index].traits.digit) }
     }
 }

@@ -8,16 +8,17 @@ package struct ProducerCall: Sendable {
     let sessionKey: [UInt8]
     private let queueKeyCount: Int
     private let queueWordCount: Int
-    private let wordsPerMessage: Int
     /// The words that are the same in each call, encoded: EVALSHA and the digest; the keys of the
-    /// session and the queue; the lifetime and the queue's words.
+    /// session and the queue; the queue's words.
     private let start: [UInt8]
     private let keys: [UInt8]
     private let words: [UInt8]
+    /// `start`, the number of keys and `keys`, for a batch whose messages have no keys.
+    private let startWithKeys: [UInt8]
 
-    /// EVALSHA, digest, number of keys, session, first number, count, deadline, lifetime.
+    /// EVALSHA, digest, number of keys, session, two numbers, deadline, traits.
     private static let fixedWordCount = 8
-    /// Number of keys, first number, count, deadline.
+    /// Number of keys, the number before the first message, the last number, deadline.
     private static let numbersPerCall = 4
 
     /// - Parameters:
@@ -25,20 +26,18 @@ package struct ProducerCall: Sendable {
     ///   - sessionKey: of the producer alone.
     ///   - queueKeys: those that follow it in each call.
     ///   - queueWords: those that come before the words of the messages.
-    ///   - wordsPerMessage: how many ARGV each message has.
     package init(
-        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
-        wordsPerMessage: Int
+        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]]
     ) {
         self.script = script
         self.sessionKey = sessionKey
-        self.wordsPerMessage = wordsPerMessage
         queueKeyCount = queueKeys.count
         queueWordCount = queueWords.count
-        let lifetime = Array(String(ProducerScripts.lifetimeSeconds).utf8)
         start = ProducerCall.encoded([Array("EVALSHA".utf8), Array(script.digest.utf8)])
         keys = ProducerCall.encoded([sessionKey] + queueKeys)
-        words = ProducerCall.encoded([lifetime] + queueWords)
+        words = ProducerCall.encoded(queueWords)
+        let count = Array(String(1 + queueKeys.count).utf8)
+        startWithKeys = start + ProducerCall.encoded([count]) + keys
     }
 
     private static func encoded(_ words: [[UInt8]]) -> [UInt8] {
@@ -51,8 +50,7 @@ package struct ProducerCall: Sendable {
     ///
     /// - Parameter tag: of the queue, so that the session lies in its slot of a Redis Cluster.
     package init(
-        script: RedisScript, tag: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
-        wordsPerMessage: Int
+        script: RedisScript, tag: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]]
     ) {
         let random = SystemRandom.words()
         let id = [UInt8](capacity: 32) { id in
@@ -61,7 +59,7 @@ package struct ProducerCall: Sendable {
         }
         self.init(
             script: script, sessionKey: ProducerCall.sessionKeyStart(tag) + id,
-            queueKeys: queueKeys, queueWords: queueWords, wordsPerMessage: wordsPerMessage)
+            queueKeys: queueKeys, queueWords: queueWords)
     }
 
     /// What the key of every session of a queue begins with.
@@ -81,17 +79,22 @@ package struct ProducerCall: Sendable {
         let keyCount = queueKeyCount + batch.keyCount
         output.begin(
             wordCount: ProducerCall.fixedWordCount + keyCount + queueWordCount
-                + batch.count * wordsPerMessage,
-            bytesMax: start.count + keys.count + words.count + batch.byteCount
-                + ProducerCall.numbersPerCall * RedisCommand.numberBytesMax
+                + batch.wordCount,
+            bytesMax: start.count + keys.count + words.count + batch.byteCount + batch.count
+                + (ProducerCall.numbersPerCall + 1) * RedisCommand.numberBytesMax
         ) { output in
-            output.append(copying: start.span)
-            output.word(decimal: 1 + keyCount)
-            output.append(copying: keys.span)
-            output.append(copying: batch.keys.bytes.span)
-            output.word(decimal: batch.first)
-            output.word(decimal: batch.count)
+            if batch.keyCount == 0 {
+                output.append(copying: startWithKeys.span)
+            } else {
+                output.append(copying: start.span)
+                output.word(decimal: 1 + keyCount)
+                output.append(copying: keys.span)
+                output.append(copying: batch.keys.bytes.span)
+            }
+            output.word(decimal: batch.first - 1)
+            output.word(decimal: batch.last)
             output.word(decimal: deadline)
+            output.word(count: batch.count) { batch.appendTraits(to: &$0) }
             output.append(copying: words.span)
             output.append(copying: batch.words.bytes.span)
         }

@@ -116,18 +116,18 @@ package final class ProducerConnection: Sendable {
     /// - Returns: the reason why it is not taken; nil if it is, and the receiver is called later.
     @inline(__always)
     package func submit(
-        for receiver: any ProducerReceiver, partition: Int, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        for receiver: any ProducerReceiver, partition: Int, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisFailure? {
         switch handler {
         case .one(let handler):
             handler.submit { machine, now in
-                machine.submit(receiver, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+                machine.submit(receiver, now: now, traits, keys: addKeys, words: addWords)
             }
         case .partitions(let handler):
             handler.submit { machine, now in
                 machine.submit(
-                    receiver, partition: partition, now: now, isKeyed: isKeyed, keys: addKeys,
+                    receiver, partition: partition, now: now, traits, keys: addKeys,
                     words: addWords)
             }
         }

@@ -74,6 +74,23 @@ struct ProducerApplied {
         return ranges.contains { $0 ~= number }
     }
 
+    /// Whether a message is applied under any number that it had; nil if that is not known. A keyed
+    /// message counts under its last number alone: under an earlier one it may have found the
+    /// record of another message, which this one was not.
+    ///
+    /// - Parameter number: the last one; nil if Redis has refused the message under it.
+    func contains(_ number: Int?, former: [Int], isKeyed: Bool) -> Bool? {
+        var isKnown = true
+        for number in (number.map { [$0] } ?? []) + (isKeyed ? [] : former) {
+            guard let isApplied = contains(number) else {
+                isKnown = false
+                continue
+            }
+            if isApplied { return true }
+        }
+        return isKnown ? false : nil
+    }
+
     /// The latest number applied that is not above `number`; 0 without one.
     func latest(notAbove number: Int) -> Int {
         guard let range = ranges.first(where: { $0.lowerBound <= number }) else { return 0 }

@@ -49,55 +49,76 @@ package enum ProducerScripts {
     /// be refused.
     static let ownMark = "OWN "
 
-    /// The begin of every batch's script. After it `first` is the number of the first message,
-    /// `count` how many there are, `skipped` how many of them were applied before.
+    /// The begin of every batch's script. After it `argv` is `ARGV`, `call` is `redis.pcall`,
+    /// `count` the number of messages, `skipped` how many of them were applied before, and `kinds`
+    /// and `isPlain` tell the traits of each (`ProducerTraits`).
     ///
-    /// - KEYS: the session, then those of the queue, then one for each keyed message.
-    /// - ARGV: the first number, the count, the deadline in milliseconds of Redis's clock, the
-    ///   session's lifetime; then the words of the queue; then the words of each message.
+    /// - KEYS: the session, then those of the queue, then those of the messages.
+    /// - ARGV: the number before the first message, the number of the last one, the deadline in
+    ///   milliseconds of Redis's clock, the digit of each message's traits; then the words of the
+    ///   queue; then the words of each message.
     ///
     /// Without the right to call `TIME` no batch is too late.
     ///
-    /// The session's number is written before the messages, so that a right that is missing for it
-    /// stops the batch before anything is applied, and again by `stop`, after the same command has
-    /// succeeded. `SET` is written as a decimal text, since Lua shortens large numbers.
+    /// The session's number is written before the messages, by the command that reads it, so that a
+    /// right that is missing for it stops the batch before anything is applied. It is written again
+    /// where less is applied, after the same command has succeeded.
     package static let batchStart = """
-        local number = redis.call('GET', KEYS[1])
-        if not number then return redis.error_reply('SESSION missing') end
-        local last, first, count = tonumber(number), tonumber(ARGV[1]), tonumber(ARGV[2])
-        if first > last + 1 then return redis.error_reply('\(gap)') end
-        local time = redis.pcall('TIME')
-        if not time.err and time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then
+        local argv, call = ARGV, redis.pcall
+        local time = call('TIME')
+        if not time.err and time[1] * 1000 + time[2] / 1000 > tonumber(argv[3]) then
           return redis.error_reply('SESSION late')
         end
-        local function stand(at)
-          return redis.pcall('SET', KEYS[1], string.format('%.0f', at), 'EX', ARGV[4])
-        end
-        local goal = math.max(last, first + count - 1)
-        local stood = stand(goal)
-        if stood.err then return {first - 1, stood.err} end
-        local skipped = math.min(math.max(last - first + 1, 0), count)
-        local answer = {goal, ''}
-        local function found(index, record)
-          answer[#answer + 1] = index
-          answer[#answer + 1] = record
-        end
-        local function stop(applied, problem, isOwn)
-          stand(math.max(last, first + applied - 1))
-          local stopped = {first + applied - 1, (isOwn and '\(ownMark)' or '') .. problem.err}
-          for at = 3, #answer, 2 do
-            if answer[at] < applied then
-              stopped[#stopped + 1] = answer[at]
-              stopped[#stopped + 1] = answer[at + 1]
-            end
+        local number = call('SET', KEYS[1], argv[2], 'XX', 'EX', '\(lifetimeSeconds)', 'GET')
+        if not number then return redis.error_reply('SESSION missing') end
+        if type(number) == 'table' then return {tonumber(argv[1]), number.err} end
+        local kinds = argv[4]
+        local goal, count, skipped = tonumber(argv[2]), #kinds, 0
+        local isPlain = not string.find(kinds, '[^0]')
+        if number ~= argv[1] then
+          local stood, before = tonumber(number), tonumber(argv[1])
+          if not stood or before > stood then
+            redis.call('SET', KEYS[1], number, 'EX', '\(lifetimeSeconds)')
+            return redis.error_reply('\(gap)')
           end
-          return stopped
+          skipped = math.min(stood - before, count)
+          if stood > goal then
+            redis.call('SET', KEYS[1], number, 'EX', '\(lifetimeSeconds)')
+            goal = stood
+          end
         end
+        local applied, problem, isOwn, records = count, nil, false, nil
+        """
+
+    /// Makes the record `known` of the message `index` a part of the answer.
+    package static let findRecord = """
+        records = records or {}
+        records[#records + 1], records[#records + 2] = index, known
         """
 
     /// The end of every batch's script: the number alone where there is nothing else to tell.
+    ///
+    /// Before it `applied` is the number of messages before the one that was refused, `problem` the
+    /// error, and `isOwn` whether a key of that message alone is the reason. The number is written
+    /// as a decimal text, since Lua shortens large numbers.
     package static let batchEnd = """
-        if #answer == 2 then return goal end
+        local answer
+        if problem then
+          local reached = tonumber(argv[1]) + applied
+          local at = string.format('%.0f', math.max(tonumber(number), reached))
+          call('SET', KEYS[1], at, 'EX', '\(lifetimeSeconds)')
+          answer = {reached, (isOwn and '\(ownMark)' or '') .. problem}
+        elseif records then
+          answer = {goal, ''}
+        else
+          return goal
+        end
+        for at = 1, records and #records or 0, 2 do
+          if records[at] < applied then
+            answer[#answer + 1] = records[at]
+            answer[#answer + 1] = records[at + 1]
+          end
+        end
         return answer
         """
 }

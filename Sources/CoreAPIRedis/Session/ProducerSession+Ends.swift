@@ -8,9 +8,16 @@ extension ProducerSession {
         // Those that were sent behind a message that was refused come before those without a reply.
         unresolved += returned
         for case .batch(let batch) in awaited { unresolved.append(batch) }
+        // Redis may have what was sent before, and was to be sent again.
+        for var batch in unsent where batch.hasFormerNumbers {
+            batch.isRefused = true
+            unresolved.append(batch)
+        }
+        unsent.removeAll(where: \.hasFormerNumbers)
         answered = []
         returned = []
         awaited = []
+        inFlightCount = 0
         (awaitsBarrier, needsBarrier) = (false, false)
         output.removeAll()
         written = 0

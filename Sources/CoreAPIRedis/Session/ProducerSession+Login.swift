@@ -185,7 +185,7 @@ extension ProducerSession {
     }
 
     mutating func remember(_ batch: Batch) {
-        pendingCount += batch.count
-        pendingBytes += batch.byteCount
+        pendingCount += batch.unconfirmedCount
+        pendingBytes += batch.unconfirmedBytes
     }
 }

@@ -35,6 +35,7 @@ extension ProducerSession {
             switch consume first {
             case .barrier: return receivedForBarrier(reply, now)
             case .batch(let batch):
+                inFlightCount -= 1
                 // The hot path.
                 if case .integer(let number) = reply, number == batch.last, state == .ready,
                     barrier == nil
@@ -48,6 +49,7 @@ extension ProducerSession {
                     var batch = batch
                     batch.isRefused = BatchAnswer.refusesAll(reply, batch)
                     awaited.prepend(.batch(batch))
+                    inFlightCount += 1
                 }
                 return action
             }
@@ -162,9 +164,9 @@ extension ProducerSession {
         forget(batch)
         batch.takeWaiters(&resolutions)
         confirmed = max(confirmed, batch.last)
-        batch.confirmedAt = now
-        history.append(batch)
+        history.append(batch, at: now)
         history.expire(before: now)
+        reuse(batch)
     }
 
     /// The batch is confirmed: its waiters get their results, and it is kept for a while.
@@ -181,11 +183,10 @@ extension ProducerSession {
             resolutions.append(Resolution(waiter: waiter, result: .success(outcomes[index])))
         }
         confirmed = max(confirmed, batch.last)
-        batch.confirmedAt = now
         // A message that found the record of another was not applied itself.
         for run in batch.runs(where: { index, message in
             outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
-        }) { history.append(run) }
+        }) { history.append(run, at: now) }
         history.expire(before: now)
     }
 
@@ -233,8 +234,7 @@ extension ProducerSession {
             }
             forget(batch)
             // What was confirmed before is as safe as it was then.
-            batch.confirmedAt = now
-            for run in batch.runs(where: { $1.isConfirmed }) { history.append(run) }
+            for run in batch.runs(where: { $1.isConfirmed }) { history.append(run, at: now) }
         }
         answered = waiting
         return resolutions

@@ -56,6 +56,10 @@ package struct ProducerSession<Waiter> {
     /// Batches that wait to be sent.
     var unsent: Deque<Batch> = []
     var awaited: MovingQueue<Awaited> = []
+    /// How many batches have no reply yet.
+    var inFlightCount = 0
+    /// Batches without messages, whose memory the next ones use.
+    var spares: [Batch] = []
     /// Batches that Redis has applied and no barrier has confirmed.
     var answered: Deque<(batch: Batch, outcomes: ProducerOutcomes)> = []
     /// Whether a barrier is under way, and whether something was written since it left.
@@ -129,25 +133,25 @@ package struct ProducerSession<Waiter> {
     /// Takes a message, unless the limit of waiting messages is reached.
     ///
     /// - Parameters:
-    ///   - isKeyed: whether the script writes a record of it.
     ///   - addKeys: adds its keys, and returns how many.
-    ///   - addWords: adds its words, as many as the script takes for each message.
+    ///   - addWords: adds its words, as many as the script takes for a message of these traits, and
+    ///     returns how many.
     package mutating func submit(
-        _ waiter: consuming Waiter, now: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter, now: MonotonicTime, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisSubmitAction {
         guard pendingCount < limits.pendingMax, pendingBytes < limits.pendingBytesMax else {
             return .reject(.notExecuted(.backlogFull))
         }
-        let before = gathering.byteCount
+        let before = gathering.unconfirmedBytes
         let deadline = now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds)
         gathering.append(
-            waiter, position: submittedCount, deadline: deadline, isKeyed: isKeyed, keys: addKeys,
+            waiter, position: submittedCount, deadline: deadline, traits, keys: addKeys,
             words: addWords)
         submittedCount += 1
         waitDeadline = min(waitDeadline, deadline)
         pendingCount += 1
-        pendingBytes += gathering.byteCount - before
+        pendingBytes += gathering.unconfirmedBytes - before
         if gathering.count >= limits.batchMax { endGathering() }
         return isReady ? .flush : .wait
     }
@@ -157,10 +161,16 @@ package struct ProducerSession<Waiter> {
         unsent.append(takeGathering())
     }
 
-    /// The next batch has room for as much: it is likely to be as large.
     @inline(__always) private mutating func takeGathering() -> Batch {
-        let capacity = max(gathering.words.bytes.count, ProducerSession.batchCapacityMin)
-        return exchange(&gathering, with: Batch(capacity: capacity))
+        let next = spares.popLast() ?? Batch(capacity: ProducerSession.batchCapacityMin)
+        return exchange(&gathering, with: next)
+    }
+
+    /// Keeps the memory of a batch that has no messages any more.
+    @inline(__always) mutating func reuse(_ batch: consuming Batch) {
+        guard spares.count <= limits.batchesInFlightMax, batch.isReusable else { return }
+        batch.removeAll()
+        spares.append(consume batch)
     }
 
     /// Bytes that the words of most batches of one fit into.
@@ -174,8 +184,8 @@ package struct ProducerSession<Waiter> {
 
     /// The batch is settled, or given up.
     mutating func forget(_ batch: Batch) {
-        pendingCount -= batch.count
-        pendingBytes -= batch.byteCount
+        pendingCount -= batch.unconfirmedCount
+        pendingBytes -= batch.unconfirmedBytes
     }
 
     // MARK: - Sending
@@ -208,10 +218,15 @@ package struct ProducerSession<Waiter> {
         (needsBarrier, awaitsBarrier) = (false, true)
     }
 
-    /// Writes what waits to `output`, without a barrier.
+    /// Writes as many batches to `output` as may be in flight. What comes meanwhile gathers: under
+    /// load a batch is larger, and costs Redis and the server less for each message.
     @inline(__always) mutating func encodeBatches(_ now: MonotonicTime) {
-        while let batch = unsent.popFirst() { encode(batch, now) }
-        if !gathering.isEmpty { encode(takeGathering(), now) }
+        while inFlightCount < limits.batchesInFlightMax, let batch = unsent.popFirst() {
+            encode(batch, now)
+        }
+        if inFlightCount < limits.batchesInFlightMax, !gathering.isEmpty {
+            encode(takeGathering(), now)
+        }
     }
 
     @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
@@ -224,6 +239,7 @@ package struct ProducerSession<Waiter> {
         call.append(
             batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
         awaited.append(.batch(consume batch))
+        inFlightCount += 1
         needsBarrier = true
     }
 }

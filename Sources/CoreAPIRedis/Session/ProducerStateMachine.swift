@@ -63,11 +63,11 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     /// Takes a message: see `ProducerSession.submit`.
     @inline(__always)
     package mutating func submit(
-        _ waiter: consuming Waiter, now: MonotonicTime, isKeyed: Bool,
-        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Void
+        _ waiter: consuming Waiter, now: MonotonicTime, _ traits: ProducerTraits,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisSubmitAction {
         if state == .closed { return .reject(.notExecuted(.closed)) }
-        return session.submit(waiter, now: now, isKeyed: isKeyed, keys: addKeys, words: addWords)
+        return session.submit(waiter, now: now, traits, keys: addKeys, words: addWords)
     }
 
     @discardableResult package mutating func flush(
@@ -119,7 +119,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         _ reply: RedisReply, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {
         switch session.received(reply, now: now) {
-        case .none: return .none
+        case .none: return session.hasUnsent ? .flush : .none
         case .flush: return .flush
         case .resolve(.one(let resolution)) where !session.hasUnsent: return .resolve(resolution)
         case .resolve(let resolutions): return .resolveAll(resolutions.array)

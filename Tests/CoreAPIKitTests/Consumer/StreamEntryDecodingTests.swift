@@ -30,19 +30,21 @@ import Testing
                 createdAt: UnixTime(nanoseconds: nanoseconds),
                 traceParent: amount == 1
                     ? nil : TraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+            var words = RedisCommand()
+            let count = StreamEntry(transaction).addWords(
+                TransactionRecord(transaction, nil), to: &words)
+            #expect(count == (amount == 1 ? 5 : 6))
             var entry = RedisCommand()
-            // The values, and the record's text.
-            entry.begin(wordCount: 7)
-            StreamEntry(transaction).addWords(TransactionRecord(transaction, nil), to: &entry)
+            entry.begin(wordCount: count)
+            entry.append(words)
             let reader = RedisReplyReader()
             reader.feed(entry.bytes.span)
             guard case .array(let words)? = try reader.next() else {
                 Issue.record("no command")
                 continue
             }
-            let values = words.prefix(6)
             let names = StreamEntry.Field.allCases.map { RedisReply.bulk(Array($0.rawValue.utf8)) }
-            let decoded = try StreamEntry.decode(zip(names, values).flatMap { [$0, $1] })
+            let decoded = try StreamEntry.decode(zip(names, words).flatMap { [$0, $1] })
             #expect(decoded == transaction)
         }
     }
@@ -145,8 +147,8 @@ import Testing
         #expect(values[name] == value)
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
-        StreamEntry(transaction).addWords(record, to: &entry)
-        RQJob(transaction).addWords(record, to: &job)
+        #expect(StreamEntry(transaction).addWords(record, to: &entry) == 5)
+        #expect(RQJob(transaction).addWords(record, to: &job) == 4)
         for words in [entry, job] {
             #expect(String(decoding: words.bytes, as: UTF8.self).contains(value))
         }

@@ -32,9 +32,9 @@ import Testing
         let transaction = try transaction()
         let list = Array("rq:queue:a b".utf8)
         for (key, keys, text) in [
-            (nil, [], ""),
-            (IdempotencyKey("k"), ["core-api:idempotency:{rq:queue:a b}:1:k"], "\(id) 1000 USD"),
-        ] as [(IdempotencyKey?, [String], String)] {
+            (nil, [], []),
+            (IdempotencyKey("k"), ["core-api:idempotency:{rq:queue:a b}:1:k"], ["\(id) 1000 USD"]),
+        ] as [(IdempotencyKey?, [String], [String])] {
             let record = TransactionRecord(transaction, key)
             let job = RQJob(transaction)
             let added = try words { added in
@@ -42,13 +42,13 @@ import Testing
                 #expect(count == 1 + keys.count)
             }
             #expect(added == ["rq:job:\(id)"] + keys)
-            var words = try words { job.addWords(record, to: &$0) }
+            var words = try words { #expect(job.addWords(record, to: &$0) == 4 + text.count) }
             words[1] = "<data>"
             #expect(
                 words == [
                     id, "<data>", "2021-11-04T11:57:11.123456Z",
-                    "__main__.make_transaction(amount=1000, currency='USD', user_id=1)", "", text,
-                ])
+                    "__main__.make_transaction(amount=1000, currency='USD', user_id=1)",
+                ] + text)
         }
     }
 
@@ -97,9 +97,10 @@ import Testing
         let record = TransactionRecord(transaction, IdempotencyKey("k"))
         let keys = try words { #expect(record.addKey(of: Array("a:b".utf8), to: &$0) == 1) }
         #expect(keys == ["core-api:idempotency:{a:b}:1:k"])
+        let words = try words { #expect(StreamEntry(transaction).addWords(record, to: &$0) == 6) }
         #expect(
-            try words { StreamEntry(transaction).addWords(record, to: &$0) } == [
-                id, "1000", "USD", "1", "2021-11-04T11:57:11.123456Z", "", "\(id) 1000 USD",
+            words == [
+                id, "1000", "USD", "1", "2021-11-04T11:57:11.123456Z", "\(id) 1000 USD",
             ])
         var none = RedisCommand()
         #expect(TransactionRecord(transaction, nil).addKey(of: [], to: &none) == 0)

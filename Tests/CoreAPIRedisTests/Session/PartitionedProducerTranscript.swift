@@ -15,7 +15,7 @@ extension PartitionedProducerTranscript {
         return ProducerPartitions(count: 4) { partition in
             ProducerCall(
                 script: script, sessionKey: Array("\(partition)".utf8),
-                queueKeys: [Array("queue".utf8)], queueWords: [], wordsPerMessage: 2)
+                queueKeys: [Array("queue".utf8)], queueWords: [])
         }
     }
 
@@ -23,7 +23,10 @@ extension PartitionedProducerTranscript {
         limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil,
         isNode: Bool = false
     ) throws -> Machine {
-        Machine(
+        // As in `ProducerTranscript`, batches do not wait for each other.
+        var limits = limits
+        limits.batchesInFlightMax = 1_000
+        return Machine(
             url: try RedisURL("redis://h"), partitions, limits: limits,
             replyTimeoutMilliseconds: 2_000, barrier: barrier, isNode: isNode, now: start)
     }
@@ -32,7 +35,7 @@ extension PartitionedProducerTranscript {
         _ waiter: Int, to partition: Int, _ machine: inout Machine
     ) -> RedisSubmitAction {
         machine.submit(
-            waiter, partition: partition, now: start, isKeyed: false, keys: { _ in 0 },
+            waiter, partition: partition, now: start, ProducerTraits(), keys: { _ in 0 },
             words: { addWords(waiter, nil, &$0) })
     }
 

@@ -296,7 +296,7 @@ import Testing
 
     @Test func `the history is bounded in bytes`() {
         var counts: [Int] = []
-        for bytes in stride(from: 0, through: 8_000, by: 100) {
+        for bytes in stride(from: 0, through: 400, by: 10) {
             var limits = ProducerLimits()
             limits.historyBytesMax = bytes
             var session = used(confirmed: 5, limits: limits)
@@ -357,7 +357,9 @@ import Testing
         for round in 0..<100 {
             var limits = ProducerLimits()
             limits.batchMax = 1 + round % 3
-            var session = session(limits: limits, barrier: round % 2 == 0 ? nil : .replicas(1))
+            var session = session(
+                limits: limits, barrier: round % 2 == 0 ? nil : .replicas(1),
+                batchesInFlightMax: 1 + round % 5)
             var waiting: Set<Int> = []
             for step in 0..<120 {
                 let now = after(step * 100)

@@ -63,7 +63,7 @@ import Testing
         let (resolutions, stalls) = machine.deadlineReached(now: after(5_000))
         #expect(words(resolutions) == ["1 may be executed: timedOut"])
         #expect(!stalls, "Redis has had little time")
-        #expect(reply(.integer(2), &machine, at: after(5_100)) == "none")
+        #expect(reply(.integer(2), &machine, at: after(5_100)) == "flush")
         #expect(sent(&machine, at: after(5_100)) == ["3: m2"])
         #expect(reply(.integer(3), &machine, at: after(5_200)) == "2 applied")
     }

@@ -21,7 +21,8 @@ extension ProducerMachineTranscript {
         _ waiter: Int, key: String? = nil, _ machine: inout Machine, at now: MonotonicTime? = nil
     ) -> RedisSubmitAction {
         machine.submit(
-            waiter, now: now ?? start, isKeyed: key != nil, keys: { addKey(key, &$0) },
+            waiter, now: now ?? start, ProducerTraits(isKeyed: key != nil),
+            keys: { addKey(key, &$0) },
             words: { addWords(waiter, key, &$0) })
     }
 

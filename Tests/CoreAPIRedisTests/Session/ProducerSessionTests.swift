@@ -43,6 +43,38 @@ import Testing
                 == .resolve([.found(1, "m9"), .applied(2)]))
     }
 
+    @Test func `what comes while two batches are in flight gathers for the next one`() {
+        var session = ready(batchesInFlightMax: 2)
+        submit(1...1, &session)
+        #expect(sent(&session) == ["2: m1"])
+        submit(2...3, &session)
+        #expect(sent(&session) == ["3: m2 m3"])
+        submit(4...70, &session)
+        #expect(sent(&session) == [])
+        #expect(session.received(.integer(2), now: start) == .resolve([.applied(1)]))
+        #expect(session.hasUnsent)
+        let first = (4...67).map { "m\($0)" }.joined(separator: " ")
+        #expect(sent(&session) == ["5: \(first)"], "64 are a batch")
+        submit(71...71, &session)
+        _ = session.received(.integer(4), now: start)
+        #expect(sent(&session) == ["69: m68 m69 m70 m71"])
+    }
+
+    @Test func `batches that were sent before a connection broke are not in flight`() {
+        var session = ready(batchesInFlightMax: 2)
+        for waiter in 1...2 {
+            submit(waiter...waiter, &session)
+            _ = sent(&session)
+        }
+        submit(3...3, &session)
+        _ = session.lost(.connectionLost, now: start)
+        #expect(login("A", standingAt: 1, &session) == ["open", "fence 1 4"])
+        #expect(session.received(.integer(4), now: start) == .ready([], nil))
+        #expect(sent(&session) == ["5: m1", "6: m2"])
+        #expect(session.received(.integer(5), now: start) == .resolve([.applied(1)]))
+        #expect(sent(&session) == ["7: m3"])
+    }
+
     @Test func `a full backlog refuses messages`() {
         var limits = ProducerLimits()
         limits.pendingMax = 2

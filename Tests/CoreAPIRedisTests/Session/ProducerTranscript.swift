@@ -27,13 +27,17 @@ extension ProducerTranscript {
                     position = position + 1
                     key = KEYS[position]
                     record = redis.pcall('GET', key)
-                    if type(record) == 'table' then return stop(index, record) end
+                    if type(record) == 'table' then problem, applied = record.err, index break end
                   end
                   if record then
-                    found(index, record)
+                    local known = record
+                    \(ProducerScripts.findRecord)
                   elseif index >= skipped then
                     local pushed = redis.pcall('RPUSH', KEYS[2], name)
-                    if type(pushed) == 'table' and pushed.err then return stop(index, pushed) end
+                    if type(pushed) == 'table' and pushed.err then
+                      problem, applied = pushed.err, index
+                      break
+                    end
                     if key then redis.call('SET', key, name, 'EX', 60) end
                   end
                 end
@@ -44,18 +48,26 @@ extension ProducerTranscript {
     var call: ProducerCall {
         ProducerCall(
             script: script, sessionKey: Array("session".utf8), queueKeys: [Array("queue".utf8)],
-            queueWords: [], wordsPerMessage: 2)
+            queueWords: [])
     }
 
+    /// A session whose batches do not wait for each other.
     func session(
-        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
-    ) -> Session { Session(call, limits: limits, barrier: barrier) }
+        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil,
+        batchesInFlightMax: Int = 1_000
+    ) -> Session {
+        var limits = limits
+        limits.batchesInFlightMax = batchesInFlightMax
+        return Session(call, limits: limits, barrier: barrier)
+    }
 
     /// A session after the login, before any output: the first message has the number 2.
     func ready(
-        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil
+        limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil,
+        batchesInFlightMax: Int = 1_000
     ) -> Session {
-        var session = session(limits: limits, barrier: barrier)
+        var session = session(
+            limits: limits, barrier: barrier, batchesInFlightMax: batchesInFlightMax)
         session.loggedIn()
         _ = sent(&session)
         _ = session.received(opened(-1), now: start)
@@ -89,7 +101,8 @@ extension ProducerTranscript {
         _ waiter: Int, key: String? = nil, _ session: inout Session, at now: MonotonicTime? = nil
     ) -> RedisSubmitAction {
         session.submit(
-            waiter, now: now ?? start, isKeyed: key != nil, keys: { addKey(key, &$0) },
+            waiter, now: now ?? start, ProducerTraits(isKeyed: key != nil),
+            keys: { addKey(key, &$0) },
             words: { addWords(waiter, key, &$0) })
     }
 
@@ -99,9 +112,10 @@ extension ProducerTranscript {
         return 1
     }
 
-    func addWords(_ waiter: Int, _ key: String?, _ command: inout RedisCommand) {
+    func addWords(_ waiter: Int, _ key: String?, _ command: inout RedisCommand) -> Int {
         command.word("m\(waiter)")
         command.word(key == nil ? "-" : "keyed")
+        return 2
     }
 
     func submit(_ waiters: ClosedRange<Int>, _ session: inout Session) {
@@ -135,7 +149,7 @@ extension ProducerTranscript {
             case script.digest:
                 let first = 3 + (Int(words[2]) ?? 0)
                 let names = stride(from: first + 4, to: words.count, by: 2).map { words[$0] }
-                return "\(words[first]): \(names.joined(separator: " "))"
+                return "\((Int(words[first]) ?? 0) + 1): \(names.joined(separator: " "))"
             case "LOAD": return "SCRIPT LOAD"
             default: return words.joined(separator: " ").replacing("WAIT 1 1800", with: "WAIT")
             }
