@@ -2,9 +2,9 @@ internal import CoreAPIBase
 
 /// Sessions that move between the nodes of a Redis Cluster, with their slots.
 ///
-/// A session leaves a node as it leaves a connection that broke, and is opened by the other node: its
-/// key has moved there with its slot, so its number tells what was applied. A copy of a batch that
-/// the first node still has meets the fence.
+/// A session leaves a node as it leaves a connection that broke, and is opened by the other node:
+/// its key has moved there with its slot, so its number tells what was applied. A copy of a batch
+/// that the first node still has meets the fence.
 extension PartitionedProducerMachine {
     /// A node does not serve the slot of a session, now or at all.
     struct Redirection: Equatable {
