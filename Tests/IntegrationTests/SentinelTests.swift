@@ -79,7 +79,8 @@ import Testing
         }
     }
 
-    @Test func `a failover is followed through sentinels that the URL does not name`() async throws {
+    @Test func `a failover is followed through sentinels that the URL does not name`() async throws
+    {
         try await SentinelGroup.with { group in
             let url = group.url(of: [group.sentinels[0]])
             try await APIServer.with(environment(url)) { server in

@@ -3,8 +3,17 @@ internal import CoreAPIBase
 /// Asks one sentinel, over a connection of its own for each question. It lives on the thread of its
 /// loop.
 final class SentinelClient: OutgoingConnectionOwner {
-    /// Receives the answer, and the other sentinels that it names; nil if it names none.
-    typealias Completion = (SentinelAnswer, _ others: [RedisAddress]?) -> Void
+    /// Receives the answer.
+    typealias Completion = (Outcome) -> Void
+
+    /// What became of a question.
+    struct Outcome {
+        let answer: SentinelAnswer
+        /// The other sentinels that this one names; nil if it names none.
+        var others: [RedisAddress]?
+        /// Why there is no answer.
+        var error: RedisError?
+    }
 
     private let commands: SentinelCommands
     private let connection: OutgoingConnection
@@ -41,14 +50,14 @@ final class SentinelClient: OutgoingConnectionOwner {
         connection.close()
     }
 
-    private func finish(_ answer: SentinelAnswer, _ others: [RedisAddress]? = nil) {
+    private func finish(_ outcome: Outcome) {
         connection.end()
-        complete(answer, others)
+        complete(outcome)
     }
 
-    private func complete(_ answer: SentinelAnswer, _ others: [RedisAddress]?) {
+    private func complete(_ outcome: Outcome) {
         connection.isWanted = false
-        completion.take()?(answer, others)
+        completion.take()?(outcome)
     }
 
     // MARK: - The connection
@@ -64,17 +73,18 @@ final class SentinelClient: OutgoingConnectionOwner {
     func connectionReadEnded() {
         do {
             while completion != nil, let reply = try reader.next() { received(reply) }
-        } catch { finish(.none) }
+        } catch { finish(Outcome(answer: .none, error: error)) }
     }
 
     private func received(_ reply: RedisReply) {
         replyCount += 1
         if case .error(let error) = reply, replyCount <= commands.loginReplyCount + 1 {
-            return finish(.refused(commands.secrets.stripped(error)))
+            return finish(Outcome(answer: .refused(commands.secrets.stripped(error))))
         }
         switch replyCount - commands.loginReplyCount {
         case 1: answer = SentinelAnswer(reply)
-        case 2: finish(answer, SentinelAnswer.otherSentinels(reply))
+        case 2:
+            finish(Outcome(answer: answer, others: SentinelAnswer.otherSentinels(reply)))
         default: break
         }
     }
@@ -85,7 +95,8 @@ final class SentinelClient: OutgoingConnectionOwner {
 
     func connectionLost(_ error: OutgoingConnectionError) {
         // A sentinel that ends the connection between its two replies has answered.
-        complete(replyCount > commands.loginReplyCount ? answer : .none, nil)
+        let hasAnswered = replyCount > commands.loginReplyCount
+        complete(Outcome(answer: hasAnswered ? answer : .none, error: RedisError(error)))
     }
 }
 

@@ -47,6 +47,9 @@ package final class SentinelDirectory: @unchecked Sendable {
     private var clients: [RedisAddress: SentinelClient] = [:]
     private var subscription: SentinelSubscription?
     private var waiters: [@Sendable (Location) -> Void] = []
+    /// Why sentinels did not answer the present question.
+    private var reasons: [String] = []
+    private var warningLimit = WarningLimit()
     private var members: [Int: @Sendable (Departure) -> Void] = [:]
 
     private init(
@@ -127,18 +130,18 @@ package final class SentinelDirectory: @unchecked Sendable {
         switch action {
         case .none: break
         case .ask(let address):
-            client(address).ask { [weak self] answer, others in
-                self?.answered(answer, others, by: address)
-            }
-        case .conclude(let result): tell(result)
+            client(address).ask { [weak self] in self?.answered($0, by: address) }
+        case .conclude(let result):
+            if result == .failure(.sentinelsUnreachable) { warn() }
+            reasons = []
+            tell(result)
         }
     }
 
-    private func answered(
-        _ answer: SentinelAnswer, _ others: [RedisAddress]?, by address: RedisAddress
-    ) {
-        let action = machine.answered(answer, now: loop.now)
-        if let others {
+    private func answered(_ outcome: SentinelClient.Outcome, by address: RedisAddress) {
+        if let error = outcome.error { reasons.append("\(address): \(error)") }
+        let action = machine.answered(outcome.answer, now: loop.now)
+        if let others = outcome.others {
             machine.learned(others, from: address)
             for (address, client) in clients where !machine.sentinels.contains(address) {
                 client.close()
@@ -153,6 +156,16 @@ package final class SentinelDirectory: @unchecked Sendable {
         let client = SentinelClient(address, commands, tls: tls, on: loop)
         clients[address] = client
         return client
+    }
+
+    /// Logs the reason of each sentinel that does not answer.
+    private func warn() {
+        guard warningLimit.isDue(now: loop.now) else { return }
+        logger.warning(
+            "no sentinel answers",
+            metadata: [
+                "master": "\(sentinels.master)", "reasons": "\(reasons.joined(separator: ", "))",
+            ])
     }
 
     private func tell(_ result: Location) {

@@ -16,6 +16,8 @@ final class SentinelGroup: Sendable {
         var sentinelLogin = ""
         /// Whether the sentinels run from the beginning.
         var startsSentinels = true
+        /// With it, servers and sentinels speak TLS to each other and to callers.
+        var certificates: TestCertificates?
     }
 
     /// The name by which the sentinels know the master.
@@ -30,12 +32,19 @@ final class SentinelGroup: Sendable {
     static func with(
         _ options: Options = Options(), _ body: (SentinelGroup) async throws -> Void
     ) async throws {
-        let arguments = ["--repl-diskless-sync-delay", "0"] + options.redis
-        try await RedisServer.with(arguments, kind: options.kind) { master in
-            let replica = arguments + ["--replicaof", "127.0.0.1", "\(master.port)"]
-            try await RedisServer.with(replica, kind: options.kind) { first in
-                try await RedisServer.with(replica, kind: options.kind) { second in
-                    let group = try SentinelGroup([master, first, second], options)
+        let tlsPorts = try (0..<3).map { _ in try RedisServer.freePort() }
+        let arguments = tlsPorts.map { tlsPort in
+            ["--repl-diskless-sync-delay", "0"] + options.redis
+                + (options.certificates?.serverArguments(port: tlsPort) ?? [])
+                + (options.certificates == nil ? [] : ["--tls-replication", "yes"])
+        }
+        try await RedisServer.with(arguments[0], kind: options.kind) { master in
+            let port = options.certificates == nil ? master.port : tlsPorts[0]
+            let replica = ["--replicaof", "127.0.0.1", "\(port)"]
+            try await RedisServer.with(arguments[1] + replica, kind: options.kind) { first in
+                try await RedisServer.with(arguments[2] + replica, kind: options.kind) { second in
+                    let group = try SentinelGroup(
+                        [master, first, second], masterPort: port, options)
                     defer { for sentinel in group.sentinels { sentinel.kill() } }
                     try await group.replicasFollow()
                     if options.startsSentinels { try await group.startSentinels() }
@@ -45,20 +54,22 @@ final class SentinelGroup: Sendable {
         }
     }
 
-    private init(_ servers: [RedisServer], _ options: Options) throws {
+    private init(
+        _ servers: [RedisServer], masterPort: UInt16, _ options: Options
+    ) throws {
         self.servers = servers
         self.options = options
         let name = SentinelGroup.name
         sentinels = try (0..<3).map { _ in
             try SentinelServer(
                 { port in
-                    [
-                        "port \(port)",
-                        "sentinel monitor \(name) 127.0.0.1 \(servers[0].port) 2",
-                        "sentinel down-after-milliseconds \(name) 1000",
-                        "sentinel failover-timeout \(name) 10000",
-                    ] + options.sentinel
-                }, login: options.sentinelLogin)
+                    (options.certificates?.sentinelConfiguration(port: port) ?? ["port \(port)"])
+                        + [
+                            "sentinel monitor \(name) 127.0.0.1 \(masterPort) 2",
+                            "sentinel down-after-milliseconds \(name) 1000",
+                            "sentinel failover-timeout \(name) 10000",
+                        ] + options.sentinel
+                }, login: options.sentinelLogin, tls: options.certificates?.options())
         }
     }
 
@@ -98,6 +109,11 @@ final class SentinelGroup: Sendable {
             words, url: "redis://\(options.redisLogin)127.0.0.1:\(server.port)")
     }
 
+    /// Gives each server a user of its access list.
+    func setUser(_ words: [String]) async throws {
+        for server in servers { _ = try await server.command(["ACL", "SETUSER"] + words) }
+    }
+
     // MARK: - URLs
 
     /// The URL that names all sentinels.
@@ -105,7 +121,8 @@ final class SentinelGroup: Sendable {
 
     func url(of sentinels: [SentinelServer], _ parameters: String = "") -> String {
         let hosts = sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
-        return "redis-sentinel://\(options.redisLogin)\(hosts)?master=\(SentinelGroup.name)"
+        let scheme = options.certificates == nil ? "redis-sentinel" : "rediss-sentinel"
+        return "\(scheme)://\(options.redisLogin)\(hosts)?master=\(SentinelGroup.name)"
             + parameters
     }
 

@@ -1,3 +1,4 @@
+import CoreAPIBase
 import CoreAPIRedis
 import Foundation
 import Logging
@@ -8,15 +9,21 @@ final class SentinelServer: @unchecked Sendable {
     let port: UInt16
     /// The login of `command`: `:password@`, or empty.
     private let login: String
+    private let tls: TLSOptions?
     private let directory: URL
     private var program: Program?
 
     /// - Parameters:
     ///   - configuration: the lines of its file, without `port`, which is written first.
     ///   - login: of a user that may do everything: `:password@`, or empty.
-    init(_ configuration: (_ port: UInt16) -> [String], login: String = "") throws {
+    ///   - tls: nil for a sentinel without TLS.
+    init(
+        _ configuration: (_ port: UInt16) -> [String], login: String = "",
+        tls: TLSOptions? = nil
+    ) throws {
         port = try RedisServer.freePort()
         self.login = login
+        self.tls = tls
         directory = FileManager.default.temporaryDirectory
             .appending(path: "core-api-sentinel-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -49,8 +56,11 @@ final class SentinelServer: @unchecked Sendable {
     func resume() { program?.signal(SIGCONT) }
 
     func command(_ words: String...) async throws -> RedisReply {
+        let scheme = tls == nil ? "redis" : "rediss"
         let connection = try await RedisConnection(
-            opening: RedisURL("redis://\(login)127.0.0.1:\(port)"), logger: Logger(label: "test"))
+            opening: RedisURL("\(scheme)://\(login)127.0.0.1:\(port)"),
+            options: RedisConnection.Options(tls: try tls.map { try TLSContext($0) }),
+            logger: Logger(label: "test"))
         defer { connection.close() }
         var command = RedisCommand()
         command.add(words)
