@@ -6,7 +6,8 @@ package import CoreAPIBase
 /// Sentinels are asked one after the other. The first that names a server which is not in doubt
 /// ends the question. A server is in doubt for some seconds after it turned out to be no master, or
 /// after the connections left it: a sentinel that has not learnt of a failover yet still names it.
-/// It is used if no sentinel names another one.
+/// If sentinels name no other, the one is used whose doubt is the oldest: a server of an earlier
+/// failover may be the master again.
 package struct SentinelStateMachine {
     package enum Action: Equatable {
         case none
@@ -35,8 +36,8 @@ package struct SentinelStateMachine {
     private struct Question {
         var asked: RedisAddress
         var remaining: ArraySlice<RedisAddress>
-        /// The first server named that is in doubt.
-        var doubted: RedisAddress?
+        /// Of the servers named, the one whose doubt is the oldest.
+        var doubted: Doubt?
         /// Whether a sentinel has answered that it does not know the name.
         var isNameUnknown = false
         var refusal: RedisServerError?
@@ -91,11 +92,11 @@ package struct SentinelStateMachine {
         case .nameUnknown: question.isNameUnknown = true
         case .refused(let error): question.refusal = question.refusal ?? error
         case .master(let address):
-            if !isInDoubt(address, now) {
+            guard let doubt = doubt(of: address, now) else {
                 moveToFront(question.asked)
                 return conclude(.success(address))
             }
-            question.doubted = question.doubted ?? address
+            if doubt.until < question.doubted?.until ?? .never { question.doubted = doubt }
         }
         guard let next = question.remaining.popFirst() else {
             return conclude(SentinelStateMachine.result(question))
@@ -106,7 +107,7 @@ package struct SentinelStateMachine {
     }
 
     private static func result(_ question: Question) -> Result<RedisAddress, RedisError> {
-        if let address = question.doubted { return .success(address) }
+        if let doubt = question.doubted { return .success(doubt.address) }
         if question.isNameUnknown { return .failure(.masterNameUnknown) }
         if let error = question.refusal { return .failure(.sentinelRefused(error)) }
         return .failure(.sentinelsUnreachable)
@@ -152,8 +153,8 @@ package struct SentinelStateMachine {
         doubts.removeAll { $0.address == address }
     }
 
-    private func isInDoubt(_ address: RedisAddress, _ now: MonotonicTime) -> Bool {
-        doubts.contains { $0.address == address && $0.until > now }
+    private func doubt(of address: RedisAddress, _ now: MonotonicTime) -> Doubt? {
+        doubts.first { $0.address == address && $0.until > now }
     }
 
     /// A connection is logged in at the server, which says that it is a master.

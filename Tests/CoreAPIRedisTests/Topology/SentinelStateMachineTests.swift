@@ -140,6 +140,21 @@ import Testing
         #expect(conclude(.master(server("b")), &machine) == "master b")
     }
 
+    @Test func `of servers that are all in doubt, the one with the oldest doubt is used`() throws {
+        var machine = try machine()
+        machine.doubted(server("a"), now: start)
+        machine.doubted(server("b"), now: after(1))
+        _ = machine.asked()
+        #expect(answer(.master(server("b")), &machine, at: after(2)) == "ask s2")
+        #expect(answer(.master(server("a")), &machine, at: after(2)) == "ask s3")
+        #expect(answer(.master(server("b")), &machine, at: after(2)) == "master a")
+        machine.doubted(server("a"), now: after(3))
+        _ = machine.asked()
+        #expect(answer(.master(server("a")), &machine, at: after(4)) == "ask s2")
+        #expect(answer(.master(server("b")), &machine, at: after(4)) == "ask s3")
+        #expect(answer(.none, &machine, at: after(4)) == "master b")
+    }
+
     @Test func `a doubt passes`() throws {
         var machine = try machine()
         machine.doubted(server("a"), now: start)
