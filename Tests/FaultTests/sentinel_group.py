@@ -161,12 +161,16 @@ class SentinelGroup:
         return await self.promoted()
 
     async def shut_out(self, server: RedisServer, *users: str) -> None:
-        """Cuts the connections of the users to the server, for as long as it runs."""
+        """Cuts the connections of the users to the server, until `let_in` or its next start."""
+        # After a login that is refused a connection has the rights of the default user. A sentinel
+        # takes a server for dead that refuses its PING.
+        await server.command("ACL", "SETUSER", "default", "-ping")
         for user in users:
             await server.command("ACL", "SETUSER", user, "off")
             await server.command("CLIENT", "KILL", "USER", user)
 
     async def let_in(self, server: RedisServer, *users: str) -> None:
+        await server.command("ACL", "SETUSER", "default", "+ping")
         for user in users:
             await server.command("ACL", "SETUSER", user, "on")
 

@@ -284,7 +284,7 @@ final class SentinelSimulation {
 
     /// A server that has just been a replica is not tried again while a sentinel knows better.
     private func checkDoubt(_ server: Int) {
-        guard let replica, replica.server == server,
+        guard let replica, replica.server == server, server != master,
             now.milliseconds(since: replica.time) < SentinelStateMachine.doubtMilliseconds
         else { return }
         for (number, sentinel) in sentinels.enumerated() {
