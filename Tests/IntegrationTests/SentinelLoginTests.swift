@@ -106,6 +106,41 @@ import Testing
         }
     }
 
+    @Test func `without the right to hear announcements, failovers are followed as well`()
+        async throws
+    {
+        var options = SentinelGroup.Options()
+        let rights = RedisServer.sentinelRights.sentinel.filter { $0 != "+subscribe" }
+        options.sentinel = ["user watcher on >s -@all \(rights.joined(separator: " "))"]
+        try await SentinelGroup.with(options) { group in
+            let url = group.url(
+                of: group.sentinels, "&sentinel_username=watcher&sentinel_password=s")
+            let more = ["ENQUEUE_TIMEOUT": "30", "DURABILITY": "replica:1", "THREADS": "2"]
+            try await APIServer.with(environment(url, more)) { server in
+                #expect(try isServed(server))
+                try await TokenLoad.with(server, signedWith: [APIServer.secret]) { load in
+                    var old = try await group.master()
+                    old.pause()
+                    let new = try await group.master(after: old)
+                    try await load.answers(20)
+                    old.resume()
+                    try await load.answers(20)
+                    try await eventually("the old master is a replica") {
+                        guard case .array(let role) = try await group.command("ROLE", at: old)
+                        else { return false }
+                        return role.first == .bulk(Array("slave".utf8))
+                    }
+                    old = new
+                    #expect(try await group.failOver() !== old)
+                    try await load.answers(20)
+                    #expect(load.refused == [])
+                }
+                let log = server.program.errors
+                #expect(log.components(separatedBy: "the master has moved").count == 3)
+            }
+        }
+    }
+
     @Test func `without the right to ROLE, the log says which right is missing`() async throws {
         try await SentinelGroup.with { group in
             try await group.setUser(["producer", "on", ">xyzzy", "~*", "+@all", "-role"])

@@ -176,9 +176,32 @@ import Testing
             group.sentinels[0].kill()
             group.sentinels[1].pause()
             defer { group.sentinels[1].resume() }
-            try await APIServer.with(environment(group.url)) { server in
+            let url = group.url.replacing("127.0.0.1", with: "localhost")
+            try await APIServer.with(environment(url)) { server in
                 try await eventuallyReady(server)
                 _ = try post(5, server)
+            }
+        }
+    }
+
+    @Test func `a failover is counted, once for each loop`() async throws {
+        try await SentinelGroup.with { group in
+            let environment = environment(group.url, "stream:s", ["METRICS_PORT": "0"])
+            try await APIServer.with(environment) { server in
+                let port = try await server.metricsPort()
+                let ready = "core_api_redis_connections_ready"
+                try await eventually("each loop is connected") {
+                    try Scrape(port: port)[ready] == 2
+                }
+                _ = try await group.failOver()
+                try await eventually("each loop is connected again") {
+                    let scrape = try Scrape(port: port)
+                    let failures = scrape.values.filter {
+                        $0.key.hasPrefix("core_api_redis_connection_failures_total")
+                    }
+                    return scrape[ready] == 2 && scrape["core_api_redis_reconnects_total"] ?? 0 >= 2
+                        && failures.keys.contains { $0.contains("reason=\"master_moved\"") }
+                }
             }
         }
     }
