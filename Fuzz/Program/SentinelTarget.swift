@@ -47,7 +47,7 @@ enum SentinelTarget {
                 asked += 1
                 demand(asked <= SentinelStateMachine.sentinelsMax, "a question does not end")
             }
-            guard case .conclude(let result) = action else {
+            guard case .conclude(let result, _) = action else {
                 fatalError("found: a question ends without a result")
             }
             if case .success(let address) = result {
@@ -55,6 +55,12 @@ enum SentinelTarget {
             }
             if let (old, new) = SentinelAnswer.failover(reply, of: "m") {
                 machine.switched(from: old, to: new, now: now)
+            }
+            if let master = machine.master {
+                var action = machine.suspected(master, now: now)
+                while case .ask = action {
+                    action = machine.answered(SentinelAnswer(reply), now: now)
+                }
             }
             let known = machine.sentinels
             demand(known.count <= SentinelStateMachine.sentinelsMax, "\(known.count) sentinels")

@@ -59,6 +59,8 @@ final class SentinelSimulation {
     /// The true master, and how many failovers there were.
     private var master = 0
     private var epoch = 0
+    /// When the last two failovers began.
+    private var failovers: [MonotonicTime] = []
     private var question = 0
     /// The last server that turned out to be a replica, and when.
     private var replica: (server: Int, time: MonotonicTime)?
@@ -187,7 +189,9 @@ final class SentinelSimulation {
             after(random.integer(100...2_000), .traffic(connection))
             guard let server = connections[connection].server else { return }
             if !servers[server].isUp { return lost(connection) }
-            if !servers[server].isMaster { lostToReplica(connection, server) }
+            if !servers[server].isMaster { return lostToReplica(connection, server) }
+            // Replicas follow the true master: an old one confirms nothing.
+            if server != master { perform(machine.suspected(address(server), now: now)) }
         }
     }
 
@@ -197,6 +201,7 @@ final class SentinelSimulation {
         let old = master
         master = (master + random.integer(1...2)) % 3
         epoch += 1
+        failovers = failovers.suffix(1) + [now]
         servers[master] = Server(isUp: true, isMaster: true)
         if random.chance(50) {
             servers[old].isUp = false
@@ -230,10 +235,11 @@ final class SentinelSimulation {
             after(
                 isUp ? random.integer(0...5) : silence,
                 .sentinelReplies(address, question: question))
-        case .conclude(let result):
+        case .conclude(let result, let old):
             for number in connections.indices where connections[number].isLocating {
                 located(number, result)
             }
+            if let old { leave(.from(old)) }
         }
     }
 
@@ -282,18 +288,25 @@ final class SentinelSimulation {
             .loggedIn(number, server: self.number(address), attempt: attempt))
     }
 
-    /// A server that has just been a replica is not tried again while a sentinel knows better.
+    /// A server that has just been a replica is not tried again while a sentinel knows the master.
+    /// After two failovers within the time of a doubt, both the old master and the new one may be
+    /// in doubt.
     private func checkDoubt(_ server: Int) {
+        if failovers.count == 2,
+            now.milliseconds(since: failovers[0]) < SentinelStateMachine.doubtMilliseconds
+        {
+            return
+        }
         guard let replica, replica.server == server, server != master,
             now.milliseconds(since: replica.time) < SentinelStateMachine.doubtMilliseconds
         else { return }
         for (number, sentinel) in sentinels.enumerated() {
             let isKnown = machine.sentinels.contains { $0.host == "s\(number)" }
             let time = now.milliseconds(since: sentinel.changedAt)
-            if isKnown, sentinel.isUp, sentinel.master != server,
+            if isKnown, sentinel.isUp, sentinel.master == master,
                 time > SentinelSimulation.questionsMilliseconds
             {
-                violate("\(server) is tried again, and sentinel \(number) names another")
+                violate("\(server) is tried again, and sentinel \(number) names the master")
             }
         }
     }

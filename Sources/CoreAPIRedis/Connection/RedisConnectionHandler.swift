@@ -170,7 +170,7 @@ extension RedisConnectionHandler {
     fileprivate func lost(_ error: RedisError) {
         parts.metrics?.lost(error)
         parts.log.lost(error)
-        if error.isOfReplica, let address = parts.connection.address {
+        if error.castsDoubtOnMaster, let address = parts.connection.address {
             parts.masters?.membership?.doubt(address)
         }
         resolve(parts.machine.lost(error, now: parts.loop.now))
@@ -217,6 +217,13 @@ extension RedisConnectionHandler {
             parts.connection.located(at: .tcp(host: address.host, port: address.port))
         case .failure(let error): lose(error)
         }
+    }
+
+    /// A barrier was not reached: the master may have been replaced.
+    func suspectMaster() {
+        guard let membership = parts.masters?.membership, let address = parts.connection.address
+        else { return }
+        membership.suspect(address)
     }
 
     /// Ends a connection, or an attempt, to a server that is not the master any more.

@@ -82,11 +82,11 @@ public import CoreAPIBase
 }
 
 extension RedisError {
-    /// Whether the server has shown that it is a replica, or has just become one.
-    var isOfReplica: Bool {
+    /// Whether the server is a replica, or may be a master that another one has replaced.
+    var castsDoubtOnMaster: Bool {
         switch self {
         case .notMaster: true
-        case .server(let reply), .refused(let reply): reply.isOfReplica
+        case .server(let reply), .refused(let reply): reply.castsDoubtOnMaster
         default: false
         }
     }
@@ -205,10 +205,11 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         "ERR WAIT cannot be used with replica", "ERR WAITAOF cannot be used with replica",
     ]
 
-    /// Whether only a replica sends it, or a master that becomes one.
-    var isOfReplica: Bool {
+    /// Whether only a replica sends it, a master that becomes one, or one that has lost its
+    /// replicas.
+    var castsDoubtOnMaster: Bool {
         switch kind {
-        case .readOnly, .masterDown, .unblocked: true
+        case .readOnly, .masterDown, .unblocked, .noReplicas: true
         default: RedisServerError.replicaMessages.contains { message.hasPrefix($0) }
         }
     }

@@ -131,10 +131,11 @@ package final class SentinelDirectory: @unchecked Sendable {
         case .none: break
         case .ask(let address):
             client(address).ask { [weak self] in self?.answered($0, by: address) }
-        case .conclude(let result):
+        case .conclude(let result, let old):
             if result == .failure(.sentinelsUnreachable) { warn() }
             reasons = []
             tell(result)
+            if let old { depart(.from(old)) }
         }
     }
 
@@ -197,6 +198,10 @@ package final class SentinelDirectory: @unchecked Sendable {
         loop.submit { self.machine.doubted(address, now: self.loop.now) }
     }
 
+    fileprivate func suspect(_ address: RedisAddress) {
+        loop.submit { self.perform(self.machine.suspected(address, now: self.loop.now)) }
+    }
+
     private func switched(from old: RedisAddress, to new: RedisAddress) {
         machine.switched(from: old, to: new, now: loop.now)
         depart(.from(old))
@@ -227,6 +232,9 @@ package struct SentinelMembership: Sendable {
 
     /// The server at the address has turned out to be a replica.
     func doubt(_ address: RedisAddress) { directory.doubt(address) }
+
+    /// The server at the address confirms no write, for it has too few replicas.
+    func suspect(_ address: RedisAddress) { directory.suspect(address) }
 
     /// Ends the membership. Nothing may be called afterwards.
     func leave() { directory.leave(number) }

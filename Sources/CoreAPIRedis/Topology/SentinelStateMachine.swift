@@ -14,7 +14,10 @@ package struct SentinelStateMachine {
         /// Ask this sentinel, then call `answered`.
         case ask(RedisAddress)
         /// Tell this to those that wait for the question's end.
-        case conclude(Result<RedisAddress, RedisError>)
+        ///
+        /// - Parameter leaving: the suspected server, if sentinels name another one: connections to
+        ///   it end.
+        case conclude(Result<RedisAddress, RedisError>, leaving: RedisAddress? = nil)
     }
 
     /// What a connection does whose server has said that it is a master.
@@ -62,6 +65,8 @@ package struct SentinelStateMachine {
     package private(set) var sentinels: [RedisAddress]
     private var state = State.idle
     private var doubts: [Doubt] = []
+    /// The master that confirms nothing, until a question has ended.
+    private var suspect: RedisAddress?
     /// The server that the sentinels named last.
     private var named: RedisAddress?
     /// The last server that was named and has said that it is a master.
@@ -115,8 +120,10 @@ package struct SentinelStateMachine {
 
     private mutating func conclude(_ result: Result<RedisAddress, RedisError>) -> Action {
         state = .idle
-        if case .success(let address) = result { named = address }
-        return .conclude(result)
+        guard case .success(let address) = result else { return .conclude(result) }
+        named = address
+        guard let suspect = suspect.take(), suspect != address else { return .conclude(result) }
+        return .conclude(result, leaving: suspect)
     }
 
     private mutating func moveToFront(_ address: RedisAddress) {
@@ -147,6 +154,15 @@ package struct SentinelStateMachine {
         if doubts.count >= SentinelStateMachine.doubtsMax { doubts.removeFirst() }
         let until = now.advanced(byMilliseconds: SentinelStateMachine.doubtMilliseconds)
         doubts.append(Doubt(address: address, until: until))
+    }
+
+    /// The master confirms no write, for it has too few replicas: another one may have taken over,
+    /// and the announcement was not heard. Begins a question in which the master is in doubt.
+    package mutating func suspected(_ address: RedisAddress, now: MonotonicTime) -> Action {
+        guard address == master else { return .none }
+        suspect = address
+        doubted(address, now: now)
+        return asked()
     }
 
     private mutating func believe(_ address: RedisAddress) {

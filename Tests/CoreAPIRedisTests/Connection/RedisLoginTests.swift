@@ -84,13 +84,15 @@ import Testing
         ("UNBLOCKED force unblock from blocking operation", true),
         ("ERR WAIT cannot be used with replica instances.", true),
         ("ERR Error running script: @user_script:1: -READONLY no", true),
+        ("NOREPLICAS Not enough good replicas to write.", true),
         ("LOADING Redis is loading", false), ("OOM command not allowed", false),
-        ("NOREPLICAS Not enough good replicas to write.", false),
     ])
-    func `some errors show that the server is a replica`(message: String, isOfReplica: Bool) {
+    func `some errors show that another server may be the master`(
+        message: String, isDoubtful: Bool
+    ) {
         let error = RedisServerError(message: message)
-        #expect(RedisError.server(error).isOfReplica == isOfReplica)
-        #expect(!isOfReplica || error.isPassing, "the command is sent again, to another server")
+        #expect(RedisError.server(error).castsDoubtOnMaster == isDoubtful)
+        #expect(!isDoubtful || error.isPassing, "the command is sent again, to another server")
     }
 
     // MARK: - Redis's error texts

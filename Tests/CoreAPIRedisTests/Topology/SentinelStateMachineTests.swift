@@ -26,8 +26,10 @@ import Testing
         switch action {
         case .none: "none"
         case .ask(let address): "ask \(address.host)"
-        case .conclude(.success(let address)): "master \(address.host)"
-        case .conclude(.failure(let error)): "fail \(error)"
+        case .conclude(.success(let address), leaving: nil): "master \(address.host)"
+        case .conclude(.success(let address), leaving: let old?):
+            "master \(address.host), leave \(old.host)"
+        case .conclude(.failure(let error), _): "fail \(error)"
         }
     }
 
@@ -223,5 +225,32 @@ import Testing
         #expect(answer(.master(server("a")), &machine) == "ask s2")
         #expect(answer(.master(server("b")), &machine) == "master b")
         #expect(machine.confirmed(server("b"), now: start) == .othersLeave)
+    }
+
+    @Test func `a master that confirms nothing is left if a sentinel names another one`() throws {
+        var machine = try machine()
+        #expect(words(machine.suspected(server("a"), now: start)) == "none")
+        _ = conclude(.master(server("a")), &machine)
+        _ = machine.confirmed(server("a"), now: start)
+        #expect(words(machine.suspected(server("a"), now: start)) == "ask s1")
+        #expect(answer(.master(server("a")), &machine) == "ask s2")
+        #expect(answer(.master(server("b")), &machine) == "master b, leave a")
+        #expect(machine.confirmed(server("b"), now: start) == .othersLeave)
+    }
+
+    @Test func `a master that confirms nothing is kept if all sentinels name it`() throws {
+        var machine = try machine()
+        _ = conclude(.master(server("a")), &machine)
+        _ = machine.confirmed(server("a"), now: start)
+        #expect(words(machine.suspected(server("a"), now: start)) == "ask s1")
+        #expect(words(machine.suspected(server("a"), now: start)) == "none", "it is asked already")
+        #expect(answer(.master(server("a")), &machine) == "ask s2")
+        #expect(answer(.none, &machine) == "ask s3")
+        #expect(answer(.master(server("a")), &machine) == "master a")
+        #expect(machine.confirmed(server("a"), now: start) == .stay)
+        _ = machine.suspected(server("a"), now: start)
+        #expect(answer(.none, &machine) == "ask s2")
+        #expect(answer(.none, &machine) == "ask s3")
+        #expect(answer(.none, &machine) == "fail sentinelsUnreachable", "nobody leaves")
     }
 }
