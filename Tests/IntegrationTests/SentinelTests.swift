@@ -55,7 +55,7 @@ import Testing
                 #expect(try await group.ids(queue, at: master).isSuperset(of: ids))
                 let log = server.program.errors
                 #expect(log.contains("the master has moved"))
-                #expect(log.contains("\"master\":\"127.0.0.1:\(master.port)\""))
+                #expect(log.contains("\"address\":\"127.0.0.1:\(master.port)\""))
             }
         }
     }

@@ -114,9 +114,9 @@ extension RedisConnectionHandler {
         // With nothing to ask, being let in is the best sign there is.
         if parts.machine.isIdle { parts.connection.succeeded() }
         parts.metrics?.becameReady()
-        let master = parts.masters.flatMap { _ in parts.connection.address }
-        if let master { parts.masters?.membership?.confirm(master) }
-        parts.log.becameReady(master: master)
+        let address = parts.masters == nil ? nil : parts.connection.address
+        if let address { parts.masters?.membership?.confirm(address) }
+        parts.log.becameReady(at: address)
         resumeConnectWaiters(nil)
         parts.connection.requestFlush()
     }
@@ -261,36 +261,6 @@ extension RedisConnectionHandler {
         lost(
             error == .connectionLost && parts.machine.isLoggingIn
                 ? .loginUnanswered : RedisError(error))
-    }
-}
-
-/// How a connection finds the master that sentinels know. Only the connection's loop uses it.
-final class MasterLocation {
-    private let sentinels: RedisSentinels
-    private let tls: TLSContext?
-    private let logger: Logger
-    private(set) var membership: SentinelMembership?
-
-    init(_ sentinels: RedisSentinels, _ tls: TLSContext?, _ logger: Logger) {
-        self.sentinels = sentinels
-        self.tls = tls
-        self.logger = logger
-    }
-
-    /// The membership in the process's directory.
-    func joined(
-        _ onDeparture: @escaping @Sendable (SentinelDirectory.Departure) -> Void
-    ) throws(SystemError) -> SentinelMembership {
-        if let membership { return membership }
-        let membership = try SentinelDirectory.join(
-            sentinels, tls: tls, logger, onDeparture: onDeparture)
-        self.membership = membership
-        return membership
-    }
-
-    func leave() {
-        membership?.leave()
-        membership = nil
     }
 }
 

@@ -8,8 +8,8 @@ struct RedisOutageLog {
     private var loggedError: RedisError?
     /// Whether the last log line reported an outage.
     private(set) var isOutage = false
-    /// The address of the last login that sentinels have named; nil for one server.
-    private var master: RedisAddress?
+    /// The address of the last login, if sentinels have named it.
+    private var address: RedisAddress?
 
     init(_ url: RedisURL, _ logger: Logger) {
         self.url = url
@@ -18,9 +18,9 @@ struct RedisOutageLog {
 
     /// Reports that the login has succeeded.
     ///
-    /// - Parameter master: the address that sentinels have named.
-    mutating func becameReady(master: RedisAddress?) {
-        self.master = master
+    /// - Parameter address: the server's, if sentinels have named it.
+    mutating func becameReady(at address: RedisAddress?) {
+        self.address = address
         switch loggedError {
         // After these errors a login is no recovery: Redis may accept the login and still refuse
         // commands, or accept the connection and then refuse the client's certificate.
@@ -41,7 +41,7 @@ struct RedisOutageLog {
         isOutage = true
         var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
         if let hint = hint(error) { metadata["hint"] = "\(hint)" }
-        if let master { metadata["master"] = "\(master)" }
+        if let address { metadata["address"] = "\(address)" }
         // A planned failover is no outage.
         let level = error == .masterMoved ? Logger.Level.notice : .warning
         logger.log(level: level, "no connection to Redis", metadata: metadata)
@@ -63,7 +63,7 @@ struct RedisOutageLog {
 
     private mutating func logConnected() {
         var metadata: Logger.Metadata = ["redis": "\(url)"]
-        if let master { metadata["master"] = "\(master)" }
+        if let address { metadata["address"] = "\(address)" }
         logger.info("connected to Redis", metadata: metadata)
         loggedError = nil
         isOutage = false

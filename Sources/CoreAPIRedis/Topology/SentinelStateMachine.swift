@@ -51,8 +51,8 @@ package struct SentinelStateMachine {
         let until: MonotonicTime
     }
 
-    /// How long a sentinel may take to connect and to answer.
-    package static let answerMilliseconds = 250
+    /// How long a sentinel may take to connect and to answer: enough for TLS over 100 ms.
+    package static let answerMilliseconds = 500
     /// Limit of the sentinels that are known, those of the URL among them.
     package static let sentinelsMax = 32
     /// A sentinel learns of another's failover within some seconds.
