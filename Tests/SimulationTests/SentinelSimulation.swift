@@ -73,9 +73,8 @@ final class SentinelSimulation {
     /// A doubt has passed, a demoted master is reconfigured, and a last backoff is over.
     private static let calmMilliseconds = 40_000
     private static let quietMilliseconds = 20_000
-    /// Two questions: one that was under way, and the next; an answer takes its time.
-    private static let questionsMilliseconds =
-        2 * 3 * (SentinelStateMachine.answerMilliseconds + 10)
+    /// A question to three sentinels, of which each takes its time.
+    private static let questionMilliseconds = 3 * (SentinelStateMachine.answerMilliseconds + 10)
 
     init(seed: UInt64, breakage: SentinelBreakage? = nil) throws {
         random = SimulationRandom(seed: seed)
@@ -133,8 +132,9 @@ final class SentinelSimulation {
         if known > 3 || known < 2 { violate("\(known) sentinels are known") }
         for (number, connection) in connections.enumerated() {
             if connection.isLocating,
+                // One that was under way, and the next.
                 now.milliseconds(since: connection.waitsSince)
-                    > SentinelSimulation.questionsMilliseconds
+                    > 2 * SentinelSimulation.questionMilliseconds
             {
                 violate("connection \(number) waits for the sentinels without end")
             }
@@ -304,7 +304,7 @@ final class SentinelSimulation {
             let isKnown = machine.sentinels.contains { $0.host == "s\(number)" }
             let time = now.milliseconds(since: sentinel.changedAt)
             if isKnown, sentinel.isUp, sentinel.master == master,
-                time > SentinelSimulation.questionsMilliseconds
+                time > SentinelSimulation.questionMilliseconds
             {
                 violate("\(server) is tried again, and sentinel \(number) names the master")
             }
