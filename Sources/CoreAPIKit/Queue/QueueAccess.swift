@@ -90,11 +90,7 @@ package struct QueueAccess: Equatable, Sendable {
             command = RedisCommand(calling: streamScript)
             for key in keys(key) + [key] { command.word(key) }
         }
-        switch barrier {
-        case nil: command.word("")
-        case .replicas: command.word("WAIT")
-        case .appendOnlyFile: command.word("WAITAOF")
-        }
+        command.word(barrier?.commandName ?? "")
         return command
     }
 

@@ -1,12 +1,19 @@
-/// The commands that log a new connection in (AUTH, SELECT and SCRIPT LOAD, as needed), and the
-/// expected reply of each.
+/// The commands that log a new connection in (AUTH, ROLE, SELECT and SCRIPT LOAD, as needed), and
+/// the expected reply of each.
 struct RedisLogin {
+    /// The reply that a command must have.
+    enum Expected {
+        case exactly(RedisReply)
+        /// The role of a master.
+        case master
+    }
+
     /// The encoded commands, in order.
     private(set) var command = RedisCommand()
     /// The expected reply of each command.
-    private(set) var replies: [RedisReply] = []
+    private(set) var replies: [Expected] = []
 
-    private static let ok = RedisReply.status(Array("OK".utf8))
+    private static let ok = Expected.exactly(.status(Array("OK".utf8)))
 
     init(_ url: RedisURL, scripts: [RedisScript]) {
         if let user = url.user {
@@ -16,13 +23,15 @@ struct RedisLogin {
             // Servers before Redis 6 know only this form.
             add(["AUTH", password], RedisLogin.ok)
         }
+        // Sentinels may name a server that is a replica, or about to become one.
+        if url.place.sentinels != nil { add(["ROLE"], .master) }
         if url.database != 0 { add(["SELECT", String(url.database)], RedisLogin.ok) }
         for script in scripts {
-            add(["SCRIPT", "LOAD", script.source], .bulk(Array(script.digest.utf8)))
+            add(["SCRIPT", "LOAD", script.source], .exactly(.bulk(Array(script.digest.utf8))))
         }
     }
 
-    private mutating func add(_ words: [String], _ reply: RedisReply) {
+    private mutating func add(_ words: [String], _ reply: Expected) {
         command.add(words)
         replies.append(reply)
     }
@@ -35,7 +44,15 @@ struct RedisLogin {
         _ reply: RedisReply, missing: Int, _ secrets: RedisSecrets
     ) throws(RedisError) -> Int {
         if case .error(let error) = reply { throw .refused(secrets.stripped(error)) }
-        guard replies[replies.count - missing] == reply else { throw .loginReplyUnexpected }
+        switch replies[replies.count - missing] {
+        case .exactly(let expected):
+            guard reply == expected else { throw .loginReplyUnexpected }
+        case .master:
+            guard case .array(let parts) = reply, case .bulk(let role)? = parts.first else {
+                throw .loginReplyUnexpected
+            }
+            guard role == Array("master".utf8) else { throw .notMaster }
+        }
         return missing - 1
     }
 }

@@ -123,5 +123,6 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
 
     func report() {
         if parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
+        if parts.machine.takeMissedBarrier() { suspectMaster() }
     }
 }

@@ -44,10 +44,7 @@ enum DurabilityCheck {
             let reply = try await connection.execute(barrier.command())
             if barrier.isReached(by: reply) { return .given }
             let shortfall = barrier.shortfall(reply)
-            return switch barrier {
-            case .replicas: .notYet(shortfall)
-            case .appendOnlyFile: .refused(shortfall)
-            }
+            return barrier.mayBeReachedLater(reply) ? .notYet(shortfall) : .refused(shortfall)
         } catch {
             switch error {
             case .notExecuted(.server(let reply)) where !reply.isPassing:
