@@ -57,7 +57,7 @@ enum SentinelTarget {
                 machine.switched(from: old, to: new, now: now)
             }
             if let master = machine.master {
-                var action = machine.suspected(master, now: now)
+                var action = machine.suspected(master)
                 while case .ask = action {
                     action = machine.answered(SentinelAnswer(reply), now: now)
                 }

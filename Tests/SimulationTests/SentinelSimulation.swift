@@ -61,6 +61,9 @@ final class SentinelSimulation {
     private var epoch = 0
     /// When the last two failovers began.
     private var failovers: [MonotonicTime] = []
+    /// Whether the directory knew the master of before the last failover: a process that has just
+    /// started cannot tell that a sentinel lags.
+    private var knewOldMaster = false
     private var question = 0
     /// The last server that turned out to be a replica, and when.
     private var replica: (server: Int, time: MonotonicTime)?
@@ -190,8 +193,10 @@ final class SentinelSimulation {
             guard let server = connections[connection].server else { return }
             if !servers[server].isUp { return lost(connection) }
             if !servers[server].isMaster { return lostToReplica(connection, server) }
-            // Replicas follow the true master: an old one confirms nothing.
-            if server != master { perform(machine.suspected(address(server), now: now)) }
+            // Replicas follow the true master, after a while: an old one confirms nothing.
+            if server != master || now.milliseconds(since: failovers.last ?? now) < 3_000 {
+                perform(machine.suspected(address(server)))
+            }
         }
     }
 
@@ -199,6 +204,7 @@ final class SentinelSimulation {
     /// after the other, and the old master goes on as if it were one for a while.
     private func failOver() {
         let old = master
+        knewOldMaster = machine.master == address(old)
         master = (master + random.integer(1...2)) % 3
         epoch += 1
         failovers = failovers.suffix(1) + [now]
@@ -239,7 +245,10 @@ final class SentinelSimulation {
             for number in connections.indices where connections[number].isLocating {
                 located(number, result)
             }
-            if let old { leave(.from(old)) }
+            if let old {
+                checkSuspicion(number(old))
+                leave(.from(old))
+            }
         }
     }
 
@@ -292,11 +301,7 @@ final class SentinelSimulation {
     /// After two failovers within the time of a doubt, both the old master and the new one may be
     /// in doubt.
     private func checkDoubt(_ server: Int) {
-        if failovers.count == 2,
-            now.milliseconds(since: failovers[0]) < SentinelStateMachine.doubtMilliseconds
-        {
-            return
-        }
+        if hasQuickFailovers { return }
         guard let replica, replica.server == server, server != master,
             now.milliseconds(since: replica.time) < SentinelStateMachine.doubtMilliseconds
         else { return }
@@ -309,6 +314,25 @@ final class SentinelSimulation {
                 violate("\(server) is tried again, and sentinel \(number) names the master")
             }
         }
+    }
+
+    /// A new master whose replicas have not followed it yet is not left for the old one, as long as
+    /// a sentinel that answers knows it.
+    private func checkSuspicion(_ server: Int) {
+        let isKnown = sentinels.contains { sentinel in
+            let time = now.milliseconds(since: sentinel.changedAt)
+            return sentinel.isUp && sentinel.master == master
+                && time > SentinelSimulation.questionMilliseconds
+        }
+        if isKnown, knewOldMaster, !hasQuickFailovers, server == master {
+            violate("\(server) is left, which is the master")
+        }
+    }
+
+    private var hasQuickFailovers: Bool {
+        failovers.count == 2
+            && failovers[1].milliseconds(since: failovers[0])
+                < SentinelStateMachine.doubtMilliseconds
     }
 
     private func loggedIn(_ number: Int, _ server: Int) {

@@ -199,7 +199,7 @@ package final class SentinelDirectory: @unchecked Sendable {
     }
 
     fileprivate func suspect(_ address: RedisAddress) {
-        loop.submit { self.perform(self.machine.suspected(address, now: self.loop.now)) }
+        loop.submit { self.perform(self.machine.suspected(address)) }
     }
 
     private func switched(from old: RedisAddress, to new: RedisAddress) {

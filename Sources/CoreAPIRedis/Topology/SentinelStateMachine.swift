@@ -41,6 +41,8 @@ package struct SentinelStateMachine {
         var remaining: ArraySlice<RedisAddress>
         /// Of the servers named, the one whose doubt is the oldest.
         var doubted: Doubt?
+        /// Whether a sentinel names the suspected master.
+        var namesSuspect = false
         /// Whether a sentinel has answered that it does not know the name.
         var isNameUnknown = false
         var refusal: RedisServerError?
@@ -97,33 +99,39 @@ package struct SentinelStateMachine {
         case .nameUnknown: question.isNameUnknown = true
         case .refused(let error): question.refusal = question.refusal ?? error
         case .master(let address):
-            guard let doubt = doubt(of: address, now) else {
+            if address == suspect {
+                question.namesSuspect = true
+            } else if let doubt = doubt(of: address, now) {
+                if doubt.until < question.doubted?.until ?? .never { question.doubted = doubt }
+            } else {
                 moveToFront(question.asked)
-                return conclude(.success(address))
+                return conclude(.success(address), leaving: suspect)
             }
-            if doubt.until < question.doubted?.until ?? .never { question.doubted = doubt }
         }
         guard let next = question.remaining.popFirst() else {
-            return conclude(SentinelStateMachine.result(question))
+            return conclude(result(question))
         }
         question.asked = next
         state = .asking(question)
         return .ask(next)
     }
 
-    private static func result(_ question: Question) -> Result<RedisAddress, RedisError> {
+    private func result(_ question: Question) -> Result<RedisAddress, RedisError> {
+        // It may be a new master whose replicas have not followed it yet.
+        if question.namesSuspect, let suspect { return .success(suspect) }
         if let doubt = question.doubted { return .success(doubt.address) }
         if question.isNameUnknown { return .failure(.masterNameUnknown) }
         if let error = question.refusal { return .failure(.sentinelRefused(error)) }
         return .failure(.sentinelsUnreachable)
     }
 
-    private mutating func conclude(_ result: Result<RedisAddress, RedisError>) -> Action {
+    private mutating func conclude(
+        _ result: Result<RedisAddress, RedisError>, leaving old: RedisAddress? = nil
+    ) -> Action {
         state = .idle
-        guard case .success(let address) = result else { return .conclude(result) }
-        named = address
-        guard let suspect = suspect.take(), suspect != address else { return .conclude(result) }
-        return .conclude(result, leaving: suspect)
+        suspect = nil
+        if case .success(let address) = result { named = address }
+        return .conclude(result, leaving: old)
     }
 
     private mutating func moveToFront(_ address: RedisAddress) {
@@ -157,11 +165,11 @@ package struct SentinelStateMachine {
     }
 
     /// The master confirms no write, for it has too few replicas: another one may have taken over,
-    /// and the announcement was not heard. Begins a question in which the master is in doubt.
-    package mutating func suspected(_ address: RedisAddress, now: MonotonicTime) -> Action {
+    /// and the announcement was not heard. Begins a question that passes over the master, unless
+    /// sentinels name no other, or one in doubt.
+    package mutating func suspected(_ address: RedisAddress) -> Action {
         guard address == master else { return .none }
         suspect = address
-        doubted(address, now: now)
         return asked()
     }
 
