@@ -13,6 +13,8 @@ enum FuzzTarget: String, CaseIterable {
     case probe
     /// The same replies, as answers to a consumer's commands.
     case consumer
+    /// The replies of sentinels.
+    case sentinel
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -25,6 +27,7 @@ enum FuzzTarget: String, CaseIterable {
         case .redis: RedisTarget.run(bytes)
         case .probe: ProbeTarget.run(bytes)
         case .consumer: ConsumerTarget.run(bytes)
+        case .sentinel: SentinelTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }

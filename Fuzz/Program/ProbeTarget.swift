@@ -18,9 +18,12 @@ enum ProbeTarget {
                 _ = try? record?.outcome(found: text)
             }
         }
-        for url in ["redis://u:pw@h/1", "redis://h"] {
+        for url in ["redis://u:pw@h/1", "redis://h", "redis-sentinel://s?master=m"] {
             connect(url, replies)
-            for barrier in [nil, .replicas(1), .appendOnlyFile] as [RedisBarrier?] {
+            let barriers: [RedisBarrier?] = [
+                nil, .replicas(1), .appendOnlyFile, .appendOnlyFileAndReplicas(1),
+            ]
+            for barrier in barriers {
                 produce(url, barrier, replies)
                 for isNode in [false, true] { produce(url, barrier, isNode: isNode, replies) }
             }

@@ -47,14 +47,17 @@ enum Command: Equatable {
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
           METRICS_HOST               address to serve GET /metrics on (HTTP_HOST)
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
-                                     or unix:///path/to/socket (redis://127.0.0.1:6379/0)
+                                     unix:///path/to/socket, or sentinels:
+                                     redis-sentinel://host[:port][,host…][/db]?master=NAME,
+                                     rediss-sentinel:// (redis://127.0.0.1:6379/0)
           REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL
           REDIS_TLS_CA_FILE          the authorities to trust, PEM (the system's)
           REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)
           REDIS_TLS_KEY_FILE         the certificate's private key, PEM (none)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           PARTITIONS                 partitions of stream:KEY, 1 to 1024 (1)
-          DURABILITY                 what a 200 waits for: memory, aof or replica:N (memory)
+          DURABILITY                 what a 200 waits for: memory, aof, replica:N or
+                                     aof+replica:N (memory)
           THREADS                    event loops (one for each core)
           ENQUEUE_TIMEOUT            seconds that a transaction waits for the queue's confirmation,
                                      1 to 30 (5)

@@ -70,6 +70,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("redis-sentinel://a,b/0", "?master=NAME"),
+        ("redis-sentinel://:hunter2@a?master=", "?master=NAME"),
+        ("redis-sentinel://a:x?master=m", "port must be"),
+        ("redis-sentinel://?master=m", "1 to 16 sentinels"),
+        ("redis-sentinel://a?master=m&sentinel_pasword=hunter2", "sentinel_password"),
+        ("redis-sentinel://a?master=m{hunter2}", "letters, digits"),
+        ("redis-sentinel://a/hunter2?master=m", "database"),
+        ("sentinel://:hunter2@a", "redis-sentinel://"),
+    ])
+    func `a wrong URL of sentinels is refused with what would be right, without its passwords`(
+        url: String, right: String
+    ) {
+        let error = error(["REDIS_URL": url])
+        #expect(error?.variable == "REDIS_URL")
+        #expect(error?.mayPass == false)
+        #expect(error?.expectation.contains(right) == true)
+        #expect(error?.expectation.contains("&sentinel_username=…") == true)
+        let isShown = url.contains("/hunter2") && !url.contains("@")
+        #expect(error?.description.contains("hunter2") == isShown)
+    }
+
     @Test func `a URL and a file that holds one are too much`() throws {
         try withFile("redis://h".utf8) { path in
             let error = error(["REDIS_URL": "redis://h", "REDIS_URL_FILE": path])

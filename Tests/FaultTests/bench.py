@@ -9,6 +9,7 @@ from api_server import ApiServer
 from load import Load
 from proxy import Proxy
 from redis_server import RedisServer
+from sentinel_group import SentinelGroup
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class Size:
     # How often Redis is stopped: for less, and for more than the server's timeout.
     short_freezes: int
     long_freezes: int
+    # How often Sentinel promotes a replica: one that follows, one that lags.
+    failovers: int
+    lagging_failovers: int
     # For how long copies are made and sent late.
     copies_seconds: int
     server_kills: int
@@ -32,12 +36,12 @@ class Size:
 
 
 SHORT = Size(
-    redis_kills=3, short_freezes=1, long_freezes=1, copies_seconds=10, server_kills=3,
-    terminations=2, storms=6, callers=16, deadline_seconds=15,
+    redis_kills=3, short_freezes=1, long_freezes=1, failovers=2, lagging_failovers=2,
+    copies_seconds=10, server_kills=3, terminations=2, storms=6, callers=16, deadline_seconds=15,
 )  # fmt: skip
 FULL = Size(
-    redis_kills=20, short_freezes=10, long_freezes=3, copies_seconds=150, server_kills=20,
-    terminations=10, storms=60, callers=32, deadline_seconds=5,
+    redis_kills=20, short_freezes=10, long_freezes=3, failovers=10, lagging_failovers=20,
+    copies_seconds=150, server_kills=20, terminations=10, storms=60, callers=32, deadline_seconds=5,
 )  # fmt: skip
 
 
@@ -50,6 +54,8 @@ class Needs:
     # Redis's `appendfsync`; None: without an append-only file.
     fsync: str | None = "always"
     open_files: int | None = None
+    # Whether sentinels, with two replicas, name the Redis to use.
+    sentinels: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,8 +66,9 @@ class Bench:
         self.queue = queue
         self.size = size
         self.rng = random.Random(seed)
+        self.sentinels = SentinelGroup(needs.fsync) if needs.sentinels else None
         # Where the transactions are; a scenario may put another one in its place.
-        self.redis = RedisServer(needs.fsync)
+        self.redis = self.sentinels.master if self.sentinels else RedisServer(needs.fsync)
         # What a scenario has started besides.
         self.others: list[RedisServer | Proxy] = []
         self.proxy = Proxy(self.redis.port, seed) if needs.proxy else None
@@ -73,13 +80,14 @@ class Bench:
 
     async def start(self) -> None:
         """Starts everything; once it returns, callers are being served."""
-        await self.redis.start()
+        await (self.sentinels or self.redis).start()
         if self.proxy:
             await self.proxy.start()
         redis_port = self.proxy.port if self.proxy else self.redis.port
+        url = self.sentinels.url if self.sentinels else f"redis://127.0.0.1:{redis_port}/0"
         environment = {
             "QUEUE": self.queue,
-            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "REDIS_URL": url,
             "ENQUEUE_TIMEOUT": str(self.size.deadline_seconds),
             **self._needs.environment,
         }
@@ -90,6 +98,7 @@ class Bench:
         await self.load.start()
 
     async def end(self) -> None:
-        for part in (self.load, self.server, self.proxy, self.redis, *self.others):
+        redis = self.sentinels or self.redis
+        for part in (self.load, self.server, self.proxy, redis, *self.others):
             if part:
                 await part.end()

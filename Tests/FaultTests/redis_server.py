@@ -34,8 +34,9 @@ def free_port() -> int:
 class RedisServer:
     """One process at a time, always on the same port, with its data in a folder of its own."""
 
-    def __init__(self, fsync: str | None = "always"):
-        """`fsync` is the setting `appendfsync`; None: without an append-only file."""
+    def __init__(self, fsync: str | None = "always", settings: list[str] | None = None):
+        """`fsync` is the setting `appendfsync`; None: without an append-only file. `settings` are
+        further arguments."""
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="core-api-faults-redis-"))
         self._data = self._folder / "data"
         self._data.mkdir()
@@ -45,6 +46,7 @@ class RedisServer:
         ]  # fmt: skip
         if fsync:
             self._settings += ["--appendonly", "yes", "--appendfsync", fsync]
+        self._settings += settings or []
         self._process: asyncio.subprocess.Process | None = None
         self.port = free_port()
 

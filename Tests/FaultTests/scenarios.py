@@ -7,6 +7,7 @@ import contextlib
 import socket
 
 import loss_scenarios
+import sentinel_scenarios
 import waiting
 from bench import Bench, Needs
 from checker import UNKNOWN, Rules
@@ -215,4 +216,5 @@ ALL = [
         needs=Needs(callers=8, environment={"MAX_CONNECTIONS": str(CONNECTIONS_MAX)}),
     ),
     *loss_scenarios.ALL,
+    *sentinel_scenarios.ALL,
 ]  # fmt: skip

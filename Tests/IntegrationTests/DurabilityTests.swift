@@ -90,6 +90,60 @@ import Testing
         }
     }
 
+    @Test(arguments: ["rq:default", "stream:s"])
+    func `with aof+replica, the disks of master and replica have it before the 200 is sent`(
+        queue: String
+    ) async throws {
+        try await RedisServer.with(["--appendfsync", "always"], kind: .valkey) { master in
+            try await master.withReplica(kind: .valkey) { replica in
+                let environment = [
+                    "QUEUE": queue, "REDIS_URL": master.url, "DURABILITY": "aof+replica:1",
+                    "ENQUEUE_TIMEOUT": "2", "HEALTH_WORKERS_MIN": "0",
+                ]
+                try await APIServer.with(environment) { server in
+                    let key = "Idempotency-Key: k\r\n"
+                    #expect(try server.post(APIServer.body(), fields: key).status == 200)
+                    let calls = try await master.texts("INFO", "commandstats").joined()
+                    #expect(calls.contains("cmdstat_waitaof"))
+                    try await eventually("ready") {
+                        try server.get("/health/ready").status == 200
+                    }
+                    // A replica without a file does not count.
+                    _ = try await replica.command("CONFIG", "SET", "appendonly", "no")
+                    #expect(try server.post(APIServer.body()).status == 504)
+                    _ = try await replica.command("CONFIG", "SET", "appendonly", "yes")
+                    try await eventually("confirmed again") {
+                        try server.post(APIServer.body()).status == 200
+                    }
+                    replica.kill()
+                    #expect(try server.post(APIServer.body()).status == 504)
+                    try await HealthAnswer.eventually("not durable", server) {
+                        $0.output("redis:durability").contains("needs 1 replicas")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `aof+replica starts without its replica, and not without its own file`() async throws
+    {
+        try await RedisServer.with(kind: .valkey) { redis in
+            let environment = [
+                "JWT_SECRET": APIServer.secret, "HTTP_PORT": "0", "REDIS_URL": redis.url,
+                "DURABILITY": "aof+replica:1", "LOG_LEVEL": "error",
+            ]
+            try await APIServer.with(environment.merging(["LOG_LEVEL": "info"]) { $1 }) { server in
+                #expect(server.program.errors.contains("DURABILITY cannot be had yet"))
+                #expect(server.program.errors.contains("it has 0 replicas"))
+            }
+            _ = try await redis.command("CONFIG", "SET", "appendonly", "no")
+            let result = try await Program.run(
+                Program.built("core-api"), [], environment: environment)
+            #expect(result.status == 1)
+            #expect(result.errors.contains("appendonly is disabled"), "\(result.errors)")
+        }
+    }
+
     @Test func `with aof, many callers share a wait, and health does not wait with them`()
         async throws
     {

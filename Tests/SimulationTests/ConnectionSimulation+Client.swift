@@ -97,6 +97,7 @@ extension ConnectionSimulation {
     final func perform(_ action: OutgoingConnectionStateMachine.Action) {
         switch action {
         case .none: break
+        case .locate: locate()
         case .resolve: resolveHost()
         case .connect:
             let connection = Connection(number: connections.count, server: chooseServer())
@@ -108,6 +109,18 @@ extension ConnectionSimulation {
             if let connection { after(random.integer(1...4), .handshakeDone(connection)) }
         case .open: connectionOpened()
         case .fail(let error): socketLost(error)
+        }
+    }
+
+    /// As sentinels do, which have an answer, none, or take their time.
+    private func locate() {
+        bringForward()
+        let isSlow = isRough && random.chance(10)
+        let milliseconds = isSlow ? random.integer(10...3_000) : random.integer(0...3)
+        let error = isRough && random.chance(10) ? RedisError.sentinelsUnreachable : nil
+        after(milliseconds) { [self] in
+            guard outgoing.isLocating else { return }
+            if let error { lose(error) } else { perform(outgoing.located()) }
         }
     }
 

@@ -67,12 +67,14 @@ class ConnectionSimulation<Machine: RedisConnectionMachine, Server> {
     ) {
         var random = random
         usesTLS = random.chance(25)
+        let isLocated = random.chance(25)
         self.machine = machine
         self.random = random
         self.isTold = isTold
         outgoing = OutgoingConnectionStateMachine(
-            usesTLS: usesTLS, attemptMilliseconds: limits.connectTimeoutMilliseconds,
-            backoff: limits.backoff, now: now)
+            usesTLS: usesTLS, isLocated: isLocated,
+            attemptMilliseconds: limits.connectTimeoutMilliseconds, backoff: limits.backoff,
+            now: now)
     }
 
     // MARK: - What a subclass has

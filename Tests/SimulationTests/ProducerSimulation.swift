@@ -28,9 +28,11 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         var random = SimulationRandom(seed: seed)
         schedule = try ProducerSimulationSchedule(&random)
         self.breakage = breakage
+        let isAlone = Machine.partitionCount == 1
         let machine = Machine(simulating: schedule) { partition in
             ProducerCall(
-                script: Node.script, sessionKey: Array(Machine.sessionKey(partition).utf8),
+                script: Node.script,
+                sessionKey: Array((isAlone ? "session" : "session-\(partition)").utf8),
                 queueKeys: [Array("queue".utf8)], queueWords: [])
         }
         super.init(machine, limits: RedisLimits(), random: random, isTold: isTold)

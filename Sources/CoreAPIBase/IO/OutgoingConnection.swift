@@ -11,7 +11,8 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     }
 
     private let loop: EventLoop
-    private let endpoint: Endpoint
+    /// The server of the present attempt or connection; nil before the owner has located it.
+    package private(set) var endpoint: Endpoint?
     private let tlsContext: TLSContext?
     /// Set from `start` to `close`. Connection and owner hold a reference to each other meanwhile.
     private var owner: (any OutgoingConnectionOwner)?
@@ -32,18 +33,19 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private var isBlocked = false
 
     /// - Parameters:
+    ///   - endpoint: nil if the owner locates the server for each attempt.
     ///   - tls: nil for a connection in clear text.
     ///   - attemptMilliseconds: the limit from the start of an attempt to `established`.
     package init(
-        to endpoint: Endpoint, tls: TLSContext?, on loop: EventLoop, attemptMilliseconds: Int,
+        to endpoint: Endpoint?, tls: TLSContext?, on loop: EventLoop, attemptMilliseconds: Int,
         backoff: Backoff
     ) {
         self.endpoint = endpoint
         self.loop = loop
         tlsContext = tls
         unsafe uncheckedMachine = OutgoingConnectionStateMachine(
-            usesTLS: tls != nil, attemptMilliseconds: attemptMilliseconds, backoff: backoff,
-            now: .now())
+            usesTLS: tls != nil, isLocated: endpoint == nil,
+            attemptMilliseconds: attemptMilliseconds, backoff: backoff, now: .now())
     }
 
     /// Whether bytes can be sent.
@@ -105,6 +107,10 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         while true {
             switch action {
             case .none: return
+            case .locate:
+                loop.bringForward(machine.deadline)
+                owner?.connectionLocating()
+                return
             case .resolve: return resolve()
             case .connect(let address):
                 guard let failure = connect(to: address) else { return }
@@ -118,9 +124,23 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     // MARK: - Connecting
 
+    /// Whether the owner has been asked for the endpoint, and the attempt waits for it.
+    package var isLocating: Bool { machine.isLocating }
+
+    /// Whether an attempt is on its way to `endpoint`, or a connection to it is open.
+    package var isUnderWay: Bool { machine.isUnderWay }
+
+    /// The answer to `connectionLocating`. Without an attempt that waits for it, it has no effect.
+    package func located(at endpoint: Endpoint) {
+        guard isLocating else { return }
+        self.endpoint = endpoint
+        perform(machine.located())
+    }
+
     private func resolve() {
         loop.bringForward(machine.deadline)
         switch endpoint {
+        case nil: preconditionFailure("resolve() without an endpoint")
         case .unix(let path):
             let address = Result { () throws(SystemError) in try SocketAddress(unixPath: path) }
             perform(machine.resolved(address.map { [$0] }.mapError { .connectFailed($0) }))
@@ -137,13 +157,14 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     /// than the attempt, a later attempt uses its result.
     private func resolveName(_ host: String, _ port: UInt16) {
         let loop = loop
+        let resolved = endpoint
         hasResolver = true
         do {
             try Thread.start(named: "core-api-dns") { [weak self] in
                 let addresses = Result { () throws(ResolveError) in
                     try SocketAddress.resolve(host: host, port: port, numericOnly: false)
                 }.mapError { OutgoingConnectionError.hostNotFound("\($0.host): \($0.reason)") }
-                loop.submit { self?.resolvedName(addresses) }
+                loop.submit { self?.resolvedName(resolved, addresses) }
             }
         } catch {
             hasResolver = false
@@ -151,9 +172,16 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         }
     }
 
-    private func resolvedName(_ addresses: Result<[SocketAddress], OutgoingConnectionError>) {
+    private func resolvedName(
+        _ resolved: Endpoint?, _ addresses: Result<[SocketAddress], OutgoingConnectionError>
+    ) {
         hasResolver = false
-        perform(machine.resolved(addresses))
+        if resolved == endpoint {
+            perform(machine.resolved(addresses))
+        } else if machine.isResolving {
+            // The attempt that started the resolver was to another server.
+            resolve()
+        }
     }
 
     /// Starts to connect the socket. Returns the error if the attempt fails at once; nil while the

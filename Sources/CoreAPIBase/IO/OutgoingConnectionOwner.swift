@@ -1,5 +1,9 @@
 /// The protocol spoken over an outgoing connection. It is called on the connection's loop.
 package protocol OutgoingConnectionOwner: AnyObject {
+    /// An attempt of a connection without a fixed endpoint begins. The owner calls `located`, or
+    /// `end` if there is no server.
+    func connectionLocating()
+
     /// The connection is open. The owner logs in and calls `established`.
     func connectionOpened()
 
@@ -20,4 +24,10 @@ package protocol OutgoingConnectionOwner: AnyObject {
 
     /// The attempt failed or the connection broke; another attempt follows.
     func connectionLost(_ error: OutgoingConnectionError)
+}
+
+extension OutgoingConnectionOwner {
+    package func connectionLocating() {
+        preconditionFailure("connectionLocating() called on the owner of a fixed endpoint")
+    }
 }

@@ -2,8 +2,10 @@
 /// actions out. It reconnects after each failure, when the backoff has passed, until `close`.
 package struct OutgoingConnectionStateMachine {
     private enum State {
-        /// Waits for the next attempt. Can transition to: resolving, closed.
+        /// Waits for the next attempt. Can transition to: locating, resolving, closed.
         case disconnected(until: MonotonicTime)
+        /// The owner looks for the server. Can transition to: resolving, disconnected, closed.
+        case locating(until: MonotonicTime)
         /// The host name is being resolved. Can transition to: connecting, disconnected, closed.
         case resolving(until: MonotonicTime)
         /// The kernel connects to one of the host's addresses. Can transition to: connecting,
@@ -22,6 +24,8 @@ package struct OutgoingConnectionStateMachine {
 
     package enum Action {
         case none
+        /// Find out the server's endpoint, then call `located`.
+        case locate
         /// Resolve the host name, then call `resolved`.
         case resolve
         /// Connect to the address, then call `connected` or `connectFailed`.
@@ -38,6 +42,8 @@ package struct OutgoingConnectionStateMachine {
     private var backoff: Backoff
     private let attemptMilliseconds: Int
     private let usesTLS: Bool
+    /// Whether each attempt begins with the question for the endpoint.
+    private let isLocated: Bool
     /// Whether a connection is wanted. No attempt begins while this is false.
     package var isWanted = true
     /// The number of attempts so far. Each attempt starts with another of the host's addresses.
@@ -45,37 +51,52 @@ package struct OutgoingConnectionStateMachine {
 
     /// - Parameters:
     ///   - usesTLS: whether TLS follows the socket's connection.
+    ///   - isLocated: whether each attempt begins with the question for the server's endpoint.
     ///   - attemptMilliseconds: the limit from the start of an attempt to `established`.
     package init(
-        usesTLS: Bool, attemptMilliseconds: Int, backoff: Backoff, now: MonotonicTime
+        usesTLS: Bool, isLocated: Bool = false, attemptMilliseconds: Int, backoff: Backoff,
+        now: MonotonicTime
     ) {
         self.usesTLS = usesTLS
+        self.isLocated = isLocated
         self.attemptMilliseconds = attemptMilliseconds
         self.backoff = backoff
         state = .disconnected(until: now)
     }
 
+    /// Whether the owner looks for the server.
+    package var isLocating: Bool { if case .locating = state { true } else { false } }
     /// Whether the host name is being resolved.
     package var isResolving: Bool { if case .resolving = state { true } else { false } }
     /// Whether the kernel is connecting the socket.
     package var isConnecting: Bool { if case .connecting = state { true } else { false } }
     package var isShakingHands: Bool { if case .shakingHands = state { true } else { false } }
+    /// Whether an attempt has its endpoint, or the connection is open.
+    package var isUnderWay: Bool { isResolving || isConnecting || isConnected }
     /// Whether the socket is connected.
     package var isConnected: Bool {
         switch state {
         case .shakingHands, .open, .established: true
-        case .disconnected, .resolving, .connecting, .closed: false
+        case .disconnected, .locating, .resolving, .connecting, .closed: false
         }
     }
     /// Whether bytes can be sent.
     package var isOpen: Bool {
         switch state {
         case .open, .established: true
-        case .disconnected, .resolving, .connecting, .shakingHands, .closed: false
+        case .disconnected, .locating, .resolving, .connecting, .shakingHands, .closed: false
         }
     }
 
     // MARK: - An attempt
+
+    /// Reports that the endpoint is known. The call is ignored outside `.locating`: the attempt
+    /// that asked has ended.
+    package mutating func located() -> Action {
+        guard case .locating(let until) = state else { return .none }
+        state = .resolving(until: until)
+        return .resolve
+    }
 
     /// Reports the host's addresses, or the resolver's error. The call is ignored outside
     /// `.resolving`: the attempt that started the resolver has ended.
@@ -171,8 +192,8 @@ package struct OutgoingConnectionStateMachine {
     package var deadline: MonotonicTime {
         switch state {
         case .disconnected where !isWanted: .never
-        case .disconnected(let until), .resolving(let until), .connecting(_, let until),
-            .shakingHands(let until), .open(let until):
+        case .disconnected(let until), .locating(let until), .resolving(let until),
+            .connecting(_, let until), .shakingHands(let until), .open(let until):
             until
         case .established, .closed: .never
         }
@@ -183,7 +204,12 @@ package struct OutgoingConnectionStateMachine {
         guard deadline <= now else { return .none }
         guard case .disconnected = state else { return .fail(.timedOut) }
         attempts += 1
-        state = .resolving(until: now.advanced(byMilliseconds: attemptMilliseconds))
+        let until = now.advanced(byMilliseconds: attemptMilliseconds)
+        if isLocated {
+            state = .locating(until: until)
+            return .locate
+        }
+        state = .resolving(until: until)
         return .resolve
     }
 }

@@ -38,7 +38,7 @@ public struct TLSOptions: Hashable, Sendable {
     /// The file of the client's key cannot be read or parsed, or the key belongs to another
     /// certificate.
     case keyFile(String, reason: String)
-    /// The URL does not begin with `rediss://`, so the options have no effect.
+    /// The URL does not ask for TLS (`rediss://`), so the options have no effect.
     case notUsed
 
     public var description: String {
@@ -46,7 +46,7 @@ public struct TLSOptions: Hashable, Sendable {
         case .authorityFile(let path, let reason), .certificateFile(let path, let reason),
             .keyFile(let path, let reason):
             "\(path): \(reason)"
-        case .notUsed: "the URL does not begin with rediss://"
+        case .notUsed: "the URL does not begin with rediss:// or rediss-sentinel://"
         }
     }
 }

@@ -34,8 +34,10 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
     /// throws if that fails. Lost connections are opened again automatically.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
-    ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
+    ///   - url: `redis://[user[:password]@]host[:port][/db]`,
+    ///     `unix://[user[:password]@]/path[?db=N]`, or, for the master that sentinels know,
+    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
+    ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
     ///   - key: the stream's key, not empty.
     ///   - partitions: how many partitions the stream has, 1 to 1,024: as its queues say.
     ///   - group: the consumer group, not empty. Its members share the work; use one group for each

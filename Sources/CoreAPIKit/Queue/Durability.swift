@@ -7,6 +7,7 @@ public struct Durability: Hashable, Sendable {
         case memory
         case appendOnlyFile
         case replicas(Int)
+        case appendOnlyFileAndReplicas(Int)
     }
 
     private let level: Level
@@ -25,8 +26,19 @@ public struct Durability: Hashable, Sendable {
         Durability(level: .replicas(count))
     }
 
+    /// The transaction is in Redis's append-only file on the disk, and in those of this many
+    /// replicas (`WAITAOF`, Redis 7.2): 1 to 100, which is checked when the queue is opened. The
+    /// replicas need an append-only file too.
+    public static func appendOnlyFileAndReplicas(_ count: Int) -> Durability {
+        Durability(level: .appendOnlyFileAndReplicas(count))
+    }
+
     func check() throws(ArgumentError) {
-        guard case .replicas(let count) = level else { return }
+        let count: Int
+        switch level {
+        case .memory, .appendOnlyFile: return
+        case .replicas(let replicas), .appendOnlyFileAndReplicas(let replicas): count = replicas
+        }
         try ArgumentError.check(
             Durability.replicasBounds.contains(count), "durability",
             "memory, appendOnlyFile, or 1 to 100 replicas")
@@ -40,6 +52,7 @@ public struct Durability: Hashable, Sendable {
         case .memory: nil
         case .appendOnlyFile: .appendOnlyFile
         case .replicas(let count): .replicas(count)
+        case .appendOnlyFileAndReplicas(let count): .appendOnlyFileAndReplicas(count)
         }
     }
 }

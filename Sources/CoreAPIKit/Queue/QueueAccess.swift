@@ -92,12 +92,7 @@ package struct QueueAccess: Equatable, Sendable {
 
     /// The calls of the kind's script: one, or more for a stream of many partitions.
     static func commands(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> [RedisCommand] {
-        let argument =
-            switch barrier {
-            case nil: ""
-            case .replicas: "WAIT"
-            case .appendOnlyFile: "WAITAOF"
-            }
+        let argument = barrier?.commandName ?? ""
         switch kind {
         case .rq(let name):
             let list = "rq:queue:" + name

@@ -14,8 +14,10 @@ public final class RQTransactionQueue: TransactionQueue {
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss://` for TLS, or
-    ///     `unix://[user[:password]@]/path[?db=N]`; user, password and path percent-encoded.
+    ///   - url: `redis://[user[:password]@]host[:port][/db]`,
+    ///     `unix://[user[:password]@]/path[?db=N]`, or, for the master that sentinels know,
+    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
+    ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
     ///   - name: what the worker was started with: `default`. Not empty, and without braces
     ///     (`QueueNameError`).
     ///   - options: logger, metrics, TLS, timeout and durability.

@@ -6,6 +6,9 @@ package enum RedisBarrier: Hashable, Sendable {
     /// `appendfsync everysec` the wait takes up to a second. With `no` the barrier is never
     /// reached.
     case appendOnlyFile
+    /// `WAITAOF`: the writes are in the append-only file on the server's disk, and in those on the
+    /// disks of this many replicas.
+    case appendOnlyFileAndReplicas(Int)
 
     /// The longest timeout that Redis applies to the wait. It is longer than the second of
     /// `everysec`, and shorter than `RedisLimits.replyTimeoutMilliseconds`, because the connection
@@ -25,6 +28,8 @@ package enum RedisBarrier: Hashable, Sendable {
         switch self {
         case .replicas(let count): command.add("WAIT", String(count), timeout)
         case .appendOnlyFile: command.add("WAITAOF", "1", "0", timeout)
+        case .appendOnlyFileAndReplicas(let count):
+            command.add("WAITAOF", "1", String(count), timeout)
         }
         return command
     }
@@ -35,15 +40,59 @@ package enum RedisBarrier: Hashable, Sendable {
         case (.replicas(let wanted), .integer(let count)): count >= wanted
         // The first number counts the server's own file, the second the replicas' files.
         case (.appendOnlyFile, .array(let counts)): counts.first == .integer(1)
+        case (.appendOnlyFileAndReplicas(let wanted), .array(let counts)):
+            RedisBarrier.isReached(wanted, counts)
         default: false
         }
     }
+
+    private static func isReached(_ wanted: Int, _ counts: [RedisReply]) -> Bool {
+        guard counts.count == 2, case .integer(let own) = counts[0],
+            case .integer(let replicas) = counts[1]
+        else { return false }
+        return own >= 1 && replicas >= wanted
+    }
+
+    /// Whether waiting may help after this reply: a replica may come, an append-only file will not.
+    package func mayBeReachedLater(_ reply: RedisReply) -> Bool {
+        switch (self, reply) {
+        case (.replicas, _): true
+        case (.appendOnlyFile, _): false
+        case (.appendOnlyFileAndReplicas, .array(let counts)): counts.first == .integer(1)
+        case (.appendOnlyFileAndReplicas, _): false
+        }
+    }
+
+    /// How many replicas it needs.
+    package var replicaCount: Int {
+        switch self {
+        case .replicas(let count), .appendOnlyFileAndReplicas(let count): count
+        case .appendOnlyFile: 0
+        }
+    }
+
+    /// Whether it needs an append-only file on the server's disk.
+    package var needsAppendOnlyFile: Bool {
+        switch self {
+        case .replicas: false
+        case .appendOnlyFile, .appendOnlyFileAndReplicas: true
+        }
+    }
+
+    /// The name of its command.
+    package var commandName: String { needsAppendOnlyFile ? "WAITAOF" : "WAIT" }
 
     /// The reason of an unreached barrier, for an operator.
     package func shortfall(_ reply: RedisReply) -> String {
         switch (self, reply) {
         case (.replicas, .integer(let count)): "it has \(count) replicas that answer"
         case (.appendOnlyFile, _): "it has no append-only file on its disk"
+        case (.appendOnlyFileAndReplicas, .array(let counts)):
+            if case .integer(let count)? = counts.last, counts.first == .integer(1) {
+                "it has \(count) replicas that answer with an append-only file"
+            } else {
+                "it has no append-only file on its disk"
+            }
         default: "its answer is not understood"
         }
     }

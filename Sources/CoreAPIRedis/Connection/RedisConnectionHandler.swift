@@ -9,7 +9,7 @@ internal import Logging
 ///
 /// It is a protocol with two classes, since a generic class's methods would look up the types of
 /// their machine for each reply.
-protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner {
+protocol RedisConnectionHandler: EventHandler, OutgoingConnectionOwner, Sendable {
     associatedtype Machine: RedisConnectionMachine
 
     var parts: RedisConnectionParts<Machine> { get }
@@ -37,6 +37,8 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
     fileprivate var reader = RedisReplyReader()
     fileprivate var connectWaiters: [Suspension<RedisError?>] = []
     fileprivate var metrics: RedisConnectionMetrics?
+    /// How the master is found; nil for one server.
+    let masters: MasterLocation?
 
     init(
         _ machine: Machine, url: RedisURL, loop: EventLoop, limits: RedisLimits, tls: TLSContext?,
@@ -46,9 +48,17 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
         self.loop = loop
         log = RedisOutageLog(url, logger)
         self.metrics = RedisConnectionMetrics(metrics)
+        let tls = url.place.usesTLS ? tls : nil
+        let address: OutgoingConnection.Endpoint?
+        switch url.place {
+        case .server(let endpoint): (address, masters) = (endpoint.address, nil)
+        case .sentinels(let sentinels):
+            (address, masters) = (nil, MasterLocation(sentinels, tls, logger))
+        }
         connection = OutgoingConnection(
-            to: url.endpoint.address, tls: url.endpoint.usesTLS ? tls : nil, on: loop,
-            attemptMilliseconds: limits.connectTimeoutMilliseconds, backoff: limits.backoff)
+            to: address, tls: tls, on: loop,
+            attemptMilliseconds: limits.connectTimeoutMilliseconds,
+            backoff: masters == nil ? limits.backoff : limits.sentinelBackoff)
     }
 }
 
@@ -100,6 +110,7 @@ extension RedisConnectionHandler {
         parts.metrics = nil
         resolve(parts.machine.close())
         parts.connection.close()
+        parts.masters?.leave()
         parts.loop.removeTimed(self)
         resumeConnectWaiters(.closed)
     }
@@ -109,7 +120,9 @@ extension RedisConnectionHandler {
         // With nothing to ask, being let in is the best sign there is.
         if parts.machine.isIdle { parts.connection.succeeded() }
         parts.metrics?.becameReady()
-        parts.log.becameReady()
+        let address = parts.masters == nil ? nil : parts.connection.address
+        if let address { parts.masters?.membership?.confirm(address) }
+        parts.log.becameReady(at: address)
         resumeConnectWaiters(nil)
         parts.connection.requestFlush()
     }
@@ -163,6 +176,9 @@ extension RedisConnectionHandler {
     fileprivate func lost(_ error: RedisError) {
         parts.metrics?.lost(error)
         parts.log.lost(error)
+        if error.castsDoubtOnMaster, let address = parts.connection.address {
+            parts.masters?.membership?.doubt(address)
+        }
         resolve(parts.machine.lost(error, now: parts.loop.now))
         report()
         parts.connection.isWanted = parts.machine.isWanted
@@ -179,6 +195,49 @@ extension RedisConnectionHandler {
         resolve(resolutions)
         if stalls { lose(.timedOut) }
         parts.connection.isWanted = parts.machine.isWanted
+    }
+
+    // MARK: - The master
+
+    func connectionLocating() {
+        guard let masters = parts.masters else {
+            preconditionFailure("connectionLocating() for one server")
+        }
+        let loop = parts.loop
+        do {
+            let membership = try masters.joined { [weak self] departure in
+                loop.submit { self?.depart(departure) }
+            }
+            membership.locate { [weak self] location in
+                loop.submit { self?.located(location) }
+            }
+        } catch {
+            lose(.connectFailed(error))
+        }
+    }
+
+    private func located(_ location: SentinelDirectory.Location) {
+        guard parts.connection.isLocating else { return }
+        switch location {
+        case .success(let address):
+            parts.connection.located(at: .tcp(host: address.host, port: address.port))
+        case .failure(let error): lose(error)
+        }
+    }
+
+    /// A barrier was not reached: the master may have been replaced.
+    func suspectMaster() {
+        guard let membership = parts.masters?.membership, let address = parts.connection.address
+        else { return }
+        membership.suspect(address)
+    }
+
+    /// Ends a connection, or an attempt, to a server that is not the master any more.
+    private func depart(_ departure: SentinelDirectory.Departure) {
+        guard parts.connection.isUnderWay, let address = parts.connection.address,
+            departure.concerns(address)
+        else { return }
+        lose(.masterMoved)
     }
 
     // MARK: - The connection
@@ -208,5 +267,16 @@ extension RedisConnectionHandler {
         lost(
             error == .connectionLost && parts.machine.isLoggingIn
                 ? .loginUnanswered : RedisError(error))
+    }
+}
+
+extension OutgoingConnection {
+    /// The endpoint's host and port; nil without, and for a socket.
+    fileprivate var address: RedisAddress? {
+        if case .tcp(let host, let port) = endpoint {
+            RedisAddress(host: host, port: port)
+        } else {
+            nil
+        }
     }
 }

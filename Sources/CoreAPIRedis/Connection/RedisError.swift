@@ -23,6 +23,16 @@ public import CoreAPIBase
     case loginReplyUnexpected
     /// The host name cannot be resolved. The text is the resolver's reason.
     case hostNotFound(String)
+    /// None of the sentinels answers.
+    case sentinelsUnreachable
+    /// The sentinels answer, and none of them knows the name of the master.
+    case masterNameUnknown
+    /// The sentinels refuse their user, their password, or the question for the master.
+    case sentinelRefused(RedisServerError)
+    /// The server that the sentinels name says that it is no master.
+    case notMaster
+    /// The connection was ended, because the sentinels name another master now.
+    case masterMoved
     /// Redis refused the user, the password or the database of the URL.
     case refused(RedisServerError)
     /// Redis answered the command with an error.
@@ -57,6 +67,11 @@ public import CoreAPIBase
         case .loginUnanswered: "login_unanswered"
         case .loginReplyUnexpected: "login_reply_unexpected"
         case .hostNotFound: "host_not_found"
+        case .sentinelsUnreachable: "sentinels_unreachable"
+        case .masterNameUnknown: "master_name_unknown"
+        case .sentinelRefused: "sentinel_refused"
+        case .notMaster: "not_master"
+        case .masterMoved: "master_moved"
         case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
         case .timedOut: "timed_out"
         case .connectionLost: "connection_lost"
@@ -71,6 +86,15 @@ public import CoreAPIBase
 }
 
 extension RedisError {
+    /// Whether the server is a replica, or may be a master that another one has replaced.
+    var castsDoubtOnMaster: Bool {
+        switch self {
+        case .notMaster: true
+        case .server(let reply), .refused(let reply): reply.castsDoubtOnMaster
+        default: false
+        }
+    }
+
     package init(_ error: OutgoingConnectionError) {
         self =
             switch error {
@@ -181,10 +205,20 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 
     /// Transient errors of kind `other`: too many clients, as after a restart; a barrier on a
     /// master that became a replica.
-    static let passingMessages = [
-        "ERR max number of clients reached", "ERR WAIT cannot be used with replica",
-        "ERR WAITAOF cannot be used with replica",
+    static let passingMessages = ["ERR max number of clients reached"] + replicaMessages
+
+    private static let replicaMessages = [
+        "ERR WAIT cannot be used with replica", "ERR WAITAOF cannot be used with replica",
     ]
+
+    /// Whether only a replica sends it, a master that becomes one, or one that has lost its
+    /// replicas.
+    var castsDoubtOnMaster: Bool {
+        switch kind {
+        case .readOnly, .masterDown, .unblocked, .noReplicas: true
+        default: RedisServerError.replicaMessages.contains { message.hasPrefix($0) }
+        }
+    }
 
     /// Creates an error with a redacted text (`RedisSecrets`).
     init(_ kind: Kind, message: String) {

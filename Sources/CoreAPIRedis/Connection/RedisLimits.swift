@@ -26,9 +26,19 @@ package struct RedisLimits: Sendable {
         commandTimeoutMilliseconds = commandTimeoutSeconds * 1_000
     }
 
+    /// The longest backoff between attempts that ask sentinels: a failover may end at any moment.
+    package static let sentinelPauseMillisecondsMax = 250
+
     /// The backoff between attempts.
     package var backoff: Backoff {
         Backoff(millisecondsMin: pauseMillisecondsMin, millisecondsMax: pauseMillisecondsMax)
+    }
+
+    /// The backoff between attempts that ask sentinels.
+    package var sentinelBackoff: Backoff {
+        let longest = min(pauseMillisecondsMax, RedisLimits.sentinelPauseMillisecondsMax)
+        return Backoff(
+            millisecondsMin: min(pauseMillisecondsMin, longest), millisecondsMax: longest)
     }
 }
 

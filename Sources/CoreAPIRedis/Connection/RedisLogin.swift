@@ -1,17 +1,23 @@
-/// The commands that log a new connection in (AUTH, SELECT and SCRIPT LOAD, as needed, and a step
-/// of the connection's own), and the expected reply of each.
+/// The commands that log a new connection in (AUTH, ROLE, SELECT and SCRIPT LOAD, as needed, and a
+/// step of the connection's own), and the expected reply of each.
 struct RedisLogin {
+    /// The reply that a command must have.
+    enum Expected {
+        case exactly(RedisReply)
+        /// The role of a master.
+        case master
+        /// What the connection's own step decides.
+        case step(RedisLoginStep)
+    }
+
     /// The encoded commands, in order.
     private(set) var command = RedisCommand()
     /// The expected reply of each command.
-    private(set) var replies: [RedisReply] = []
-    /// Belongs to the last command.
-    private let step: RedisLoginStep?
+    private(set) var replies: [Expected] = []
 
-    private static let ok = RedisReply.status(Array("OK".utf8))
+    private static let ok = Expected.exactly(.status(Array("OK".utf8)))
 
     init(_ url: RedisURL, scripts: [RedisScript], step: RedisLoginStep? = nil) {
-        self.step = step
         if let user = url.user {
             // A user may exist without a password (`nopass`).
             add(["AUTH", user, url.password ?? ""], RedisLogin.ok)
@@ -19,17 +25,19 @@ struct RedisLogin {
             // Servers before Redis 6 know only this form.
             add(["AUTH", password], RedisLogin.ok)
         }
+        // Sentinels may name a server that is a replica, or about to become one.
+        if url.place.sentinels != nil { add(["ROLE"], .master) }
         if url.database != 0 { add(["SELECT", String(url.database)], RedisLogin.ok) }
         for script in scripts + (step.map { [$0.script] } ?? []) {
-            add(["SCRIPT", "LOAD", script.source], .bulk(Array(script.digest.utf8)))
+            add(["SCRIPT", "LOAD", script.source], .exactly(.bulk(Array(script.digest.utf8))))
         }
         if let step {
             command.append(step.command)
-            replies.append(step.reply)
+            replies.append(.step(step))
         }
     }
 
-    private mutating func add(_ words: [String], _ reply: RedisReply) {
+    private mutating func add(_ words: [String], _ reply: Expected) {
         command.add(words)
         replies.append(reply)
     }
@@ -41,13 +49,19 @@ struct RedisLogin {
     func received(
         _ reply: RedisReply, missing: Int, _ secrets: RedisSecrets
     ) throws(RedisError) -> Int {
-        let step = missing == 1 ? step : nil
-        if case .error(let error) = reply {
-            let error = secrets.stripped(error)
-            throw step == nil ? .refused(error) : .server(error)
+        switch (replies[replies.count - missing], reply) {
+        case (.step, .error(let error)): throw .server(secrets.stripped(error))
+        case (_, .error(let error)): throw .refused(secrets.stripped(error))
+        case (.step(let step), _):
+            if let failure = step.failure(after: reply) { throw failure }
+        case (.exactly(let expected), _):
+            guard reply == expected else { throw .loginReplyUnexpected }
+        case (.master, _):
+            guard case .array(let parts) = reply, case .bulk(let role)? = parts.first else {
+                throw .loginReplyUnexpected
+            }
+            guard role == Array("master".utf8) else { throw .notMaster }
         }
-        if let failure = step?.failure(after: reply) { throw failure }
-        guard replies[replies.count - missing] == reply else { throw .loginReplyUnexpected }
         return missing - 1
     }
 }

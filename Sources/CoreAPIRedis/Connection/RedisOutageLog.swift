@@ -8,6 +8,8 @@ struct RedisOutageLog {
     private var loggedError: RedisError?
     /// Whether the last log line reported an outage.
     private(set) var isOutage = false
+    /// The address of the last login, if sentinels have named it.
+    private var address: RedisAddress?
 
     init(_ url: RedisURL, _ logger: Logger) {
         self.url = url
@@ -15,7 +17,10 @@ struct RedisOutageLog {
     }
 
     /// Reports that the login has succeeded.
-    mutating func becameReady() {
+    ///
+    /// - Parameter address: the server's, if sentinels have named it.
+    mutating func becameReady(at address: RedisAddress?) {
+        self.address = address
         switch loggedError {
         // After these errors a login is no recovery: Redis may accept the login and still refuse
         // commands, or accept the connection and then refuse the client's certificate.
@@ -35,17 +40,31 @@ struct RedisOutageLog {
         loggedError = error
         isOutage = true
         var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
-        switch (error, url.endpoint) {
-        case (.loginUnanswered, .tcp): metadata["hint"] = "it may want TLS: rediss://"
-        case (.loginUnanswered, .tls): metadata["hint"] = "it may want a client certificate"
-        case (.refused, _): metadata["hint"] = url.loginWarning.map { "\($0)" }
-        default: break
+        if let hint = hint(error) { metadata["hint"] = "\(hint)" }
+        if let address { metadata["address"] = "\(address)" }
+        // A planned failover is no outage.
+        let level = error == .masterMoved ? Logger.Level.notice : .warning
+        logger.log(level: level, "no connection to Redis", metadata: metadata)
+    }
+
+    private func hint(_ error: RedisError) -> String? {
+        switch (error, url.place) {
+        case (.loginUnanswered, .server(.tcp)): "it may want TLS: rediss://"
+        case (.loginUnanswered, .server(.tls)): "it may want a client certificate"
+        case (.refused, _): url.loginWarning
+        case (.sentinelsUnreachable, _): "none of the sentinels answers"
+        case (.masterNameUnknown, _): "the sentinels answer, and none knows the name of the master"
+        case (.sentinelRefused, _):
+            "sentinels have a login of their own: sentinel_username and sentinel_password"
+        case (.notMaster, _): "the server that the sentinels name says that it is no master"
+        default: nil
         }
-        logger.warning("no connection to Redis", metadata: metadata)
     }
 
     private mutating func logConnected() {
-        logger.info("connected to Redis", metadata: ["redis": "\(url)"])
+        var metadata: Logger.Metadata = ["redis": "\(url)"]
+        if let address { metadata["address"] = "\(address)" }
+        logger.info("connected to Redis", metadata: metadata)
         loggedError = nil
         isOutage = false
     }

@@ -1,28 +1,32 @@
 internal import CoreAPIBase
 
-/// Removes a URL's password from Redis's error replies: a reply may repeat the command, whole or in
-/// part.
+/// Removes a URL's passwords from error replies: a reply may repeat the command, whole or in part.
 struct RedisSecrets {
-    /// The prefix of the secret; nil without a secret.
-    private let secret: [UInt8]?
+    /// The prefix of each secret.
+    private let secrets: [[UInt8]]
 
     /// Length of the prefix. A reply may repeat only the beginning of a long secret.
     private static let prefixBytes = 8
 
     /// No secret.
-    init() { secret = nil }
+    init() { secrets = [] }
+
+    // A user without a password may be a password in the wrong place.
 
     init(_ url: RedisURL) {
-        // A user without a password may be a password in the wrong place.
-        guard let secret = url.password ?? url.user, !secret.isEmpty else {
-            self.secret = nil
-            return
-        }
-        self.secret = Array(secret.utf8.prefix(RedisSecrets.prefixBytes))
+        let sentinels = url.place.sentinels
+        self.init([url.password ?? url.user, sentinels?.password ?? sentinels?.user])
+    }
+
+    init(_ sentinels: RedisSentinels) { self.init([sentinels.password ?? sentinels.user]) }
+
+    private init(_ texts: [String?]) {
+        secrets = texts.compactMap { $0 }.filter { !$0.isEmpty }
+            .map { Array($0.utf8.prefix(RedisSecrets.prefixBytes)) }
     }
 
     /// The error without secrets. The arguments that Redis repeats are cut off. If the rest
-    /// contains the secret's prefix, only the kind's word remains.
+    /// contains a secret's prefix, only the kind's word remains.
     func stripped(_ error: RedisServerError) -> RedisServerError {
         let message = error.message
         if RedisSecrets.fixedTexts.contains(where: { message.hasPrefix($0) }) { return error }
@@ -38,10 +42,9 @@ struct RedisSecrets {
     }
 
     private func hasSecret(_ text: Substring) -> Bool {
-        guard let secret else { return false }
         var rest = text.utf8[...]
         while !rest.isEmpty {
-            if rest.starts(with: secret) { return true }
+            if secrets.contains(where: { rest.starts(with: $0) }) { return true }
             rest.removeFirst()
         }
         return false

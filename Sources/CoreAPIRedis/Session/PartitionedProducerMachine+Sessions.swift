@@ -96,7 +96,12 @@ extension PartitionedProducerMachine {
         awaitsBarrier = false
         var all: [Resolution] = []
         for place in confirmed {
-            switch change(place, { $0.received(reply, now: now) }) {
+            let action = change(place) { $0.received(reply, now: now) }
+            if places[place].session.hasMissedBarrier {
+                places[place].session.hasMissedBarrier = false
+                hasMissedBarrier = true
+            }
+            switch action {
             case .none: if places[place].session.hasOutput { mark(place) }
             case .flush: mark(place)
             case .resolve(let resolutions):

@@ -71,6 +71,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// The places that have written something that no barrier follows.
     var unconfirmed: [Int] = []
     var awaitsBarrier = false
+    /// Whether a barrier was not reached, since this was last reset.
+    var hasMissedBarrier = false
     private(set) var pendingCount = 0
     private(set) var pendingBytes = 0
     /// No session's deadline is before.
@@ -119,6 +121,9 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             lost: lossesFound.isEmpty ? nil : lossesFound.removeFirst(),
             givenUp: exchange(&givenUp, with: []))
     }
+
+    /// Whether a barrier was not reached since the last call.
+    mutating func takeMissedBarrier() -> Bool { exchange(&hasMissedBarrier, with: false) }
 
     // MARK: - Sessions
 

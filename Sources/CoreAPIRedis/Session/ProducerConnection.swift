@@ -161,6 +161,7 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
 
     func report() {
         if parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
+        if parts.machine.takeMissedBarrier() { suspectMaster() }
     }
 }
 
@@ -191,5 +192,6 @@ private final class PartitionedProducerHandler: RedisConnectionHandler, @uncheck
 
     func report() {
         while parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
+        if parts.machine.takeMissedBarrier() { suspectMaster() }
     }
 }

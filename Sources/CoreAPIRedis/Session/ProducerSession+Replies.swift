@@ -202,6 +202,7 @@ extension ProducerSession {
             return .resolve(failAnswered(.server(error), now))
         }
         guard let barrier, barrier.isReached(by: reply) else {
+            hasMissedBarrier = true
             // A replica may come back before the messages' time is over.
             let resolutions = failAnswered(.durabilityNotReached, now, before: now)
             needsBarrier = needsBarrier || !answered.isEmpty

@@ -65,6 +65,8 @@ package struct ProducerSession<Waiter> {
     /// Whether a barrier is under way, and whether something was written since it left.
     var awaitsBarrier = false
     var needsBarrier = false
+    /// Whether a barrier was not reached, since this was last reset.
+    var hasMissedBarrier = false
     /// Batches that were sent behind a message that was refused: Redis did not take them.
     var returned: Deque<Batch> = []
     /// Batches that were sent over a connection that broke, and are not confirmed.

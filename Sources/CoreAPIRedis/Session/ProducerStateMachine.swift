@@ -58,6 +58,13 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         return exchange(&losses, with: ProducerLosses())
     }
 
+    /// Whether a barrier was not reached since the last call.
+    @inline(__always) mutating func takeMissedBarrier() -> Bool {
+        guard session.hasMissedBarrier else { return false }
+        session.hasMissedBarrier = false
+        return true
+    }
+
     // MARK: - Messages
 
     /// Takes a message: see `ProducerSession.submit`.

@@ -1,17 +1,20 @@
 internal import CoreAPIBase
 
-/// The address of a Redis server and the login:
+/// The place of a Redis server and the login:
 ///
 ///     redis://[user[:password]@]host[:port][/db]
 ///     rediss://[user[:password]@]host[:port][/db]
 ///     unix://[user[:password]@]/path[?db=N]
+///     redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME
+///     rediss-sentinel://…
 ///
-/// As in redis-py, each form accepts the query parameters `db`, `username` and `password` instead.
-/// User, password and path are percent-encoded (RFC 3986 §2.1). `description` omits the password,
-/// and the user of a URL without a password, so that it can be logged.
+/// `RedisSentinels` explains the last two. As in redis-py, each form accepts the query parameters
+/// `db`, `username` and `password` instead. User, password and path are percent-encoded (RFC 3986
+/// §2.1). `description` omits the passwords, and the user of a URL without a password, so that it
+/// can be logged.
 package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
-    /// The address that the server listens on.
-    package let endpoint: RedisEndpoint
+    /// Where the server is.
+    package let place: RedisPlace
     /// The user of Redis's access control list; nil for the default user.
     package let user: String?
     /// The decoded password; nil without a password.
@@ -27,27 +30,45 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Parses a URL; throws the rule that the text violates.
     package init(_ text: String) throws(RedisURLError) {
         let parts = try RedisURLParts(text)
-        let address = parts.authority
-        let path: Substring
+        var sentinels: RedisSentinelParameters?
+        var path = parts.path.dropFirst()
         switch parts.scheme {
-        case "redis", "rediss":
-            let (host, port) = try address.hostAndPort()
-            endpoint =
-                parts.scheme == "redis"
-                ? .tcp(host: host, port: port) : .tls(host: host, port: port)
-            path = parts.path.dropFirst()
-        case "unix":
-            // In `unix://run/…` the first folder would be parsed as a host.
-            guard address.isWithoutHost else { throw .socketPath }
-            endpoint = .unix(path: try RedisURL.socketPath(parts.path))
-            path = ""
+        case "redis", "rediss": break
+        case "unix": path = ""
+        case "redis-sentinel", "rediss-sentinel": sentinels = RedisSentinelParameters()
         default: throw .scheme
         }
         var login = RedisURLLogin()
-        try login.take(address)
+        try login.take(parts.authority)
         if !path.isEmpty { try login.take("db", path) }
-        for (name, value) in parts.parameters { try login.take(name, value) }
+        for (name, value) in parts.parameters {
+            if try sentinels?.take(name, value) == true { continue }
+            do { try login.take(name, value) } catch {
+                throw error == .parameter && sentinels != nil ? .sentinelParameter : error
+            }
+        }
+        place = try RedisURL.place(parts, sentinels)
         (user, password, database) = (login.user, login.password, login.database ?? 0)
+    }
+
+    private static func place(
+        _ parts: RedisURLParts, _ sentinels: RedisSentinelParameters?
+    ) throws(RedisURLError) -> RedisPlace {
+        if let sentinels {
+            let usesTLS = parts.scheme == "rediss-sentinel"
+            return .sentinels(
+                try RedisSentinels(parts.authority, sentinels, usesTLS: usesTLS))
+        }
+        if parts.scheme == "unix" {
+            // In `unix://run/…` the first folder would be parsed as a host.
+            guard parts.authority.isWithoutHost else { throw .socketPath }
+            return .server(.unix(path: try socketPath(parts.path)))
+        }
+        let address = try parts.authority.address()
+        return .server(
+            parts.scheme == "redis"
+                ? .tcp(host: address.host, port: address.port)
+                : .tls(host: address.host, port: address.port))
     }
 
     /// `redis://user@127.0.0.1:6379/0`, never with the password. The user is omitted if the URL has
@@ -55,13 +76,34 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// user is also omitted if its name contains the password.
     package var description: String {
         var login = ""
-        if let user, let password, user.firstRange(ofASCII: password) == nil { login = "\(user)@" }
-        return switch endpoint {
-        case .tcp(let host, let port):
-            "redis://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"
-        case .tls(let host, let port):
-            "rediss://\(login)\(RedisURL.bracketed(host)):\(port)/\(database)"
-        case .unix(let path): "unix://\(login)\(path)?db=\(database)"
+        if let user, let password, !contains(user, password),
+            !contains(user, place.sentinels?.password)
+        {
+            login = "\(user)@"
+        }
+        return switch place {
+        case .server(.tcp(let host, let port)):
+            "redis://\(login)\(RedisAddress(host: host, port: port))/\(database)"
+        case .server(.tls(let host, let port)):
+            "rediss://\(login)\(RedisAddress(host: host, port: port))/\(database)"
+        case .server(.unix(let path)): "unix://\(login)\(path)?db=\(database)"
+        case .sentinels(let sentinels):
+            "\(scheme)://\(login)\(sentinels.addresses.map(\.description).joined(separator: ","))"
+                + "/\(database)?master=\(sentinels.master)"
+        }
+    }
+
+    private func contains(_ user: String, _ password: String?) -> Bool {
+        password.map { user.firstRange(ofASCII: $0) != nil } ?? false
+    }
+
+    /// The scheme that a URL of this place begins with.
+    private var scheme: String {
+        switch place {
+        case .server(.tcp): "redis"
+        case .server(.tls): "rediss"
+        case .server(.unix): "unix"
+        case .sentinels(let sentinels): sentinels.usesTLS ? "rediss-sentinel" : "redis-sentinel"
         }
     }
 
@@ -69,18 +111,9 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// plausible.
     package var loginWarning: String? {
         guard user != nil, password == nil else { return nil }
-        let form =
-            switch endpoint {
-            case .tcp: "redis://:PASSWORD@host"
-            case .tls: "rediss://:PASSWORD@host"
-            case .unix: "unix://:PASSWORD@/path"
-            }
+        let rest = if case .server(.unix) = place { "/path" } else { "host" }
         return "the URL has a user name and no password: a password alone stands behind a colon, "
-            + "\(form)"
-    }
-
-    private static func bracketed(_ host: String) -> String {
-        host.contains(":") ? "[\(host)]" : host
+            + "\(scheme)://:PASSWORD@\(rest)"
     }
 
     private static func socketPath(_ text: Substring) throws(RedisURLError) -> String {
@@ -96,7 +129,9 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
 /// contain a password.
 @nonexhaustive public enum RedisURLError: String, Error, Sendable {
     /// The scheme is unknown.
-    case scheme = "it must begin with redis://, rediss:// or unix://"
+    case scheme = """
+        it must begin with redis://, rediss://, unix://, redis-sentinel:// or rediss-sentinel://
+        """
     /// The host is invalid.
     case host = "its host must be a name, an IPv4 address, or an IPv6 address in brackets"
     /// The port is invalid.
@@ -113,5 +148,19 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// login.
     case parameter = """
         of parameters it may have db, username and password, and nothing may be given twice
+        """
+    /// There are no sentinels, too many, or one of them has no host.
+    case sentinels = """
+        it must name 1 to 16 sentinels, each by a host or host:port, separated by commas
+        """
+    /// The name of the sentinels' master is missing or invalid.
+    case master = """
+        it must have ?master=NAME, the name by which the sentinels know the master, of letters, \
+        digits, '.', '-' and '_'
+        """
+    /// A parameter of a URL of sentinels is unknown or repeated.
+    case sentinelParameter = """
+        of parameters it may have master, sentinel_username, sentinel_password, db, username and \
+        password, and nothing may be given twice
         """
 }

@@ -54,39 +54,62 @@ struct RedisURLAuthority {
     let user: Substring?
     /// Nil without an `@`, or without a colon before it.
     let password: Substring?
-    private let address: Substring
+    private let hosts: Substring
 
     /// Longest host name (RFC 1035 §2.3.4).
     static let hostBytesMax = 253
 
     init(_ text: Substring) {
         guard let at = text.lastIndex(of: "@") else {
-            (user, password, address) = (nil, nil, text)
+            (user, password, hosts) = (nil, nil, text)
             return
         }
         let parts = text[..<at].split(
             separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         user = parts[0]
         password = parts.count == 2 ? parts[1] : nil
-        address = text[text.index(after: at)...]
+        hosts = text[text.index(after: at)...]
     }
 
-    var isWithoutHost: Bool { address.isEmpty }
+    var isWithoutHost: Bool { hosts.isEmpty }
 
-    func hostAndPort() throws(RedisURLError) -> (host: String, port: UInt16) {
-        var rest = address
-        let port = try RedisURLAuthority.takePort(&rest)
+    /// The only address. An empty host is `127.0.0.1`.
+    func address() throws(RedisURLError) -> RedisAddress {
+        try RedisURLAuthority.address(hosts, defaultPort: RedisURL.defaultPort)
+    }
+
+    /// One or several addresses, separated by commas, each with a host.
+    func addresses(defaultPort: UInt16) throws(RedisURLError) -> [RedisAddress] {
+        var addresses: [RedisAddress] = []
+        for text in hosts.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let first = text.first, first != ":" else { throw .sentinels }
+            addresses.append(try RedisURLAuthority.address(text, defaultPort: defaultPort))
+        }
+        return addresses
+    }
+
+    private static func address(
+        _ text: Substring, defaultPort: UInt16
+    ) throws(RedisURLError) -> RedisAddress {
+        var rest = text
+        let port = try takePort(&rest, defaultPort: defaultPort)
         if rest.hasPrefix("["), rest.hasSuffix("]") { rest = rest.dropFirst().dropLast() }
         let host = rest.isEmpty ? "127.0.0.1" : String(rest)
-        guard host.utf8.count <= RedisURLAuthority.hostBytesMax,
-            host.utf8.allSatisfy(RedisURLAuthority.isHostByte)
-        else { throw .host }
-        return (host, port)
+        guard isHost(host) else { throw .host }
+        return RedisAddress(host: host, port: port)
     }
 
-    private static func takePort(_ rest: inout Substring) throws(RedisURLError) -> UInt16 {
+    /// Whether the text may be a host: a name, an IPv4 address, or an IPv6 address without
+    /// brackets. It need not have an address.
+    static func isHost(_ text: String) -> Bool {
+        1...hostBytesMax ~= text.utf8.count && text.utf8.allSatisfy(isHostByte)
+    }
+
+    private static func takePort(
+        _ rest: inout Substring, defaultPort: UInt16
+    ) throws(RedisURLError) -> UInt16 {
         guard let colon = rest.lastIndex(of: ":"), !rest[colon...].contains("]") else {
-            return RedisURL.defaultPort
+            return defaultPort
         }
         let bytes = Array(rest[rest.index(after: colon)...].utf8)
         rest = rest[..<colon]

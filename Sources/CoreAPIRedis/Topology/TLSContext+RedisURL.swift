@@ -7,7 +7,7 @@ extension TLSContext {
     package static func of(
         _ url: RedisURL, _ options: TLSOptions
     ) throws(TLSOptionsError) -> TLSContext? {
-        if case .tls = url.endpoint { return try TLSContext(options) }
+        if url.place.usesTLS { return try TLSContext(options) }
         guard options == TLSOptions() else { throw .notUsed }
         return nil
     }

@@ -37,10 +37,7 @@ enum DurabilityCheck {
         case .success(let reply):
             if barrier.isReached(by: reply) { return .given }
             let shortfall = barrier.shortfall(reply)
-            return switch barrier {
-            case .replicas: .notYet(shortfall)
-            case .appendOnlyFile: .refused(shortfall)
-            }
+            return barrier.mayBeReachedLater(reply) ? .notYet(shortfall) : .refused(shortfall)
         case .failure(.notExecuted(.server(let reply))) where !reply.isPassing:
             return .refused("\(reply)")
         case .failure(.notExecuted(.refused(let reply))): return .unknown("\(reply)")

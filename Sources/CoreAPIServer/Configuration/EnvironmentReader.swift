@@ -101,7 +101,7 @@ struct EnvironmentReader {
         return parts[0] == "rq" ? .rq(name: name) : .stream(StreamPartitions(key: name))
     }
 
-    /// The durability barrier: `memory` (nil), `aof` or `replica:N`.
+    /// The durability barrier: `memory` (nil), `aof`, `replica:N` or `aof+replica:N`.
     func durability(
         _ variable: String, of queue: Configuration.Queue
     ) throws(ConfigurationError) -> RedisBarrier? {
@@ -111,16 +111,18 @@ struct EnvironmentReader {
         }
         guard queue != .memory else { throw wrong("QUEUE is memory, which keeps nothing") }
         if text == "aof" { return .appendOnlyFile }
-        let digits = Array(text.utf8.dropFirst("replica:".utf8.count))
-        guard text.hasPrefix("replica:"),
+        let needsFile = text.hasPrefix("aof+")
+        let level = needsFile ? text.dropFirst("aof+".count) : text[...]
+        let digits = Array(level.utf8.dropFirst("replica:".utf8.count))
+        guard level.hasPrefix("replica:"),
             let count = Digits.integer(0..<digits.count, of: digits.span),
             Configuration.replicasBounds.contains(count)
         else {
             throw wrong(
-                "give memory, aof, or replica:N with N from 1 to "
+                "give memory, aof, replica:N or aof+replica:N with N from 1 to "
                     + "\(Configuration.replicasBounds.upperBound)")
         }
-        return .replicas(count)
+        return needsFile ? .appendOnlyFileAndReplicas(count) : .replicas(count)
     }
 
     /// The thresholds of `/health`; 0 disables a threshold.

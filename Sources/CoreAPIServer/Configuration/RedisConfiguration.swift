@@ -11,7 +11,9 @@ struct RedisConfiguration {
     static let urlStandard = "redis://127.0.0.1:6379/0"
     private static let forms =
         "the forms are redis://[user[:password]@]host[:port][/db], the same with rediss:// for "
-        + "TLS, and unix://[user[:password]@]/path[?db=N]"
+        + "TLS, unix://[user[:password]@]/path[?db=N], and for sentinels "
+        + "redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME"
+        + "[&sentinel_username=…&sentinel_password=…], the same with rediss-sentinel:// for TLS"
     private static let fileBytesMax = 16 * 1024
 
     private enum Variable {
@@ -148,7 +150,7 @@ struct RedisConfiguration {
             return ConfigurationError(
                 variable: path == nil ? Variable.certificateFile : Variable.authorityFile,
                 value: path ?? options.clientCertificate?.file,
-                expectation: "it needs rediss://, but \(error)")
+                expectation: "it needs rediss:// or rediss-sentinel://, but \(error)")
         }
     }
 }

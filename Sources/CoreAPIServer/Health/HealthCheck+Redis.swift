@@ -55,11 +55,7 @@ extension HealthCheck {
     }
 
     private static func name(_ command: String, _ check: RedisMonitor.Check) -> String {
-        switch (command, check.barrier) {
-        case ("barrier", .replicas): "wait"
-        case ("barrier", .appendOnlyFile): "waitaof"
-        default: command
-        }
+        command == "barrier" ? check.barrier?.commandName.lowercased() ?? command : command
     }
 
     /// The error code of Redis (`OOM`, `READONLY`). The error's text stays out: it may name users.
@@ -86,16 +82,15 @@ extension HealthCheck {
         let isInMemory = !hasFile && replicas == 0
         result.observed = .text(
             isInMemory ? "memory" : (hasFile ? "append-only file, " : "") + "replicas: \(replicas)")
-        switch check.barrier {
-        case .replicas(let wanted) where redis.replicasInTouch < wanted:
+        let wanted = check.barrier?.replicaCount ?? 0
+        if check.barrier?.needsAppendOnlyFile == true, !hasFile {
+            result.status = .fail
+            result.output = "DURABILITY needs an append-only file, and Redis has none"
+        } else if redis.replicasInTouch < wanted {
             result.status = .fail
             result.output =
                 "DURABILITY needs \(wanted) replicas: \(redis.replicasInTouch) are up to date"
-        case .appendOnlyFile where !hasFile:
-            result.status = .fail
-            result.output = "DURABILITY needs an append-only file, and Redis has none"
-        default:
-            guard isInMemory else { break }
+        } else if isInMemory {
             result.status = .warn
             result.output = "Redis has neither an append-only file nor a replica: a 200 may be lost"
         }

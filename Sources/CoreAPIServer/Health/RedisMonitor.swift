@@ -29,6 +29,10 @@ final class RedisMonitor: Sendable {
         case refused = "the probe was refused"
         case denied = "Redis's access list does not let this user run evalsha"
         case timedOut = "no answer within a second"
+        case sentinelsUnreachable = "none of the sentinels answers"
+        case masterNameUnknown = "the sentinels answer, and none knows the name of the master"
+        case sentinelRefused = "the sentinels refuse the question: the log line says why"
+        case notMaster = "the server that the sentinels name is no master"
     }
 
     /// The result of one probe of the queue.
@@ -135,8 +139,18 @@ final class RedisMonitor: Sendable {
         case .notExecuted(.server(let reply)) where reply.kind == .noPermission: .denied
         case .notExecuted(.server), .mayBeExecuted(.server): .refused
         case .notExecuted(.refused), .mayBeExecuted(.refused): .loginRefused
-        case .notExecuted(.timedOut), .mayBeExecuted(.timedOut): .timedOut
-        case .notExecuted, .mayBeExecuted: .notConnected
+        case .notExecuted(let reason), .mayBeExecuted(let reason): self.failure(reason)
+        }
+    }
+
+    private static func failure(_ reason: RedisError) -> Failure {
+        switch reason {
+        case .timedOut: .timedOut
+        case .sentinelsUnreachable: .sentinelsUnreachable
+        case .masterNameUnknown: .masterNameUnknown
+        case .sentinelRefused: .sentinelRefused
+        case .notMaster: .notMaster
+        default: .notConnected
         }
     }
 

@@ -7,7 +7,8 @@ struct OpenFiles {
     /// Whether `METRICS_PORT` opens a second listener.
     var hasMetricsPort = false
 
-    /// Descriptors reserved for the process: the standard streams and inherited descriptors.
+    /// Descriptors reserved for the process: the standard streams, inherited descriptors, and with
+    /// sentinels the loop and the two connections that find the master.
     static let reservedForProcess = 16
     /// Descriptors reserved for each loop: epoll, eventfd, listener, two connections to Redis,
     /// sockets and files of the name resolver, one accepted connection that is closed at once.

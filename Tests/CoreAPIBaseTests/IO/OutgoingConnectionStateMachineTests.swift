@@ -12,9 +12,9 @@ import Testing
         start.advanced(byMilliseconds: milliseconds)
     }
 
-    private func machine(usesTLS: Bool = false) -> Machine {
+    private func machine(usesTLS: Bool = false, isLocated: Bool = false) -> Machine {
         Machine(
-            usesTLS: usesTLS, attemptMilliseconds: 2_000,
+            usesTLS: usesTLS, isLocated: isLocated, attemptMilliseconds: 2_000,
             backoff: Backoff(millisecondsMin: 50, millisecondsMax: 1_000), now: start)
     }
 
@@ -29,6 +29,7 @@ import Testing
     private func words(_ action: Machine.Action) -> String {
         switch action {
         case .none: "none"
+        case .locate: "locate"
         case .resolve: "resolve"
         case .connect(let address): "connect \(address.port)"
         case .shakeHands: "shake hands"
@@ -48,6 +49,29 @@ import Testing
         #expect(machine.deadline == after(2_000))
         machine.established()
         #expect(machine.deadline == .never)
+    }
+
+    @Test func `each attempt of a located connection asks for the endpoint first`() throws {
+        var machine = machine(isLocated: true)
+        #expect(words(machine.deadlineReached(now: start)) == "locate")
+        #expect(machine.isLocating && !machine.isUnderWay)
+        #expect(words(machine.located()) == "resolve")
+        #expect(!machine.isLocating && machine.isUnderWay)
+        #expect(words(machine.resolved(.success(try addresses(1)))) == "connect 1")
+        #expect(words(machine.connected()) == "open")
+        machine.lost(now: start, jitter: 0)
+        #expect(!machine.isUnderWay)
+        #expect(words(machine.deadlineReached(now: machine.deadline)) == "locate")
+    }
+
+    @Test func `the question for the endpoint is part of the attempt's time`() {
+        var machine = machine(isLocated: true)
+        _ = machine.deadlineReached(now: start)
+        #expect(machine.deadline == after(2_000))
+        #expect(words(machine.deadlineReached(now: after(2_000))) == "fail timedOut")
+        machine.lost(now: after(2_000), jitter: 0)
+        #expect(words(machine.located()) == "none", "the answer comes too late")
+        #expect(machine.deadline == after(2_025))
     }
 
     @Test func `TLS comes before the connection is open`() throws {

@@ -43,6 +43,58 @@ import Testing
         }
     }
 
+    // MARK: - The role
+
+    @Test func `a server that sentinels name has to say that it is a master`() throws {
+        let role = RedisReply.bulk(Array("master".utf8))
+        let url = "redis-sentinel://u:p@h/3?master=m"
+        var machine = Machine(url: try RedisURL(url), limits: RedisLimits(), now: start)
+        let login = String(decoding: machine.connected(now: start), as: UTF8.self)
+        let words = login.split(separator: "\r\n").filter { $0.allSatisfy(\.isLetter) }
+        #expect(words.filter { $0.allSatisfy(\.isUppercase) } == ["AUTH", "ROLE", "SELECT"])
+        #expect(reply(ok, &machine) == "none")
+        #expect(reply(.array([role, .integer(7), .array([])]), &machine) == "none")
+        #expect(reply(ok, &machine) == "ready")
+    }
+
+    @Test(
+        arguments: [
+            (.array([.bulk(Array("slave".utf8)), .integer(1)]), "notMaster"),
+            (.array([.bulk(Array("sentinel".utf8))]), "notMaster"),
+            (.array([]), "loginReplyUnexpected"), (.array([.integer(1)]), "loginReplyUnexpected"),
+            (.status(Array("master".utf8)), "loginReplyUnexpected"),
+            (.null, "loginReplyUnexpected"),
+            (
+                .error(RedisServerError(message: "NOPERM User u may not run 'role'")),
+                "refused(NOPERM User u may not run 'role')"
+            ),
+        ] as [(RedisReply, String)])
+    func `any other role ends the attempt`(wrong: RedisReply, error: String) throws {
+        var machine = Machine(
+            url: try RedisURL("redis-sentinel://h?master=m"), limits: RedisLimits(), now: start)
+        _ = machine.connected(now: start)
+        _ = submit(1, &machine)
+        #expect(reply(wrong, &machine) == "fail \(error)")
+        #expect(words(machine.lost(.notMaster, now: start)) == "", "another attempt follows")
+    }
+
+    @Test(arguments: [
+        ("READONLY You can't write against a read only replica.", true),
+        ("MASTERDOWN Link with MASTER is down", true),
+        ("UNBLOCKED force unblock from blocking operation", true),
+        ("ERR WAIT cannot be used with replica instances.", true),
+        ("ERR Error running script: @user_script:1: -READONLY no", true),
+        ("NOREPLICAS Not enough good replicas to write.", true),
+        ("LOADING Redis is loading", false), ("OOM command not allowed", false),
+    ])
+    func `some errors show that another server may be the master`(
+        message: String, isDoubtful: Bool
+    ) {
+        let error = RedisServerError(message: message)
+        #expect(RedisError.server(error).castsDoubtOnMaster == isDoubtful)
+        #expect(!isDoubtful || error.isPassing, "the command is sent again, to another server")
+    }
+
     // MARK: - Redis's error texts
 
     @Test(

@@ -6,7 +6,7 @@ import Testing
 @Suite struct RedisURLTests {
     @Test func `a URL has host, port, login and database`() throws {
         let url = try RedisURL("redis://us%40er:p%3Aa%2Fss@redis.example:6380/15")
-        #expect(url.endpoint == .tcp(host: "redis.example", port: 6_380))
+        #expect(url.place == .server(.tcp(host: "redis.example", port: 6_380)))
         #expect(url.user == "us@er")
         #expect(url.password == "p:a/ss")
         #expect(url.database == 15)
@@ -92,12 +92,12 @@ import Testing
     @Test func `a socket has a path, percent-encoded, of as many bytes as the kernel takes`() throws
     {
         let url = try RedisURL("unix://us%40er:p%2Fw@/run/%C3%A4%3F.sock?db=2")
-        #expect(url.endpoint == .unix(path: "/run/ä?.sock"))
+        #expect(url.place == .server(.unix(path: "/run/ä?.sock")))
         #expect(url.user == "us@er")
         #expect(url.password == "p/w")
         #expect(url.database == 2)
         let longest = "/" + String(repeating: "a", count: SocketAddress.unixPathBytesMax - 1)
-        #expect(try RedisURL("unix://\(longest)").endpoint == .unix(path: longest))
+        #expect(try RedisURL("unix://\(longest)").place == .server(.unix(path: longest)))
     }
 
     @Test func `parameters give user, password and database, as redis-py reads them`() throws {

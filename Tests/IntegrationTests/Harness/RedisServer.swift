@@ -164,6 +164,15 @@ final class RedisServer: @unchecked Sendable {
         ["+ping", "+info", "+xinfo", "+xpending", "+xrange"],
     ]
 
+    /// The further permissions of Redis's user with sentinels, and those of the sentinels' user.
+    static let sentinelRights = (
+        redis: ["+role", "+wait"],
+        sentinel: [
+            "&+switch-master", "+ping", "+subscribe", "+sentinel|get-master-addr-by-name",
+            "+sentinel|sentinels",
+        ]
+    )
+
     /// The reply to a command.
     func command(_ words: String..., url: String? = nil) async throws -> RedisReply {
         try await command(words, url: url)

@@ -84,6 +84,15 @@ final class TestCertificates: Sendable {
         ]
     }
 
+    /// The lines of a sentinel's file by which it speaks nothing but TLS.
+    func sentinelConfiguration(port: UInt16) -> [String] {
+        [
+            "port 0", "tls-port \(port)", "tls-cert-file \(path("server.pem"))",
+            "tls-key-file \(path("server.key"))", "tls-ca-cert-file \(path("ca.pem"))",
+            "tls-auth-clients no", "tls-replication yes",
+        ]
+    }
+
     /// The options of an embedder.
     func options(authority: String = "ca", client: String? = nil) -> TLSOptions {
         TLSOptions(

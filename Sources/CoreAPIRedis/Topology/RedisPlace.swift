@@ -1,0 +1,20 @@
+/// Where the Redis of a URL is.
+package enum RedisPlace: Hashable, Sendable {
+    /// One server.
+    case server(RedisEndpoint)
+    /// The master that sentinels know by its name.
+    case sentinels(RedisSentinels)
+
+    /// Whether connections are encrypted.
+    package var usesTLS: Bool {
+        switch self {
+        case .server(let endpoint): endpoint.usesTLS
+        case .sentinels(let sentinels): sentinels.usesTLS
+        }
+    }
+
+    /// The sentinels; nil without.
+    package var sentinels: RedisSentinels? {
+        if case .sentinels(let sentinels) = self { sentinels } else { nil }
+    }
+}
