@@ -23,7 +23,10 @@ enum ProbeTarget {
             let barriers: [RedisBarrier?] = [
                 nil, .replicas(1), .appendOnlyFile, .appendOnlyFileAndReplicas(1),
             ]
-            for barrier in barriers { produce(url, barrier, replies) }
+            for barrier in barriers {
+                produce(url, barrier, replies)
+                for isNode in [false, true] { produce(url, barrier, isNode: isNode, replies) }
+            }
         }
     }
 
@@ -41,7 +44,7 @@ enum ProbeTarget {
 
     private static func check(_ reply: RedisReply) {
         let statuses: [(QueueStatus, QueueProbe.Kind)] = [
-            (QueueStatus(stream: reply, now: now), .stream(key: "s")),
+            (QueueStatus(stream: reply, now: now), .stream(StreamPartitions(key: "s"))),
             (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
         ]
         for (status, kind) in statuses {
@@ -52,6 +55,20 @@ enum ProbeTarget {
             ]
             demand(figures.allSatisfy { $0 ?? 0 >= 0 }, "\(status)")
         }
+        readMap(reply)
+    }
+
+    /// A map has no master with an invalid port, and a redirection none with an invalid slot.
+    private static func readMap(_ reply: RedisReply) {
+        let asked = RedisAddress(host: "h", port: 1)
+        for usesTLS in [false, true] {
+            let map = try? ClusterMap(shards: reply, asked: asked, usesTLS: usesTLS)
+            demand(map?.masters.allSatisfy { $0.port > 0 && !$0.host.isEmpty } ?? true, "a port")
+        }
+        _ = try? ClusterMap(slots: reply, asked: asked)
+        guard case .error(let error) = reply else { return }
+        let found = ClusterRedirection(error, asked: asked)
+        demand(0..<HashSlot.count ~= found?.slot.number ?? 0, "a slot")
     }
 
     // MARK: - The connection
@@ -87,13 +104,16 @@ enum ProbeTarget {
         _ url: String, _ barrier: RedisBarrier?, _ replies: [RedisReply]
     ) {
         guard let url = try? RedisURL(url), let transaction else { return }
+        var call = StreamEntry.call(StreamPartitions(key: "s"))
+        // The corpus has logins without it.
+        call.loginStep = nil
         var machine = ProducerStateMachine<Int>(
-            url: url, StreamEntry.call(key: "s"), limits: ProducerLimits(),
-            replyTimeoutMilliseconds: 2_000, barrier: barrier, now: start)
+            url: url, call, limits: ProducerLimits(), replyTimeoutMilliseconds: 2_000,
+            barrier: barrier, now: start)
         for number in 0..<3 {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
             _ = machine.submit(
-                number, now: start, isKeyed: number == 1,
+                number, now: start, ProducerTraits(isKeyed: number == 1),
                 keys: { record.addKey(of: [115], to: &$0) },
                 words: { StreamEntry(transaction).addWords(record, to: &$0) })
         }
@@ -101,8 +121,40 @@ enum ProbeTarget {
         _ = machine.takeLosses()
     }
 
+    /// As the other, with the sessions of two partitions, of which one leaves and comes back.
+    private static func produce(
+        _ url: String, _ barrier: RedisBarrier?, isNode: Bool, _ replies: [RedisReply]
+    ) {
+        guard let url = try? RedisURL(url), let transaction else { return }
+        let partitions = ProducerPartitions(count: 2) { partition in
+            var call = StreamEntry.call(StreamPartitions(key: "s", count: 2), partition)
+            call.loginStep = nil
+            return call
+        }
+        var machine = PartitionedProducerMachine<Int>(
+            url: url, partitions, limits: ProducerLimits(), replyTimeoutMilliseconds: 2_000,
+            barrier: barrier, isNode: isNode, now: start)
+        for number in 0..<3 {
+            let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
+            _ = machine.submit(
+                number, partition: number % 2, now: start, ProducerTraits(isKeyed: number == 1),
+                keys: { record.addKey(of: [115], to: &$0) },
+                words: { StreamEntry(transaction).addWords(record, to: &$0) })
+        }
+        run(&machine, replies) { machine, place in
+            for redirection in machine.takeRedirections() { machine.resume(redirection.partition) }
+            guard place == 5, let (session, resolutions) = machine.detach(0, now: start) else {
+                return []
+            }
+            machine.attach(session, partition: 0)
+            return resolutions
+        }
+        while machine.hasLosses { _ = machine.takeLosses() }
+    }
+
     private static func run<Machine: RedisConnectionMachine>(
-        _ machine: inout Machine, _ replies: [RedisReply]
+        _ machine: inout Machine, _ replies: [RedisReply],
+        _ before: (inout Machine, _ place: Int) -> [Machine.Resolution] = { _, _ in [] }
     ) where Machine.Resolution: NumberedResolution {
         _ = machine.connected(now: start)
         var resolved: Set<Int> = []
@@ -111,7 +163,8 @@ enum ProbeTarget {
                 demand(resolved.insert(resolution.waiter).inserted, "answered twice")
             }
         }
-        for reply in replies {
+        for (place, reply) in replies.enumerated() {
+            resolve(before(&machine, place))
             _ = try? machine.flush(now: start) { bytes, position throws(SystemError) in
                 bytes.count - position
             }

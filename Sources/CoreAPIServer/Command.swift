@@ -55,6 +55,7 @@ enum Command: Equatable {
           REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)
           REDIS_TLS_KEY_FILE         the certificate's private key, PEM (none)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
+          PARTITIONS                 partitions of stream:KEY, 1 to 1024 (1)
           DURABILITY                 what a 200 waits for: memory, aof, replica:N or
                                      aof+replica:N (memory)
           THREADS                    event loops (one for each core)

@@ -52,6 +52,7 @@ enum CoreAPIServer {
         }
         let logger = makeLogger(configuration)
         warn(configuration, logger)
+        checkPartitions(configuration)
         checkDurability(configuration, logger)
         do {
             let server = try Server(configuration, inherited: inherited, logger: logger)
@@ -83,6 +84,25 @@ enum CoreAPIServer {
         }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
+        }
+    }
+
+    /// Checks that the stream has as many partitions in Redis. If it has another number, the server
+    /// exits with a status after which a service manager retries: an operator may correct Redis
+    /// meanwhile. If Redis cannot be asked, the server starts, and is not ready before it can.
+    private static func checkPartitions(_ configuration: Configuration) {
+        guard case .stream(let partitions) = configuration.queue else { return }
+        do {
+            guard let count = try PartitionsCheck.otherCount(partitions, configuration) else {
+                return
+            }
+            fail(
+                .failure,
+                "PARTITIONS is \(partitions.count), but \(configuration.queue.name) has "
+                    + "\(count) in \(configuration.redis.url) (\(partitions.claimKey)): "
+                    + "see docs/operations.md")
+        } catch {
+            fail(.failure, "\(error)")
         }
     }
 

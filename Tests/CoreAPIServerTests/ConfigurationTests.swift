@@ -41,7 +41,7 @@ import Testing
         #expect(configuration.port == 0)
         #expect(configuration.redis.url.user == "u")
         #expect(configuration.redis.url.database == 2)
-        #expect(configuration.queue == .stream(key: "a:b"))
+        #expect(configuration.queue == .stream(StreamPartitions(key: "a:b")))
         #expect(configuration.threads == 2)
         #expect(configuration.connectionsMax == 500)
         #expect(
@@ -50,6 +50,27 @@ import Testing
                     audience: "core", issuer: "auth", validLeeway: .seconds(5), .seconds(60)))
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logFormat == .json)
+    }
+
+    @Test func `only a stream has more than one partition`() throws {
+        let partitions = StreamPartitions(key: "s", count: 1_024)
+        #expect(
+            try configuration(["QUEUE": "stream:s", "PARTITIONS": "1024"]).queue
+                == .stream(partitions))
+        #expect(
+            try configuration(["QUEUE": "stream:s"]).queue == .stream(StreamPartitions(key: "s")))
+        #expect(Configuration.Queue.stream(partitions).name == "stream:s")
+        for queue in ["rq:default", "memory"] {
+            #expect(throws: Never.self) { try configuration(["QUEUE": queue, "PARTITIONS": "1"]) }
+            #expect(throws: ConfigurationError.self) {
+                try configuration(["QUEUE": queue, "PARTITIONS": "2"])
+            }
+        }
+        for count in ["0", "1025", "-1", "x", "1.0"] {
+            #expect(throws: ConfigurationError.self) {
+                try configuration(["QUEUE": "stream:s", "PARTITIONS": count])
+            }
+        }
     }
 
     @Test func `metrics are served where METRICS_PORT says, by default on HTTP_HOST`() throws {

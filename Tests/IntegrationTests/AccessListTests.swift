@@ -113,6 +113,7 @@ import Testing
                 try await eventually("nothing is left without \(right)") {
                     try await redis.texts("KEYS", "*").allSatisfy {
                         $0 == "rq:queues" || $0.hasPrefix("core-api:session:")
+                            || $0.hasPrefix("core-api:partitions:")
                     }
                 }
             }

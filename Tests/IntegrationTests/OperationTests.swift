@@ -211,6 +211,7 @@ import Testing
                 ["REDIS_URL", "localhost", "redis://"]
             ),
             (["JWT_SECRET": "x", "THREADS": "none"], ["THREADS", "none", "1 to 1024"]),
+            (["JWT_SECRET": "x", "PARTITIONS": "2"], ["PARTITIONS", "rq:default", "stream:KEY"]),
         ] as [([String: String], [String])])
     func `a bad configuration is one clear line and status 78`(
         environment: [String: String], words: [String]

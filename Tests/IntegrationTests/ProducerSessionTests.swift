@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ProducerSessionTests {
     private typealias Kind = QueueContractTests.Kind
 
-    private static let kinds = [QueueContractTests.Kind.rq, .stream]
+    private static let kinds = [QueueContractTests.Kind.rq, .stream, .partitions]
 
     private func transaction(_ amount: Int = 1) throws -> Transaction {
         try Transaction(
@@ -124,7 +124,7 @@ import Testing
                 #expect(try await queue.enqueue(transaction(), idempotencyKey: key) == .enqueued)
                 let call = try #require(batches(try proxy.copy()).last)
                 #expect(try reply(call, redis).hasPrefix(":"))
-                let tag = kind == .rq ? "rq:queue:default" : "s"
+                let tag = kind.tag(kind == .rq ? "default" : "s")
                 _ = try await redis.command("SET", "core-api:idempotency:{\(tag)}:1:k", "another")
                 #expect(try reply(call, redis) == "*4")
             }
@@ -198,7 +198,8 @@ import Testing
         try await RedisServer.with(["--appendonly", "no"]) { redis in
             let log = LogLines()
             // Some twenty transactions.
-            let bytes = kind == .rq ? 12_000 : 6_000
+            let bytes =
+                (kind == .rq ? 12_000 : 6_000) * (kind == .rq ? 1 : kind.partitions("s").count)
             let queue = try await queue(kind, redis.url, replayBytesMax: bytes, log: log)
             let ids = try await enqueue(100, queue).map(\.description)
             redis.kill()
@@ -280,7 +281,8 @@ import Testing
             let refused = try transaction()
             let key = try #require(IdempotencyKey("k"))
             let obstacle =
-                kind == .rq ? "rq:job:\(refused.id)" : "core-api:idempotency:{s}:1:k"
+                kind == .rq
+                ? "rq:job:\(refused.id)" : "core-api:idempotency:{\(kind.tag("s"))}:1:k"
             _ = try await redis.command("SADD", obstacle, "another's")
             let ids = try await withThrowingTaskGroup(of: TransactionID?.self) { group in
                 for number in 0..<50 {

@@ -5,7 +5,7 @@ import Testing
 
 /// The rules of `TransactionQueue`, on every implementation.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueueContractTests {
-    enum Kind: CaseIterable, Sendable { case memory, rq, stream }
+    enum Kind: CaseIterable, Sendable { case memory, rq, stream, partitions }
 
     /// A queue, and the ids that it holds, oldest first.
     private struct Subject {
@@ -26,7 +26,8 @@ import Testing
             let queue: any TransactionQueue =
                 kind == .rq
                 ? try await RQTransactionQueue(url: redis.url, name: "payments")
-                : try await StreamTransactionQueue(url: redis.url, key: "payments")
+                : try await StreamTransactionQueue(
+                    url: redis.url, key: "payments", partitions: kind.partitions("payments").count)
             try await body(
                 Subject(
                     queue: queue, ids: { try await kind.ids("payments", redis) },
@@ -184,8 +185,9 @@ import Testing
             let queues: [any TransactionQueue] = [
                 try await RQTransactionQueue(url: redis.url),
                 try await StreamTransactionQueue(url: redis.url, key: "s"),
+                try await StreamTransactionQueue(url: redis.url, key: "p", partitions: 7),
             ]
-            for (queue, tag) in zip(queues, ["rq:queue:default", "s"]) {
+            for (queue, tag) in zip(queues, ["rq:queue:default", "s", "p:0"]) {
                 let key = try #require(IdempotencyKey("k"))
                 let transaction = try transaction(1, "USD", user: 1)
                 _ = try await queue.enqueue(transaction, idempotencyKey: key)
@@ -200,11 +202,12 @@ import Testing
                 let lifetime = try await redis.texts("TTL", try #require(session.first)).joined()
                 #expect((86_000...86_400).contains(try #require(Int(lifetime))))
             }
-            #expect(try await redis.texts("KEYS", "core-api:*").count == 4)
+            // A record and a session of each, and the numbers of partitions.
+            #expect(try await redis.texts("KEYS", "core-api:*").count == 8)
         }
     }
 
-    @Test(arguments: [Kind.rq, .stream])
+    @Test(arguments: [Kind.rq, .stream, .partitions])
     func `scripts that Redis has forgotten are loaded again`(kind: Kind) async throws {
         try await with(kind) { subject in
             try await subject.queue.enqueue(try transaction())

@@ -34,7 +34,8 @@ import Testing
         var settings = RedisQueue.Settings(url: try RedisURL(url), logger: Logger(label: "test"))
         settings.producer.limits.messageTimeoutMilliseconds = timeoutMilliseconds
         settings.producer.tls = try TLSContext(options)
-        let queue = StreamTransactionQueue(key: "s", on: try SharedEventLoop.running(), settings)
+        let queue = StreamTransactionQueue(
+            StreamPartitions(key: "s"), on: try SharedEventLoop.running(), settings)
         try await queue.redis.connection.ready()
         return queue
     }

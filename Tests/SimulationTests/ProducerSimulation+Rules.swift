@@ -65,27 +65,35 @@ extension ProducerSimulation {
     }
 
     func checkLosses() {
-        guard machine.hasLosses else { return }
-        let losses = machine.takeLosses()
-        if let lost = losses.lost { tell("lost \(lost)") }
-        if !losses.givenUp.isEmpty, schedule.kind != .removals, schedule.keepsAll {
-            violate("a confirmed message was given up")
+        while machine.hasLosses {
+            let losses = machine.takeLosses()
+            if let lost = losses.lost { tell("lost \(lost)") }
+            if !losses.givenUp.isEmpty, schedule.kind != .removals, schedule.keepsAll {
+                violate("a confirmed message was given up")
+            }
         }
     }
 
     /// What the machine counts is what it holds.
     func checkAccounts() {
-        let session = machine.session
-        var batches = [session.gathering]
-        batches += session.unsent
-        batches += session.returned
-        batches += session.unresolved
-        batches += session.answered.map(\.batch)
-        for case .batch(let batch) in session.awaited { batches.append(batch) }
-        if session.pendingCount != batches.reduce(0, { $0 + $1.unconfirmedCount })
-            || session.pendingBytes != batches.reduce(0, { $0 + $1.unconfirmedBytes })
-        {
-            violate("the count of what waits has drifted")
+        var (count, bytes) = (0, 0)
+        for session in machine.sessions {
+            var batches = [session.gathering]
+            batches += session.unsent
+            batches += session.returned
+            batches += session.unresolved
+            batches += session.answered.map(\.batch)
+            for case .batch(let batch) in session.awaited { batches.append(batch) }
+            if session.pendingCount != batches.reduce(0, { $0 + $1.unconfirmedCount })
+                || session.pendingBytes != batches.reduce(0, { $0 + $1.unconfirmedBytes })
+            {
+                violate("the count of what waits has drifted")
+            }
+            count += session.pendingCount
+            bytes += session.pendingBytes
+        }
+        if breakage == nil, machine.pending != (count, bytes) {
+            violate("the sum of what waits has drifted")
         }
     }
 
@@ -95,7 +103,7 @@ extension ProducerSimulation {
         if outcomes.count != schedule.messages.count { violate("somebody waits for ever") }
         for node in nodes { checkNode(node) }
         guard !isClosed else { return }
-        if machine.session.pendingCount != 0 { violate("it has not come to rest") }
+        if !machine.isIdle { violate("it has not come to rest") }
         guard let node = connection?.server else { return violate("there is no connection") }
         if schedule.kind != .removals, schedule.keepsAll { checkConfirmed(node) }
     }
@@ -146,6 +154,12 @@ extension ProducerSimulation {
         let confirmed = node.log.compactMap { positions[$0] }.filter {
             outcomes[$0] == .success(.applied)
         }
-        if confirmed != confirmed.sorted() { violate("the order has changed") }
+        for partition in 0..<Machine.partitionCount {
+            let own = confirmed.filter { index in
+                let message = schedule.messages[index]
+                return Machine.partition(of: message.key ?? message.id) == partition
+            }
+            if own != own.sorted() { violate("the order has changed") }
+        }
     }
 }

@@ -9,9 +9,10 @@ extension ProducerSimulation {
         masterships += 1
         (nodes[index].isMaster, nodes[index].run) = (true, "mastership \(masterships)")
         target = index
-        let state = nodes[index].session.map { "\($0)" } ?? "no session"
+        let state = nodes[index].sessions.sorted { $0.key < $1.key }.map { "\($0.value)" }
+            .joined(separator: " ")
         let entries = nodes[index].log.count
-        tell("\(nodes[index].name) is the master with \(state), \(entries) entries")
+        tell("\(nodes[index].name) is the master with sessions [\(state)], \(entries) entries")
         for node in nodes { node.acknowledged = min(node.acknowledged, nodes[index].steps.count) }
     }
 
@@ -36,12 +37,15 @@ extension ProducerSimulation {
     private func execute(_ words: [String], _ connection: Connection) -> RedisReply {
         let node = connection.server
         if words[1] == ProducerScripts.open.digest {
-            return node.open(now, login: connection.number)
+            return node.open(words[3], now, login: connection.number)
+        }
+        if machine.isNode, isRough, random.chance(4) {
+            return .error(RedisServerError(message: "TRYAGAIN the slot moves"))
         }
         guard node.isMaster else { return .error(RedisServerError(message: "READONLY replica")) }
         if words[1] == ProducerScripts.fence.digest {
             guard let number = Int(words[4]), let fence = Int(words[5]) else { return .null }
-            return node.fence(from: number, to: fence)
+            return node.fence(words[3], from: number, to: fence)
         }
         guard let keyCount = Int(words[2]), let before = Int(words[3 + keyCount]),
             let deadline = Int(words[5 + keyCount])
@@ -52,7 +56,7 @@ extension ProducerSimulation {
             (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
         }
         return node.batch(
-            first: before + 1, deadline: deadline, messages,
+            words[3], first: before + 1, deadline: deadline, messages,
             stopAt: random.integer(0...messages.count),
             now)
     }

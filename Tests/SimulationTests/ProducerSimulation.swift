@@ -3,12 +3,11 @@ import DequeModule
 @testable import CoreAPIBase
 @testable import CoreAPIRedis
 
-/// A producer session and its callers, against models of several Redis servers.
-final class ProducerSimulation:
-    ConnectionSimulation<ProducerStateMachine<Int>, ProducerSimulationNode>
+/// A producer's sessions and its callers, against models of several Redis servers.
+final class ProducerSimulation<Machine: SimulatedProducer>:
+    ConnectionSimulation<Machine, ProducerSimulationNode>
 {
     typealias Node = ProducerSimulationNode
-    typealias Machine = ProducerStateMachine<Int>
     typealias Result = Swift.Result<ProducerOutcome, RedisFailure>
 
     let schedule: ProducerSimulationSchedule
@@ -29,16 +28,12 @@ final class ProducerSimulation:
         var random = SimulationRandom(seed: seed)
         schedule = try ProducerSimulationSchedule(&random)
         self.breakage = breakage
-        let call = ProducerCall(
-            script: Node.script, sessionKey: Array("session".utf8),
-            queueKeys: [Array("queue".utf8)], queueWords: [])
-        let limits = RedisLimits()
-        super.init(
-            Machine(
-                url: schedule.url, call, limits: schedule.limits,
-                replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds,
-                barrier: schedule.barrier, now: VirtualTime.start),
-            limits: limits, random: random, isTold: isTold)
+        let machine = Machine(simulating: schedule) { partition in
+            ProducerCall(
+                script: Node.script, sessionKey: Array("\(partition)".utf8),
+                queueKeys: [Array("queue".utf8)], queueWords: [])
+        }
+        super.init(machine, limits: RedisLimits(), random: random, isTold: isTold)
         for index in 0..<3 {
             let node = Node(name: "R\(index)", process: index, breakage: breakage)
             node.clockOffset = 1_700_000_000_000 + self.random.integer(-3_000...3_000)
@@ -51,6 +46,13 @@ final class ProducerSimulation:
         }
         for (time, fault) in schedule.faults { after(time) { [unowned self] in begin(fault) } }
         after(ProducerSimulationSchedule.faultsEnd) { [unowned self] in heal() }
+        if Machine.partitionCount > 1 {
+            for _ in 0..<self.random.integer(0...6) {
+                after(self.random.integer(0...ProducerSimulationSchedule.faultsEnd)) {
+                    [unowned self] in move()
+                }
+            }
+        }
         if let time = schedule.closesAt { after(time) { [unowned self] in closeByOwner() } }
     }
 
@@ -62,7 +64,8 @@ final class ProducerSimulation:
         tell("\(message.id) \(message.key ?? "") is submitted")
         let failure = submit {
             $0.submit(
-                index, now: now, ProducerTraits(isKeyed: message.key != nil),
+                index, partition: Machine.partition(of: message.key ?? message.id), now: now,
+                ProducerTraits(isKeyed: message.key != nil),
                 keys: { command in
                     guard let key = message.key else { return 0 }
                     command.word(key)
@@ -75,6 +78,24 @@ final class ProducerSimulation:
                 })
         }
         if let failure { resolve(index, .failure(failure)) }
+    }
+
+    /// A session leaves as for another node, and comes back.
+    private func move() {
+        guard !isClosed else { return }
+        let partition = random.integer(0...Machine.partitionCount - 1)
+        tell("the session of partition \(partition) leaves and returns")
+        resolve(machine.leaveAndReturn(partition, now: now))
+        asksForFlush = true
+    }
+
+    private func resumeRedirected() {
+        for partition in machine.takeRedirected() {
+            after(random.integer(0...800)) { [unowned self] in
+                machine.resume(partition)
+                asksForFlush = true
+            }
+        }
     }
 
     private func closeByOwner() {
@@ -125,7 +146,10 @@ final class ProducerSimulation:
 
     // MARK: - Rules
 
-    override func checkTurn() { checkLosses() }
+    override func checkTurn() {
+        checkLosses()
+        resumeRedirected()
+    }
 
     override func checkDeadlines() {
         checkWaits()
@@ -138,26 +162,34 @@ final class ProducerSimulation:
 
     override func received(_ reply: RedisReply) -> RedisConnectionAction<Machine.Resolution> {
         var reply = reply
-        if breakage == .ignoresBarriers, case .barrier? = machine.session.awaited.first {
-            reply = .integer(1)
-        }
+        if breakage == .ignoresBarriers, machine.expectsBarrier { reply = .integer(1) }
         let action = super.received(reply)
-        if breakage == .reusesNumbersWithoutDraining,
-            case .draining(let free) = machine.session.state
-        {
-            machine.session.next = free
-            machine.session.state = .ready
+        if breakage == .reusesNumbersWithoutDraining {
+            changeSessions { session in
+                guard case .draining(let free) = session.state else { return }
+                session.next = free
+                session.state = .ready
+            }
         }
         return action
     }
 
+    private func changeSessions(_ body: (inout ProducerSession<Int>) -> Void) {
+        var sessions = machine.sessions
+        for index in sessions.indices { body(&sessions[index]) }
+        machine.sessions = sessions
+    }
+
     override func machineLost() {
         switch breakage {
-        case .forgetsFences: machine.session.lineage = ProducerLineage()
-        case .forgetsHistory: machine.session.history = ProducerHistory(schedule.limits)
+        case .forgetsFences: changeSessions { $0.lineage = ProducerLineage() }
+        case .forgetsHistory:
+            changeSessions { $0.history = ProducerHistory(self.schedule.limits) }
         case .forgetsUnresolved:
-            for batch in machine.session.unresolved { machine.session.forget(batch) }
-            machine.session.unresolved = []
+            changeSessions { session in
+                for batch in session.unresolved { session.forget(batch) }
+                session.unresolved = []
+            }
         case .resolvesTwice: if let lastResolution { resolve([lastResolution]) }
         default: break
         }

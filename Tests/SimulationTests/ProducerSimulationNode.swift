@@ -7,8 +7,9 @@
 final class ProducerSimulationNode {
     enum Effect {
         case entry(id: String, key: String?)
-        case session(Int)
-        /// The session alone is removed.
+        /// Of a session key.
+        case session(String, Int)
+        /// The sessions alone are removed.
         case evicted
         case flushed
     }
@@ -39,7 +40,8 @@ final class ProducerSimulationNode {
     /// Of a replica: how many steps of the master it has.
     var acknowledged = 0
     private(set) var steps: [[Effect]] = []
-    private(set) var session: Int?
+    /// The numbers of the sessions, by their keys.
+    private(set) var sessions: [String: Int] = [:]
     private(set) var log: [String] = []
     private(set) var records: [String: String] = [:]
     /// How often each message was applied, here or at another Redis, whether or not it was lost.
@@ -61,9 +63,9 @@ final class ProducerSimulationNode {
             case .entry(let id, let key):
                 log.append(id)
                 if let key { records[key] = id }
-            case .session(let number): session = number
-            case .evicted: session = nil
-            case .flushed: (log, records, session) = ([], [:], nil)
+            case .session(let key, let number): sessions[key] = number
+            case .evicted: sessions = [:]
+            case .flushed: (log, records, sessions) = ([], [:], [:])
             }
         }
     }
@@ -71,14 +73,14 @@ final class ProducerSimulationNode {
     /// Has these steps, and no others.
     func replace(with steps: some Sequence<[Effect]>) {
         let steps = Array(steps)
-        (self.steps, log, records, session) = ([], [], [:], nil)
+        (self.steps, log, records, sessions) = ([], [], [:], [:])
         for step in steps { append(step) }
     }
 
     // MARK: - Scripts
 
     /// - Parameter login: the number of the client's login.
-    func open(_ now: MonotonicTime, login: Int) -> RedisReply {
+    func open(_ key: String, _ now: MonotonicTime, login: Int) -> RedisReply {
         if refusal == .noPermission { return error("NOPERM evalsha") }
         let milliseconds = clock(now)
         let told =
@@ -88,19 +90,19 @@ final class ProducerSimulationNode {
             default: run
             }
         return .array([
-            .integer(Int64(session ?? -1)), .integer(Int64(milliseconds / 1_000)),
+            .integer(Int64(sessions[key] ?? -1)), .integer(Int64(milliseconds / 1_000)),
             .integer(Int64(milliseconds % 1_000 * 1_000)), .bulk(Array(told.utf8)),
         ])
     }
 
-    func fence(from number: Int, to fence: Int) -> RedisReply {
+    func fence(_ key: String, from number: Int, to fence: Int) -> RedisReply {
         if breakage == .noFence { return .integer(Int64(fence)) }
         if refusal == .noPermission { return error("NOPERM evalsha") }
-        guard session ?? -1 == number || breakage == .fenceIgnoresNumber else {
-            return .integer(Int64(session ?? -1))
+        guard sessions[key] ?? -1 == number || breakage == .fenceIgnoresNumber else {
+            return .integer(Int64(sessions[key] ?? -1))
         }
         if refusal == .outOfMemory { return error("OOM command not allowed") }
-        append([.session(fence)])
+        append([.session(key, fence)])
         return .integer(Int64(fence))
     }
 
@@ -114,11 +116,12 @@ final class ProducerSimulationNode {
     ///   - messages: the id of each, and its key.
     ///   - stopAt: the index of the message that a wrong type stops.
     func batch(
-        first: Int, deadline: Int, _ messages: [(id: String, key: String?)], stopAt: Int,
+        _ session: String, first: Int, deadline: Int, _ messages: [(id: String, key: String?)],
+        stopAt: Int,
         _ now: MonotonicTime
     ) -> RedisReply {
         if refusal == .noPermission { return error("NOPERM evalsha") }
-        guard let last = session else { return error("SESSION missing") }
+        guard let last = sessions[session] else { return error("SESSION missing") }
         if first > last + 1, breakage != .noGapCheck, breakage != .noFence {
             return error(ProducerScripts.gap)
         }
@@ -136,7 +139,7 @@ final class ProducerSimulationNode {
                 found.append((index, record))
             } else if index >= skipped {
                 if refusal == .wrongType, index >= stopAt {
-                    append(step + [.session(max(last, first + index - 1))])
+                    append(step + [.session(session, max(last, first + index - 1))])
                     return stopped(at: first + index - 1, "WRONGTYPE Operation", found)
                 }
                 step.append(.entry(id: message.id, key: message.key))
@@ -145,7 +148,7 @@ final class ProducerSimulationNode {
             }
         }
         let goal = max(last, first + count - 1)
-        append(step + [.session(goal)])
+        append(step + [.session(session, goal)])
         return found.isEmpty ? .integer(Int64(goal)) : stopped(at: goal, "", found)
     }
 

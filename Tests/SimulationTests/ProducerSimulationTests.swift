@@ -1,11 +1,43 @@
 import Testing
 
+@testable import CoreAPIRedis
+
 /// Thousands of short lives of a producer session, each from a seed: see docs/reliability.md.
 @Suite struct ProducerSimulationTests {
+    private typealias Simulation = ProducerSimulation<ProducerStateMachine<Int>>
+    private typealias PartitionedSimulation = ProducerSimulation<PartitionedProducerMachine<Int>>
+
     private func failure(seed: UInt64, breakage: ProducerBreakage? = nil) throws -> String? {
         try SimulationSeeds.failure(seed) { isTold in
-            try ProducerSimulation(seed: seed, breakage: breakage, isTold: isTold)
+            try Simulation(seed: seed, breakage: breakage, isTold: isTold)
         }
+    }
+
+    private func partitionedFailure(
+        seed: UInt64, breakage: ProducerBreakage? = nil
+    ) throws -> String? {
+        try SimulationSeeds.failure(seed) { isTold in
+            try PartitionedSimulation(seed: seed, breakage: breakage, isTold: isTold)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
+    func `sessions of partitions lose and double nothing over one connection`(shard: Int) throws {
+        for seed in SimulationSeeds.seeds(ofShard: shard) {
+            if let failure = try partitionedFailure(seed: seed) {
+                Issue.record("\(failure)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: ProducerBreakage.allCases)
+    func `sessions of partitions that are broken on purpose are found out`(
+        breakage: ProducerBreakage
+    ) throws {
+        for seed in SimulationSeeds.forBrokenMachines
+        where try partitionedFailure(seed: seed, breakage: breakage) != nil { return }
+        Issue.record("\(breakage) has gone unnoticed")
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
@@ -29,8 +61,8 @@ import Testing
 
     @Test func `a producer's seed replays exactly`() throws {
         for seed in UInt64(0)..<40 {
-            let first = try ProducerSimulation(seed: seed, isTold: true)
-            let second = try ProducerSimulation(seed: seed, isTold: true)
+            let first = try Simulation(seed: seed, isTold: true)
+            let second = try Simulation(seed: seed, isTold: true)
             #expect(first.run() == second.run())
             #expect(first.transcript == second.transcript)
             #expect(first.transcript.count > 20)

@@ -1,6 +1,6 @@
 internal import CoreAPIRedis
 
-/// The commands of one consumer of one group.
+/// The commands of one consumer of one group, for one partition of a stream.
 struct ConsumerCommands: Sendable {
     /// The pseudo-consumer that owns the entries waiting for their next attempt. No process runs
     /// it.
@@ -12,15 +12,22 @@ struct ConsumerCommands: Sendable {
     /// The idle time after which a consumer without pending entries is removed from the group.
     static let consumerIdleMillisecondsMax = 3_600_000
 
-    /// The stream.
+    /// The partition's stream.
     let key: String
+    /// The dead-letter stream: `KEY:dead`.
+    let deadLetterKey: String
+    /// The sorted set of the entries that wait for their next attempt: `KEY:GROUP:retry`.
+    let retryKey: String
     let group: String
     let consumer: String
 
-    /// The dead-letter stream: `KEY:dead`.
-    var deadLetterKey: String { "\(key):dead" }
-    /// The sorted set of the entries that wait for their next attempt: `KEY:GROUP:retry`.
-    var retryKey: String { "\(key):\(group):retry" }
+    init(_ partitions: StreamPartitions, partition: Int = 0, group: String, consumer: String) {
+        key = partitions.streamKey(partition)
+        deadLetterKey = partitions.deadLetterKey(partition)
+        retryKey = partitions.retryKey(partition, group: group)
+        self.group = group
+        self.consumer = consumer
+    }
 
     /// Creates the group, which begins with the stream's first entry, and the stream if it is
     /// missing.

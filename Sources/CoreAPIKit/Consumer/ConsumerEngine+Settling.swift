@@ -17,7 +17,8 @@ extension ConsumerEngine {
         while isHeld(serial) {
             let failure: RedisError
             do {
-                _ = try await reply(commands.acknowledge(entry.name.id), for: "acknowledge")
+                _ = try await reply(
+                    partitions[entry.name].acknowledge(entry.name.id), for: "acknowledge")
                 metrics?.acknowledged.increment()
                 return settle(serial)
             } catch { failure = error }
@@ -52,11 +53,11 @@ extension ConsumerEngine {
     }
 
     private func retry(_ delivery: DeliveryName, _ pauseMilliseconds: Int) async {
-        let command = commands.retry(delivery, pauseMilliseconds: pauseMilliseconds)
+        let command = partitions[delivery].retry(delivery, pauseMilliseconds: pauseMilliseconds)
         do throws(RedisError) {
             let ids = try DeliveryName.ids(of: await reply(command, for: "retry"))
             if ids.isEmpty { metrics?.retried.increment() }
-            removed(ids)
+            removed(ids, delivery.partition)
         } catch {
             // The entry stays pending: a consumer claims it after the visibility timeout.
             warn("no retry could be written", error)
@@ -86,11 +87,11 @@ extension ConsumerEngine {
 
     /// Moves an entry to the dead-letter stream.
     func deadLetter(_ delivery: DeliveryName, reason: String) async {
-        let command = commands.deadLetter(delivery, reason: reason)
+        let command = partitions[delivery].deadLetter(delivery, reason: reason)
         do throws(RedisError) {
             let ids = try DeliveryName.ids(of: await reply(command, for: "write a dead letter"))
             if ids.isEmpty { deadLettered(delivery, reason: reason) }
-            removed(ids)
+            removed(ids, delivery.partition)
         } catch {
             logger.warning(
                 "no dead letter could be written",
@@ -100,13 +101,16 @@ extension ConsumerEngine {
 
     /// Pending entries were removed from the stream, for example by a trim: they are not delivered
     /// again. Logs every id, up to `idsInLineMax` in a line.
-    func removed(_ ids: [String]) {
+    func removed(_ ids: [String], _ partition: Int) {
         metrics?.removed.increment(by: ids.count)
         for start in stride(from: 0, to: ids.count, by: ConsumerEngine.idsInLineMax) {
             let line = ids[start...].prefix(ConsumerEngine.idsInLineMax)
             logger.warning(
                 "pending entries were removed from the stream",
-                metadata: ["entries": "\(line.joined(separator: " "))", "count": "\(line.count)"])
+                metadata: [
+                    "entries": "\(line.joined(separator: " "))", "count": "\(line.count)",
+                    "from": "\(partitions[partition].key)",
+                ])
         }
     }
 
@@ -119,7 +123,7 @@ extension ConsumerEngine {
             "dead letter",
             metadata: [
                 "entry": "\(delivery.id)", "attempts": "\(delivery.attempt)", "reason": "\(reason)",
-                "to": "\(commands.deadLetterKey)",
+                "to": "\(partitions[delivery].deadLetterKey)",
             ])
     }
 }

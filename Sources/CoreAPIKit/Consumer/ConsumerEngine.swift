@@ -23,28 +23,30 @@ final class ConsumerEngine: Sendable {
     }
 
     let options: ConsumerOptions
-    let commands: ConsumerCommands
+    let partitions: ConsumerPartitions
     let logger: Logger
     let metrics: ConsumerMetrics?
     /// For commands that do not block.
     let connection: RedisConnection
     /// For XREADGROUP, which blocks.
-    private let readConnection: RedisConnection
+    let readConnection: RedisConnection
     private let state: Mutex<State>
 
     /// Connects, creates the group if it is missing, and starts both tasks.
     init(
-        url: RedisURL, key: String, group: String, options: ConsumerOptions,
+        url: RedisURL, _ stream: StreamPartitions, group: String, options: ConsumerOptions,
         tls: TLSContext?
     ) async throws(ConsumerError) {
         self.options = options
-        commands = ConsumerCommands(key: key, group: group, consumer: options.name)
+        partitions = ConsumerPartitions(
+            stream, group: group, consumer: options.name,
+            blockMilliseconds: FetchSchedule(options, now: .now()).blockMilliseconds)
         var logger = options.logger
-        logger[metadataKey: "stream"] = "\(key)"
+        logger[metadataKey: "stream"] = "\(stream.key)"
         logger[metadataKey: "group"] = "\(group)"
         logger[metadataKey: "consumer"] = "\(options.name)"
         self.logger = logger
-        metrics = ConsumerMetrics(options.metrics, key: key, group: group)
+        metrics = ConsumerMetrics(options.metrics, key: stream.key, group: group)
         state = Mutex(
             State(
                 machine: Machine(
@@ -54,7 +56,8 @@ final class ConsumerEngine: Sendable {
             connection = try await RedisConnection(
                 opening: url,
                 options: RedisConnection.Options(
-                    scripts: ConsumerScripts.all, tls: tls, metrics: options.metrics),
+                    scripts: ConsumerScripts.all + [stream.claim.script], tls: tls,
+                    metrics: options.metrics),
                 logger: logger)
             readConnection = try await RedisConnection(
                 opening: url,
@@ -119,6 +122,20 @@ final class ConsumerEngine: Sendable {
         state.withLock { $0.machine.isKept(serial) }
     }
 
+    /// How many entries to fetch.
+    var room: Int { state.withLock { $0.machine.room } }
+
+    /// Hands entries to the handlers that wait, and keeps the others for the next ones.
+    func hold(_ entries: [Machine.Entry]) {
+        let handovers = state.withLock { $0.machine.received(entries, now: .now()) }
+        for handover in handovers {
+            handover.waiter.resume(returning: delivery(handover.serial, handover.entry))
+        }
+    }
+
+    /// The deliveries that no handler has taken.
+    func takeBuffer() -> [Machine.Entry] { state.withLock { $0.machine.takeBuffer() } }
+
     func processed(_ serial: Machine.Serial) {
         state.withLock { $0.machine.processed(serial) }
     }
@@ -152,7 +169,7 @@ final class ConsumerEngine: Sendable {
         }
     }
 
-    private func giveUp(_ reason: RedisError, _ step: String) {
+    func giveUp(_ reason: RedisError, _ step: String) {
         guard state.withLock({ $0.machine.failed(ConsumerError(reason)) }) else { return }
         logger.error(
             "the consumer gives up", metadata: ["step": "\(step)", "reason": "\(reason)"])
@@ -167,11 +184,45 @@ final class ConsumerEngine: Sendable {
         logger.warning(message, metadata: ["reason": "\(reason)"])
     }
 
+    /// Executes a command for each partition.
+    func execute(
+        _ step: String, _ command: @escaping @Sendable (ConsumerCommands) -> RedisCommand
+    ) async throws(RedisError) {
+        try await withEach(Array(partitions.partitions.indices)) { partition throws(RedisError) in
+            _ = try await self.reply(command(self.partitions[partition]), for: step)
+        }
+    }
+
+    /// Runs the body for each partition, some at a time; throws the first error after all have
+    /// ended.
+    func withEach(
+        _ partitions: [Int],
+        _ body: @escaping @Sendable (_ partition: Int) async throws(RedisError) -> Void
+    ) async throws(RedisError) {
+        var failure: RedisError?
+        for start in stride(from: 0, to: partitions.count, by: ConsumerEngine.partitionsAtOnceMax) {
+            let some = partitions[start...].prefix(ConsumerEngine.partitionsAtOnceMax)
+            await withTaskGroup(of: RedisError?.self) { group in
+                for partition in some {
+                    group.addTask {
+                        do throws(RedisError) { try await body(partition) } catch { return error }
+                        return nil
+                    }
+                }
+                for await error in group { failure = failure ?? error }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private static let partitionsAtOnceMax = 32
+
     // MARK: - Fetching
 
     private func fetch() async {
         var schedule = FetchSchedule(options, now: .now())
-        while await hasRoom() { await fetchOnce(&schedule) }
+        var rotation = FetchRotation(partitions.count)
+        while await hasRoom() { await fetchOnce(&schedule, &rotation) }
         await giveBack()
         let waiters = state.withLock { $0.machine.ended() }
         for waiter in waiters { waiter.resume(returning: nil) }
@@ -197,91 +248,6 @@ final class ConsumerEngine: Sendable {
         fetcher?.resume(returning: ())
     }
 
-    private var room: Int { state.withLock { $0.machine.room } }
-
-    /// Claims if a claim is due, then reads if there is still room. Backs off after a failure.
-    private func fetchOnce(_ schedule: inout FetchSchedule) async {
-        do throws(RedisError) {
-            if let scans = schedule.claimIsDue(now: .now()) {
-                let command = commands.claim(
-                    room: room, attemptsMax: options.attemptsMax,
-                    visibilityMilliseconds: options.visibilityTimeout.wholeMilliseconds,
-                    scans: scans)
-                let claimed = try ClaimedEntries(reply: await reply(command, for: "claim"))
-                for entry in claimed.deadLettered {
-                    deadLettered(entry, reason: "not acknowledged")
-                }
-                removed(claimed.removed)
-                await deliver(claimed.entries)
-            }
-            let room = room
-            if room > 0 {
-                let command = commands.read(
-                    count: room, blockMilliseconds: schedule.blockMilliseconds)
-                let read = try await reply(command, for: "read", on: readConnection)
-                await deliver(try ReceivedEntry.list(read: read))
-            }
-            schedule.succeeded()
-        } catch {
-            guard !error.isLastingForConsumer else { return }
-            warn("entries cannot be fetched", error)
-            let pauseMilliseconds = schedule.failed()
-            // If the group or the stream is gone, the error depends on the command and on the
-            // version of Redis.
-            if case .server(let answer) = error, [.noGroup, .other].contains(answer.kind) {
-                try? await join()
-            }
-            try? await Task.sleep(for: .milliseconds(pauseMilliseconds))
-        }
-    }
-
-    /// Creates the group if it is missing, and joins it.
-    private func join() async throws(RedisError) {
-        do { _ = try await reply(commands.createGroup, for: "make the group") } catch {
-            guard case .server(let answer) = error, answer.kind == .groupExists else {
-                throw error
-            }
-        }
-        _ = try await reply(commands.join, for: "join the group")
-    }
-
-    /// Delivers the transactions, and moves entries that are not transactions to the dead-letter
-    /// stream.
-    private func deliver(_ received: [ReceivedEntry]) async {
-        var entries: [Machine.Entry] = []
-        var flawed: [(ReceivedEntry, StreamEntryFlaw)] = []
-        for entry in received {
-            do throws(StreamEntryFlaw) {
-                let transaction = try StreamEntry.decode(entry.words)
-                entries.append(
-                    Machine.Entry(name: entry.name, transaction: transaction))
-            } catch { flawed.append((entry, error)) }
-        }
-        let handovers = state.withLock { $0.machine.received(entries, now: .now()) }
-        for handover in handovers {
-            handover.waiter.resume(returning: delivery(handover.serial, handover.entry))
-        }
-        // If the dead letter cannot be written now, the entry stays pending and is claimed later.
-        for (entry, flaw) in flawed {
-            await deadLetter(entry.name, reason: "\(flaw)")
-        }
-    }
-
-    /// Returns the entries that no handler took to the group: they are due at once, and their
-    /// delivery does not count as an attempt.
-    private func giveBack() async {
-        let entries = state.withLock { $0.machine.takeBuffer() }
-        guard !entries.isEmpty else { return }
-        do throws(RedisError) {
-            let command = commands.giveBack(entries.map(\.name))
-            removed(try DeliveryName.ids(of: await reply(command, for: "give back")))
-        } catch {
-            // They stay pending: a consumer claims them after the visibility timeout.
-            logger.notice(
-                "untaken deliveries could not be given back", metadata: ["reason": "\(error)"])
-        }
-    }
-
     // MARK: - Leases
 
     /// Extends the lease of the deliveries in hand until all are settled, then leaves the group.
@@ -292,13 +258,13 @@ final class ConsumerEngine: Sendable {
             do throws(RedisError) { try await extend() } catch {
                 warn("the lease of the deliveries could not be extended", error)
             }
-            do throws(RedisError) { _ = try await reply(commands.tidy(), for: "tidy up") } catch {
+            do throws(RedisError) { try await execute("tidy up") { $0.tidy() } } catch {
                 warn("the stream could not be tidied up", error)
             }
             // `wakeKeeperAtTheEnd` cancels this sleep, so that the end does not wait for it.
             try? await Task.sleep(for: pause)
         }
-        _ = try? await reply(commands.leave, for: "leave the group")
+        try? await execute("leave the group") { $0.leave }
         readConnection.close()
         connection.close()
     }
@@ -309,16 +275,24 @@ final class ConsumerEngine: Sendable {
     private func extend() async throws(RedisError) {
         let kept = state.withLock { $0.machine.keep(now: .now()) }
         wakeFetcher()
-        guard !kept.isEmpty else { return }
-        let command = commands.extend(Array(kept.values))
+        let byPartition = Dictionary(grouping: kept) { $0.value.partition }
+        try await withEach(Array(byPartition.keys)) { partition throws(RedisError) in
+            try await self.extend(byPartition[partition] ?? [], of: partition)
+        }
+    }
+
+    private func extend(
+        _ kept: [(key: Machine.Serial, value: DeliveryName)], of partition: Int
+    ) async throws(RedisError) {
+        let command = partitions[partition].extend(kept.map(\.value))
         let unkept = try UnkeptDeliveries(reply: await reply(command, for: "extend the lease"))
-        let lost = kept.filter { unkept.lost.contains($0.value.text) }.keys
+        let lost = kept.filter { unkept.lost.contains($0.value.text) }.map(\.key)
         let gone = Set(unkept.removed)
         let count = state.withLock { state in
-            state.machine.removed(kept.filter { gone.contains($0.value.id) }.keys)
+            state.machine.removed(kept.filter { gone.contains($0.value.id) }.map(\.key))
             return state.machine.lost(lost)
         }
-        removed(unkept.removed)
+        removed(unkept.removed, partition)
         guard count > 0 else { return }
         logger.notice("other consumers have claimed deliveries", metadata: ["count": "\(count)"])
         wakeFetcher()

@@ -18,12 +18,14 @@ extension ConsumerError {
 
 extension RedisError {
     /// Whether a consumer gives up, since only an operator can mend the cause: a missing right, the
-    /// password, a key of another type, wrong arguments, or a connection that this process closed.
-    /// The consumer retries after every other error, including unknown ones: a consumer that gives
-    /// up processes no more transactions.
+    /// password, a key of another type, another number of partitions, wrong arguments, or a
+    /// connection that this process closed. The consumer retries after every other error, including
+    /// unknown ones: a consumer that gives up processes no more transactions.
     var isLastingForConsumer: Bool {
         switch self {
-        case .urlInvalid, .argumentInvalid, .queueNameInvalid, .tlsInvalid, .closed: true
+        case .urlInvalid, .argumentInvalid, .queueNameInvalid, .tlsInvalid, .closed,
+            .partitionCountDiffers:
+            true
         case .refused(let reply), .server(let reply):
             switch reply.kind {
             case .noPermission, .noAuthentication, .wrongPassword, .wrongType: true

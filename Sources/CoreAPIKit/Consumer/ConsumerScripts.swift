@@ -1,6 +1,7 @@
 internal import CoreAPIRedis
 
-/// The Lua scripts of a consumer. Each is one atomic, idempotent step.
+/// The Lua scripts of a consumer. Each is one atomic, idempotent step, except `take`, whose entries
+/// are delivered again if its reply is lost.
 ///
 /// - KEYS: the stream, its dead-letter stream, the group's retries: a sorted set of entries' ids by
 ///   the time, in milliseconds since 1970, at which they are due.
@@ -181,8 +182,50 @@ enum ConsumerScripts {
         return 1
         """, arguments: 2)
 
+    /// Takes entries that were not delivered to the group yet, from one partition after the other
+    /// until there is no room. An error of one partition ends the search: with entries of others,
+    /// those are returned.
+    ///
+    /// - KEYS: the streams.
+    /// - ARGV: the group, the consumer, the maximum number of entries.
+    /// - Returns: as XREADGROUP.
+    static let take = RedisScript(
+        """
+        local left, taken = tonumber(ARGV[3]), {}
+        for _, key in ipairs(KEYS) do
+          if left <= 0 then break end
+          local found = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left,
+            'STREAMS', key, '>')
+          if found and found.err then
+            if #taken == 0 then return found end
+            break
+          end
+          if found then
+            taken[#taken + 1] = found[1]
+            left = left - #found[1][2]
+          end
+        end
+        return #taken > 0 and taken or nil
+        """)
+
+    /// Finds the partitions whose retries are due.
+    ///
+    /// - KEYS: the retries of the partitions.
+    /// - Returns: the indices of the keys, from 1.
+    static let due = RedisScript(
+        """
+        local time, found = redis.call('TIME'), {}
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        for index, key in ipairs(KEYS) do
+          if redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 1)[1] then
+            found[#found + 1] = index
+          end
+        end
+        return found
+        """)
+
     /// The scripts that a consumer's connection loads.
-    static let all = [acknowledge, retry, deadLetter, extend, claim, tidy, leave]
+    static let all = [acknowledge, retry, deadLetter, extend, claim, tidy, leave, take, due]
 
     private static func script(_ body: String, arguments: Int) -> RedisScript {
         RedisScript("\(common)\n\(body)", keys: 3, arguments: arguments)

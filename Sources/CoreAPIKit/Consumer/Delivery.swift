@@ -14,8 +14,10 @@ public final class Delivery: Sendable {
     /// The number of this delivery of the transaction, 1 for the first. Deliveries that never
     /// reached a consumer count too.
     public let attempt: Int
-    /// The entry's id in the stream: `1636027031123-0`.
+    /// The entry's id in its stream: `1636027031123-0`.
     public let entryID: String
+    /// The partition of the stream that the entry is in, from 0.
+    public let partition: Int
 
     private let serial: ConsumerEngine.Machine.Serial
     private let entry: ConsumerEngine.Machine.Entry
@@ -28,6 +30,7 @@ public final class Delivery: Sendable {
         transaction = entry.transaction
         attempt = entry.name.attempt
         entryID = entry.name.id
+        partition = entry.name.partition
         self.serial = serial
         self.entry = entry
         self.engine = engine

@@ -3,13 +3,15 @@ internal import CoreAPIRedis
 /// Identifies one delivery of one entry. A later delivery of the same entry invalidates the earlier
 /// one, even at the same consumer.
 struct DeliveryName: Hashable {
+    /// The partition of the stream, from 0: entries of two may have the same id.
+    var partition = 0
     /// The entry's id.
     let id: String
     /// Redis's delivery count: 1 for the first delivery, unless `XCLAIM … RETRYCOUNT` has changed
     /// it.
     let attempt: Int
 
-    /// The form in the scripts' arguments: `1636027031123-0 2`.
+    /// The form in the arguments of the scripts, which see one partition: `1636027031123-0 2`.
     var text: String { "\(id) \(attempt)" }
 }
 

@@ -34,6 +34,10 @@ struct FetchSchedule {
 
     mutating func succeeded() { backoff.succeeded() }
 
+    /// In how many claims each partition's other consumers are looked at once: so the scans of many
+    /// partitions are spread over their interval.
+    var claimsOfScan: Int { max(1, scanMilliseconds / max(1, blockMilliseconds)) }
+
     /// Returns the backoff after a failure, in milliseconds.
     mutating func failed() -> Int { backoff.failed(jitter: .random(in: 0...1)) }
 }

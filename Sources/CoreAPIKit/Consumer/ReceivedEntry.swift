@@ -6,13 +6,29 @@ struct ReceivedEntry: Equatable {
     /// Names and values in turns; empty if the script left them out since they are too large.
     let words: [RedisReply]
 
-    /// The entries in the reply to XREADGROUP: `[[KEY, [[ID, [NAME, VALUE, …]], …]]]`, or null
-    /// when its block time is over.
-    static func list(read reply: RedisReply) throws(RedisError) -> [ReceivedEntry] {
+    /// The entries in the reply to XREADGROUP, or of the script `take`:
+    /// `[[KEY, [[ID, [NAME, VALUE, …]], …]], …]`, or null if there are none.
+    ///
+    /// - Parameter partition: the partition of a stream's key; nil for a key that was not read.
+    static func list(
+        read reply: RedisReply, partition: ([UInt8]) -> Int? = { _ in 0 }
+    ) throws(RedisError) -> [ReceivedEntry] {
         if case .null = reply { return [] }
-        guard case .array(let streams) = reply, case .array(let stream)? = streams.first,
-            stream.count == 2, case .array(let entries) = stream[1]
-        else { throw .protocolViolation }
+        guard case .array(let streams) = reply, !streams.isEmpty else { throw .protocolViolation }
+        var list: [ReceivedEntry] = []
+        for stream in streams {
+            guard case .array(let parts) = stream, parts.count == 2,
+                case .bulk(let key) = parts[0], let partition = partition(key)
+            else { throw .protocolViolation }
+            list += try ReceivedEntry.list(entries: parts[1], partition)
+        }
+        return list
+    }
+
+    private static func list(
+        entries reply: RedisReply, _ partition: Int
+    ) throws(RedisError) -> [ReceivedEntry] {
+        guard case .array(let entries) = reply else { throw .protocolViolation }
         var list: [ReceivedEntry] = []
         for entry in entries {
             guard case .array(let parts) = entry, parts.count == 2 else {
@@ -20,7 +36,8 @@ struct ReceivedEntry: Equatable {
             }
             let id = try DeliveryName.id(of: parts[0])
             let words: [RedisReply] = if case .array(let words) = parts[1] { words } else { [] }
-            list.append(ReceivedEntry(name: DeliveryName(id: id, attempt: 1), words: words))
+            let name = DeliveryName(partition: partition, id: id, attempt: 1)
+            list.append(ReceivedEntry(name: name, words: words))
         }
         return list
     }
@@ -35,7 +52,9 @@ struct ClaimedEntries: Equatable {
     let removed: [String]
 
     /// `[[[ID, ATTEMPT, [NAME, VALUE, …]], …], [[ID, ATTEMPTS], …], [ID, …]]`.
-    init(reply: RedisReply) throws(RedisError) {
+    ///
+    /// - Parameter partition: the one whose entries they are.
+    init(reply: RedisReply, partition: Int = 0) throws(RedisError) {
         guard case .array(let lists) = reply, lists.count == 3, case .array(let claimed) = lists[0],
             case .array(let dead) = lists[1]
         else { throw .protocolViolation }
@@ -44,14 +63,15 @@ struct ClaimedEntries: Equatable {
             guard case .array(let parts) = entry, parts.count == 3,
                 case .array(let words) = parts[2]
             else { throw .protocolViolation }
-            entries.append(ReceivedEntry(name: try ClaimedEntries.name(parts), words: words))
+            let name = try ClaimedEntries.name(parts, partition)
+            entries.append(ReceivedEntry(name: name, words: words))
         }
         var deadLettered: [DeliveryName] = []
         for entry in dead {
             guard case .array(let parts) = entry, parts.count == 2 else {
                 throw .protocolViolation
             }
-            deadLettered.append(try ClaimedEntries.name(parts))
+            deadLettered.append(try ClaimedEntries.name(parts, partition))
         }
         self.entries = entries
         self.deadLettered = deadLettered
@@ -59,9 +79,12 @@ struct ClaimedEntries: Equatable {
     }
 
     /// The delivery in the first two elements: id and count. `parts` has at least two.
-    private static func name(_ parts: [RedisReply]) throws(RedisError) -> DeliveryName {
+    private static func name(
+        _ parts: [RedisReply], _ partition: Int
+    ) throws(RedisError) -> DeliveryName {
         guard case .integer(let attempt) = parts[1] else { throw .protocolViolation }
-        return DeliveryName(id: try DeliveryName.id(of: parts[0]), attempt: Int(attempt))
+        return DeliveryName(
+            partition: partition, id: try DeliveryName.id(of: parts[0]), attempt: Int(attempt))
     }
 }
 

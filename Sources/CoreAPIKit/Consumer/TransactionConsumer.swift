@@ -13,6 +13,8 @@ internal import CoreAPIRedis
 /// Delivery is at least once: each group delivers a transaction to one of its consumers, and again
 /// until one acknowledges it. Entries that every group of the stream has acknowledged are removed.
 ///
+/// A consumer reads all partitions of the stream; the members of a group share them all.
+///
 /// Several tasks may iterate over one consumer; each delivery goes to one of them. The consumer
 /// reconnects if Redis is away, restarts or loses its data. The sequence throws lasting errors only
 /// (`ConsumerError.refused`).
@@ -37,22 +39,27 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
     ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
     ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
     ///   - key: the stream's key, not empty.
+    ///   - partitions: how many partitions the stream has, 1 to 1,024: as its queues say.
     ///   - group: the consumer group, not empty. Its members share the work; use one group for each
     ///     purpose.
     ///   - options: the consumer's name, its limits and times, logger, metrics and TLS.
-    /// - Throws: ``ConsumerError/refused(_:)`` for a wrong argument, before it connects.
+    /// - Throws: ``ConsumerError/refused(_:)`` for a wrong argument, before it connects, and for
+    ///   another number of partitions than Redis has.
     public init(
-        url: String, key: String, group: String, options: ConsumerOptions = ConsumerOptions()
+        url: String, key: String, partitions: Int = 1, group: String,
+        options: ConsumerOptions = ConsumerOptions()
     ) async throws(ConsumerError) {
         do throws(ArgumentError) {
             try ArgumentError.check(!key.isEmpty, "key", "a text that is not empty")
             try ArgumentError.check(!group.isEmpty, "group", "a text that is not empty")
+            try StreamPartitions.check(partitions)
             try options.check()
         } catch { throw .refused(.argumentInvalid(error)) }
         let target: (url: RedisURL, tls: TLSContext?)
         do { target = try RedisConnection.target(url, options.tls) } catch { throw .refused(error) }
         engine = try await ConsumerEngine(
-            url: target.url, key: key, group: group, options: options, tls: target.tls)
+            url: target.url, StreamPartitions(key: key, count: partitions), group: group,
+            options: options, tls: target.tls)
     }
 
     deinit { engine.stop() }

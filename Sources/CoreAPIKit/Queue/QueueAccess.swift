@@ -29,13 +29,17 @@ package struct QueueAccess: Equatable, Sendable {
     // MARK: - Scripts
 
     /// Whether a key holds another type, and the number of the first command that is denied, 0 for
-    /// none. Only scripts can read the rights of Redis's user (`acl_check_cmd`, Redis 7); before
-    /// Redis 7 no missing right is found.
+    /// none: of each queue or partition whose keys there are. Only scripts can read the rights of
+    /// Redis's user (`acl_check_cmd`, Redis 7); before Redis 7 no missing right is found.
+    ///
+    /// - Parameter keys: how many keys each queue or partition has. `types` and `commands` see
+    ///   these alone.
     private static func script(
         types: String, commands: String, keys: Int
     ) -> RedisScript {
         RedisScript(
             """
+            local function look(KEYS)
             local wrong = 0
             for _, reply in ipairs({\(types)}) do
               if type(reply) == 'table' and reply.err
@@ -53,7 +57,15 @@ package struct QueueAccess: Equatable, Sendable {
               end
             end
             return {wrong, 0}
-            """, keys: keys, arguments: 1)
+            end
+            local worst = {0, 0}
+            for at = 1, #KEYS, \(keys) do
+              local found = look({unpack(KEYS, at, at + \(keys - 1))})
+              worst[1] = math.max(worst[1], found[1])
+              if worst[2] == 0 then worst[2] = found[2] end
+            end
+            return worst
+            """)
     }
 
     /// The commands that every batch needs: of the session, then of a record.
@@ -78,20 +90,31 @@ package struct QueueAccess: Equatable, Sendable {
         types: "redis.pcall('XRANGE', KEYS[3], '0-0', '0-0', 'COUNT', 1)",
         commands: "\(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}", keys: 3)
 
-    /// The call of the kind's script.
-    static func command(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> RedisCommand {
-        var command: RedisCommand
+    /// The calls of the kind's script: one, or more for a stream of many partitions.
+    static func commands(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> [RedisCommand] {
+        let argument = barrier?.commandName ?? ""
         switch kind {
         case .rq(let name):
             let list = "rq:queue:" + name
-            command = RedisCommand(calling: rqScript)
-            for key in keys(list) + ["rq:job:probe", list, "rq:queues"] { command.word(key) }
-        case .stream(let key):
-            command = RedisCommand(calling: streamScript)
-            for key in keys(key) + [key] { command.word(key) }
+            return [
+                RedisCommand(
+                    calling: rqScript, keys: keys(list) + ["rq:job:probe", list, "rq:queues"],
+                    arguments: [argument])
+            ]
+        case .stream(let partitions):
+            return partitions.groups(of: QueueProbe.partitionsOfCallMax).map { group in
+                RedisCommand(
+                    calling: streamScript,
+                    keys: group.flatMap { keys(partitions.tag($0)) + [partitions.streamKey($0)] },
+                    arguments: [argument])
+            }
         }
-        command.word(barrier?.commandName ?? "")
-        return command
+    }
+
+    /// What stands in the way in any of several calls.
+    init(worstOf all: [QueueAccess]) {
+        isWrongType = all.contains { $0.isWrongType }
+        deniedCommand = all.lazy.compactMap(\.deniedCommand).first
     }
 
     /// A session's and a record's key that no session and no record has, of the pattern of those

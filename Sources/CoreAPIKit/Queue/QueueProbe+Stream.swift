@@ -15,7 +15,7 @@ extension QueueProbe {
     /// How many numbers and ids there are of a group.
     private static let partsOfGroup = 5
 
-    /// What Redis says of the stream, in this order; each is -1 if it is not known:
+    /// What Redis says of each stream, in this order; each is -1 if it is not known:
     ///
     ///     length       -2 if the key holds another type
     ///     groups       0 where there is no stream yet
@@ -28,7 +28,7 @@ extension QueueProbe {
     ///     alive        consumers that have asked for entries lately
     ///     registered
     ///
-    /// - KEYS: the stream.
+    /// - KEYS: the streams: one, or partitions of one.
     /// - ARGV: how many groups and consumers of a group are looked at; for how many milliseconds a
     ///   consumer may be idle; the name of the pseudo-consumer of retries.
     static let streamScript = RedisScript(
@@ -43,10 +43,10 @@ extension QueueProbe {
           if not reply[1] then return 0 end
           return reply[1][1]
         end
-        local function workers(group, count)
+        local function workers(key, group, count)
           if count == 0 then return 0, 0 end
           if count > tonumber(ARGV[2]) then return -1, -1 end
-          local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], group)
+          local consumers = redis.pcall('XINFO', 'CONSUMERS', key, group)
           if consumers.err then return -1, -1 end
           local alive, registered = 0, 0
           for _, consumer in ipairs(consumers) do
@@ -58,7 +58,8 @@ extension QueueProbe {
           end
           return alive, registered
         end
-        local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
+        local function look(key)
+        local stream = redis.pcall('XINFO', 'STREAM', key)
         if stream.err then
           if string.find(stream.err, 'no such key', 1, true) then return {0, 0, 0} end
           return {string.find(stream.err, 'WRONGTYPE', 1, true) and -2 or -1, -1, -1}
@@ -66,42 +67,50 @@ extension QueueProbe {
         stream = fields(stream)
         local answer = {stream['length'], stream['groups'], -1}
         if stream['groups'] == 0 then
-          answer[3] = first(redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
+          answer[3] = first(redis.pcall('XRANGE', key, '-', '+', 'COUNT', 1))
         end
         if stream['groups'] == 0 or stream['groups'] > tonumber(ARGV[1]) then return answer end
-        local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+        local groups = redis.pcall('XINFO', 'GROUPS', key)
         if groups.err then return answer end
         for _, group in ipairs(groups) do
           local known = fields(group)
           local name, pending, lag = known['name'], known['pending'], known['lag'] or -1
           local oldest = 0
           if pending > 0 then
-            oldest = first(redis.pcall('XPENDING', KEYS[1], name, '-', '+', 1))
+            oldest = first(redis.pcall('XPENDING', key, name, '-', '+', 1))
           elseif lag ~= 0 then
             local after = '(' .. known['last-delivered-id']
             if after == '(18446744073709551615-18446744073709551615' then
               oldest = 0
             else
-              oldest = first(redis.pcall('XRANGE', KEYS[1], after, '+', 'COUNT', 1))
+              oldest = first(redis.pcall('XRANGE', key, after, '+', 'COUNT', 1))
             end
             if oldest == 0 then lag = 0 end
           end
-          local alive, registered = workers(name, known['consumers'])
+          local alive, registered = workers(key, name, known['consumers'])
           for _, part in ipairs({pending, lag, oldest, alive, registered}) do
             answer[#answer + 1] = part
           end
         end
         return answer
-        """, keys: 1, arguments: 4)
+        end
+        local answers = {}
+        for index, key in ipairs(KEYS) do answers[index] = look(key) end
+        return answers
+        """)
 
-    static func streamCommand(_ key: String, silenceSecondsMax: Int) -> RedisCommand {
-        var command = RedisCommand(calling: streamScript)
-        command.word(key)
-        command.word(decimal: groupsMax)
-        command.word(decimal: consumersMax)
-        command.word(decimal: silenceSecondsMax * 1_000 + 999)
-        command.word(ConsumerCommands.retryConsumerName)
-        return command
+    /// The calls of the script: one, or more for many partitions.
+    static func streamCommands(
+        _ partitions: StreamPartitions, silenceSecondsMax: Int
+    ) -> [RedisCommand] {
+        partitions.groups(of: partitionsOfCallMax).map { group in
+            RedisCommand(
+                calling: streamScript, keys: group.map(partitions.streamKey),
+                arguments: [
+                    String(groupsMax), String(consumersMax),
+                    String(silenceSecondsMax * 1_000 + 999), ConsumerCommands.retryConsumerName,
+                ])
+        }
     }
 
     /// The parts of each group; nil if the reply ends within one.
@@ -114,7 +123,28 @@ extension QueueProbe {
 }
 
 extension QueueStatus {
-    /// What `QueueProbe.streamScript` answers; nothing of what is not understood.
+    /// The answers of `QueueProbe.streamScript` to several calls: the sum of what waits, and of the
+    /// others the worst partition. Nothing of what is not understood.
+    ///
+    /// - Parameter count: of the partitions.
+    init(partitions replies: [RedisReply], count: Int, now: UnixTime) {
+        self.init()
+        let all = replies.flatMap { reply in
+            guard case .array(let answers) = reply else { return [QueueStatus()] }
+            return answers.map { QueueStatus(stream: $0, now: now) }
+        }
+        guard all.count == count else { return }
+        isWrongType = all.contains { $0.isWrongType }
+        depth = all.reduce(0) { sum, status in
+            guard let sum, let depth = status.depth else { return nil }
+            let (total, overflows) = sum.addingReportingOverflow(depth)
+            return overflows ? nil : total
+        }
+        oldestAgeSeconds = all.compactMap(\.oldestAgeSeconds).max()
+        workers = all.compactMap(\.workers).min { $0.alive < $1.alive }
+    }
+
+    /// What `QueueProbe.streamScript` answers of one stream; nothing of what is not understood.
     package init(stream reply: RedisReply, now: UnixTime) {
         self.init()
         guard case .array(let parts) = reply, parts.count >= 3 else { return }

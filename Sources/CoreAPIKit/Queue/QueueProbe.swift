@@ -10,7 +10,7 @@ package struct QueueProbe: Sendable {
     /// Whose queue it is.
     package enum Kind: Sendable {
         case rq(name: String)
-        case stream(key: String)
+        case stream(StreamPartitions)
 
         /// What the probe's connection must load.
         package var scripts: [RedisScript] {
@@ -41,23 +41,23 @@ package struct QueueProbe: Sendable {
 
     /// The state at this moment. It has no deadline of its own but that of each command.
     package func status() async -> QueueStatus {
-        let command: RedisCommand
         switch kind {
-        case .rq(let name): command = QueueProbe.rqCommand(name)
-        case .stream(let key):
-            command = QueueProbe.streamCommand(key, silenceSecondsMax: silenceSecondsMax)
+        case .rq(let name):
+            guard let reply = try? await execute(QueueProbe.rqCommand(name)) else { break }
+            return QueueStatus(rq: reply, silenceSecondsMax: silenceSecondsMax, now: .now())
+        case .stream(let partitions):
+            let commands = QueueProbe.streamCommands(
+                partitions, silenceSecondsMax: silenceSecondsMax)
+            guard let replies = try? await execute(commands) else { break }
+            return QueueStatus(partitions: replies, count: partitions.count, now: .now())
         }
-        guard let reply = try? await execute(command) else { return QueueStatus() }
-        switch kind {
-        case .rq: return QueueStatus(rq: reply, silenceSecondsMax: silenceSecondsMax, now: .now())
-        case .stream: return QueueStatus(stream: reply, now: .now())
-        }
+        return QueueStatus()
     }
 
     /// Whether Redis would accept the next transaction.
     package func access() async throws(RedisFailure) -> QueueAccess {
-        let command = QueueAccess.command(kind, barrier)
-        return QueueAccess(reply: try await execute(command), kind)
+        let replies = try await execute(QueueAccess.commands(kind, barrier))
+        return QueueAccess(worstOf: replies.map { QueueAccess(reply: $0, kind) })
     }
 
     /// The reply to a command of words.
@@ -65,6 +65,33 @@ package struct QueueProbe: Sendable {
         var command = RedisCommand(capacity: 48)
         command.add(words)
         return try await connection.execute(command)
+    }
+
+    /// The maximum of partitions of one call: Redis executes nothing else meanwhile.
+    static let partitionsOfCallMax = 64
+
+    /// The replies to all commands, in their order; throws if one fails.
+    private func execute(
+        _ commands: [RedisCommand]
+    ) async throws(RedisFailure) -> [RedisReply] {
+        let results = await withTaskGroup { group in
+            for (index, command) in commands.enumerated() {
+                group.addTask { (index, await result(of: command)) }
+            }
+            return await group.reduce(into: [Int: Result<RedisReply, RedisFailure>]()) {
+                $0[$1.0] = $1.1
+            }
+        }
+        var replies: [RedisReply] = []
+        for index in commands.indices {
+            guard let result = results[index] else { continue }
+            replies.append(try result.get())
+        }
+        return replies
+    }
+
+    private func result(of command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
+        do { return .success(try await execute(command)) } catch { return .failure(error) }
     }
 
     /// Once more if Redis has forgotten its scripts (`SCRIPT FLUSH`): a new login loads them.

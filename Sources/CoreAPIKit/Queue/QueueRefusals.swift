@@ -59,7 +59,8 @@ extension RedisError {
     /// Whether Redis has answered, and does not do what it is asked.
     fileprivate var isRefusal: Bool {
         switch self {
-        case .server, .refused, .durabilityNotReached, .protocolViolation: true
+        case .server, .refused, .durabilityNotReached, .protocolViolation, .partitionCountDiffers:
+            true
         default: false
         }
     }

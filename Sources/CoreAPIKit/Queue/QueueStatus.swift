@@ -2,6 +2,8 @@
 /// not have it, or a list is too long.
 ///
 /// For a stream with several consumer groups each figure is that of the group that is worst off.
+/// For one with partitions the depth is their sum, the others are those of the partition that is
+/// worst off.
 package struct QueueStatus: Equatable, Sendable {
     /// How many transactions wait: for rq, to be taken by a worker; for a stream, to be
     /// acknowledged by a group, or all of its entries where there is no group.

@@ -34,7 +34,9 @@ public final class RQTransactionQueue: TransactionQueue {
     package init(name: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
         self.name = name
         listKey = Array("rq:queue:\(name)".utf8)
-        redis = RedisQueue(RQJob.call(queue: name), name: "rq:\(name)", on: loop, settings)
+        redis = RedisQueue(
+            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name) }, name: "rq:\(name)",
+            on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.

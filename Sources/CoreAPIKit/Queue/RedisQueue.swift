@@ -30,9 +30,11 @@ package final class RedisQueue: Sendable {
     private let warning = Mutex(WarningLimit())
 
     /// - Parameters:
-    ///   - call: of the queue's batches.
+    ///   - partitions: of the queue, with the calls of their batches.
     ///   - name: of the queue in metrics, as `QUEUE` has it: `stream:transactions`.
-    init(_ call: ProducerCall, name: String, on loop: EventLoop, _ settings: Settings) {
+    init(
+        _ partitions: ProducerPartitions, name: String, on loop: EventLoop, _ settings: Settings
+    ) {
         url = settings.url
         logger = settings.logger
         refusals = settings.refusals
@@ -40,7 +42,8 @@ package final class RedisQueue: Sendable {
         self.metrics = metrics
         let log = QueueLossLog(url: settings.url, logger: settings.logger)
         connection = ProducerConnection(
-            url: settings.url, call, on: loop, options: settings.producer, logger: settings.logger,
+            url: settings.url, partitions, on: loop, options: settings.producer,
+            logger: settings.logger,
             onLoss: { losses in
                 metrics?.record(losses)
                 log.report(losses)
@@ -50,17 +53,18 @@ package final class RedisQueue: Sendable {
     /// Sends a transaction of a caller on the connection's loop.
     ///
     /// - Parameters:
+    ///   - partition: of the queue, from 0.
     ///   - addKeys: adds the transaction's keys to the batch, and returns how many.
     ///   - addWords: adds its words, and returns how many.
     /// - Returns: what is known at once; nil if `pending` is resumed later.
     @inline(__always)
     func enqueue(
-        _ pending: PendingTransaction, keys addKeys: (inout RedisCommand) -> Int,
-        words addWords: (inout RedisCommand) -> Int
+        _ pending: PendingTransaction, partition: Int = 0,
+        keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> PendingTransaction.Outcome? {
         pending.wasSent(by: self, at: connection.time)
         let failure = connection.submit(
-            for: pending, pending.traits, keys: addKeys, words: addWords)
+            for: pending, partition: partition, pending.traits, keys: addKeys, words: addWords)
         return failure.map { pending.outcome(of: .failure($0)) }
     }
 

@@ -61,11 +61,13 @@ struct StreamEntry {
         \(ProducerScripts.batchEnd)
         """)
 
-    /// The call of the script.
-    static func call(key: String) -> ProducerCall {
-        let key = Array(key.utf8)
-        return ProducerCall(
-            script: script, tag: key, queueKeys: [key], queueWords: [])
+    /// The call of the script for a partition.
+    static func call(_ partitions: StreamPartitions, _ partition: Int = 0) -> ProducerCall {
+        var call = ProducerCall(
+            script: script, tag: Array(partitions.tag(partition).utf8),
+            queueKeys: [Array(partitions.streamKey(partition).utf8)], queueWords: [])
+        call.loginStep = partitions.claim
+        return call
     }
 
     /// Adds the transaction's words to a batch.

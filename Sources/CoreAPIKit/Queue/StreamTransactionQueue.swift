@@ -4,14 +4,19 @@ public import CoreAPIRedis
 /// A queue in a Redis Stream, for consumer groups in any language.
 ///
 /// One entry is one transaction; `StreamEntry` has its fields.
+///
+/// With several partitions there are as many streams, `{KEY:0}`, `{KEY:1}`, …, which consumers
+/// share as they share one. All transactions of a user go to one of them, and so keep their order.
+/// Redis keeps the number of partitions: every queue and every consumer of the key gives the same.
 public final class StreamTransactionQueue: TransactionQueue {
     /// The stream's key in Redis.
     public let key: String
 
     package let redis: RedisQueue
 
-    /// The key as bytes.
-    private let tag: [UInt8]
+    private let partitions: StreamPartitions
+    /// The hash tags of the partitions.
+    private let tags: [[UInt8]]
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
@@ -21,22 +26,29 @@ public final class StreamTransactionQueue: TransactionQueue {
     ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
     ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
     ///   - key: not empty, and without braces (`QueueNameError`).
+    ///   - partitions: how many streams the transactions are divided among by user, 1 to 1,024.
     ///   - options: logger, metrics, TLS, timeout and durability.
-    /// - Throws: `RedisError`: `argumentInvalid` and `queueNameInvalid` before it connects.
+    /// - Throws: `RedisError`: `argumentInvalid` and `queueNameInvalid` before it connects,
+    ///   `partitionCountDiffers` if the stream has another number of partitions.
     public convenience init(
-        url: String, key: String, options: QueueOptions = QueueOptions()
+        url: String, key: String, partitions: Int = 1, options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
+        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
         let (loop, settings) = try options.settings(url, queueName: key)
-        self.init(key: key, on: loop, settings)
+        self.init(StreamPartitions(key: key, count: partitions), on: loop, settings)
         try await redis.connection.ready()
     }
 
-    /// - Parameter key: has passed `QueueNameError.check`.
-    package init(key: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
-        self.key = key
-        tag = Array(key.utf8)
+    /// - Parameter partitions: their key has passed `QueueNameError.check`.
+    package init(
+        _ partitions: StreamPartitions, on loop: EventLoop, _ settings: RedisQueue.Settings
+    ) {
+        self.partitions = partitions
+        key = partitions.key
+        tags = partitions.indices.map { Array(partitions.tag($0).utf8) }
         redis = RedisQueue(
-            StreamEntry.call(key: key), name: "stream:\(key)", on: loop, settings)
+            ProducerPartitions(count: partitions.count) { StreamEntry.call(partitions, $0) },
+            name: "stream:\(key)", on: loop, settings)
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.
@@ -53,9 +65,10 @@ public final class StreamTransactionQueue: TransactionQueue {
 extension StreamTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+        let partition = partitions.index(ofUser: pending.transaction.userID)
         return redis.enqueue(
-            pending,
-            keys: { record.addKey(of: tag, to: &$0) },
+            pending, partition: partition,
+            keys: { record.addKey(of: tags[partition], to: &$0) },
             words: { StreamEntry(pending.transaction).addWords(record, to: &$0) })
     }
 }

@@ -47,6 +47,9 @@ public import CoreAPIBase
     case durabilityNotReached
     /// The producer's session was removed from Redis, so Redis cannot report what it has applied.
     case sessionLost
+    /// Redis has another number of partitions for the stream than the queue or consumer: the number
+    /// that Redis has, -1 if it is none.
+    case partitionCountDiffers(inRedis: Int)
     /// The limit of pending commands is reached.
     case backlogFull
     /// `close` was called.
@@ -75,6 +78,7 @@ public import CoreAPIBase
         case .protocolViolation: "protocol_violation"
         case .durabilityNotReached: "durability_not_reached"
         case .sessionLost: "session_lost"
+        case .partitionCountDiffers: "partition_count_differs"
         case .backlogFull: "backlog_full"
         case .closed: "closed"
         }
@@ -135,6 +139,8 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case clusterDown = "CLUSTERDOWN"
         /// Another node of the cluster serves the key.
         case moved = "MOVED"
+        /// The cluster is moving the key, which another node has already.
+        case ask = "ASK"
         /// The script is not loaded, or was flushed.
         case scriptUnknown = "NOSCRIPT"
         /// A blocked command was interrupted, for example because the master became a replica.
@@ -155,7 +161,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
                 .scriptUnknown, .unblocked, .session:
                 true
             case .noPermission, .noAuthentication, .wrongPassword, .outOfMemory, .cannotPersist,
-                .wrongType, .moved, .noGroup, .groupExists, .other:
+                .wrongType, .moved, .ask, .noGroup, .groupExists, .other:
                 false
             }
         }

@@ -1,5 +1,5 @@
-/// The commands that log a new connection in (AUTH, ROLE, SELECT and SCRIPT LOAD, as needed), and
-/// the expected reply of each.
+/// The commands that log a new connection in (AUTH, ROLE, SELECT and SCRIPT LOAD, as needed, and a
+/// step of the connection's own), and the expected reply of each.
 struct RedisLogin {
     /// The reply that a command must have.
     enum Expected {
@@ -12,10 +12,13 @@ struct RedisLogin {
     private(set) var command = RedisCommand()
     /// The expected reply of each command.
     private(set) var replies: [Expected] = []
+    /// Belongs to the last command.
+    private let step: RedisLoginStep?
 
     private static let ok = Expected.exactly(.status(Array("OK".utf8)))
 
-    init(_ url: RedisURL, scripts: [RedisScript]) {
+    init(_ url: RedisURL, scripts: [RedisScript], step: RedisLoginStep? = nil) {
+        self.step = step
         if let user = url.user {
             // A user may exist without a password (`nopass`).
             add(["AUTH", user, url.password ?? ""], RedisLogin.ok)
@@ -26,8 +29,12 @@ struct RedisLogin {
         // Sentinels may name a server that is a replica, or about to become one.
         if url.place.sentinels != nil { add(["ROLE"], .master) }
         if url.database != 0 { add(["SELECT", String(url.database)], RedisLogin.ok) }
-        for script in scripts {
+        for script in scripts + (step.map { [$0.script] } ?? []) {
             add(["SCRIPT", "LOAD", script.source], .exactly(.bulk(Array(script.digest.utf8))))
+        }
+        if let step {
+            command.append(step.command)
+            replies.append(.exactly(step.reply))
         }
     }
 
@@ -43,7 +50,12 @@ struct RedisLogin {
     func received(
         _ reply: RedisReply, missing: Int, _ secrets: RedisSecrets
     ) throws(RedisError) -> Int {
-        if case .error(let error) = reply { throw .refused(secrets.stripped(error)) }
+        let step = missing == 1 ? step : nil
+        if case .error(let error) = reply {
+            let error = secrets.stripped(error)
+            throw step == nil ? .refused(error) : .server(error)
+        }
+        if let failure = step?.failure(after: reply) { throw failure }
         switch replies[replies.count - missing] {
         case .exactly(let expected):
             guard reply == expected else { throw .loginReplyUnexpected }

@@ -23,6 +23,16 @@ package struct RedisCommand: Sendable {
         replyCount = 1
     }
 
+    /// The call of a script with any number of keys and arguments.
+    package init(calling script: RedisScript, keys: [String], arguments: [String]) {
+        self.init(capacity: RedisCommand.callCapacity)
+        begin(wordCount: 3 + keys.count + arguments.count)
+        word("EVALSHA")
+        word(script.digest)
+        word(decimal: keys.count)
+        for word in keys + arguments { self.word(word) }
+    }
+
     /// Begins a command. The caller adds its words by `word`.
     ///
     /// - Parameter wordCount: the number of words, including the command's name.

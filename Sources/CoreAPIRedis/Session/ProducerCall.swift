@@ -3,6 +3,8 @@ internal import CoreAPIBase
 /// The call of a session's batches: the script with the keys that are the same for each.
 package struct ProducerCall: Sendable {
     let script: RedisScript
+    /// What each login ends with, before the session is opened.
+    package var loginStep: RedisLoginStep?
     let sessionKey: [UInt8]
     private let queueKeyCount: Int
     private let queueWordCount: Int

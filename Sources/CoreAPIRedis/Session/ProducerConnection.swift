@@ -8,10 +8,11 @@ package protocol ProducerReceiver: AnyObject {
     func received(_ outcome: Result<ProducerOutcome, RedisFailure>)
 }
 
-/// A producer session on a connection to Redis that reconnects after a failure.
+/// A producer session, or one for each partition of a queue, on a connection to Redis that
+/// reconnects after a failure.
 ///
-/// Messages of one turn of the loop leave as one batch. The connection ends when the last reference
-/// to it is gone, or by `close`.
+/// Messages of one turn of the loop and of one partition leave as one batch. The connection ends
+/// when the last reference to it is gone, or by `close`.
 package final class ProducerConnection: Sendable {
     /// What a connection is made with besides the URL.
     package struct Options: Sendable {
@@ -35,39 +36,66 @@ package final class ProducerConnection: Sendable {
     }
 
     private let loop: EventLoop
-    private let handler: ProducerHandler
+    private let handler: Handler
+
+    /// A queue without partitions keeps its own machine, which is cheaper
+    /// (docs/decisions/0022-partitions.md).
+    private enum Handler {
+        case one(ProducerHandler)
+        case partitions(PartitionedProducerHandler)
+    }
 
     /// A connection on a running loop. It is opened in the loop's next turn; until then, and while
     /// Redis is away, messages wait for it.
     ///
-    /// - Parameter onLoss: is called on the loop when Redis turns out to have lost what it has
-    ///   confirmed.
+    /// - Parameters:
+    ///   - partitions: of the queue.
+    ///   - onLoss: is called on the loop when Redis turns out to have lost what it has
+    ///     confirmed.
     package init(
-        url: RedisURL, _ call: ProducerCall, on loop: EventLoop, options: Options, logger: Logger,
-        onLoss: @escaping @Sendable (ProducerLosses) -> Void
+        url: RedisURL, _ partitions: ProducerPartitions, on loop: EventLoop, options: Options,
+        logger: Logger, onLoss: @escaping @Sendable (ProducerLosses) -> Void
     ) {
         self.loop = loop
-        handler = ProducerHandler(
-            url: url, call, loop: loop, options: options, logger: logger, onLoss: onLoss)
-        let handler = handler
-        loop.submit { handler.start() }
+        if partitions.count == 1 {
+            let handler = ProducerHandler(
+                url: url, partitions.call(0), loop: loop, options: options, logger: logger,
+                onLoss: onLoss)
+            self.handler = .one(handler)
+            loop.submit { handler.start() }
+        } else {
+            let handler = PartitionedProducerHandler(
+                url: url, partitions, loop: loop, options: options, logger: logger, onLoss: onLoss)
+            self.handler = .partitions(handler)
+            loop.submit { handler.start() }
+        }
     }
 
     deinit { close() }
 
     /// Returns once the connection is ready; throws the reason why the first attempt failed.
-    package func ready() async throws(RedisError) { try await handler.ready() }
+    package func ready() async throws(RedisError) {
+        switch handler {
+        case .one(let handler): try await handler.ready()
+        case .partitions(let handler): try await handler.ready()
+        }
+    }
 
     /// Ends the connection for good; every wait ends. It may be called more than once.
     package func close() {
-        let handler = handler
-        loop.submit { handler.close() }
+        switch handler {
+        case .one(let handler): loop.submit { handler.close() }
+        case .partitions(let handler): loop.submit { handler.close() }
+        }
     }
 
     /// Whether messages can be sent at once; to be asked on the loop's thread.
     package var isReady: Bool {
         loop.assertCurrent()
-        return handler.isReady
+        return switch handler {
+        case .one(let handler): handler.isReady
+        case .partitions(let handler): handler.isReady
+        }
     }
 
     /// The time of the loop's turn; to be asked on the loop's thread.
@@ -84,14 +112,24 @@ package final class ProducerConnection: Sendable {
 
     /// Takes a message of a caller on the connection's loop: see `ProducerSession.submit`.
     ///
+    /// - Parameter partition: from 0; 0 of a queue without partitions.
     /// - Returns: the reason why it is not taken; nil if it is, and the receiver is called later.
     @inline(__always)
     package func submit(
-        for receiver: any ProducerReceiver, _ traits: ProducerTraits,
+        for receiver: any ProducerReceiver, partition: Int, _ traits: ProducerTraits,
         keys addKeys: (inout RedisCommand) -> Int, words addWords: (inout RedisCommand) -> Int
     ) -> RedisFailure? {
-        handler.submit { machine, now in
-            machine.submit(receiver, now: now, traits, keys: addKeys, words: addWords)
+        switch handler {
+        case .one(let handler):
+            handler.submit { machine, now in
+                machine.submit(receiver, now: now, traits, keys: addKeys, words: addWords)
+            }
+        case .partitions(let handler):
+            handler.submit { machine, now in
+                machine.submit(
+                    receiver, partition: partition, now: now, traits, keys: addKeys,
+                    words: addWords)
+            }
         }
     }
 }
@@ -124,5 +162,35 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
     func report() {
         if parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
         if parts.machine.takeMissedBarrier() { suspectMaster() }
+    }
+}
+
+/// The handler of a producer's connection with a session for each partition.
+private final class PartitionedProducerHandler: RedisConnectionHandler, @unchecked Sendable {
+    let parts: RedisConnectionParts<PartitionedProducerMachine<any ProducerReceiver>>
+    private let onLoss: @Sendable (ProducerLosses) -> Void
+
+    init(
+        url: RedisURL, _ partitions: ProducerPartitions, loop: EventLoop,
+        options: ProducerConnection.Options, logger: Logger,
+        onLoss: @escaping @Sendable (ProducerLosses) -> Void
+    ) {
+        let limits = RedisLimits()
+        let machine = PartitionedProducerMachine<any ProducerReceiver>(
+            url: url, partitions, limits: options.limits,
+            replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
+            now: .now())
+        parts = RedisConnectionParts(
+            machine, url: url, loop: loop, limits: limits, tls: options.tls,
+            metrics: options.metrics, logger: logger)
+        self.onLoss = onLoss
+    }
+
+    func resume(_ resolution: ProducerSession<any ProducerReceiver>.Resolution) {
+        resolution.waiter.received(resolution.result)
+    }
+
+    func report() {
+        while parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
     }
 }

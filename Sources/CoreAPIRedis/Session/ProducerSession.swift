@@ -211,20 +211,24 @@ package struct ProducerSession<Waiter> {
         output.removeAll()
     }
 
-    /// Sends as many batches as may be in flight. What comes meanwhile gathers: under load a batch
-    /// is larger, and costs Redis and the server less for each message.
     private mutating func encode(_ now: MonotonicTime) {
+        encodeBatches(now)
+        guard let barrier, needsBarrier, !awaitsBarrier else { return }
+        output.append(
+            barrier.command(messageTimeoutMilliseconds: limits.messageTimeoutMilliseconds))
+        awaited.append(.barrier)
+        (needsBarrier, awaitsBarrier) = (false, true)
+    }
+
+    /// Writes as many batches to `output` as may be in flight. What comes meanwhile gathers: under
+    /// load a batch is larger, and costs Redis and the server less for each message.
+    @inline(__always) mutating func encodeBatches(_ now: MonotonicTime) {
         while inFlightCount < limits.batchesInFlightMax, let batch = unsent.popFirst() {
             encode(batch, now)
         }
         if inFlightCount < limits.batchesInFlightMax, !gathering.isEmpty {
             encode(takeGathering(), now)
         }
-        guard let barrier, needsBarrier, !awaitsBarrier else { return }
-        output.append(
-            barrier.command(messageTimeoutMilliseconds: limits.messageTimeoutMilliseconds))
-        awaited.append(.barrier)
-        (needsBarrier, awaitsBarrier) = (false, true)
     }
 
     @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {

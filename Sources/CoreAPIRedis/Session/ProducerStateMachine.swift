@@ -34,7 +34,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         url: RedisURL, _ call: ProducerCall, limits: ProducerLimits,
         replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, now: MonotonicTime
     ) {
-        login = RedisLogin(url, scripts: call.scripts)
+        login = RedisLogin(url, scripts: call.scripts, step: call.loginStep)
         secrets = RedisSecrets(url)
         session = ProducerSession(call, limits: limits, barrier: barrier, secrets: secrets)
         self.replyTimeoutMilliseconds = replyTimeoutMilliseconds
@@ -145,8 +145,9 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         state = .disconnected
         let resolutions = session.lost(error, now: now)
         switch error {
-        // Neither a wrong password nor a Redis that does not let the session be opened is mended by
-        // waiting.
+        // Neither a wrong password, nor another number of partitions, nor a Redis that does not let
+        // the session be opened is mended by waiting.
+        case .partitionCountDiffers: return resolutions + session.failAll(error)
         case .refused(let reply) where !reply.isPassing: return resolutions + session.failAll(error)
         case .server(let reply) where !reply.isPassing && !wasOpen:
             return resolutions + session.failAll(error)

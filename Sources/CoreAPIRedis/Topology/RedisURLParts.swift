@@ -57,7 +57,7 @@ struct RedisURLAuthority {
     private let hosts: Substring
 
     /// Longest host name (RFC 1035 §2.3.4).
-    private static let hostBytesMax = 253
+    static let hostBytesMax = 253
 
     init(_ text: Substring) {
         guard let at = text.lastIndex(of: "@") else {
@@ -120,7 +120,7 @@ struct RedisURLAuthority {
         return UInt16(port)
     }
 
-    private static func isHostByte(_ byte: UInt8) -> Bool {
+    static func isHostByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),

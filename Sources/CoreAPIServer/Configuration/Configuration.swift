@@ -8,8 +8,8 @@ struct Configuration {
     enum Queue: Equatable {
         /// Jobs of python-rq.
         case rq(name: String)
-        /// Entries of a Redis Stream.
-        case stream(key: String)
+        /// Entries of a Redis Stream, or of as many as it has partitions.
+        case stream(StreamPartitions)
         /// A queue in memory that no consumer reads, for trials.
         case memory
 
@@ -17,7 +17,7 @@ struct Configuration {
         var name: String {
             switch self {
             case .rq(let name): "rq:\(name)"
-            case .stream(let key): "stream:\(key)"
+            case .stream(let partitions): "stream:\(partitions.key)"
             case .memory: "memory"
             }
         }
@@ -81,7 +81,7 @@ struct Configuration {
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         metrics = try values.metrics(publicHost: host, publicPort: port)
         redis = try RedisConfiguration(values)
-        queue = try values.queue("QUEUE") ?? .rq(name: "default")
+        queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)
             ?? min(cores, Configuration.threadsMax)

@@ -22,41 +22,26 @@ enum DurabilityCheck {
     static func run(
         _ barrier: RedisBarrier, _ configuration: Configuration, _ logger: Logger
     ) throws(SystemError) -> Finding {
-        let loop = try EventLoop()
-        let connection = RedisConnection(
-            url: configuration.redis.url, on: loop,
-            options: RedisConnection.Options(
+        let result = try StartQuestion.reply(
+            to: barrier.command(), configuration,
+            RedisConnection.Options(
                 limits: RedisLimits(commandTimeoutSeconds: 3), tls: configuration.redis.tls),
-            logger: logger)
-        let outcome = Outcome()
-        Task(executorPreference: loop) {
-            outcome.result = await ask(connection, barrier)
-            connection.close()
-            loop.stop()
-        }
-        loop.run()
-        return outcome.result
+            logger)
+        return finding(result, barrier)
     }
 
-    private static func ask(_ connection: RedisConnection, _ barrier: RedisBarrier) async -> Finding
-    {
-        do {
-            let reply = try await connection.execute(barrier.command())
+    private static func finding(
+        _ result: Result<RedisReply, RedisFailure>, _ barrier: RedisBarrier
+    ) -> Finding {
+        switch result {
+        case .success(let reply):
             if barrier.isReached(by: reply) { return .given }
             let shortfall = barrier.shortfall(reply)
             return barrier.mayBeReachedLater(reply) ? .notYet(shortfall) : .refused(shortfall)
-        } catch {
-            switch error {
-            case .notExecuted(.server(let reply)) where !reply.isPassing:
-                return .refused("\(reply)")
-            case .notExecuted(.refused(let reply)): return .unknown("\(reply)")
-            case .notExecuted(let reason), .mayBeExecuted(let reason): return .unknown("\(reason)")
-            }
+        case .failure(.notExecuted(.server(let reply))) where !reply.isPassing:
+            return .refused("\(reply)")
+        case .failure(.notExecuted(.refused(let reply))): return .unknown("\(reply)")
+        case .failure(let failure): return .unknown("\(failure.reason)")
         }
-    }
-
-    /// The finding, which only the thread that runs the loop sets and reads.
-    private final class Outcome: @unchecked Sendable {
-        var result = Finding.unknown("not asked")
     }
 }

@@ -64,7 +64,24 @@ struct EnvironmentReader {
         return choice.value
     }
 
-    func queue(_ variable: String) throws(ConfigurationError) -> Configuration.Queue? {
+    /// The queue, with the number of partitions of a stream: no other queue has more than one.
+    func queue(
+        _ variable: String, partitions: String
+    ) throws(ConfigurationError) -> Configuration.Queue {
+        let queue = try queue(variable) ?? .rq(name: "default")
+        let count = try integer(partitions, in: StreamPartitions.countBounds) ?? 1
+        if case .stream(let stream) = queue {
+            return .stream(StreamPartitions(key: stream.key, count: count))
+        }
+        guard count == 1 else {
+            throw ConfigurationError(
+                variable: partitions, value: "\(count)",
+                expectation: "\(variable) is \(queue.name): only stream:KEY has partitions")
+        }
+        return queue
+    }
+
+    private func queue(_ variable: String) throws(ConfigurationError) -> Configuration.Queue? {
         guard let text = try text(variable) else { return nil }
         if text == "memory" { return .memory }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -81,7 +98,7 @@ struct EnvironmentReader {
             throw ConfigurationError(
                 variable: variable, value: text, expectation: error.rawValue)
         }
-        return parts[0] == "rq" ? .rq(name: name) : .stream(key: name)
+        return parts[0] == "rq" ? .rq(name: name) : .stream(StreamPartitions(key: name))
     }
 
     /// The durability barrier: `memory` (nil), `aof`, `replica:N` or `aof+replica:N`.

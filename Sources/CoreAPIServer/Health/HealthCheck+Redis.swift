@@ -63,6 +63,7 @@ extension HealthCheck {
         switch error {
         case .server(let reply), .refused(let reply): reply.kind.rawValue
         case .durabilityNotReached: "it did not reach DURABILITY in time"
+        case .partitionCountDiffers(let count): "Redis has \(count) partitions, not PARTITIONS"
         case .protocolViolation: "the reply is not one that Redis sends"
         default: "\(error)"
         }

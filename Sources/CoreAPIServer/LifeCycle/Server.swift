@@ -187,9 +187,9 @@ struct Server {
         case .rq(let name):
             let jobs = RQTransactionQueue(name: name, on: loop, settings)
             (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(name: name))
-        case .stream(let key):
-            let entries = StreamTransactionQueue(key: key, on: loop, settings)
-            (queue, producer, kind) = (entries, entries.redis.connection, .stream(key: key))
+        case .stream(let partitions):
+            let entries = StreamTransactionQueue(partitions, on: loop, settings)
+            (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
         }
         let probe = QueueProbe(
             connection: RedisConnection(

@@ -129,7 +129,7 @@ import Testing
         #expect(QueueStatus(stream: reply, now: now) == QueueStatus())
         let jobs = QueueStatus(rq: reply, silenceSecondsMax: 480, now: now)
         #expect(jobs.depth == nil && jobs.oldestAgeSeconds == nil && jobs.workers == nil)
-        for kind in [QueueProbe.Kind.rq(name: "q"), .stream(key: "s")] {
+        for kind in [QueueProbe.Kind.rq(name: "q"), .stream(StreamPartitions(key: "s"))] {
             let access = QueueAccess(reply: reply, kind)
             #expect(!access.isWrongType && access.deniedCommand == nil)
         }
@@ -143,7 +143,7 @@ import Testing
         ] as [(Int, Int, String?)])
     func `a right that is missing is named by its number`(wrong: Int, number: Int, name: String?) {
         let reply = QueueStatusTests.reply(wrong, number)
-        let access = QueueAccess(reply: reply, .stream(key: "s"))
+        let access = QueueAccess(reply: reply, .stream(StreamPartitions(key: "s")))
         #expect(access.isWrongType == (wrong == 1))
         #expect(access.deniedCommand == name)
     }

@@ -181,7 +181,8 @@ import Testing
             options: RedisConnection.Options(scripts: ConsumerScripts.all),
             logger: Logger(label: "test"))
         defer { connection.close() }
-        let commands = ConsumerCommands(key: "transactions", group: "psp", consumer: "me")
+        let commands = ConsumerCommands(
+            StreamPartitions(key: "transactions"), group: "psp", consumer: "me")
         _ = try await connection.execute(commands.createGroup)
         _ = try await connection.execute(commands.join)
         let read = try await connection.execute(commands.read(count: 3, blockMilliseconds: 1))

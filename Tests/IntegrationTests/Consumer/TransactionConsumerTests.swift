@@ -181,7 +181,8 @@ import Testing
                 opening: RedisURL(redis.url),
                 options: RedisConnection.Options(scripts: ConsumerScripts.all),
                 logger: Logger(label: "test"))
-            let commands = ConsumerCommands(key: "s", group: "psp", consumer: "me")
+            let commands = ConsumerCommands(
+                StreamPartitions(key: "s"), group: "psp", consumer: "me")
             _ = try await connection.execute(commands.tidy())
             var names = try await Harness.consumers(redis)
             #expect(Set(names.keys) == ["empty", "busy", "me"], "they have not been idle for long")

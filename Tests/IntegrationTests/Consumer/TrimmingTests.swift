@@ -58,7 +58,7 @@ import Testing
                 opening: RedisURL(redis.url),
                 options: RedisConnection.Options(scripts: ConsumerScripts.all),
                 logger: Logger(label: "test"))
-            let commands = ConsumerCommands(key: "s", group: "a", consumer: "me")
+            let commands = ConsumerCommands(StreamPartitions(key: "s"), group: "a", consumer: "me")
             #expect(try await connection.execute(commands.tidy()) == .integer(34))
             #expect(
                 try await Harness.ids(redis).first == ids[34],

@@ -139,6 +139,23 @@ final class RedisServer: @unchecked Sendable {
                 "+xadd", "+xdel", "+xtrim", "+zadd", "+zrem", "+zscore", "+zrangebyscore",
             ]
         ),
+        (
+            "partitions-producer",
+            [
+                "~transactions", "~{transactions:*}*", "~core-api:*", "+evalsha", "+script|load",
+                "+info", "+time", "+set", "+get", "+xadd", "+exists",
+            ]
+        ),
+        (
+            "partitions-consumer",
+            [
+                "~transactions", "~{transactions:*}*", "~core-api:partitions:*", "+evalsha",
+                "+script|load", "+time", "+set", "+get", "+exists", "+xgroup|create",
+                "+xgroup|createconsumer", "+xgroup|delconsumer", "+xreadgroup", "+xack", "+xclaim",
+                "+xpending", "+xinfo|groups", "+xinfo|consumers", "+xrange", "+xadd", "+xdel",
+                "+xtrim", "+zadd", "+zrem", "+zscore", "+zrangebyscore",
+            ]
+        ),
     ]
 
     /// The further permissions for the complete `/health`.

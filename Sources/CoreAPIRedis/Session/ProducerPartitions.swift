@@ -1,0 +1,16 @@
+/// The partitions of a queue: each has a session and a call of its own.
+package struct ProducerPartitions: Sendable {
+    package let count: Int
+    /// The call of a partition's batches, with a session key that no other call has.
+    let call: @Sendable (_ partition: Int) -> ProducerCall
+
+    /// - Parameters:
+    ///   - count: at least 1.
+    ///   - call: of a partition, from 0 to `count - 1`. The scripts and the login's step of all
+    ///     partitions are the same.
+    package init(count: Int, call: @escaping @Sendable (_ partition: Int) -> ProducerCall) {
+        precondition(count >= 1, "ProducerPartitions.init: count is less than 1")
+        self.count = count
+        self.call = call
+    }
+}

@@ -1,0 +1,87 @@
+internal import CoreAPIBase
+
+/// A session that shares its connection with those of other partitions:
+/// `PartitionedProducerMachine` owns the output, the order of the replies and the barrier.
+///
+/// What is read here is read by `mutating get`: an array's element is copied for any other.
+extension ProducerSession {
+    /// What the machine sums up over its sessions.
+    struct Account {
+        let pendingCount: Int
+        let pendingBytes: Int
+        let deadline: MonotonicTime
+        let hasGivenUp: Bool
+
+        /// Of no session.
+        static var none: Account {
+            Account(pendingCount: 0, pendingBytes: 0, deadline: .never, hasGivenUp: false)
+        }
+    }
+
+    var account: Account {
+        @inline(__always) mutating get {
+            Account(
+                pendingCount: pendingCount, pendingBytes: pendingBytes, deadline: deadline,
+                hasGivenUp: hasGivenUp)
+        }
+    }
+
+    /// Whether the login has begun and not ended.
+    var isOpening: Bool {
+        mutating get {
+            switch state {
+            case .opening, .fencing: true
+            case .disconnected, .ready, .draining: false
+            }
+        }
+    }
+
+    /// Whether the session has neither begun its login nor ended it.
+    var isDisconnected: Bool { mutating get { state == .disconnected } }
+
+    /// Whether a login has ended, over this connection or an earlier one.
+    var wasOpen: Bool { mutating get { MonotonicTime(nanoseconds: 0) < usedAt } }
+
+    /// Whether there is something to send, besides a login.
+    var hasOutput: Bool { @inline(__always) mutating get { hasUnsent } }
+
+    /// Whether something was written that no barrier confirms yet.
+    var wantsBarrier: Bool {
+        mutating get {
+            barrier != nil && needsBarrier && !awaitsBarrier && !isDisconnected && !isOpening
+        }
+    }
+
+    /// Moves to the output of the connection what there is to send, without a barrier.
+    ///
+    /// - Returns: how many replies it has.
+    mutating func encode(_ now: MonotonicTime, to connection: inout RedisCommand) -> Int {
+        if isReady { encodeBatches(now) }
+        let replyCount = output.replyCount
+        guard replyCount > 0 else { return 0 }
+        connection.append(output)
+        output.removeAll()
+        return replyCount
+    }
+
+    /// The reply to the next command is a redirection: Redis has not executed it. What was sent
+    /// behind it is settled by the next login.
+    mutating func redirected(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
+        if !isOpening, let first = awaited.popFirst() {
+            if case .batch(var batch) = first {
+                batch.isRefused = true
+                awaited.prepend(.batch(batch))
+            } else {
+                awaited.prepend(first)
+            }
+        }
+        return lost(error, now: now)
+    }
+
+    /// A barrier for all sessions of the connection is sent behind what this one has written: its
+    /// reply is given to `received`.
+    mutating func barrierLeft() {
+        awaited.append(.barrier)
+        (needsBarrier, awaitsBarrier) = (false, true)
+    }
+}
