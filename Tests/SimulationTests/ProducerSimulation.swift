@@ -30,7 +30,7 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         self.breakage = breakage
         let machine = Machine(simulating: schedule) { partition in
             ProducerCall(
-                script: Node.script, sessionKey: Array("\(partition)".utf8),
+                script: Node.script, sessionKey: Array(Machine.sessionKey(partition).utf8),
                 queueKeys: [Array("queue".utf8)], queueWords: [])
         }
         super.init(machine, limits: RedisLimits(), random: random, isTold: isTold)

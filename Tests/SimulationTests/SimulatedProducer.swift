@@ -46,6 +46,10 @@ extension SimulatedProducer {
         name.utf8.reduce(0) { ($0 * 31 + Int($1)) % 1_000_003 } % partitionCount
     }
 
+    static func sessionKey(_ partition: Int) -> String {
+        partitionCount == 1 ? "session" : "session-\(partition)"
+    }
+
     static var replyTimeoutMilliseconds: Int { RedisLimits().replyTimeoutMilliseconds }
 }
 
