@@ -110,7 +110,7 @@ class SentinelGroup:
 
     async def settle(self) -> None:
         """Waits until every sentinel knows all others, and every replica follows the master."""
-        await waiting.until("the sentinels and the replicas agree", self._is_settled)
+        await waiting.until("the sentinels and the replicas agree", self._is_settled, 180)
 
     async def _is_settled(self) -> bool:
         try:

@@ -11,6 +11,7 @@ from sentinel_group import REPLICA, WATCHER
 
 # Longer than Sentinel takes for a failover, on a slow machine as well.
 REPLICATED = {"DURABILITY": "replica:1", "ENQUEUE_TIMEOUT": "30"}
+PAUSE_SECONDS = 0.03
 IN_MEMORY = {"DURABILITY": "memory", "ENQUEUE_TIMEOUT": "30"}
 
 
@@ -120,8 +121,13 @@ def _replayed(bench: Bench) -> str:
 
 
 def _scenario(name: str, run, environment: dict[str, str], **rules) -> Scenario:
+    async def run_slowly(bench: Bench) -> str:
+        # All jobs stay, and each failover copies them to two replicas.
+        bench.load.pause_seconds = PAUSE_SECONDS
+        return await run(bench)
+
     needs = Needs(fsync=None, sentinels=True, environment=environment)
-    return Scenario(name, run, Rules(replaces_ids=True, **rules), needs)
+    return Scenario(name, run_slowly, Rules(replaces_ids=True, **rules), needs)
 
 
 ALL = [

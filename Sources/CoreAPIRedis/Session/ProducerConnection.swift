@@ -39,7 +39,7 @@ package final class ProducerConnection: Sendable {
     private let handler: Handler
 
     /// A queue without partitions keeps its own machine, which is cheaper
-    /// (docs/decisions/0023-partitions.md).
+    /// (docs/decisions/0022-partitions.md).
     private enum Handler {
         case one(ProducerHandler)
         case partitions(PartitionedProducerHandler)
