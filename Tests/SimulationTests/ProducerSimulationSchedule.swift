@@ -46,6 +46,7 @@ struct ProducerSimulationSchedule {
         url = try RedisURL(random.pick(["redis://h", "redis://u:secret@h/3"]))
         barrier = random.chance(30) ? .replicas(1) : nil
         limits.batchMax = random.pick([1, 3, 8])
+        limits.batchesInFlightMax = random.pick([1, 2, 8])
         keepsAll = random.chance(90)
         limits.historyMilliseconds = keepsAll ? 90_000 : random.integer(0...2_000)
         var time = 0

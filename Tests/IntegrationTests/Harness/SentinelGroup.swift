@@ -167,12 +167,24 @@ final class SentinelGroup: Sendable {
 
     /// The ids of the transactions that a server has of a queue.
     func ids(_ queue: String, at server: RedisServer) async throws -> Set<String> {
-        let reply =
-            queue.hasPrefix("stream:")
-            ? try await command("XRANGE", String(queue.dropFirst(7)), "-", "+", at: server)
-            : try await command("LRANGE", "rq:queue:\(queue.dropFirst(3))", "0", "-1", at: server)
-        guard case .array(let elements) = reply else { return [] }
-        return Set(elements.compactMap(SentinelGroup.id))
+        var ids: Set<String> = []
+        // In parts, since the connection takes no reply of more than a megabyte.
+        var (start, index) = ("-", 0)
+        while true {
+            let reply =
+                queue.hasPrefix("stream:")
+                ? try await command(
+                    "XRANGE", String(queue.dropFirst(7)), start, "+", "COUNT", "1000", at: server)
+                : try await command(
+                    "LRANGE", "rq:queue:\(queue.dropFirst(3))", "\(index)", "\(index + 999)",
+                    at: server)
+            guard case .array(let elements) = reply, let last = elements.last else { return ids }
+            ids.formUnion(elements.compactMap(SentinelGroup.id))
+            index += 1_000
+            if case .array(let entry) = last, case .bulk(let name)? = entry.first {
+                start = "(" + String(decoding: name, as: UTF8.self)
+            }
+        }
     }
 
     private static func id(_ element: RedisReply) -> String? {
