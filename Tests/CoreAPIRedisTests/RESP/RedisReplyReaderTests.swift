@@ -14,7 +14,8 @@ import Testing
     }
 
     private let wire = Array(
-        (":7\r\n:0\r\n:123456789012345678\r\n:1234567890123456789\r\n+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n"
+        (":7\r\n:0\r\n:123456789012345678\r\n:1234567890123456789\r\n"
+            + "+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n"
             + "*3\r\n:1\r\n*2\r\n+a\r\n$0\r\n\r\n-ERR x\r\n$1\r\nz\r\n")
             .utf8)
 
