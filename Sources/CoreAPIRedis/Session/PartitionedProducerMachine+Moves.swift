@@ -74,13 +74,3 @@ extension PartitionedProducerMachine {
         (places[place].isMarked, places[place].isUnconfirmed) = (false, false)
     }
 }
-
-extension RedisServerError {
-    /// Whether a node of a cluster does not serve the keys' slot, now or at all.
-    var concernsSlot: Bool {
-        switch kind {
-        case .moved, .ask, .tryAgain, .clusterDown: true
-        default: false
-        }
-    }
-}
