@@ -21,6 +21,8 @@ class Attempt:
     retry_after: bool = False
     closes: bool = False
     seconds: float = 0.0
+    # When it ended, by the monotonic clock.
+    end: float = 0.0
 
     @property
     def is_denied(self) -> bool:

@@ -33,6 +33,8 @@ class Load:
         self.operations: list[Operation] = []
         # The number of requests for each outcome.
         self.counts: Counter = Counter()
+        # The number of 200s for each user.
+        self.accepted: Counter = Counter()
         # Sent, and not answered yet: by identity, since attempts are equal to one another.
         self._in_flight: dict[int, Attempt] = {}
 
@@ -62,6 +64,14 @@ class Load:
     async def until_accepted(self, count: int) -> None:
         """Waits until the given number of further requests has been accepted."""
         await self.until(count, 200)
+
+    async def until_each_accepted(self, count: int) -> None:
+        """Waits until each caller has had the given number of further requests accepted."""
+        ends = {number: self.accepted[number] + count for number in range(self.callers)}
+        await waiting.until(
+            f"{count} more answers of 200 for each caller",
+            lambda: all(self.accepted[number] >= end for number, end in ends.items()),
+        )
 
     async def until(self, count: int, *outcomes: int | str) -> None:
         """Waits until the given number of further requests has one of these outcomes."""
@@ -138,7 +148,9 @@ class Load:
             pass  # It stays unknown.
         finally:
             attempt.seconds = time.monotonic() - start
+            attempt.end = start + attempt.seconds
             self.counts[attempt.outcome] += 1
+            self.accepted[operation.user_id] += attempt.outcome == 200
             del self._in_flight[id(attempt)]
         return True
 

@@ -20,7 +20,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 async def read_jobs(port: int, queue: str) -> list[Job]:
-    """All jobs of the queue that `QUEUE` names."""
+    """All jobs of the queue that `QUEUE` names, or of a partition of it."""
     kind, _, name = queue.partition(":")
     client = await resp.Client.connect(port)
     try:

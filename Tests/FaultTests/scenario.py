@@ -24,6 +24,8 @@ class Scenario:
     run: Callable[[Bench], Awaitable[str]]
     rules: Rules = Rules()
     needs: Needs = field(default_factory=Needs)
+    # The kinds of queue that it is run with.
+    queues: tuple[str, ...] = ("rq", "stream")
 
 
 async def settle(bench: Bench) -> None:

@@ -46,7 +46,8 @@ public struct TLSOptions: Hashable, Sendable {
         case .authorityFile(let path, let reason), .certificateFile(let path, let reason),
             .keyFile(let path, let reason):
             "\(path): \(reason)"
-        case .notUsed: "the URL does not begin with rediss:// or rediss-sentinel://"
+        case .notUsed:
+            "the URL does not begin with rediss://, rediss-sentinel:// or rediss-cluster://"
         }
     }
 }

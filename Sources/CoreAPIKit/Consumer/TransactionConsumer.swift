@@ -57,6 +57,9 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
         } catch { throw .refused(.argumentInvalid(error)) }
         let target: (url: RedisURL, tls: TLSContext?)
         do { target = try RedisConnection.target(url, options.tls) } catch { throw .refused(error) }
+        guard target.url.place.cluster == nil else {
+            throw .refused(.urlInvalid(.clusterOfConsumer))
+        }
         engine = try await ConsumerEngine(
             url: target.url, StreamPartitions(key: key, count: partitions), group: group,
             options: options, tls: target.tls)

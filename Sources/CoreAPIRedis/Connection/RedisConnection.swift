@@ -18,6 +18,8 @@ package final class RedisConnection: Sendable {
         /// Whether the connection connects only for a pending command and never sends a command
         /// again: for probes, whose late reply would be useless.
         package var isOnDemand = false
+        /// Whether the server is a node of a cluster, whose redirections are for the caller.
+        var isNode = false
         /// The TLS context of a `rediss://` URL; nil for other URLs.
         package var tls: TLSContext?
         /// The metrics backend of the connection.
@@ -111,7 +113,7 @@ private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Send
     init(url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger) {
         let machine = RedisConnectionStateMachine<RedisConnection.Waiter>(
             url: url, limits: options.limits, scripts: options.scripts,
-            isOnDemand: options.isOnDemand, now: .now())
+            isOnDemand: options.isOnDemand, isNode: options.isNode, now: .now())
         parts = RedisConnectionParts(
             machine, url: url, loop: loop, limits: options.limits, tls: options.tls,
             metrics: options.metrics, logger: logger)

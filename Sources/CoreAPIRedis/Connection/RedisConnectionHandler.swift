@@ -54,6 +54,8 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
         case .server(let endpoint): (address, masters) = (endpoint.address, nil)
         case .sentinels(let sentinels):
             (address, masters) = (nil, MasterLocation(sentinels, tls, logger))
+        case .cluster:
+            preconditionFailure("RedisConnectionParts.init: a cluster, not one of its nodes")
         }
         connection = OutgoingConnection(
             to: address, tls: tls, on: loop,

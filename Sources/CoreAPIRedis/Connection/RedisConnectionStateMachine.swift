@@ -36,6 +36,7 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     private let login: RedisLogin
     private let secrets: RedisSecrets
     private let isOnDemand: Bool
+    private let isNode: Bool
     private var state = State.disconnected
     private var pipeline = RedisPipeline<Waiter>()
     private var lastError = RedisError.timedOut
@@ -45,12 +46,15 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     /// - Parameters:
     ///   - scripts: what is loaded at each login, for commands that call it by its digest.
     ///   - isOnDemand: whether it connects for commands alone, and sends none of them twice.
+    ///   - isNode: whether the server is a node of a cluster: its redirections are replies, while
+    ///     any other error that passes ends the connection.
     package init(
         url: RedisURL, limits: RedisLimits, scripts: [RedisScript] = [],
-        isOnDemand: Bool = false, now: MonotonicTime
+        isOnDemand: Bool = false, isNode: Bool = false, now: MonotonicTime
     ) {
         self.limits = limits
         self.isOnDemand = isOnDemand
+        self.isNode = isNode
         login = RedisLogin(url, scripts: scripts)
         secrets = RedisSecrets(url)
         awaitedSince = now
@@ -136,9 +140,9 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
         case .ready:
             awaitedSince = now
             if case .error(let error) = reply {
-                return pipeline.received(.error(secrets.stripped(error)))
+                return pipeline.received(.error(secrets.stripped(error)), isNode: isNode)
             }
-            return pipeline.received(reply)
+            return pipeline.received(reply, isNode: isNode)
         case .disconnected, .closed:
             preconditionFailure("received() without a connection")
         }

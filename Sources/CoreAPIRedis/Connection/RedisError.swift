@@ -33,6 +33,10 @@ public import CoreAPIBase
     case notMaster
     /// The connection was ended, because the sentinels name another master now.
     case masterMoved
+    /// None of the cluster's nodes tells which node has which keys.
+    case clusterUnreachable
+    /// The cluster has no node for the keys, or none is known.
+    case slotUnserved
     /// Redis refused the user, the password or the database of the URL.
     case refused(RedisServerError)
     /// Redis answered the command with an error.
@@ -72,6 +76,8 @@ public import CoreAPIBase
         case .sentinelRefused: "sentinel_refused"
         case .notMaster: "not_master"
         case .masterMoved: "master_moved"
+        case .clusterUnreachable: "cluster_unreachable"
+        case .slotUnserved: "slot_unserved"
         case .refused(let error), .server(let error): error.kind.rawValue.lowercased()
         case .timedOut: "timed_out"
         case .connectionLost: "connection_lost"
@@ -154,6 +160,14 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
         case session = "SESSION"
         /// Any other error.
         case other = "ERR"
+
+        /// Whether a node of a cluster does not serve the keys' slot, now or at all.
+        var concernsSlot: Bool {
+            switch self {
+            case .moved, .ask, .tryAgain, .clusterDown: true
+            default: false
+            }
+        }
 
         fileprivate var isPassing: Bool {
             switch self {

@@ -70,12 +70,14 @@ struct RedisPipeline<Waiter> {
     // MARK: - Replies
 
     /// The next reply, which belongs to the oldest command.
-    mutating func received(_ reply: RedisReply) -> RedisConnectionAction<Resolution> {
+    mutating func received(
+        _ reply: RedisReply, isNode: Bool = false
+    ) -> RedisConnectionAction<Resolution> {
         // A reply to nothing, or to a command that has not left yet, is none of Redis's.
         guard !entries.isEmpty, entries[0].range.upperBound <= sent else {
             return .fail(.protocolViolation)
         }
-        if case .error(let error) = reply, error.isPassing {
+        if case .error(let error) = reply, error.isPassing, !(isNode && error.kind.concernsSlot) {
             entries[0].isRefused = true
             return .fail(.server(error))
         }

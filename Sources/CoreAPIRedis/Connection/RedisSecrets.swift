@@ -66,6 +66,6 @@ struct RedisSecrets {
             "MASTERDOWN Link with MASTER is down", "NOREPLICAS Not enough good replicas",
             "MISCONF Redis is configured to save RDB snapshots",
             "WRONGTYPE Operation against a key", "BUSY Redis is busy running a script",
-            "CLUSTERDOWN ", "CROSSSLOT Keys in request",
+            "CLUSTERDOWN ", "MOVED ", "ASK ", "TRYAGAIN ", "CROSSSLOT Keys in request",
         ] + RedisServerError.passingMessages
 }

@@ -17,6 +17,9 @@ extension PartitionedProducerMachine {
     /// until they are attached to another machine.
     mutating func takeRedirections() -> [Redirection] { exchange(&redirections, with: []) }
 
+    /// Whether `takeRedirections` has any.
+    var hasRedirections: Bool { !redirections.isEmpty }
+
     mutating func redirected(
         _ place: Int, _ error: RedisServerError, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {
@@ -72,15 +75,5 @@ extension PartitionedProducerMachine {
         marked.removeAll { $0 == place }
         unconfirmed.removeAll { $0 == place }
         (places[place].isMarked, places[place].isUnconfirmed) = (false, false)
-    }
-}
-
-extension RedisServerError {
-    /// Whether a node of a cluster does not serve the keys' slot, now or at all.
-    var concernsSlot: Bool {
-        switch kind {
-        case .moved, .ask, .tryAgain, .clusterDown: true
-        default: false
-        }
     }
 }

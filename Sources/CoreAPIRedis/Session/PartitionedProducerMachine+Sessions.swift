@@ -48,7 +48,7 @@ extension PartitionedProducerMachine {
     private mutating func received(
         _ reply: RedisReply, _ place: Int, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {
-        if case .error(let error) = reply, isNode, error.concernsSlot {
+        if case .error(let error) = reply, isNode, error.kind.concernsSlot {
             return redirected(place, error, now)
         }
         let wasOpening = places[place].session.isOpening

@@ -30,7 +30,8 @@ package struct RedisSentinels: Hashable, Sendable {
         _ authority: RedisURLAuthority, _ parameters: RedisSentinelParameters, usesTLS: Bool
     ) throws(RedisURLError) {
         var addresses: [RedisAddress] = []
-        for address in try authority.addresses(defaultPort: RedisSentinels.defaultPort)
+        for address in try authority.addresses(
+            defaultPort: RedisSentinels.defaultPort, without: .sentinels)
         where !addresses.contains(address) { addresses.append(address) }
         guard addresses.count <= RedisSentinels.countMax else { throw .sentinels }
         self.addresses = addresses

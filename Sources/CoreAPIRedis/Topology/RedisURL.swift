@@ -7,11 +7,13 @@ internal import CoreAPIBase
 ///     unix://[user[:password]@]/path[?db=N]
 ///     redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME
 ///     rediss-sentinel://…
+///     redis-cluster://[user[:password]@]host[:port][,host[:port]…]
+///     rediss-cluster://…
 ///
-/// `RedisSentinels` explains the last two. As in redis-py, each form accepts the query parameters
-/// `db`, `username` and `password` instead. User, password and path are percent-encoded (RFC 3986
-/// §2.1). `description` omits the passwords, and the user of a URL without a password, so that it
-/// can be logged.
+/// `RedisSentinels` and `ClusterSeeds` explain the last four. As in redis-py, each form accepts the
+/// query parameters `db`, `username` and `password` instead. User, password and path are
+/// percent-encoded (RFC 3986 §2.1). `description` omits the passwords, and the user of a URL
+/// without a password, so that it can be logged.
 package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Where the server is.
     package let place: RedisPlace
@@ -33,7 +35,7 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         var sentinels: RedisSentinelParameters?
         var path = parts.path.dropFirst()
         switch parts.scheme {
-        case "redis", "rediss": break
+        case "redis", "rediss", "redis-cluster", "rediss-cluster": break
         case "unix": path = ""
         case "redis-sentinel", "rediss-sentinel": sentinels = RedisSentinelParameters()
         default: throw .scheme
@@ -49,6 +51,19 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         }
         place = try RedisURL.place(parts, sentinels)
         (user, password, database) = (login.user, login.password, login.database ?? 0)
+        guard place.cluster == nil || database == 0 else { throw .clusterDatabase }
+    }
+
+    /// The URL of a node of a cluster, with the login of the cluster's URL.
+    package func node(at address: RedisAddress) -> RedisURL {
+        let (host, port) = (address.host, address.port)
+        return RedisURL(
+            .server(place.usesTLS ? .tls(host: host, port: port) : .tcp(host: host, port: port)),
+            user: user, password: password)
+    }
+
+    private init(_ place: RedisPlace, user: String?, password: String?) {
+        (self.place, self.user, self.password, database) = (place, user, password, 0)
     }
 
     private static func place(
@@ -58,6 +73,10 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
             let usesTLS = parts.scheme == "rediss-sentinel"
             return .sentinels(
                 try RedisSentinels(parts.authority, sentinels, usesTLS: usesTLS))
+        }
+        if parts.scheme.hasSuffix("-cluster") {
+            return .cluster(
+                try ClusterSeeds(parts.authority, usesTLS: parts.scheme == "rediss-cluster"))
         }
         if parts.scheme == "unix" {
             // In `unix://run/…` the first folder would be parsed as a host.
@@ -90,6 +109,8 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         case .sentinels(let sentinels):
             "\(scheme)://\(login)\(sentinels.addresses.map(\.description).joined(separator: ","))"
                 + "/\(database)?master=\(sentinels.master)"
+        case .cluster(let seeds):
+            "\(scheme)://\(login)\(seeds.addresses.map(\.description).joined(separator: ","))"
         }
     }
 
@@ -104,6 +125,7 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         case .server(.tls): "rediss"
         case .server(.unix): "unix"
         case .sentinels(let sentinels): sentinels.usesTLS ? "rediss-sentinel" : "redis-sentinel"
+        case .cluster(let seeds): seeds.usesTLS ? "rediss-cluster" : "redis-cluster"
         }
     }
 
@@ -130,7 +152,8 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
 @nonexhaustive public enum RedisURLError: String, Error, Sendable {
     /// The scheme is unknown.
     case scheme = """
-        it must begin with redis://, rediss://, unix://, redis-sentinel:// or rediss-sentinel://
+        it must begin with redis://, rediss://, unix://, redis-sentinel://, rediss-sentinel://, \
+        redis-cluster:// or rediss-cluster://
         """
     /// The host is invalid.
     case host = "its host must be a name, an IPv4 address, or an IPv6 address in brackets"
@@ -163,4 +186,16 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
         of parameters it may have master, sentinel_username, sentinel_password, db, username and \
         password, and nothing may be given twice
         """
+    /// There are no nodes of a cluster, too many, or one of them has no host.
+    case clusterNodes = """
+        it must name 1 to 16 nodes of the cluster, each by a host or host:port, separated by commas
+        """
+    /// A database other than 0 of a cluster.
+    case clusterDatabase = "a Redis Cluster has the database 0 alone"
+    /// A queue of python-rq in a cluster.
+    case clusterOfJobs = """
+        it is of a Redis Cluster, which python-rq does not support: only a stream can be in one
+        """
+    /// A consumer of a cluster.
+    case clusterOfConsumer = "it is of a Redis Cluster, which is not supported here"
 }

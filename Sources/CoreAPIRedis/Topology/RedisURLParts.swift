@@ -79,10 +79,14 @@ struct RedisURLAuthority {
     }
 
     /// One or several addresses, separated by commas, each with a host.
-    func addresses(defaultPort: UInt16) throws(RedisURLError) -> [RedisAddress] {
+    ///
+    /// - Parameter error: of an address without a host.
+    func addresses(
+        defaultPort: UInt16, without error: RedisURLError
+    ) throws(RedisURLError) -> [RedisAddress] {
         var addresses: [RedisAddress] = []
         for text in hosts.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let first = text.first, first != ":" else { throw .sentinels }
+            guard let first = text.first, first != ":" else { throw error }
             addresses.append(try RedisURLAuthority.address(text, defaultPort: defaultPort))
         }
         return addresses

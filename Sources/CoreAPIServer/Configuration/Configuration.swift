@@ -82,6 +82,7 @@ struct Configuration {
         metrics = try values.metrics(publicHost: host, publicPort: port)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
+        try redis.check(queue)
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)
             ?? min(cores, Configuration.threadsMax)

@@ -13,7 +13,9 @@ struct RedisConfiguration {
         "the forms are redis://[user[:password]@]host[:port][/db], the same with rediss:// for "
         + "TLS, unix://[user[:password]@]/path[?db=N], and for sentinels "
         + "redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME"
-        + "[&sentinel_username=…&sentinel_password=…], the same with rediss-sentinel:// for TLS"
+        + "[&sentinel_username=…&sentinel_password=…], the same with rediss-sentinel:// for TLS, "
+        + "and for a cluster redis-cluster://[user[:password]@]host[:port][,host[:port]…], the "
+        + "same with rediss-cluster:// for TLS"
     private static let fileBytesMax = 16 * 1024
 
     private enum Variable {
@@ -30,6 +32,15 @@ struct RedisConfiguration {
         do { tls = try TLSContext.of(url, options) } catch {
             throw RedisConfiguration.wrong(error, options)
         }
+    }
+
+    /// Throws if the queue cannot be in the Redis of the URL.
+    func check(_ queue: Configuration.Queue) throws(ConfigurationError) {
+        guard url.place.cluster != nil, case .rq = queue else { return }
+        throw ConfigurationError(
+            variable: Variable.url, value: "\(url)",
+            expectation: "QUEUE is \(queue.name), and python-rq does not support a Redis Cluster: "
+                + "set QUEUE=stream:KEY, or name a Redis that is no cluster")
     }
 
     // MARK: - The URL
@@ -150,7 +161,8 @@ struct RedisConfiguration {
             return ConfigurationError(
                 variable: path == nil ? Variable.certificateFile : Variable.authorityFile,
                 value: path ?? options.clientCertificate?.file,
-                expectation: "it needs rediss:// or rediss-sentinel://, but \(error)")
+                expectation: "it needs rediss://, rediss-sentinel:// or rediss-cluster://, but "
+                    + "\(error)")
         }
     }
 }
