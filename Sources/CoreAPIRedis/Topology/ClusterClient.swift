@@ -38,7 +38,13 @@ final class ClusterClient: OutgoingConnectionOwner {
             to: .tcp(host: address.host, port: address.port), tls: usesTLS ? tls : nil, on: loop,
             attemptMilliseconds: ClusterClient.answerMilliseconds,
             backoff: Backoff(millisecondsMin: 1, millisecondsMax: 1))
+    }
+
+    /// Begins to connect.
+    func start() {
         connection.start(for: self)
+        // The attempt is due in the loop's next turn.
+        connection.isWanted = true
     }
 
     /// Closes the connection. The completion is not called.

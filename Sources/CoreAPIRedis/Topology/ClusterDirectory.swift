@@ -116,9 +116,11 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         case .none: break
         case .ask(let address):
             // The reference back is released by the answer, or by `rest`.
-            client = ClusterClient(address, key.url, tls: tls, on: loop) {
+            let client = ClusterClient(address, key.url, tls: tls, on: loop) {
                 self.answered($0, by: address)
             }
+            self.client = client
+            client.start()
         case .changed: tell(.changed(topology.view))
         }
         loop.bringForward(deadline)

@@ -11,9 +11,9 @@ internal import CoreAPIBase
 ///     rediss-cluster://…
 ///
 /// `RedisSentinels` and `ClusterSeeds` explain the last four. As in redis-py, each form accepts the
-/// query parameters `db`, `username` and `password` instead. User, password and path are percent-encoded (RFC 3986
-/// §2.1). `description` omits the passwords, and the user of a URL without a password, so that it
-/// can be logged.
+/// query parameters `db`, `username` and `password` instead. User, password and path are
+/// percent-encoded (RFC 3986 §2.1). `description` omits the passwords, and the user of a URL
+/// without a password, so that it can be logged.
 package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     /// Where the server is.
     package let place: RedisPlace
