@@ -213,4 +213,56 @@ import Testing
             try await isEmptied(stream)
         }
     }
+
+    // MARK: - Logins
+
+    @Test func `a consumer needs the permissions for partitions, and to ask for the shards`()
+        async throws
+    {
+        let user = "partitions-consumer"
+        let rights = RedisServer.accessRights.first { $0.0 == user }?.1.filter {
+            $0.hasPrefix("+") && $0 != "+cluster|shards"
+        }
+        let keys = ["~s", "~{s:*}*", "~core-api:partitions:*"]
+        try await with { cluster, stream in
+            var options = ConsumerHarness.options(attemptsMax: 2)
+            options.name = "c"
+            func consumer() async throws -> TransactionConsumer {
+                try await TransactionConsumer(
+                    url: cluster.url(of: cluster.nodes, login: "\(user):pw@"), key: "s",
+                    partitions: ClusterConsumerTests.partitions, group: "psp", options: options)
+            }
+            let without = ["reset", "on", ">pw"] + keys + (rights ?? [])
+            try await cluster.setUser([user] + without)
+            do {
+                _ = try await consumer()
+                Issue.record("the map needs no permission")
+            } catch ConsumerError.refused(.server(let reply)) {
+                #expect(reply.kind == .noPermission)
+            }
+            try await cluster.setUser([user, "+cluster|shards"])
+            let consumer = try await consumer()
+            let sent = try transactions(12)
+            for transaction in sent { try await stream.add(transaction) }
+            for _ in 0..<24 { await (try await consumer.take()).retry() }
+            try await eventually("all are dead") { try await self.length(stream, ":dead") == 12 }
+            consumer.stop()
+            var iterator = consumer.makeAsyncIterator()
+            #expect(try await iterator.next() == nil)
+        }
+    }
+
+    @Test func `a password that the nodes refuse is refused at once`() async throws {
+        try await with { cluster, _ in
+            try await cluster.setUser(["other", "on", ">pw", "~*", "+@all"])
+            do {
+                _ = try await TransactionConsumer(
+                    url: cluster.url(of: cluster.nodes, login: "other:wrong@"), key: "s",
+                    partitions: ClusterConsumerTests.partitions, group: "psp")
+                Issue.record("the password was taken")
+            } catch ConsumerError.refused(.refused(let reply)) {
+                #expect(reply.kind == .wrongPassword)
+            }
+        }
+    }
 }
