@@ -49,7 +49,9 @@ enum Command: Equatable {
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
                                      unix:///path/to/socket, or sentinels:
                                      redis-sentinel://host[:port][,host…][/db]?master=NAME,
-                                     rediss-sentinel:// (redis://127.0.0.1:6379/0)
+                                     rediss-sentinel://, or nodes of a cluster:
+                                     redis-cluster://host[:port][,host…], rediss-cluster://
+                                     (redis://127.0.0.1:6379/0)
           REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL
           REDIS_TLS_CA_FILE          the authorities to trust, PEM (the system's)
           REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)

@@ -91,22 +91,28 @@ package struct QueueAccess: Equatable, Sendable {
         commands: "\(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}", keys: 3)
 
     /// The calls of the kind's script: one, or more for a stream of many partitions.
-    static func commands(_ kind: QueueProbe.Kind, _ barrier: RedisBarrier?) -> [RedisCommand] {
+    ///
+    /// - Parameter partitions: of a stream, in groups for one call each.
+    static func commands(
+        _ kind: QueueProbe.Kind, _ barrier: RedisBarrier?, _ partitions: [[Int]]
+    ) -> [QueueProbe.Call] {
         let argument = barrier?.commandName ?? ""
         switch kind {
         case .rq(let name):
             let list = "rq:queue:" + name
             return [
-                RedisCommand(
-                    calling: rqScript, keys: keys(list) + ["rq:job:probe", list, "rq:queues"],
-                    arguments: [argument])
+                QueueProbe.Call(
+                    command: RedisCommand(
+                        calling: rqScript, keys: keys(list) + ["rq:job:probe", list, "rq:queues"],
+                        arguments: [argument]), slot: HashSlot(ofKey: list.utf8))
             ]
-        case .stream(let partitions):
-            return partitions.groups(of: QueueProbe.partitionsOfCallMax).map { group in
-                RedisCommand(
-                    calling: streamScript,
-                    keys: group.flatMap { keys(partitions.tag($0)) + [partitions.streamKey($0)] },
-                    arguments: [argument])
+        case .stream(let stream):
+            return partitions.map { group in
+                QueueProbe.Call(
+                    command: RedisCommand(
+                        calling: streamScript,
+                        keys: group.flatMap { keys(stream.tag($0)) + [stream.streamKey($0)] },
+                        arguments: [argument]), slot: stream.slot(group[0]))
             }
         }
     }

@@ -44,7 +44,6 @@ public struct QueueOptions: Sendable {
         do { try QueueNameError.check(queueName) } catch { throw .queueNameInvalid(error) }
         do { try check() } catch { throw .argumentInvalid(error) }
         let (parsed, context) = try RedisConnection.target(url, tls)
-        guard parsed.place.cluster == nil else { throw .urlInvalid(.clusterOfConsumer) }
         var settings = RedisQueue.Settings(url: parsed, logger: logger)
         settings.producer.limits.messageTimeoutMilliseconds = enqueueTimeout.wholeMilliseconds
         settings.producer.limits.historyBytesMax = replayBytesMax

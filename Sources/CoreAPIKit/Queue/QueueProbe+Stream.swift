@@ -101,15 +101,17 @@ extension QueueProbe {
 
     /// The calls of the script: one, or more for many partitions.
     static func streamCommands(
-        _ partitions: StreamPartitions, silenceSecondsMax: Int
-    ) -> [RedisCommand] {
-        partitions.groups(of: partitionsOfCallMax).map { group in
-            RedisCommand(
-                calling: streamScript, keys: group.map(partitions.streamKey),
-                arguments: [
-                    String(groupsMax), String(consumersMax),
-                    String(silenceSecondsMax * 1_000 + 999), ConsumerCommands.retryConsumerName,
-                ])
+        _ stream: StreamPartitions, _ partitions: [[Int]], silenceSecondsMax: Int
+    ) -> [Call] {
+        partitions.map { group in
+            Call(
+                command: RedisCommand(
+                    calling: streamScript, keys: group.map(stream.streamKey),
+                    arguments: [
+                        String(groupsMax), String(consumersMax),
+                        String(silenceSecondsMax * 1_000 + 999),
+                        ConsumerCommands.retryConsumerName,
+                    ]), slot: stream.slot(group[0]))
         }
     }
 

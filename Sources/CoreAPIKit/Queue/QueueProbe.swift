@@ -21,19 +21,33 @@ package struct QueueProbe: Sendable {
         }
     }
 
-    let connection: RedisConnection
+    /// A call of a script.
+    struct Call: Sendable {
+        let command: RedisCommand
+        /// Of all its keys.
+        let slot: HashSlot
+    }
+
+    /// A server to ask, with the partitions that it has.
+    package struct Node: Sendable {
+        /// Of a node of a cluster.
+        package let address: RedisAddress?
+        fileprivate let partitions: [Int]
+    }
+
+    let client: RedisClient
     let kind: Kind
     /// A worker that has been silent for longer does not count.
     let silenceSecondsMax: Int
     /// What the queue's connection confirms transactions with; nil for their own replies.
     let barrier: RedisBarrier?
 
-    /// - Parameter connection: has loaded the kind's scripts.
+    /// - Parameter client: has loaded the kind's scripts.
     package init(
-        connection: RedisConnection, kind: Kind, silenceSecondsMax: Int,
+        client: RedisClient, kind: Kind, silenceSecondsMax: Int,
         barrier: RedisBarrier? = nil
     ) {
-        self.connection = connection
+        self.client = client
         self.kind = kind
         self.silenceSecondsMax = silenceSecondsMax
         self.barrier = barrier
@@ -43,28 +57,48 @@ package struct QueueProbe: Sendable {
     package func status() async -> QueueStatus {
         switch kind {
         case .rq(let name):
-            guard let reply = try? await execute(QueueProbe.rqCommand(name)) else { break }
+            let command = QueueProbe.rqCommand(name)
+            let slot = HashSlot(ofKey: "rq:queue:\(name)".utf8)
+            guard let reply = try? await execute(Call(command: command, slot: slot)) else { break }
             return QueueStatus(rq: reply, silenceSecondsMax: silenceSecondsMax, now: .now())
         case .stream(let partitions):
             let commands = QueueProbe.streamCommands(
-                partitions, silenceSecondsMax: silenceSecondsMax)
+                partitions, groups(Array(partitions.indices)),
+                silenceSecondsMax: silenceSecondsMax)
             guard let replies = try? await execute(commands) else { break }
             return QueueStatus(partitions: replies, count: partitions.count, now: .now())
         }
         return QueueStatus()
     }
 
-    /// Whether Redis would accept the next transaction.
-    package func access() async throws(RedisFailure) -> QueueAccess {
-        let replies = try await execute(QueueAccess.commands(kind, barrier))
+    /// Those that have the queue; none if no node of a cluster is known.
+    package func nodes() async -> [Node] {
+        guard case .stream(let stream) = kind else { return [Node(address: nil, partitions: [0])] }
+        return await client.nodes(of: stream.indices.map(stream.slot)).map {
+            Node(address: $0.address, partitions: $0.indices)
+        }
+    }
+
+    /// Whether the node would accept the next transaction.
+    package func access(_ node: Node) async throws(RedisFailure) -> QueueAccess {
+        let calls = QueueAccess.commands(kind, barrier, groups(node.partitions))
+        let replies = try await execute(calls)
         return QueueAccess(worstOf: replies.map { QueueAccess(reply: $0, kind) })
     }
 
-    /// The reply to a command of words.
-    package func ask(_ words: [String]) async throws(RedisFailure) -> RedisReply {
+    /// The node's reply to a command of words.
+    package func ask(_ words: [String], _ node: Node) async throws(RedisFailure) -> RedisReply {
         var command = RedisCommand(capacity: 48)
         command.add(words)
-        return try await connection.execute(command)
+        return try await client.reply(to: command, at: node.address).get()
+    }
+
+    /// The partitions in groups for one call each: in a cluster each has a slot of its own.
+    private func groups(_ partitions: [Int]) -> [[Int]] {
+        let countMax = client.isCluster ? 1 : QueueProbe.partitionsOfCallMax
+        return stride(from: 0, to: partitions.count, by: countMax).map {
+            Array(partitions[$0..<min($0 + countMax, partitions.count)])
+        }
     }
 
     /// The maximum of partitions of one call: Redis executes nothing else meanwhile.
@@ -72,7 +106,7 @@ package struct QueueProbe: Sendable {
 
     /// The replies to all commands, in their order; throws if one fails.
     private func execute(
-        _ commands: [RedisCommand]
+        _ commands: [Call]
     ) async throws(RedisFailure) -> [RedisReply] {
         let results = await withTaskGroup { group in
             for (index, command) in commands.enumerated() {
@@ -90,18 +124,18 @@ package struct QueueProbe: Sendable {
         return replies
     }
 
-    private func result(of command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
+    private func result(of command: Call) async -> Result<RedisReply, RedisFailure> {
         do { return .success(try await execute(command)) } catch { return .failure(error) }
     }
 
     /// Once more if Redis has forgotten its scripts (`SCRIPT FLUSH`): a new login loads them.
-    private func execute(_ command: RedisCommand) async throws(RedisFailure) -> RedisReply {
-        do { return try await connection.execute(command) } catch {
+    private func execute(_ call: Call) async throws(RedisFailure) -> RedisReply {
+        do { return try await client.reply(to: call.command, slot: call.slot).get() } catch {
             guard case .notExecuted(.server(let reply)) = error, reply.kind == .scriptUnknown else {
                 throw error
             }
         }
-        return try await connection.execute(command)
+        return try await client.reply(to: call.command, slot: call.slot).get()
     }
 
     // MARK: - Replies

@@ -26,6 +26,7 @@ public final class RQTransactionQueue: TransactionQueue {
         url: String, name: String = "default", options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
         let (loop, settings) = try options.settings(url, queueName: name)
+        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
         self.init(name: name, on: loop, settings)
         try await redis.connection.ready()
     }

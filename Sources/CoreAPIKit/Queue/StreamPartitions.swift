@@ -29,11 +29,6 @@ package struct StreamPartitions: Equatable, Sendable {
     /// The numbers of the partitions, from 0.
     package var indices: Range<Int> { 0..<count }
 
-    /// The numbers of the partitions in groups, for commands of a bounded size.
-    func groups(of countMax: Int) -> [Range<Int>] {
-        stride(from: 0, to: count, by: countMax).map { $0..<min($0 + countMax, count) }
-    }
-
     /// The partition of a user's transactions: so they keep their order, and an idempotency key is
     /// looked for where it is.
     package func index(ofUser userID: Int) -> Int {
@@ -55,6 +50,9 @@ package struct StreamPartitions: Equatable, Sendable {
     package func retryKey(_ partition: Int, group: String) -> String {
         "\(streamKey(partition)):\(group):retry"
     }
+
+    /// The slot of a Redis Cluster that has the partition's keys.
+    package func slot(_ partition: Int) -> HashSlot { HashSlot(ofKey: tag(partition).utf8) }
 
     // MARK: - The claim
 
@@ -88,6 +86,6 @@ package struct StreamPartitions: Equatable, Sendable {
             command: RedisCommand(
                 calling: StreamPartitions.claimScript,
                 keys: count == 1 ? [claimKey] : [claimKey, key], arguments: [String(count)]),
-            reply: .integer(Int64(count)), failure: StreamPartitions.failure)
+            key: claimKey, reply: .integer(Int64(count)), failure: StreamPartitions.failure)
     }
 }

@@ -23,8 +23,10 @@ public final class StreamTransactionQueue: TransactionQueue {
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`,
     ///     `unix://[user[:password]@]/path[?db=N]`, or, for the master that sentinels know,
-    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
-    ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
+    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`, or,
+    ///     for a cluster, `redis-cluster://[user[:password]@]host[:port][,host[:port]…]`; with TLS
+    ///     `rediss://`, `rediss-sentinel://` and `rediss-cluster://`. User, password and path are
+    ///     percent-encoded.
     ///   - key: not empty, and without braces (`QueueNameError`).
     ///   - partitions: how many streams the transactions are divided among by user, 1 to 1,024.
     ///   - options: logger, metrics, TLS, timeout and durability.

@@ -96,11 +96,11 @@ package final class RedisClusterConnection: Sendable {
         return await connection.reply(to: command)
     }
 
-    /// The nodes of the slots, in their order, each with its slots; those without a known node are
+    /// The nodes of the slots, each with the indices of its slots; those without a known node are
     /// left out. It waits until anything is known, for as long as for a command.
     package func nodes(
         of slots: [HashSlot]
-    ) async -> [(address: RedisAddress, slots: [HashSlot])] {
+    ) async -> [(address: RedisAddress, indices: [Int])] {
         let deadline = MonotonicTime.now().advanced(byMilliseconds: timeoutMilliseconds)
         while true {
             let found =
@@ -135,7 +135,7 @@ package final class RedisClusterConnection: Sendable {
             await onLoop { $0.redirected(slot, reply, at: address) }
         // A new login loads the scripts.
         case .server(let reply) where reply.isPassing: await onLoop { $0.staled() }
-        case .slotUnserved: break
+        case .slotUnserved, .clusterUnreachable: break
         // The node serves no slots any more, or all of this is closed.
         case .closed: if await onLoop({ !$0.isClosed }) != true { return false }
         default:
@@ -179,7 +179,7 @@ private final class ClusterNodes: @unchecked Sendable {
     private var connections: [RedisAddress: RedisConnection] = [:]
     private var view = ClusterView()
     /// Why nothing is known of a slot.
-    private var reason = RedisError.slotUnserved
+    private var reason = RedisError.clusterUnreachable
     private(set) var isClosed = false
 
     init(
@@ -199,9 +199,10 @@ private final class ClusterNodes: @unchecked Sendable {
         }
         guard !isClosed else { return }
         let loop = loop
+        let isSilent = logger.handler is SwiftLogNoOpLogHandler
         do {
             membership = try ClusterDirectory.join(
-                url, seeds, tls: options.tls, logger,
+                url, seeds, tls: options.tls, isSilent ? nil : logger,
                 onNews: { [weak self] news in loop.submit { self?.received(news) } })
         } catch { reason = .connectFailed(error) }
     }
@@ -247,14 +248,14 @@ private final class ClusterNodes: @unchecked Sendable {
         return connection
     }
 
-    func grouped(_ slots: [HashSlot]) -> [(address: RedisAddress, slots: [HashSlot])] {
-        var found: [(address: RedisAddress, slots: [HashSlot])] = []
-        for slot in slots {
-            guard let address = view.master(of: slot) else { continue }
-            if let index = found.firstIndex(where: { $0.address == address }) {
-                found[index].slots.append(slot)
+    func grouped(_ slots: [HashSlot]) -> [(address: RedisAddress, indices: [Int])] {
+        var found: [(address: RedisAddress, indices: [Int])] = []
+        for index in slots.indices {
+            guard let address = view.master(of: slots[index]) else { continue }
+            if let place = found.firstIndex(where: { $0.address == address }) {
+                found[place].indices.append(index)
             } else {
-                found.append((address, [slot]))
+                found.append((address, [index]))
             }
         }
         return found

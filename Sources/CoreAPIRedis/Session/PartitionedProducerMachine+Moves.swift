@@ -17,6 +17,9 @@ extension PartitionedProducerMachine {
     /// until they are attached to another machine.
     mutating func takeRedirections() -> [Redirection] { exchange(&redirections, with: []) }
 
+    /// Whether `takeRedirections` has any.
+    var hasRedirections: Bool { !redirections.isEmpty }
+
     mutating func redirected(
         _ place: Int, _ error: RedisServerError, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {

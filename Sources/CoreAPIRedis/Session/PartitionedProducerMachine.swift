@@ -111,6 +111,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     package var isWanted: Bool { state != .closed }
     package var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
     package var isIdle: Bool { pendingCount == 0 }
+    var isDisconnected: Bool { state == .disconnected }
 
     /// Whether there is something to report.
     var hasLosses: Bool { !lossesFound.isEmpty || !givenUp.isEmpty }

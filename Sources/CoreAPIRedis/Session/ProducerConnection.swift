@@ -9,7 +9,7 @@ package protocol ProducerReceiver: AnyObject {
 }
 
 /// A producer session, or one for each partition of a queue, on a connection to Redis that
-/// reconnects after a failure.
+/// reconnects after a failure; with a Redis Cluster, on a connection to each of its nodes.
 ///
 /// Messages of one turn of the loop and of one partition leave as one batch. The connection ends
 /// when the last reference to it is gone, or by `close`.
@@ -43,6 +43,7 @@ package final class ProducerConnection: Sendable {
     private enum Handler {
         case one(ProducerHandler)
         case partitions(PartitionedProducerHandler)
+        case cluster(ClusterProducer)
     }
 
     /// A connection on a running loop. It is opened in the loop's next turn; until then, and while
@@ -57,7 +58,13 @@ package final class ProducerConnection: Sendable {
         logger: Logger, onLoss: @escaping @Sendable (ProducerLosses) -> Void
     ) {
         self.loop = loop
-        if partitions.count == 1 {
+        if let seeds = url.place.cluster {
+            let producer = ClusterProducer(
+                url: url, seeds, partitions, loop: loop, options: options, logger: logger,
+                onLoss: onLoss)
+            handler = .cluster(producer)
+            loop.submit { producer.start() }
+        } else if partitions.count == 1 {
             let handler = ProducerHandler(
                 url: url, partitions.call(0), loop: loop, options: options, logger: logger,
                 onLoss: onLoss)
@@ -78,6 +85,7 @@ package final class ProducerConnection: Sendable {
         switch handler {
         case .one(let handler): try await handler.ready()
         case .partitions(let handler): try await handler.ready()
+        case .cluster(let producer): try await producer.ready()
         }
     }
 
@@ -86,6 +94,7 @@ package final class ProducerConnection: Sendable {
         switch handler {
         case .one(let handler): loop.submit { handler.close() }
         case .partitions(let handler): loop.submit { handler.close() }
+        case .cluster(let producer): loop.submit { producer.close() }
         }
     }
 
@@ -95,6 +104,7 @@ package final class ProducerConnection: Sendable {
         return switch handler {
         case .one(let handler): handler.isReady
         case .partitions(let handler): handler.isReady
+        case .cluster(let producer): producer.isReady
         }
     }
 
@@ -126,6 +136,12 @@ package final class ProducerConnection: Sendable {
             }
         case .partitions(let handler):
             handler.submit { machine, now in
+                machine.submit(
+                    receiver, partition: partition, now: now, traits, keys: addKeys,
+                    words: addWords)
+            }
+        case .cluster(let producer):
+            producer.submit(partition: partition) { machine, now in
                 machine.submit(
                     receiver, partition: partition, now: now, traits, keys: addKeys,
                     words: addWords)

@@ -13,4 +13,7 @@ package struct ProducerPartitions: Sendable {
         self.count = count
         self.call = call
     }
+
+    /// The slot of a Redis Cluster that has the partition's keys.
+    func slot(of partition: Int) -> HashSlot { HashSlot(ofKey: call(partition).sessionKey) }
 }

@@ -27,10 +27,11 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     private let key: Key
     private let tls: TLSContext?
     private let loop: EventLoop
-    private let logger: Logger
 
     // Only the loop's thread uses these.
     private var topology: ClusterTopology
+    /// Of the first member that logs; nil before there is one.
+    private var logger: Logger?
     private var client: ClusterClient?
     private var members: [Int: @Sendable (News) -> Void] = [:]
     private var hasAnswered = false
@@ -41,12 +42,11 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     private static let backoff = Backoff(millisecondsMin: 50, millisecondsMax: 500)
 
     private init(
-        _ key: Key, _ seeds: ClusterSeeds, _ tls: TLSContext?, _ loop: EventLoop, _ logger: Logger
+        _ key: Key, _ seeds: ClusterSeeds, _ tls: TLSContext?, _ loop: EventLoop
     ) {
         self.key = key
         self.tls = tls
         self.loop = loop
-        self.logger = logger
         topology = ClusterTopology(
             seeds: seeds.addresses, backoff: ClusterDirectory.backoff, now: .now())
     }
@@ -57,25 +57,29 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - seeds: those of the URL.
+    ///   - logger: nil for a member that logs nothing.
     ///   - onNews: is called on the directory's loop.
     static func join(
-        _ url: RedisURL, _ seeds: ClusterSeeds, tls: TLSContext?, _ logger: Logger,
+        _ url: RedisURL, _ seeds: ClusterSeeds, tls: TLSContext?, _ logger: Logger?,
         onNews: @escaping @Sendable (News) -> Void
     ) throws(SystemError) -> ClusterMembership {
         let loop = try SharedEventLoop.running()
         let key = Key(url: url, tls: tls.map { ObjectIdentifier($0) })
         let directory = shared.withLock { shared in
             let known = shared[key]
-            let directory = known?.directory ?? ClusterDirectory(key, seeds, tls, loop, logger)
+            let directory = known?.directory ?? ClusterDirectory(key, seeds, tls, loop)
             shared[key] = (directory, (known?.members ?? 0) + 1)
             return directory
         }
         let number = numbers.add(1, ordering: .relaxed).newValue
-        loop.submit { directory.add(number, onNews) }
+        loop.submit { directory.add(number, logger, onNews) }
         return ClusterMembership(directory, number)
     }
 
-    private func add(_ number: Int, _ onNews: @escaping @Sendable (News) -> Void) {
+    private func add(
+        _ number: Int, _ logger: Logger?, _ onNews: @escaping @Sendable (News) -> Void
+    ) {
+        if self.logger == nil { self.logger = logger }
         if members.isEmpty { loop.addTimed(self) }
         members[number] = onNews
         if hasAnswered { onNews(.changed(topology.view)) }
@@ -134,7 +138,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
             reasons = [:]
             let before = topology.view.map
             perform(topology.received(map))
-            if map.masters != before.masters { logMasters(map) }
+            if Set(map.masters) != Set(before.masters) { logMasters(map) }
         case .failure(let error):
             reasons[address] = error
             topology.failed(now: loop.now, jitter: .random(in: 0...1))
@@ -147,11 +151,11 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     }
 
     private func logMasters(_ map: ClusterMap) {
-        logger.info(
+        logger?.info(
             "the masters of the cluster",
             metadata: [
                 "redis": "\(key.url)",
-                "masters": "\(map.masters.map(\.description).joined(separator: ", "))",
+                "masters": "\(map.masters.map(\.description).sorted().joined(separator: ", "))",
             ])
     }
 
@@ -159,7 +163,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     private func warn() {
         guard warningLimit.isDue(now: loop.now) else { return }
         let texts = reasons.map { "\($0): \($1)" }.sorted()
-        logger.warning(
+        logger?.warning(
             "no node of the cluster answers",
             metadata: ["redis": "\(key.url)", "reasons": "\(texts.joined(separator: ", "))"])
     }

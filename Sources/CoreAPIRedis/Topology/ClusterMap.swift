@@ -21,6 +21,19 @@ package struct ClusterMap: Equatable, Sendable {
         return owner == ClusterMap.unassigned ? nil : masters[Int(owner)]
     }
 
+    /// Whether each slot has the same master: nodes name masters in different orders.
+    package static func == (left: ClusterMap, right: ClusterMap) -> Bool {
+        guard left.masters.count == right.masters.count else { return false }
+        var indices: [UInt16] = []
+        for master in left.masters {
+            guard let index = right.masters.firstIndex(of: master) else { return false }
+            indices.append(UInt16(index))
+        }
+        return zip(left.owners, right.owners).allSatisfy { left, right in
+            left == unassigned ? right == unassigned : indices[Int(left)] == right
+        }
+    }
+
     /// Whether every slot has a master.
     package var isComplete: Bool { !owners.contains(ClusterMap.unassigned) }
 

@@ -48,7 +48,7 @@ package struct ClusterTopology {
     /// - Parameters:
     ///   - seeds: at least one.
     ///   - intervalMilliseconds: the least time between two questions.
-    ///   - backoff: between two questions while no node answers.
+    ///   - backoff: between two rounds of questions while no node answers.
     package init(
         seeds: [RedisAddress], intervalMilliseconds: Int = 100, backoff: Backoff, now: MonotonicTime
     ) {
@@ -116,8 +116,10 @@ package struct ClusterTopology {
         guard case .asking = state else { return }
         state = .idle
         isStale = true
-        earliest = max(
-            earliest, now.advanced(byMilliseconds: backoff.failed(jitter: jitter)))
+        // The next node need not wait: no other has been asked since.
+        let hasAskedRound = attempts % (view.map.masters.count + otherSeeds.count) == 0
+        earliest =
+            hasAskedRound ? now.advanced(byMilliseconds: backoff.failed(jitter: jitter)) : now
     }
 
     private var otherSeeds: [RedisAddress] { seeds.filter { !view.map.masters.contains($0) } }

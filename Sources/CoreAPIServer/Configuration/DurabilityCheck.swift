@@ -15,6 +15,27 @@ enum DurabilityCheck {
         case notYet(String)
         /// Redis did not reply in time. The text names the reason.
         case unknown(String)
+
+        /// The higher, the worse.
+        fileprivate var rank: Int {
+            switch self {
+            case .given: 0
+            case .unknown: 1
+            case .notYet: 2
+            case .refused: 3
+            }
+        }
+
+        /// The same, with the node that it is about.
+        fileprivate func at(_ node: RedisAddress?) -> Finding {
+            guard let node else { return self }
+            return switch self {
+            case .given: .given
+            case .refused(let reason): .refused("\(node): \(reason)")
+            case .notYet(let reason): .notYet("\(node): \(reason)")
+            case .unknown(let reason): .unknown("\(node): \(reason)")
+            }
+        }
     }
 
     /// Runs the barrier's command without a write before it. The call blocks the calling thread
@@ -22,12 +43,13 @@ enum DurabilityCheck {
     static func run(
         _ barrier: RedisBarrier, _ configuration: Configuration, _ logger: Logger
     ) throws(SystemError) -> Finding {
-        let result = try StartQuestion.reply(
+        let answers = try StartQuestion.answers(
             to: barrier.command(), configuration,
             RedisConnection.Options(
                 limits: RedisLimits(commandTimeoutSeconds: 3), tls: configuration.redis.tls),
             logger)
-        return finding(result, barrier)
+        return answers.map { finding($0.result, barrier).at($0.node) }.max { $0.rank < $1.rank }
+            ?? .unknown("no node is known")
     }
 
     private static func finding(

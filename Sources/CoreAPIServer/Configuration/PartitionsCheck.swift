@@ -20,7 +20,7 @@ enum PartitionsCheck {
         limits.replyTimeoutMilliseconds = 1_000
         let claim = partitions.claim
         let result = try StartQuestion.reply(
-            to: claim.command, configuration,
+            to: claim.command, slot: claim.slot, configuration,
             RedisConnection.Options(
                 limits: limits, scripts: [claim.script], isOnDemand: true,
                 tls: configuration.redis.tls),

@@ -36,10 +36,10 @@ struct RedisConfiguration {
 
     /// Throws if the queue cannot be in the Redis of the URL.
     func check(_ queue: Configuration.Queue) throws(ConfigurationError) {
-        guard url.place.cluster != nil, queue != .memory else { return }
+        guard url.place.cluster != nil, case .rq = queue else { return }
         throw ConfigurationError(
             variable: Variable.url, value: "\(url)",
-            expectation: RedisURLError.clusterOfConsumer.rawValue)
+            expectation: "\(RedisURLError.clusterOfJobs.rawValue): set QUEUE=stream:KEY")
     }
 
     // MARK: - The URL

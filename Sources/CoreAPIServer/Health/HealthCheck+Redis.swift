@@ -3,8 +3,45 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 
 extension HealthCheck {
-    /// The checks of Redis.
+    /// The checks of Redis; of a cluster the worst of its nodes.
     static func checks(of check: RedisMonitor.Check) -> [HealthCheck] {
+        // What is wrong with all nodes alike, such as no connection.
+        if check.nodes.isEmpty || !check.isAnswered { return checks(ofServer: check) }
+        let all = check.nodes.map { node in
+            (node: node.node.map { "\($0)" } ?? "", checks: checks(ofServer: node))
+        }
+        var names: [String] = []
+        for check in all.flatMap(\.checks) where !names.contains(check.name) {
+            names.append(check.name)
+        }
+        return names.compactMap { name in
+            worst(
+                of: all.compactMap { node, checks in
+                    checks.first { $0.name == name }.map { (node, $0) }
+                }, nodeCount: all.count)
+        }
+    }
+
+    /// The worst of a check of several nodes, which names its node. What fails at some nodes alone
+    /// is a warning: the users of the others notice nothing.
+    private static func worst(
+        of checks: [(node: String, check: HealthCheck)], nodeCount: Int
+    ) -> HealthCheck? {
+        let ranks = Status.allCases
+        guard
+            let worst = checks.max(by: {
+                (ranks.firstIndex(of: $0.check.status) ?? 0)
+                    < (ranks.firstIndex(of: $1.check.status) ?? 0)
+            })
+        else { return nil }
+        var result = worst.check
+        if let output = result.output { result.output = "\(worst.node): \(output)" }
+        let failing = checks.filter { $0.check.status == .fail }.count
+        if result.status == .fail, failing < nodeCount { result.status = .warn }
+        return result
+    }
+
+    private static func checks(ofServer check: RedisMonitor.Check) -> [HealthCheck] {
         var time = HealthCheck(
             name: "redis:responseTime", componentType: "datastore", time: check.time)
         switch check.result {
@@ -37,7 +74,9 @@ extension HealthCheck {
             if holds == true { reasons.append(reason) }
         }
         add("Redis is a replica: transactions are for its master", if: redis.isReplica)
-        add("Redis is a node of a cluster, which QUEUE cannot use", if: redis.isClusterNode)
+        add(
+            "Redis is a node of a cluster, which needs redis-cluster://",
+            if: check.node == nil && redis.isClusterNode == true)
         add("Redis is at maxmemory", if: redis.isFull)
         add("Redis cannot write its append-only file", if: redis.cannotAppend)
         add(

@@ -19,7 +19,21 @@ final class RedisMonitor: Sendable {
         var refusal: RedisError?
         /// The durability barrier of `DURABILITY`; nil without one.
         var barrier: RedisBarrier?
+        /// The node of a cluster that was probed; nil without a cluster.
+        var node: RedisAddress?
+        /// The checks of all nodes of a cluster that have the queue's slots.
+        var nodes: [Check] = []
         let time: UnixTime
+
+        fileprivate var name: String { node.map { "\($0)" } ?? "" }
+
+        /// Whether Redis, or a node of the cluster, has answered.
+        var isAnswered: Bool { if case .success = result { true } else { false } }
+
+        /// Adds what is known without a probe.
+        fileprivate mutating func complete(_ refusal: RedisError?, _ barrier: RedisBarrier?) {
+            (self.refusal, self.barrier) = (refusal, barrier)
+        }
     }
 
     /// Why a probe failed. The raw value is the `output` of the health check.
@@ -33,6 +47,7 @@ final class RedisMonitor: Sendable {
         case masterNameUnknown = "the sentinels answer, and none knows the name of the master"
         case sentinelRefused = "the sentinels refuse the question: the log line says why"
         case notMaster = "the server that the sentinels name is no master"
+        case clusterUnreachable = "none of the cluster's nodes answers"
     }
 
     /// The result of one probe of the queue.
@@ -88,8 +103,9 @@ final class RedisMonitor: Sendable {
         if case .success = check.result, !producer.isReady {
             check.result = .failure(.notConnected)
         }
-        check.refusal = refusals.current(now: .now())
-        check.barrier = barrier
+        let refusal = refusals.current(now: .now())
+        check.complete(refusal, barrier)
+        for index in check.nodes.indices { check.nodes[index].complete(refusal, barrier) }
         return check
     }
 
@@ -102,24 +118,44 @@ final class RedisMonitor: Sendable {
     /// Sends commands that write nothing. The script comes last: a transient refusal, such as a
     /// cluster's, closes the connection and fails every command sent after the script.
     private static func run(_ probe: QueueProbe) async -> Check {
+        let nodes = await probe.nodes()
+        guard let first = nodes.first else { return failed(.clusterUnreachable) }
+        if first.address == nil { return await run(probe, first) }
+        let checks = await withTaskGroup(of: Check.self) { group in
+            for node in nodes { group.addTask { await run(probe, node) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        // The slowest of those that answer; an error if none does.
+        let times = checks.compactMap { try? $0.result.get() }
+        var check = checks[0]
+        if let slowest = times.max() { check.result = .success(slowest) }
+        check.nodes = checks.sorted { $0.name < $1.name }
+        return check
+    }
+
+    private static func run(_ probe: QueueProbe, _ node: QueueProbe.Node) async -> Check {
         let start = MonotonicTime.now()
-        async let information = information(probe)
-        if let failure = await failure(of: "PING", probe), failure != .denied {
+        async let information = information(probe, node)
+        if let failure = await failure(of: "PING", probe, node), failure != .denied {
             return Check(
-                result: .failure(failure), information: await information, time: .now())
+                result: .failure(failure), information: await information, node: node.address,
+                time: .now())
         }
         let microseconds = Int(clamping: MonotonicTime.now().nanoseconds(since: start) / 1_000)
         var check = Check(
-            result: .success(microseconds), information: await information, time: .now())
-        switch await access(probe) {
+            result: .success(microseconds), information: await information,
+            node: node.address, time: .now())
+        switch await access(probe, node) {
         case .success(let access): check.access = access
         case .failure(let reason): check.result = .failure(failure(reason))
         }
         return check
     }
 
-    private static func access(_ probe: QueueProbe) async -> Result<QueueAccess, RedisFailure> {
-        do { return .success(try await probe.access()) } catch { return .failure(error) }
+    private static func access(
+        _ probe: QueueProbe, _ node: QueueProbe.Node
+    ) async -> Result<QueueAccess, RedisFailure> {
+        do { return .success(try await probe.access(node)) } catch { return .failure(error) }
     }
 
     private static func failed(_ failure: Failure) -> Check {
@@ -127,9 +163,11 @@ final class RedisMonitor: Sendable {
     }
 
     /// Why the command failed; nil if Redis replied to it.
-    private static func failure(of command: String, _ probe: QueueProbe) async -> Failure? {
+    private static func failure(
+        of command: String, _ probe: QueueProbe, _ node: QueueProbe.Node
+    ) async -> Failure? {
         do {
-            _ = try await probe.ask([command])
+            _ = try await probe.ask([command], node)
             return nil
         } catch { return failure(error) }
     }
@@ -150,28 +188,33 @@ final class RedisMonitor: Sendable {
         case .masterNameUnknown: .masterNameUnknown
         case .sentinelRefused: .sentinelRefused
         case .notMaster: .notMaster
+        case .clusterUnreachable, .slotUnserved: .clusterUnreachable
         default: .notConnected
         }
     }
 
     /// The server's information: empty if the user may not run INFO, partial if it may not run
     /// CONFIG GET.
-    private static func information(_ probe: QueueProbe) async -> RedisInformation {
+    private static func information(
+        _ probe: QueueProbe, _ node: QueueProbe.Node
+    ) async -> RedisInformation {
         var information = RedisInformation()
         let sections = RedisInformation.sections.map { ["INFO", $0] }
-        for case .bulk(let text) in await replies(to: sections, probe) { information.add(text) }
+        for case .bulk(let text) in await replies(to: sections, probe, node) {
+            information.add(text)
+        }
         let settings = information.settingsWanted.map { ["CONFIG", "GET", $0] }
-        for reply in await replies(to: settings, probe) { information.add(setting: reply) }
+        for reply in await replies(to: settings, probe, node) { information.add(setting: reply) }
         return information
     }
 
     /// The replies of the commands that succeed, in any order.
     private static func replies(
-        to commands: [[String]], _ probe: QueueProbe
+        to commands: [[String]], _ probe: QueueProbe, _ node: QueueProbe.Node
     ) async -> [RedisReply] {
         await withTaskGroup(of: RedisReply?.self) { group in
             for command in commands {
-                group.addTask { try? await probe.ask(command) }
+                group.addTask { try? await probe.ask(command, node) }
             }
             return await group.reduce(into: []) { replies, reply in
                 if let reply { replies.append(reply) }

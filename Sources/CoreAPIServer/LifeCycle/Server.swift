@@ -192,7 +192,7 @@ struct Server {
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
         }
         let probe = QueueProbe(
-            connection: RedisConnection(
+            client: RedisClient(
                 url: configuration.redis.url, on: loop,
                 options: RedisMonitor.options(kind, tls: configuration.redis.tls),
                 // No log lines: the caller of the probe gets the failure of its connection.

@@ -50,9 +50,15 @@ import Testing
         #expect(users.allSatisfy { 900...1_100 ~= $0 })
     }
 
-    @Test func `groups of partitions cover each once`() {
-        let partitions = StreamPartitions(key: "s", count: 130)
-        #expect(partitions.groups(of: 64) == [0..<64, 64..<128, 128..<130])
-        #expect(StreamPartitions(key: "s").groups(of: 64) == [0..<1])
+    @Test(arguments: [1, 4])
+    func `all keys of a partition lie in its slot of a cluster`(count: Int) {
+        let partitions = StreamPartitions(key: "s", count: count)
+        for partition in partitions.indices {
+            let slot = partitions.slot(partition)
+            #expect(HashSlot(ofKey: partitions.streamKey(partition).utf8) == slot)
+            let session = ProducerCall.sessionKeyStart(Array(partitions.tag(partition).utf8))
+            #expect(HashSlot(ofKey: session) == slot)
+        }
+        #expect(partitions.claim.slot == HashSlot(ofKey: "s".utf8))
     }
 }

@@ -54,7 +54,8 @@ import Testing
 
     @Test func `a step of the login that differs ends the connection, and every wait`() throws {
         let step = RedisLoginStep(
-            script: script, command: RedisCommand(calling: script), reply: .integer(4)
+            script: script, command: RedisCommand(calling: script), key: "k",
+            reply: .integer(4)
         ) { _ in .partitionCountDiffers(inRedis: 2) }
         let call = { @Sendable (partition: Int) in
             var call = partitions.call(partition)

@@ -52,15 +52,18 @@ import Testing
         #expect(topology.master(of: try slot(16_383)) == b)
     }
 
-    @Test func `without an answer the next node is asked, with a backoff`() throws {
+    @Test func `without an answer the next node is asked, and after all with a backoff`() throws {
         var topology = topology()
         #expect(topology.deadlineReached(now: start) == .ask(seed))
-        topology.failed(now: start, jitter: 1)
-        #expect(topology.deadline == after(200))
-        #expect(topology.deadlineReached(now: after(199)) == .none)
-        #expect(topology.deadlineReached(now: after(200)) == .ask(other))
-        topology.failed(now: after(250), jitter: 1)
-        #expect(topology.deadlineReached(now: after(650)) == .ask(seed))
+        topology.failed(now: after(20), jitter: 1)
+        #expect(!topology.hasAskedAll)
+        #expect(topology.deadline == after(20))
+        #expect(topology.deadlineReached(now: after(20)) == .ask(other))
+        topology.failed(now: after(50), jitter: 1)
+        #expect(topology.hasAskedAll)
+        #expect(topology.deadline == after(250))
+        #expect(topology.deadlineReached(now: after(249)) == .none)
+        #expect(topology.deadlineReached(now: after(250)) == .ask(seed))
         #expect(topology.received(try complete(a, b)) == .changed)
     }
 
@@ -145,6 +148,14 @@ import Testing
             _ = topology.received(try map([(0...1, a)]))
         }
         #expect(topology.deadline == asked.advanced(byMilliseconds: 1_000))
+    }
+
+    @Test func `another order of the masters changes nothing`() throws {
+        var topology = try learned(try complete(a, b))
+        topology.staled()
+        _ = topology.deadlineReached(now: after(100))
+        let other = try map([(8_192...16_383, b), (0...8_191, a)])
+        #expect(topology.received(other) == .none)
     }
 
     @Test func `an answer that nobody waits for has no effect`() throws {

@@ -9,10 +9,10 @@ enum ConsumerHarness {
     /// The options of a Redis that keeps its confirmed writes when it is killed.
     static let keepsEverything = ["--appendfsync", "always"]
 
-    static func transaction(_ amount: Int = 1) throws -> Transaction {
+    static func transaction(_ amount: Int = 1, userID: Int = 1) throws -> Transaction {
         try Transaction(
             id: .random(), amount: try #require(Amount(amount)),
-            currency: try #require(CurrencyCode("EUR")), userID: 1,
+            currency: try #require(CurrencyCode("EUR")), userID: userID,
             // As the timestamp has it.
             createdAt: UnixTime(seconds: UnixTime.now().wholeSeconds))
     }
