@@ -9,12 +9,15 @@ import resp
 import waiting
 from redis_server import RedisServer, free_port
 
+# The user of replicas, who can be shut out of a master.
+REPLICA = "replica"
 SLOTS = 16_384
 MASTERS = 3
 # After this time without an answer a node is suspected, and its replica may take over.
 NODE_TIMEOUT_MILLISECONDS = 1_000
-# How many keys of a slot move at once, so that neither node stands still for long.
-MIGRATED_AT_ONCE = 200
+# How many keys of a slot move at once, and the pause after them: callers come in between.
+MIGRATED_AT_ONCE = 10
+MIGRATION_PAUSE_SECONDS = 0.05
 MIGRATION_TIMEOUT_MILLISECONDS = 5_000
 
 
@@ -36,6 +39,8 @@ class ClusterNode(RedisServer):
             "--cluster-enabled", "yes", "--cluster-port", str(self.bus_port),
             "--cluster-node-timeout", str(NODE_TIMEOUT_MILLISECONDS),
             "--cluster-require-full-coverage", "no", "--cluster-allow-replica-migration", "no",
+            "--masteruser", REPLICA, "--masterauth", REPLICA,
+            "--user", REPLICA, "on", f">{REPLICA}", "~*", "&*", "+@all",
         ])  # fmt: skip
         self.id = ""
 
@@ -50,6 +55,11 @@ class ClusterNode(RedisServer):
         """The lines of `CLUSTER NODES` in words, by the nodes' ids."""
         text = (await self.command("CLUSTER", "NODES")).decode()
         return {line.split()[0]: line.split() for line in text.splitlines()}
+
+    async def shut_replicas_out(self) -> None:
+        """Cuts the connections of replicas, until the node starts again."""
+        await self.command("ACL", "SETUSER", REPLICA, "off")
+        await self.command("CLIENT", "KILL", "USER", REPLICA)
 
     async def takes_over(self) -> None:
         """Waits until this replica has become a master."""
@@ -171,12 +181,14 @@ class ClusterGroup:
         await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         count = 0
+        await asyncio.sleep(MIGRATION_PAUSE_SECONDS)
         while keys := await source.command("CLUSTER", "GETKEYSINSLOT", slot, MIGRATED_AT_ONCE):
             await source.command(
                 "MIGRATE", "127.0.0.1", target.port, "", 0, MIGRATION_TIMEOUT_MILLISECONDS,
                 "KEYS", *keys,
             )  # fmt: skip
             count += len(keys)
+            await asyncio.sleep(MIGRATION_PAUSE_SECONDS)
         # The new master first: otherwise the slot might have none for a moment.
         others = [node for node in self.masters if node not in (source, target)]
         for node in (target, source, *others):

@@ -58,6 +58,24 @@ async def frozen(bench: Bench) -> str:
     return f"{bench.size.failovers} failovers, {_figures(bench)}"
 
 
+async def lagging(bench: Bench) -> str:
+    """A replica loses touch with its master for a second; then that crashes, and the replica takes
+    over."""
+    for _ in range(bench.size.lagging_failovers):
+        master = await _random_master(bench)
+        replica = await bench.cluster.replica(master)
+        await master.shut_replicas_out()
+        await asyncio.sleep(bench.rng.uniform(0.5, 1.5))
+        await master.kill()
+        await replica.takes_over()
+        await master.start()
+        await _serves_again(bench)
+    note = _figures(bench)
+    if note.endswith(" 0 sent again"):
+        raise Broken(f"no replica has lagged: {note}")
+    return f"{bench.size.lagging_failovers} failovers, {note}"
+
+
 async def slots(bench: Bench) -> str:
     """The slot of each partition moves to another master, with its keys, and back."""
     keys = moves = 0
@@ -85,7 +103,7 @@ async def nodes(bench: Bench) -> str:
             await bench.cluster.move_slot(slot(key), bench.rng.choice(others))
         await bench.cluster.remove_master(node)
         await _serves_again(bench)
-    return f"{bench.size.slot_moves} nodes came and went, {_figures(bench)}"
+    return f"{bench.size.slot_moves} times, {_figures(bench)}"
 
 
 async def shard_down(bench: Bench) -> str:
@@ -192,6 +210,7 @@ ALL = [
     _scenario("cluster-planned", planned, IN_MEMORY),
     _scenario("cluster-killed", killed, REPLICATED),
     _scenario("cluster-frozen", frozen, IN_MEMORY),
+    _scenario("cluster-lagging", lagging, IN_MEMORY),
     _scenario("cluster-slots", slots, IN_MEMORY),
     _scenario("cluster-nodes", nodes, IN_MEMORY),
     _scenario(

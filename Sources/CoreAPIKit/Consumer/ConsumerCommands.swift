@@ -45,13 +45,15 @@ struct ConsumerCommands: Sendable {
         return command
     }
 
-    /// Waits for entries that were not delivered to the group yet.
-    func read(count: Int, blockMilliseconds: Int) -> RedisCommand {
+    /// Reads entries that were not delivered to the group yet.
+    ///
+    /// - Parameter blockMilliseconds: how long to wait for one; nil for not at all.
+    func read(count: Int, blockMilliseconds: Int?) -> RedisCommand {
+        let block = blockMilliseconds.map { ["BLOCK", String($0)] } ?? []
         var command = RedisCommand()
         command.add(
-            "XREADGROUP", "GROUP", group, consumer, "COUNT",
-            String(min(count, ConsumerCommands.entriesMax)), "BLOCK", String(blockMilliseconds),
-            "STREAMS", key, ">")
+            ["XREADGROUP", "GROUP", group, consumer, "COUNT"]
+                + [String(min(count, ConsumerCommands.entriesMax))] + block + ["STREAMS", key, ">"])
         return command
     }
 

@@ -13,14 +13,14 @@ struct FetchRotation {
     }
 }
 
-/// Fetches entries, of all partitions in turns.
+/// Fetches entries of one server, of all partitions in turns.
 extension ConsumerEngine {
     /// Claims if a claim is due, then reads if there is still room. Backs off after a failure.
     func fetchOnce(_ schedule: inout FetchSchedule, _ rotation: inout FetchRotation) async {
         do throws(RedisError) {
             if let scans = schedule.claimIsDue(now: .now()) {
                 if partitions.count == 1 {
-                    try await claim(0, scans: scans)
+                    try await claim(0, countMax: room, scans: scans)
                 } else {
                     try await claimDue(&rotation.scan, claimsOfScan: schedule.claimsOfScan)
                 }
@@ -44,23 +44,31 @@ extension ConsumerEngine {
     func join() async throws(RedisError) {
         try await claimPartitions()
         try await withEach(Array(partitions.partitions.indices)) { partition throws(RedisError) in
-            let commands = self.partitions[partition]
-            do throws(RedisError) {
-                _ = try await self.reply(commands.createGroup, for: "make the group")
-            } catch {
-                guard case .server(let answer) = error, answer.kind == .groupExists else {
-                    throw error
-                }
-            }
-            _ = try await self.reply(commands.join, for: "join the group")
+            try await self.join(partition)
         }
     }
 
+    /// Creates the group in the partition if it is missing, and joins it.
+    func join(_ partition: Int) async throws(RedisError) {
+        let commands = partitions[partition]
+        do throws(RedisError) {
+            _ = try await reply(commands.createGroup, in: partition, for: "make the group")
+        } catch {
+            guard case .server(let answer) = error, answer.kind == .groupExists else {
+                throw error
+            }
+        }
+        _ = try await reply(commands.join, in: partition, for: "join the group")
+    }
+
     /// Throws if Redis has another number of partitions; gives it this one if it has none.
-    private func claimPartitions() async throws(RedisError) {
+    func claimPartitions() async throws(RedisError) {
         let claim = partitions.partitions.claim
         let reply: RedisReply
-        do { reply = try await connection.execute(claim.command) } catch {
+        do {
+            reply = try await connections.execute(
+                claim.command, slot: HashSlot(ofKey: partitions.partitions.claimKey.utf8))
+        } catch {
             // The access list of a consumer of one partition need not permit it.
             if case .server(let answer) = error.reason, answer.kind == .noPermission,
                 partitions.count == 1
@@ -78,15 +86,20 @@ extension ConsumerEngine {
     // MARK: - Claims
 
     /// Claims what is due in a partition.
-    private func claim(_ partition: Int, scans: Bool) async throws(RedisError) {
+    ///
+    /// - Parameter countMax: how many entries it may return.
+    /// - Returns: how many of them are delivered.
+    @discardableResult
+    func claim(_ partition: Int, countMax: Int, scans: Bool) async throws(RedisError) -> Int {
         let command = partitions[partition].claim(
-            room: room, attemptsMax: options.attemptsMax,
+            room: countMax, attemptsMax: options.attemptsMax,
             visibilityMilliseconds: options.visibilityTimeout.wholeMilliseconds, scans: scans)
         let claimed = try ClaimedEntries(
-            reply: await reply(command, for: "claim"), partition: partition)
+            reply: await reply(command, in: partition, for: "claim"), partition: partition)
         for entry in claimed.deadLettered { deadLettered(entry, reason: "not acknowledged") }
         removed(claimed.removed, partition)
         await deliver(claimed.entries)
+        return claimed.entries.count
     }
 
     /// Claims in the partitions that have retries that are due, and in the next ones whose other
@@ -96,11 +109,14 @@ extension ConsumerEngine {
     ) async throws(RedisError) {
         let number = (partitions.count + claimsOfScan - 1) / claimsOfScan
         let scanned = rotation.take(number)
-        for partition in scanned where room > 0 { try await claim(partition, scans: true) }
+        for partition in scanned where room > 0 {
+            try await claim(partition, countMax: room, scans: true)
+        }
         for group in rotation.groups(of: ConsumerPartitions.streamsOfScriptMax) where room > 0 {
-            let found = try await reply(partitions.due(group), for: "find retries")
+            let found = try await reply(
+                partitions.due(group), in: group[0], for: "find retries")
             for partition in try partitions.due(found, of: group) where room > 0 {
-                try await claim(partition, scans: false)
+                try await claim(partition, countMax: room, scans: false)
             }
         }
     }
@@ -115,7 +131,7 @@ extension ConsumerEngine {
         if partitions.count > 1, try await take(&rotation) { return }
         let command = partitions.read(
             count: room, blockMilliseconds: schedule.blockMilliseconds)
-        let read = try await reply(command, for: "read", on: readConnection)
+        let read = try await reply(command, in: 0, for: "read", blocks: true)
         await deliver(try partitions.entries(read: read))
     }
 
@@ -127,7 +143,8 @@ extension ConsumerEngine {
             let room = room
             guard room > 0 else { break }
             let taken = try partitions.entries(
-                read: await reply(partitions.take(group, count: room), for: "read"))
+                read: await reply(
+                    partitions.take(group, count: room), in: group[0], for: "read"))
             guard let last = taken.last else { continue }
             rotation.resume(after: last.name.partition)
             isAnyTaken = true
@@ -140,7 +157,7 @@ extension ConsumerEngine {
 
     /// Delivers the transactions, and moves entries that are not transactions to the dead-letter
     /// stream.
-    private func deliver(_ received: [ReceivedEntry]) async {
+    func deliver(_ received: [ReceivedEntry]) async {
         var entries: [Machine.Entry] = []
         var flawed: [(ReceivedEntry, StreamEntryFlaw)] = []
         for entry in received {
@@ -164,7 +181,7 @@ extension ConsumerEngine {
         do throws(RedisError) {
             try await withEach(Array(names.keys)) { partition throws(RedisError) in
                 let command = self.partitions[partition].giveBack(names[partition] ?? [])
-                let reply = try await self.reply(command, for: "give back")
+                let reply = try await self.reply(command, in: partition, for: "give back")
                 self.removed(try DeliveryName.ids(of: reply), partition)
             }
         } catch {

@@ -18,7 +18,8 @@ extension ConsumerEngine {
             let failure: RedisError
             do {
                 _ = try await reply(
-                    partitions[entry.name].acknowledge(entry.name.id), for: "acknowledge")
+                    partitions[entry.name].acknowledge(entry.name.id),
+                    in: entry.name.partition, for: "acknowledge")
                 metrics?.acknowledged.increment()
                 return settle(serial)
             } catch { failure = error }
@@ -55,7 +56,8 @@ extension ConsumerEngine {
     private func retry(_ delivery: DeliveryName, _ pauseMilliseconds: Int) async {
         let command = partitions[delivery].retry(delivery, pauseMilliseconds: pauseMilliseconds)
         do throws(RedisError) {
-            let ids = try DeliveryName.ids(of: await reply(command, for: "retry"))
+            let ids = try DeliveryName.ids(
+                of: await reply(command, in: delivery.partition, for: "retry"))
             if ids.isEmpty { metrics?.retried.increment() }
             removed(ids, delivery.partition)
         } catch {
@@ -89,7 +91,8 @@ extension ConsumerEngine {
     func deadLetter(_ delivery: DeliveryName, reason: String) async {
         let command = partitions[delivery].deadLetter(delivery, reason: reason)
         do throws(RedisError) {
-            let ids = try DeliveryName.ids(of: await reply(command, for: "write a dead letter"))
+            let ids = try DeliveryName.ids(
+                of: await reply(command, in: delivery.partition, for: "write a dead letter"))
             if ids.isEmpty { deadLettered(delivery, reason: reason) }
             removed(ids, delivery.partition)
         } catch {

@@ -4,12 +4,11 @@ internal import CoreMetrics
 internal import Logging
 internal import Synchronization
 
-/// Runs a consumer: performs the actions of `ConsumerStateMachine` with two tasks and two
-/// connections.
+/// Runs a consumer: performs the actions of `ConsumerStateMachine` with two tasks.
 ///
-/// One task fetches: it claims due entries, then blocks for new ones, for at most a second. A
-/// blocked connection answers no other command, so all other commands use the second connection.
-/// The second task extends the lease of the deliveries in hand and tidies the stream up.
+/// One task fetches: it claims due entries, then waits for new ones. The second task extends the
+/// lease of the deliveries in hand and tidies the stream up. `ConsumerConnections` says by which
+/// connections.
 final class ConsumerEngine: Sendable {
     typealias Machine = ConsumerStateMachine<Suspension<Delivery?>>
 
@@ -26,10 +25,7 @@ final class ConsumerEngine: Sendable {
     let partitions: ConsumerPartitions
     let logger: Logger
     let metrics: ConsumerMetrics?
-    /// For commands that do not block.
-    let connection: RedisConnection
-    /// For XREADGROUP, which blocks.
-    let readConnection: RedisConnection
+    let connections: ConsumerConnections
     private let state: Mutex<State>
 
     /// Connects, creates the group if it is missing, and starts both tasks.
@@ -53,16 +49,8 @@ final class ConsumerEngine: Sendable {
                     prefetch: options.prefetch,
                     handlingMilliseconds: options.handlingTimeMax.wholeMilliseconds)))
         do {
-            connection = try await RedisConnection(
-                opening: url,
-                options: RedisConnection.Options(
-                    scripts: ConsumerScripts.all + [stream.claim.script], tls: tls,
-                    metrics: options.metrics),
-                logger: logger)
-            readConnection = try await RedisConnection(
-                opening: url,
-                options: RedisConnection.Options(tls: tls, metrics: options.metrics),
-                logger: logger)
+            connections = try await ConsumerConnections(
+                url, scripts: [stream.claim.script], options, tls: tls, logger: logger)
             try await join()
         } catch { throw ConsumerError(error) }
         Task { await fetch() }
@@ -153,16 +141,19 @@ final class ConsumerEngine: Sendable {
 
     // MARK: - Commands
 
-    /// Executes a command and returns its reply. A lasting error (`isLastingForConsumer`) of any
-    /// command ends the sequence.
+    /// Executes a command of a partition and returns its reply. A lasting error
+    /// (`isLastingForConsumer`) of any command ends the sequence.
     ///
     /// - Parameters:
     ///   - step: the command's purpose, for the log.
-    ///   - other: nil for the connection of commands that do not block.
+    ///   - blocks: whether it may wait for an entry.
     func reply(
-        _ command: RedisCommand, for step: String, on other: RedisConnection? = nil
+        _ command: RedisCommand, in partition: Int, for step: String, blocks: Bool = false
     ) async throws(RedisError) -> RedisReply {
-        do { return try await (other ?? connection).execute(command) } catch {
+        do {
+            return try await connections.execute(
+                command, slot: partitions.slot(partition), blocks: blocks)
+        } catch {
             let reason = error.reason
             if reason.isLastingForConsumer { giveUp(reason, step) }
             throw reason
@@ -189,7 +180,8 @@ final class ConsumerEngine: Sendable {
         _ step: String, _ command: @escaping @Sendable (ConsumerCommands) -> RedisCommand
     ) async throws(RedisError) {
         try await withEach(Array(partitions.partitions.indices)) { partition throws(RedisError) in
-            _ = try await self.reply(command(self.partitions[partition]), for: step)
+            _ = try await self.reply(
+                command(self.partitions[partition]), in: partition, for: step)
         }
     }
 
@@ -200,8 +192,9 @@ final class ConsumerEngine: Sendable {
         _ body: @escaping @Sendable (_ partition: Int) async throws(RedisError) -> Void
     ) async throws(RedisError) {
         var failure: RedisError?
-        for start in stride(from: 0, to: partitions.count, by: ConsumerEngine.partitionsAtOnceMax) {
-            let some = partitions[start...].prefix(ConsumerEngine.partitionsAtOnceMax)
+        let countMax = connections.partitionsAtOnceMax
+        for start in stride(from: 0, to: partitions.count, by: countMax) {
+            let some = partitions[start...].prefix(countMax)
             await withTaskGroup(of: RedisError?.self) { group in
                 for partition in some {
                     group.addTask {
@@ -215,14 +208,20 @@ final class ConsumerEngine: Sendable {
         if let failure { throw failure }
     }
 
-    private static let partitionsAtOnceMax = 32
-
     // MARK: - Fetching
 
     private func fetch() async {
-        var schedule = FetchSchedule(options, now: .now())
-        var rotation = FetchRotation(partitions.count)
-        while await hasRoom() { await fetchOnce(&schedule, &rotation) }
+        switch connections {
+        case .server:
+            var schedule = FetchSchedule(options, now: .now())
+            var rotation = FetchRotation(partitions.count)
+            while await hasRoom() { await fetchOnce(&schedule, &rotation) }
+        case .cluster:
+            let polling = ConsumerPolling(partitions.count)
+            var schedule = FetchSchedule(options, now: .now())
+            while await hasRoom() { await pollOnce(polling, &schedule) }
+            await polling.end()
+        }
         await giveBack()
         let waiters = state.withLock { $0.machine.ended() }
         for waiter in waiters { waiter.resume(returning: nil) }
@@ -265,8 +264,7 @@ final class ConsumerEngine: Sendable {
             try? await Task.sleep(for: pause)
         }
         try? await execute("leave the group") { $0.leave }
-        readConnection.close()
-        connection.close()
+        connections.close()
     }
 
     /// The longest time between two signs of life in `XINFO CONSUMERS`, for health checks.
@@ -285,7 +283,8 @@ final class ConsumerEngine: Sendable {
         _ kept: [(key: Machine.Serial, value: DeliveryName)], of partition: Int
     ) async throws(RedisError) {
         let command = partitions[partition].extend(kept.map(\.value))
-        let unkept = try UnkeptDeliveries(reply: await reply(command, for: "extend the lease"))
+        let unkept = try UnkeptDeliveries(
+            reply: await reply(command, in: partition, for: "extend the lease"))
         let lost = kept.filter { unkept.lost.contains($0.value.text) }.map(\.key)
         let gone = Set(unkept.removed)
         let count = state.withLock { state in

@@ -6,6 +6,8 @@ struct ConsumerPartitions: Sendable {
     let group: String
     let consumer: String
     private let commands: [ConsumerCommands]
+    /// The hash slot of each partition's keys.
+    private let slots: [HashSlot]
     /// The partition of each stream, by its key.
     private let numbers: [[UInt8]: Int]
     /// Waits for an entry of any partition.
@@ -24,6 +26,7 @@ struct ConsumerPartitions: Sendable {
         commands = partitions.indices.map {
             ConsumerCommands(partitions, partition: $0, group: group, consumer: consumer)
         }
+        slots = partitions.indices.map { HashSlot(ofKey: partitions.streamKey($0).utf8) }
         var numbers: [[UInt8]: Int] = [:]
         for partition in partitions.indices {
             numbers[Array(partitions.streamKey(partition).utf8)] = partition
@@ -41,6 +44,9 @@ struct ConsumerPartitions: Sendable {
 
     /// The commands of a partition.
     subscript(partition: Int) -> ConsumerCommands { commands[partition] }
+
+    /// The hash slot of a partition's keys.
+    func slot(_ partition: Int) -> HashSlot { slots[partition] }
 
     /// The commands of the partition of an entry.
     subscript(delivery: DeliveryName) -> ConsumerCommands { commands[delivery.partition] }

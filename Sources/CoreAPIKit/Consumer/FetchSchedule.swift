@@ -13,6 +13,7 @@ struct FetchSchedule {
     private let scanMilliseconds: Int
     private var nextClaim: MonotonicTime
     private var nextScan: MonotonicTime
+    private var periods = 0
     private var backoff = RedisLimits().backoff
 
     init(_ options: ConsumerOptions, now: MonotonicTime) {
@@ -30,6 +31,15 @@ struct FetchSchedule {
         guard nextScan <= now else { return false }
         nextScan = now.advanced(byMilliseconds: scanMilliseconds)
         return true
+    }
+
+    /// The number of the present period, in which each partition of a cluster is claimed from once.
+    mutating func period(now: MonotonicTime) -> Int {
+        if nextClaim <= now {
+            nextClaim = now.advanced(byMilliseconds: blockMilliseconds)
+            periods += 1
+        }
+        return periods
     }
 
     mutating func succeeded() { backoff.succeeded() }

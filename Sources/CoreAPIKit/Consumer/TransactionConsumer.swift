@@ -35,9 +35,11 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
     ///
     /// - Parameters:
     ///   - url: `redis://[user[:password]@]host[:port][/db]`,
-    ///     `unix://[user[:password]@]/path[?db=N]`, or, for the master that sentinels know,
-    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`; with
-    ///     TLS `rediss://` and `rediss-sentinel://`. User, password and path are percent-encoded.
+    ///     `unix://[user[:password]@]/path[?db=N]`, for the master that sentinels know
+    ///     `redis-sentinel://[user[:password]@]host[:port][,host[:port]…][/db]?master=NAME`, for a
+    ///     cluster `redis-cluster://[user[:password]@]host[:port][,host[:port]…]`; with TLS
+    ///     `rediss://`, `rediss-sentinel://` and `rediss-cluster://`. User, password and path are
+    ///     percent-encoded.
     ///   - key: the stream's key, not empty.
     ///   - partitions: how many partitions the stream has, 1 to 1,024: as its queues say.
     ///   - group: the consumer group, not empty. Its members share the work; use one group for each
@@ -57,9 +59,6 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
         } catch { throw .refused(.argumentInvalid(error)) }
         let target: (url: RedisURL, tls: TLSContext?)
         do { target = try RedisConnection.target(url, options.tls) } catch { throw .refused(error) }
-        guard target.url.place.cluster == nil else {
-            throw .refused(.urlInvalid(.clusterOfConsumer))
-        }
         engine = try await ConsumerEngine(
             url: target.url, StreamPartitions(key: key, count: partitions), group: group,
             options: options, tls: target.tls)

@@ -242,6 +242,9 @@ private final class ClusterNodes: @unchecked Sendable {
     func connection(to address: RedisAddress) -> RedisConnection? {
         guard !isClosed else { return nil }
         if let connection = connections[address] { return connection }
+        var options = options
+        // Commands wait for the node until its replica has its slots, or for their deadline.
+        options.onOutage = { [weak self] in self?.staled() }
         let connection = RedisConnection(
             url: url.node(at: address), on: loop, options: options, logger: logger)
         connections[address] = connection

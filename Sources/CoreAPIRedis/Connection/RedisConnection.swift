@@ -20,6 +20,9 @@ package final class RedisConnection: Sendable {
         package var isOnDemand = false
         /// Whether the server is a node of a cluster, whose redirections are for the caller.
         var isNode = false
+        /// Is called on the loop's thread while there is no connection: once it is lost, and after
+        /// each attempt.
+        var onOutage: (@Sendable () -> Void)?
         /// The TLS context of a `rediss://` URL; nil for other URLs.
         package var tls: TLSContext?
         /// The metrics backend of the connection.
@@ -109,8 +112,10 @@ package final class RedisConnection: Sendable {
 /// The handler of a connection for commands.
 private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Sendable {
     let parts: RedisConnectionParts<RedisConnectionStateMachine<RedisConnection.Waiter>>
+    private let onOutage: (@Sendable () -> Void)?
 
     init(url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger) {
+        onOutage = options.onOutage
         let machine = RedisConnectionStateMachine<RedisConnection.Waiter>(
             url: url, limits: options.limits, scripts: options.scripts,
             isOnDemand: options.isOnDemand, isNode: options.isNode, now: .now())
@@ -123,7 +128,9 @@ private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Send
         resolution.waiter.resume(returning: resolution.result)
     }
 
-    func report() {}
+    func report() {
+        if let onOutage, !isReady { onOutage() }
+    }
 }
 
 extension RedisConnection {
