@@ -85,8 +85,8 @@ enum ConsumerTarget {
         }
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
-        StreamEntry(transaction).addWords(record, to: &entry)
-        RQJob(transaction).addWords(record, to: &job)
+        _ = StreamEntry(transaction).addWords(record, to: &entry)
+        _ = RQJob(transaction).addWords(record, to: &job)
         for words in [entry, job] {
             demand(words.bytes.count < 2_048, "\(words.bytes.count) bytes")
         }

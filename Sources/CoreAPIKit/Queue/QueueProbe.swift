@@ -79,6 +79,9 @@ package struct QueueProbe: Sendable {
         }
     }
 
+    /// Why there are no nodes.
+    package func reason() async -> RedisFailure { .notExecuted(await client.reason()) }
+
     /// Whether the node would accept the next transaction.
     package func access(_ node: Node) async throws(RedisFailure) -> QueueAccess {
         let calls = QueueAccess.commands(kind, barrier, groups(node.partitions))

@@ -58,6 +58,14 @@ package enum RedisClient: Sendable {
         }
     }
 
+    /// Why `nodes` has none.
+    package func reason() async -> RedisError {
+        switch self {
+        case .server: .connectionLost
+        case .cluster(let connection): await connection.reason()
+        }
+    }
+
     package func close() {
         switch self {
         case .server(let connection): connection.close()

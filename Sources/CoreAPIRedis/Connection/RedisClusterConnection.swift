@@ -112,6 +112,9 @@ package final class RedisClusterConnection: Sendable {
         }
     }
 
+    /// Why no node is known.
+    package func reason() async -> RedisError { await onLoop { $0.reason } ?? .closed }
+
     // MARK: - Attempts
 
     private func attempt(
@@ -179,7 +182,7 @@ private final class ClusterNodes: @unchecked Sendable {
     private var connections: [RedisAddress: RedisConnection] = [:]
     private var view = ClusterView()
     /// Why nothing is known of a slot.
-    private var reason = RedisError.clusterUnreachable
+    private(set) var reason = RedisError.clusterUnreachable
     private(set) var isClosed = false
 
     init(

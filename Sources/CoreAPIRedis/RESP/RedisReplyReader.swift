@@ -49,14 +49,17 @@ internal import CHiredis
     /// a part of it.
     private func takeInteger(of bytes: Span<UInt8>, from start: Int) -> Int? {
         guard start < bytes.count, bytes[start] == UInt8(ascii: ":") else { return nil }
+        let zero = UInt8(ascii: "0")
         var (value, position): (Int64, Int) = (0, start + 1)
         while position < bytes.count, position - start <= RedisReplyReader.digitsMax {
-            let digit = bytes[position] &- UInt8(ascii: "0")
+            let digit = bytes[position] &- zero
             if digit > 9 { break }
             value = value &* 10 &+ Int64(digit)
             position += 1
         }
-        guard position > start + 1, position + 1 < bytes.count,
+        // As hiredis, not `:01`.
+        guard position > start + 1, position == start + 2 || bytes[start + 1] != zero,
+            position + 1 < bytes.count,
             bytes[position] == UInt8(ascii: "\r"), bytes[position + 1] == UInt8(ascii: "\n")
         else { return nil }
         unsafe integers.append(value)

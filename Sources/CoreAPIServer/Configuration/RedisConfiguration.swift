@@ -39,7 +39,8 @@ struct RedisConfiguration {
         guard url.place.cluster != nil, case .rq = queue else { return }
         throw ConfigurationError(
             variable: Variable.url, value: "\(url)",
-            expectation: "\(RedisURLError.clusterOfJobs.rawValue): set QUEUE=stream:KEY")
+            expectation: "QUEUE is \(queue.name), and python-rq does not support a Redis Cluster: "
+                + "set QUEUE=stream:KEY, or name a Redis that is no cluster")
     }
 
     // MARK: - The URL

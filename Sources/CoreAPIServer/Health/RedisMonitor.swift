@@ -119,7 +119,7 @@ final class RedisMonitor: Sendable {
     /// cluster's, closes the connection and fails every command sent after the script.
     private static func run(_ probe: QueueProbe) async -> Check {
         let nodes = await probe.nodes()
-        guard let first = nodes.first else { return failed(.clusterUnreachable) }
+        guard let first = nodes.first else { return failed(failure(await probe.reason())) }
         if first.address == nil { return await run(probe, first) }
         let checks = await withTaskGroup(of: Check.self) { group in
             for node in nodes { group.addTask { await run(probe, node) } }

@@ -14,12 +14,14 @@ import Testing
     }
 
     private let wire = Array(
-        ("+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n"
+        (":7\r\n:0\r\n:123456789012345678\r\n:1234567890123456789\r\n+OK\r\n:-42\r\n$5\r\nhe\r\no\r\n$-1\r\n*0\r\n*-1\r\n-OOM no memory\r\n"
             + "*3\r\n:1\r\n*2\r\n+a\r\n$0\r\n\r\n-ERR x\r\n$1\r\nz\r\n")
             .utf8)
 
     private var expected: [RedisReply] {
         [
+            .integer(7), .integer(0), .integer(123_456_789_012_345_678),
+            .integer(1_234_567_890_123_456_789),
             .status(Array("OK".utf8)), .integer(-42), .bulk(Array("he\r\no".utf8)), .null,
             .array([]), .null,
             .error(RedisServerError(message: "OOM no memory")),
@@ -40,6 +42,7 @@ import Testing
 
     @Test(arguments: [
         "HTTP/1.1 400 Bad Request\r\n", "x\r\n", "\r\n", "+OK\r\nx", "*1\r\nx\r\n", "*-2\r\n",
+        ":01\r\n", ":\r\n", ":1\r\n:+01\r\n",
     ])
     func `bytes that are not RESP are refused`(text: String) {
         #expect(throws: RedisError.protocolViolation) { try replies([Array(text.utf8)[...]]) }
