@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 
+import cluster_scenarios
 import loss_scenarios
 import sentinel_scenarios
 import waiting
@@ -217,4 +218,5 @@ ALL = [
     ),
     *loss_scenarios.ALL,
     *sentinel_scenarios.ALL,
+    *cluster_scenarios.ALL,
 ]  # fmt: skip
