@@ -196,6 +196,4 @@ package struct RedisURL: Hashable, Sendable, CustomStringConvertible {
     case clusterOfJobs = """
         it is of a Redis Cluster, which python-rq does not support: only a stream can be in one
         """
-    /// A consumer of a cluster.
-    case clusterOfConsumer = "it is of a Redis Cluster, which is not supported here"
 }
