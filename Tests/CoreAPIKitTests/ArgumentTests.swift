@@ -78,6 +78,14 @@ import Testing
             } == name)
     }
 
+    @Test func `a consumer of a cluster needs a stream of several partitions`() async {
+        #expect(
+            await argument {
+                _ = try await TransactionConsumer(
+                    url: "redis-cluster://127.0.0.1:1", key: "s", group: "g")
+            } == "partitions")
+    }
+
     @Test func `a capacity, a leeway, a lifetime and a user id have bounds`() async throws {
         for capacity in [0, -1, Int.min] {
             #expect(

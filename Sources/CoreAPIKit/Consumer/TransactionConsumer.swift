@@ -41,7 +41,8 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
     ///     `rediss://`, `rediss-sentinel://` and `rediss-cluster://`. User, password and path are
     ///     percent-encoded.
     ///   - key: the stream's key, not empty.
-    ///   - partitions: how many partitions the stream has, 1 to 1,024: as its queues say.
+    ///   - partitions: how many partitions the stream has, 1 to 1,024: as its queues say. Of a
+    ///     cluster 2 or more: `KEY:dead` lies in another slot than a `KEY` without partitions.
     ///   - group: the consumer group, not empty. Its members share the work; use one group for each
     ///     purpose.
     ///   - options: the consumer's name, its limits and times, logger, metrics and TLS.
@@ -59,6 +60,11 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
         } catch { throw .refused(.argumentInvalid(error)) }
         let target: (url: RedisURL, tls: TLSContext?)
         do { target = try RedisConnection.target(url, options.tls) } catch { throw .refused(error) }
+        do throws(ArgumentError) {
+            try ArgumentError.check(
+                target.url.place.cluster == nil || partitions > 1, "partitions",
+                "2 to 1024 for a Redis Cluster, where KEY and KEY:dead have different slots")
+        } catch { throw .refused(.argumentInvalid(error)) }
         engine = try await ConsumerEngine(
             url: target.url, StreamPartitions(key: key, count: partitions), group: group,
             options: options, tls: target.tls)

@@ -8,9 +8,9 @@ package struct ProducerLimits: Sendable {
     package var pendingBytesMax = 16 * 1024 * 1024
     /// Messages of one call: Redis executes nothing else meanwhile (docs/performance.md).
     package var batchMax = 64
-    /// Batches without a reply. A second one keeps Redis busy while the reply to the first is on
-    /// its way (docs/performance.md).
-    package var batchesInFlightMax = 2
+    /// Batches without a reply: more than there are under a full load, and few enough that what is
+    /// sent again after a loss takes no turn of the loop for itself.
+    package var batchesInFlightMax = 16
     /// Bytes of confirmed messages that are kept, to be sent again if Redis loses them; 0: none.
     package var historyBytesMax = 16 * 1024 * 1024
     /// How long a confirmed message is kept: longer than a failover takes.

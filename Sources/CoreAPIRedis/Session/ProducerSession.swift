@@ -170,10 +170,13 @@ package struct ProducerSession<Waiter> {
 
     /// Keeps the memory of a batch that has no messages any more.
     @inline(__always) mutating func reuse(_ batch: consuming Batch) {
-        guard spares.count <= limits.batchesInFlightMax, batch.isReusable else { return }
+        guard spares.count < ProducerSession.sparesMax, batch.isReusable else { return }
         batch.removeAll()
         spares.append(consume batch)
     }
+
+    /// Batches whose memory is kept: one gathers while others are in flight.
+    private static var sparesMax: Int { 3 }
 
     /// Bytes that the words of most batches of one fit into.
     private static var batchCapacityMin: Int { 512 }
@@ -220,8 +223,7 @@ package struct ProducerSession<Waiter> {
         (needsBarrier, awaitsBarrier) = (false, true)
     }
 
-    /// Writes as many batches to `output` as may be in flight. What comes meanwhile gathers: under
-    /// load a batch is larger, and costs Redis and the server less for each message.
+    /// Writes as many batches to `output` as may be in flight. What comes meanwhile gathers.
     @inline(__always) mutating func encodeBatches(_ now: MonotonicTime) {
         while inFlightCount < limits.batchesInFlightMax, let batch = unsent.popFirst() {
             encode(batch, now)
