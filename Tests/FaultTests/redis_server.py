@@ -31,35 +31,23 @@ def free_port() -> int:
             return port
 
 
-class RedisServer:
-    """One process at a time, always on the same port, with its data in a folder of its own."""
+class RedisProcess:
+    """One process of redis-server at a time, always on the same port, with a folder of its own."""
 
-    def __init__(self, fsync: str | None = "always", settings: list[str] | None = None):
-        """`fsync` is the setting `appendfsync`; None: without an append-only file. `settings` are
-        further arguments."""
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="core-api-faults-redis-"))
-        self._data = self._folder / "data"
-        self._data.mkdir()
-        # An append-only file that only grows can be copied at any moment.
-        self._settings = [
-            "--save", "", "--auto-aof-rewrite-percentage", "0", "--repl-diskless-sync-delay", "0",
-        ]  # fmt: skip
-        if fsync:
-            self._settings += ["--appendonly", "yes", "--appendfsync", fsync]
-        self._settings += settings or []
+    def __init__(self, kind: str):
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"core-api-faults-{kind}-"))
         self._process: asyncio.subprocess.Process | None = None
         self.port = free_port()
 
-    async def start(self) -> None:
-        """Starts Redis and waits until it has read its data and answers."""
+    async def _run(self, *arguments: str) -> None:
+        """Starts it and waits until it answers."""
         with open(self._folder / "log", "ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
-                "--dir", str(self._data), *self._settings,
+                "redis-server", *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=child.die_with_parent,
             )  # fmt: skip
-        await waiting.until("Redis answers", self._answers)
+        await waiting.until("redis-server answers", self._answers)
 
     async def _answers(self) -> bool:
         if self._process.returncode is not None:
@@ -79,9 +67,47 @@ class RedisServer:
             await client.close()
 
     async def kill(self) -> None:
-        """Ends Redis like a crash, by SIGKILL."""
+        """Ends it like a crash, by SIGKILL."""
         self._process.kill()
         await self._process.wait()
+
+    def stop(self) -> None:
+        """Stops it, with its connections open, until `resume`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Ends the process in any state and removes its data."""
+        if self._process and self._process.returncode is None:
+            await self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RedisServer(RedisProcess):
+    """A server with its data."""
+
+    def __init__(self, fsync: str | None = "always", settings: list[str] | None = None):
+        """`fsync` is the setting `appendfsync`; None: without an append-only file. `settings` are
+        further arguments."""
+        super().__init__("redis")
+        self._data = self._folder / "data"
+        self._data.mkdir()
+        # An append-only file that only grows can be copied at any moment.
+        self._settings = [
+            "--save", "", "--auto-aof-rewrite-percentage", "0", "--repl-diskless-sync-delay", "0",
+        ]  # fmt: skip
+        if fsync:
+            self._settings += ["--appendonly", "yes", "--appendfsync", fsync]
+        self._settings += settings or []
+
+    async def start(self) -> None:
+        """Starts Redis and waits until it has read its data and answers."""
+        await self._run(
+            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data),
+            *self._settings,
+        )  # fmt: skip
 
     def save_disk(self) -> None:
         """Keeps a copy of the disk as it is now."""
@@ -101,16 +127,3 @@ class RedisServer:
         """The fields of `INFO replication`."""
         text = (await self.command("INFO", "replication")).decode()
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-
-    def stop(self) -> None:
-        """Stops Redis, with its connections open, until `resume`."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
-    async def end(self) -> None:
-        """Ends the process in any state and removes its data."""
-        if self._process and self._process.returncode is None:
-            await self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)

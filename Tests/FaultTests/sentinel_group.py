@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import pathlib
-import shutil
-import signal
-import tempfile
-
-import child
 import resp
 import waiting
-from redis_server import RedisServer, free_port
+from redis_server import RedisProcess, RedisServer
 
 NAME = "faults"
 # The users of replicas and of sentinels: each can be shut out, and the server still gets in.
@@ -20,13 +13,11 @@ SENTINELS = 3
 REPLICAS = 2
 
 
-class Sentinel:
-    """One process at a time, always on the same port, with its file in a folder of its own."""
+class Sentinel(RedisProcess):
+    """A sentinel with its file."""
 
     def __init__(self, master_port: int):
-        self.port = free_port()
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="core-api-faults-sentinel-"))
-        self._process: asyncio.subprocess.Process | None = None
+        super().__init__("sentinel")
         lines = [
             f"port {self.port}", "bind 127.0.0.1", f"dir {self._folder}",
             f"sentinel monitor {NAME} 127.0.0.1 {master_port} 2",
@@ -37,46 +28,12 @@ class Sentinel:
         (self._folder / "conf").write_text("\n".join(lines) + "\n")
 
     async def start(self) -> None:
-        with open(self._folder / "log", "ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                "redis-server", str(self._folder / "conf"), "--sentinel",
-                stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=child.die_with_parent,
-            )  # fmt: skip
-        await waiting.until("a sentinel answers", self._answers)
+        await self._run(str(self._folder / "conf"), "--sentinel")
         # With the default of a second, a server that was just promoted may be taken for dead.
         await self.command("SENTINEL", "DEBUG", "PING-PERIOD", 300)
 
-    async def _answers(self) -> bool:
-        try:
-            return await self.command("PING") == "PONG"
-        except (OSError, EOFError, resp.ServerError):
-            return False
-
-    async def command(self, *words: object) -> object:
-        client = await resp.Client.connect(self.port)
-        try:
-            return await client.command(*words)
-        finally:
-            await client.close()
-
     async def master_port(self) -> int:
         return int((await self.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME))[1])
-
-    async def kill(self) -> None:
-        self._process.kill()
-        await self._process.wait()
-
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
-    async def end(self) -> None:
-        if self._process and self._process.returncode is None:
-            await self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class SentinelGroup:

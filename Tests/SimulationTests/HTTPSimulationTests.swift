@@ -18,18 +18,13 @@ import Testing
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
     func `each request is answered once, in order, however its bytes arrive`(shard: Int) {
-        for seed in SimulationSeeds.seeds(ofShard: shard) {
-            if let failure = failure(seed: seed) {
-                Issue.record("\(failure)")
-                return
-            }
-        }
+        SimulationSeeds.expectNoFailure(inShard: shard) { failure(seed: $0) }
     }
 
     @Test(arguments: HTTPBreakage.allCases)
     func `a connection that is broken on purpose is found out`(breakage: HTTPBreakage) {
-        for seed in SimulationSeeds.forBrokenMachines
-        where failure(seed: seed, breakage: breakage) != nil { return }
-        Issue.record("\(breakage) has gone unnoticed")
+        SimulationSeeds.expectFailure(of: breakage) {
+            failure(seed: $0, breakage: breakage)
+        }
     }
 }

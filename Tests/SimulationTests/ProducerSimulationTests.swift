@@ -23,40 +23,30 @@ import Testing
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
     func `sessions of partitions lose and double nothing over one connection`(shard: Int) throws {
-        for seed in SimulationSeeds.seeds(ofShard: shard) {
-            if let failure = try partitionedFailure(seed: seed) {
-                Issue.record("\(failure)")
-                return
-            }
-        }
+        try SimulationSeeds.expectNoFailure(inShard: shard) { try partitionedFailure(seed: $0) }
     }
 
     @Test(arguments: ProducerBreakage.allCases)
     func `sessions of partitions that are broken on purpose are found out`(
         breakage: ProducerBreakage
     ) throws {
-        for seed in SimulationSeeds.forBrokenMachines
-        where try partitionedFailure(seed: seed, breakage: breakage) != nil { return }
-        Issue.record("\(breakage) has gone unnoticed")
+        try SimulationSeeds.expectFailure(of: breakage) {
+            try partitionedFailure(seed: $0, breakage: breakage)
+        }
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: SimulationSeeds.shards)
     func `a producer loses and doubles nothing, whatever Redis loses`(shard: Int) throws {
-        for seed in SimulationSeeds.seeds(ofShard: shard) {
-            if let failure = try failure(seed: seed) {
-                Issue.record("\(failure)")
-                return
-            }
-        }
+        try SimulationSeeds.expectNoFailure(inShard: shard) { try failure(seed: $0) }
     }
 
     @Test(arguments: ProducerBreakage.allCases)
     func `a producer or script that is broken on purpose is found out`(
         breakage: ProducerBreakage
     ) throws {
-        for seed in SimulationSeeds.forBrokenMachines
-        where try failure(seed: seed, breakage: breakage) != nil { return }
-        Issue.record("\(breakage) has gone unnoticed")
+        try SimulationSeeds.expectFailure(of: breakage) {
+            try failure(seed: $0, breakage: breakage)
+        }
     }
 
     @Test func `a producer's seed replays exactly`() throws {

@@ -12,19 +12,14 @@ import Testing
     func `a command is answered once and in time, and nobody is told what is not so`(
         shard: Int
     ) throws {
-        for seed in SimulationSeeds.seeds(ofShard: shard) {
-            if let failure = try failure(seed: seed) {
-                Issue.record("\(failure)")
-                return
-            }
-        }
+        try SimulationSeeds.expectNoFailure(inShard: shard) { try failure(seed: $0) }
     }
 
     @Test(arguments: RedisBreakage.allCases)
     func `a machine that is broken on purpose is found out`(breakage: RedisBreakage) throws {
-        for seed in SimulationSeeds.forBrokenMachines
-        where try failure(seed: seed, breakage: breakage) != nil { return }
-        Issue.record("\(breakage) has gone unnoticed")
+        try SimulationSeeds.expectFailure(of: breakage) {
+            try failure(seed: $0, breakage: breakage)
+        }
     }
 
     @Test func `a seed replays exactly`() throws {

@@ -18,18 +18,17 @@ enum SimulationSeeds {
     /// How much of a transcript is shown: the end, or, of a seed that is repeated, all.
     private static let linesMax = only == nil ? 80 : Int.max
 
-    static func seeds(ofShard shard: Int) -> [UInt64] {
+    private static func seeds(ofShard shard: Int) -> [UInt64] {
         if let only { return shard == 0 ? [UInt64(only)] : [] }
         return stride(from: shard, to: count, by: shards.count).map { UInt64($0) }
     }
 
     /// The seeds in which a machine that is broken on purpose must be found out.
-    static let forBrokenMachines = (0..<UInt64(countDefault))
+    private static let forBrokenMachines = (0..<UInt64(countDefault))
 
     /// Runs a simulation: nil, or the seed, the rule that was broken, and what happened before.
-    static func failure<Machine: RedisConnectionMachine, Server>(
-        _ seed: UInt64,
-        _ simulation: (_ isTold: Bool) throws -> ConnectionSimulation<Machine, Server>
+    static func failure(
+        _ seed: UInt64, _ simulation: (_ isTold: Bool) throws -> some SeededSimulation
     ) rethrows -> String? {
         guard let rule = try simulation(false).run() else { return nil }
         // The same once more, this time with words.
@@ -39,7 +38,39 @@ enum SimulationSeeds {
             + again.transcript.suffix(linesMax).joined(separator: "\n")
     }
 
+    /// Records the first failure among the seeds of a shard.
+    static func expectNoFailure(
+        inShard shard: Int, _ failure: (_ seed: UInt64) throws -> String?,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) rethrows {
+        for seed in seeds(ofShard: shard) {
+            guard let failure = try failure(seed) else { continue }
+            Issue.record("\(failure)", sourceLocation: sourceLocation)
+            return
+        }
+    }
+
+    /// Records that what is broken on purpose fails with no seed.
+    static func expectFailure(
+        of breakage: some Any, _ failure: (_ seed: UInt64) throws -> String?,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) rethrows {
+        for seed in forBrokenMachines where try failure(seed) != nil { return }
+        Issue.record("\(breakage) has gone unnoticed", sourceLocation: sourceLocation)
+    }
+
     private static func variable(_ name: String) -> Int? {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
     }
 }
+
+/// A simulation whose course follows from its seed.
+protocol SeededSimulation {
+    /// Runs it to its end: nil, or the rule that was broken.
+    func run() -> String?
+    /// What has happened, if it was told.
+    var transcript: [String] { get }
+}
+
+extension ConnectionSimulation: SeededSimulation {}
+extension SentinelSimulation: SeededSimulation {}

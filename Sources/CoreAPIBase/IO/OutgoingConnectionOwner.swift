@@ -30,4 +30,9 @@ extension OutgoingConnectionOwner {
     package func connectionLocating() {
         preconditionFailure("connectionLocating() called on the owner of a fixed endpoint")
     }
+
+    /// For an owner that sends by `OutgoingConnection.send` alone.
+    package func connectionFlushed(
+        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {}
 }

@@ -26,7 +26,7 @@ struct ConsumerPartitions: Sendable {
         commands = partitions.indices.map {
             ConsumerCommands(partitions, partition: $0, group: group, consumer: consumer)
         }
-        slots = partitions.indices.map { HashSlot(ofKey: partitions.streamKey($0).utf8) }
+        slots = partitions.indices.map(partitions.slot)
         var numbers: [[UInt8]: Int] = [:]
         for partition in partitions.indices {
             numbers[Array(partitions.streamKey(partition).utf8)] = partition

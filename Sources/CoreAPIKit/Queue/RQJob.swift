@@ -45,15 +45,8 @@ struct RQJob {
           local id, data, time, description = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
           at = at + 4
           key = key + 1
-          local hash, isNew, record, meta = KEYS[key], index >= skipped, nil, nil
-          local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
-          if kind >= \(ProducerTraits(isExtended: true).digit) then
-            meta = argv[at]
-            at = at + 1
-          end
-          if kind % 2 == 1 then
-            \(TransactionRecord.scriptCheck)
-          end
+          local hash = KEYS[key]
+          \(TransactionRecord.scriptStart)
           if not problem and isNew then
             local added = call('HSET', hash, 'data', data, 'created_at', time,
               'enqueued_at', time, 'description', description, 'origin', origin,
@@ -64,7 +57,7 @@ struct RQJob {
               if record then \(TransactionRecord.scriptUndo) end
               problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
             else
-              if meta then redis.call('HSET', hash, 'meta', meta) end
+              if extra then redis.call('HSET', hash, 'meta', extra) end
               if added > 0 then
                 hashCount = hashCount + 1
                 hashes[hashCount] = hash

@@ -29,21 +29,13 @@ struct StreamEntry {
           local id, amount, currency = argv[at], argv[at + 1], argv[at + 2]
           local user, time = argv[at + 3], argv[at + 4]
           at = at + 5
-          local isNew, record, trace = index >= skipped, nil, nil
-          local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
-          if kind >= \(ProducerTraits(isExtended: true).digit) then
-            trace = argv[at]
-            at = at + 1
-          end
-          if kind % 2 == 1 then
-            \(TransactionRecord.scriptCheck)
-          end
+          \(TransactionRecord.scriptStart)
           if not problem and isNew then
             local added
-            if trace then
+            if extra then
               added = call('XADD', stream, '*', 'id', id, 'amount', amount,
                 'currency', currency, 'user_id', user, 'created_at', time,
-                'traceparent', trace)
+                'traceparent', extra)
             else
               added = call('XADD', stream, '*', 'id', id, 'amount', amount,
                 'currency', currency, 'user_id', user, 'created_at', time)

@@ -52,7 +52,7 @@ package struct StreamPartitions: Equatable, Sendable {
     }
 
     /// The slot of a Redis Cluster that has the partition's keys.
-    package func slot(_ partition: Int) -> HashSlot { HashSlot(ofKey: tag(partition).utf8) }
+    package func slot(_ partition: Int) -> HashSlot { HashSlot(ofKey: streamKey(partition).utf8) }
 
     // MARK: - The claim
 

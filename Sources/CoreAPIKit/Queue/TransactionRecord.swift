@@ -39,7 +39,7 @@ struct TransactionRecord {
     /// The record is written, unless there is one: its text is an answer of the batch then. Of a
     /// message that a copy of the batch has applied, the record of another transaction is an
     /// answer: the copy has found that.
-    static let scriptCheck = """
+    private static let scriptCheck = """
         local text = argv[at]
         at = at + 1
         key = key + 1
@@ -57,6 +57,20 @@ struct TransactionRecord {
         else
           local kept = call('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
           if kept.err then problem, isOwn = kept.err, true end
+        end
+        """
+
+    /// The begin of each message, once its words are taken: `extra` becomes the word that only an
+    /// extended message has, and `record` and `isNew` as in `scriptCheck`.
+    static let scriptStart = """
+        local isNew, record, extra = index >= skipped, nil, nil
+        local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
+        if kind >= \(ProducerTraits(isExtended: true).digit) then
+          extra = argv[at]
+          at = at + 1
+        end
+        if kind % 2 == 1 then
+          \(scriptCheck)
         end
         """
 

@@ -92,6 +92,20 @@ public import CoreAPIBase
 }
 
 extension RedisError {
+    /// Whether messages of a producer need not wait after the loss of a connection: neither a wrong
+    /// password, nor another number of partitions, nor a Redis that does not let the session be
+    /// opened is mended by waiting.
+    ///
+    /// - Parameter wasOpen: whether a session was open over the connection.
+    func endsWaits(wasOpen: Bool) -> Bool {
+        switch self {
+        case .partitionCountDiffers: true
+        case .refused(let reply): !reply.isPassing
+        case .server(let reply): !reply.isPassing && !wasOpen
+        default: false
+        }
+    }
+
     /// Whether the server is a replica, or may be a master that another one has replaced.
     var castsDoubtOnMaster: Bool {
         switch self {

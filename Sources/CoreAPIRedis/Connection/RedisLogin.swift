@@ -18,12 +18,8 @@ struct RedisLogin {
     private static let ok = Expected.exactly(.status(Array("OK".utf8)))
 
     init(_ url: RedisURL, scripts: [RedisScript], step: RedisLoginStep? = nil) {
-        if let user = url.user {
-            // A user may exist without a password (`nopass`).
-            add(["AUTH", user, url.password ?? ""], RedisLogin.ok)
-        } else if let password = url.password {
-            // Servers before Redis 6 know only this form.
-            add(["AUTH", password], RedisLogin.ok)
+        if let words = RedisLogin.authentication(user: url.user, password: url.password) {
+            add(words, RedisLogin.ok)
         }
         // Sentinels may name a server that is a replica, or about to become one.
         if url.place.sentinels != nil { add(["ROLE"], .master) }
@@ -35,6 +31,14 @@ struct RedisLogin {
             command.append(step.command)
             replies.append(.step(step))
         }
+    }
+
+    /// The words of `AUTH`; nil without a login.
+    static func authentication(user: String?, password: String?) -> [String]? {
+        // A user may exist without a password (`nopass`).
+        if let user { return ["AUTH", user, password ?? ""] }
+        // Servers before Redis 6 know only this form.
+        return password.map { ["AUTH", $0] }
     }
 
     private mutating func add(_ words: [String], _ reply: Expected) {

@@ -33,8 +33,6 @@ extension OutputSpan<UInt8> {
         endWord()
     }
 
-    package mutating func emptyWord() { append("$0\r\n\r\n") }
-
     /// A kind, a length and the end of its line.
     @usableFromInline package mutating func beginWord(count: Int) {
         guard count >= 100 else {

@@ -82,9 +82,27 @@ package struct RedisCommand: Sendable {
         replyCount = 0
     }
 
+    /// Sends the bytes from a position on, and removes all commands once they are sent.
+    ///
+    /// - Parameters:
+    ///   - position: how many bytes were sent before; adjusted.
+    ///   - send: hands the bytes from a position on to the kernel: how many it took, nil if it
+    ///     takes none now.
+    @inline(__always)
+    mutating func send(
+        from position: inout Int, _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
+        while position < bytes.count {
+            guard let count = try send(bytes, position) else { return removeSent(&position) }
+            position += count
+        }
+        position = 0
+        removeAll()
+    }
+
     /// Removes the bytes before a position if they exceed `keptBytesMax`, and adjusts the position.
     /// Otherwise a buffer that is never completely sent would grow without limit.
-    mutating func removeSent(_ position: inout Int) {
+    private mutating func removeSent(_ position: inout Int) {
         guard position > RedisCommand.keptBytesMax else { return }
         bytes.removeFirst(position)
         position = 0

@@ -2,7 +2,7 @@ internal import CoreAPIBase
 internal import Logging
 
 /// The connection of a loop's producer to one node of a cluster.
-final class ClusterNode: RedisConnectionHandler, @unchecked Sendable {
+final class ClusterNode: ProducerConnectionHandler, @unchecked Sendable {
     let parts: RedisConnectionParts<ClusterProducer.Machine>
     let address: RedisAddress
     private weak var producer: ClusterProducer?
@@ -20,10 +20,6 @@ final class ClusterNode: RedisConnectionHandler, @unchecked Sendable {
         parts = RedisConnectionParts(
             ClusterProducer.machine(url, partitions, options), url: url, loop: loop,
             limits: limits, tls: options.tls, metrics: options.metrics, logger: logger)
-    }
-
-    func resume(_ resolution: ClusterProducer.Machine.Resolution) {
-        resolution.waiter.received(resolution.result)
     }
 
     func report() { producer?.noticed(self) }

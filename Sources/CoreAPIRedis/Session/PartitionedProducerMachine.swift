@@ -212,15 +212,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         guard isConnected else { return deadline }
         if awaited.isEmpty { awaitedSince = now }
         encode(now)
-        while written < output.bytes.count {
-            guard let count = try send(output.bytes, written) else {
-                output.removeSent(&written)
-                return deadline
-            }
-            written += count
-        }
-        written = 0
-        output.removeAll()
+        try output.send(from: &written, send)
         return deadline
     }
 
@@ -267,21 +259,11 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
 
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
         precondition(state != .closed, "lost() after close()")
-        let failsAll = isLasting(error)
+        let failsAll = error.endsWaits(wasOpen: state == .open)
         lastError = error
         state = .disconnected
         return end(error, now) { session in
             failsAll ? session.failAll(error) : []
-        }
-    }
-
-    /// Whether waiting does not mend the reason for which the connection is lost.
-    private func isLasting(_ error: RedisError) -> Bool {
-        switch error {
-        case .partitionCountDiffers: true
-        case .refused(let reply): !reply.isPassing
-        case .server(let reply): !reply.isPassing && state != .open
-        default: false
         }
     }
 

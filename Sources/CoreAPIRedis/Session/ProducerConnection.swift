@@ -151,9 +151,9 @@ package final class ProducerConnection: Sendable {
 }
 
 /// The handler of a producer's connection.
-private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable {
+private final class ProducerHandler: ReportingProducerHandler, @unchecked Sendable {
     let parts: RedisConnectionParts<ProducerStateMachine<any ProducerReceiver>>
-    private let onLoss: @Sendable (ProducerLosses) -> Void
+    let onLoss: @Sendable (ProducerLosses) -> Void
 
     init(
         url: RedisURL, _ call: ProducerCall, loop: EventLoop, options: ProducerConnection.Options,
@@ -166,25 +166,15 @@ private final class ProducerHandler: RedisConnectionHandler, @unchecked Sendable
             now: .now())
         parts = RedisConnectionParts(
             machine, url: url, loop: loop, limits: limits, tls: options.tls,
-            metrics: options.metrics,
-            logger: logger)
+            metrics: options.metrics, logger: logger)
         self.onLoss = onLoss
-    }
-
-    func resume(_ resolution: ProducerSession<any ProducerReceiver>.Resolution) {
-        resolution.waiter.received(resolution.result)
-    }
-
-    func report() {
-        if parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
-        if parts.machine.takeMissedBarrier() { suspectMaster() }
     }
 }
 
 /// The handler of a producer's connection with a session for each partition.
-private final class PartitionedProducerHandler: RedisConnectionHandler, @unchecked Sendable {
+private final class PartitionedProducerHandler: ReportingProducerHandler, @unchecked Sendable {
     let parts: RedisConnectionParts<PartitionedProducerMachine<any ProducerReceiver>>
-    private let onLoss: @Sendable (ProducerLosses) -> Void
+    let onLoss: @Sendable (ProducerLosses) -> Void
 
     init(
         url: RedisURL, _ partitions: ProducerPartitions, loop: EventLoop,
@@ -200,14 +190,5 @@ private final class PartitionedProducerHandler: RedisConnectionHandler, @uncheck
             machine, url: url, loop: loop, limits: limits, tls: options.tls,
             metrics: options.metrics, logger: logger)
         self.onLoss = onLoss
-    }
-
-    func resume(_ resolution: ProducerSession<any ProducerReceiver>.Resolution) {
-        resolution.waiter.received(resolution.result)
-    }
-
-    func report() {
-        while parts.machine.hasLosses { onLoss(parts.machine.takeLosses()) }
-        if parts.machine.takeMissedBarrier() { suspectMaster() }
     }
 }

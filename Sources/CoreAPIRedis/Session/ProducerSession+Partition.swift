@@ -67,13 +67,9 @@ extension ProducerSession {
     /// The reply to the next command is a redirection: Redis has not executed it. What was sent
     /// behind it is settled by the next login.
     mutating func redirected(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
-        if !isOpening, let first = awaited.popFirst() {
-            if case .batch(var batch) = first {
-                batch.isRefused = true
-                awaited.prepend(.batch(batch))
-            } else {
-                awaited.prepend(first)
-            }
+        if !isOpening, case .batch(var batch)? = awaited.first {
+            batch.isRefused = true
+            awaited[awaited.startIndex] = .batch(batch)
         }
         return lost(error, now: now)
     }

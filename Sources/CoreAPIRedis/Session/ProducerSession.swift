@@ -203,15 +203,7 @@ package struct ProducerSession<Waiter> {
         now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
         if isReady { encode(now) }
-        while written < output.bytes.count {
-            guard let count = try send(output.bytes, written) else {
-                output.removeSent(&written)
-                return
-            }
-            written += count
-        }
-        written = 0
-        output.removeAll()
+        try output.send(from: &written, send)
     }
 
     private mutating func encode(_ now: MonotonicTime) {

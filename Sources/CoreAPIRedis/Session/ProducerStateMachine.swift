@@ -144,15 +144,8 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         lastError = error
         state = .disconnected
         let resolutions = session.lost(error, now: now)
-        switch error {
-        // Neither a wrong password, nor another number of partitions, nor a Redis that does not let
-        // the session be opened is mended by waiting.
-        case .partitionCountDiffers: return resolutions + session.failAll(error)
-        case .refused(let reply) where !reply.isPassing: return resolutions + session.failAll(error)
-        case .server(let reply) where !reply.isPassing && !wasOpen:
-            return resolutions + session.failAll(error)
-        default: return resolutions
-        }
+        return error.endsWaits(wasOpen: wasOpen)
+            ? resolutions + session.failAll(error) : resolutions
     }
 
     package mutating func close() -> [Resolution] {

@@ -21,7 +21,7 @@ final class ClusterClient: OutgoingConnectionOwner {
     private var completion: ((Result<ClusterMap, RedisError>) -> Void)?
 
     /// The time of an attempt, which includes the answer.
-    private static let answerMilliseconds = 1_000
+    private static let answerMilliseconds = 2_000
 
     /// - Parameter completion: is called once, unless `close` is called before.
     init(
@@ -100,10 +100,6 @@ final class ClusterClient: OutgoingConnectionOwner {
             while completion != nil, let reply = try reader.next() { try received(reply) }
         } catch { finish(.failure(error)) }
     }
-
-    func connectionFlushed(
-        _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError) {}
 
     func connectionLost(_ error: OutgoingConnectionError) { finish(.failure(RedisError(error))) }
 }

@@ -1,6 +1,5 @@
 internal import CoreAPIBase
 internal import Logging
-internal import Synchronization
 
 /// Knows which node of a Redis Cluster has which slots, for all connections of the process.
 ///
@@ -14,17 +13,9 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         case unreachable(RedisError)
     }
 
-    private struct Key: Hashable {
-        let url: RedisURL
-        /// Embedders' queues may have different certificates.
-        let tls: ObjectIdentifier?
-    }
+    private static let registry = DirectoryRegistry<RedisURL, ClusterDirectory>()
 
-    /// The directories in use, each with the number of its members.
-    private static let shared = Mutex<[Key: (directory: ClusterDirectory, members: Int)]>([:])
-    private static let numbers = Atomic(0)
-
-    private let key: Key
+    private let url: RedisURL
     private let tls: TLSContext?
     private let loop: EventLoop
 
@@ -42,9 +33,9 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     private static let backoff = Backoff(millisecondsMin: 50, millisecondsMax: 500)
 
     private init(
-        _ key: Key, _ seeds: ClusterSeeds, _ tls: TLSContext?, _ loop: EventLoop
+        _ url: RedisURL, _ seeds: ClusterSeeds, _ tls: TLSContext?, _ loop: EventLoop
     ) {
-        self.key = key
+        self.url = url
         self.tls = tls
         self.loop = loop
         topology = ClusterTopology(
@@ -64,14 +55,9 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         onNews: @escaping @Sendable (News) -> Void
     ) throws(SystemError) -> ClusterMembership {
         let loop = try SharedEventLoop.running()
-        let key = Key(url: url, tls: tls.map { ObjectIdentifier($0) })
-        let directory = shared.withLock { shared in
-            let known = shared[key]
-            let directory = known?.directory ?? ClusterDirectory(key, seeds, tls, loop)
-            shared[key] = (directory, (known?.members ?? 0) + 1)
-            return directory
+        let (directory, number) = registry.join(url, tls: tls) {
+            ClusterDirectory(url, seeds, tls, loop)
         }
-        let number = numbers.add(1, ordering: .relaxed).newValue
         loop.submit { directory.add(number, logger, onNews) }
         return ClusterMembership(directory, number)
     }
@@ -87,10 +73,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     }
 
     fileprivate func leave(_ number: Int) {
-        ClusterDirectory.shared.withLock { shared in
-            guard let entry = shared[key] else { return }
-            shared[key] = entry.members > 1 ? (entry.directory, entry.members - 1) : nil
-        }
+        ClusterDirectory.registry.leave(url, tls: tls)
         loop.submit {
             self.members[number] = nil
             if self.members.isEmpty { self.rest() }
@@ -120,7 +103,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         case .none: break
         case .ask(let address):
             // The reference back is released by the answer, or by `rest`.
-            let client = ClusterClient(address, key.url, tls: tls, on: loop) {
+            let client = ClusterClient(address, url, tls: tls, on: loop) {
                 self.answered($0, by: address)
             }
             self.client = client
@@ -154,7 +137,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         logger?.info(
             "the masters of the cluster",
             metadata: [
-                "redis": "\(key.url)",
+                "redis": "\(url)",
                 "masters": "\(map.masters.map(\.description).sorted().joined(separator: ", "))",
             ])
     }
@@ -165,7 +148,7 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
         let texts = reasons.map { "\($0): \($1)" }.sorted()
         logger?.warning(
             "no node of the cluster answers",
-            metadata: ["redis": "\(key.url)", "reasons": "\(texts.joined(separator: ", "))"])
+            metadata: ["redis": "\(url)", "reasons": "\(texts.joined(separator: ", "))"])
     }
 
     fileprivate func redirected(_ slot: HashSlot, to address: RedisAddress?) {

@@ -8,7 +8,7 @@ internal import CoreAPIBase
 /// The login before the hosts is Redis's. The sentinels have their own: the parameters
 /// `sentinel_username` and `sentinel_password`, percent-encoded.
 package struct RedisSentinels: Hashable, Sendable {
-    /// 1 to `countMax` addresses, each once.
+    /// 1 to `RedisURLAuthority.addressesMax` addresses, each once.
     package let addresses: [RedisAddress]
     /// The name of the master, of the characters that Sentinel's documentation allows.
     package let master: String
@@ -21,20 +21,14 @@ package struct RedisSentinels: Hashable, Sendable {
 
     /// `26379`.
     package static let defaultPort: UInt16 = 26_379
-    /// Limit of the sentinels of a URL.
-    package static let countMax = 16
     /// Limit of the name's bytes.
     private static let masterBytesMax = 255
 
     init(
         _ authority: RedisURLAuthority, _ parameters: RedisSentinelParameters, usesTLS: Bool
     ) throws(RedisURLError) {
-        var addresses: [RedisAddress] = []
-        for address in try authority.addresses(
-            defaultPort: RedisSentinels.defaultPort, without: .sentinels)
-        where !addresses.contains(address) { addresses.append(address) }
-        guard addresses.count <= RedisSentinels.countMax else { throw .sentinels }
-        self.addresses = addresses
+        addresses = try authority.addresses(
+            defaultPort: RedisSentinels.defaultPort, otherwise: .sentinels)
         guard let master = parameters.master, RedisSentinels.isName(master) else { throw .master }
         self.master = master
         user = parameters.user

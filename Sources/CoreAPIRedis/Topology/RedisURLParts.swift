@@ -78,17 +78,23 @@ struct RedisURLAuthority {
         try RedisURLAuthority.address(hosts, defaultPort: RedisURL.defaultPort)
     }
 
-    /// One or several addresses, separated by commas, each with a host.
+    /// Limit of the addresses of a URL.
+    static let addressesMax = 16
+
+    /// One to `addressesMax` addresses, separated by commas, each with a host; each is returned
+    /// once.
     ///
-    /// - Parameter error: of an address without a host.
+    /// - Parameter error: of an address without a host, and of too many.
     func addresses(
-        defaultPort: UInt16, without error: RedisURLError
+        defaultPort: UInt16, otherwise error: RedisURLError
     ) throws(RedisURLError) -> [RedisAddress] {
         var addresses: [RedisAddress] = []
         for text in hosts.split(separator: ",", omittingEmptySubsequences: false) {
             guard let first = text.first, first != ":" else { throw error }
-            addresses.append(try RedisURLAuthority.address(text, defaultPort: defaultPort))
+            let address = try RedisURLAuthority.address(text, defaultPort: defaultPort)
+            if !addresses.contains(address) { addresses.append(address) }
         }
+        guard addresses.count <= RedisURLAuthority.addressesMax else { throw error }
         return addresses
     }
 

@@ -89,10 +89,6 @@ final class SentinelClient: OutgoingConnectionOwner {
         }
     }
 
-    func connectionFlushed(
-        _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError) {}
-
     func connectionLost(_ error: OutgoingConnectionError) {
         // A sentinel that ends the connection between its two replies has answered.
         let hasAnswered = replyCount > commands.loginReplyCount
@@ -113,11 +109,9 @@ struct SentinelCommands {
 
     init(_ sentinels: RedisSentinels) {
         var login = RedisCommand()
-        if let user = sentinels.user {
-            login.add(["AUTH", user, sentinels.password ?? ""])
-        } else if let password = sentinels.password {
-            login.add(["AUTH", password])
-        }
+        let words = RedisLogin.authentication(
+            user: sentinels.user, password: sentinels.password)
+        if let words { login.add(words) }
         (self.login, loginReplyCount) = (login.bytes, login.replyCount)
         var question = RedisCommand()
         question.add(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.master])

@@ -1,6 +1,5 @@
 internal import CoreAPIBase
 internal import Logging
-internal import Synchronization
 
 /// Knows the master of one set of sentinels, for all connections of the process: each asks before
 /// it connects, and learns when the master has moved.
@@ -26,16 +25,8 @@ package final class SentinelDirectory: @unchecked Sendable {
 
     package typealias Location = Result<RedisAddress, RedisError>
 
-    private struct Key: Hashable {
-        let sentinels: RedisSentinels
-        /// Embedders' queues may have different certificates.
-        let tls: ObjectIdentifier?
-    }
+    private static let registry = DirectoryRegistry<RedisSentinels, SentinelDirectory>()
 
-    /// The directories in use, each with the number of its members.
-    private static let shared = Mutex<[Key: (directory: SentinelDirectory, members: Int)]>([:])
-
-    private let key: Key
     private let sentinels: RedisSentinels
     private let tls: TLSContext?
     private let commands: SentinelCommands
@@ -53,20 +44,17 @@ package final class SentinelDirectory: @unchecked Sendable {
     private var members: [Int: @Sendable (Departure) -> Void] = [:]
 
     private init(
-        _ key: Key, _ tls: TLSContext?, on loop: EventLoop, _ logger: Logger
+        _ sentinels: RedisSentinels, _ tls: TLSContext?, on loop: EventLoop, _ logger: Logger
     ) {
-        self.key = key
-        sentinels = key.sentinels
+        self.sentinels = sentinels
         self.tls = tls
-        commands = SentinelCommands(key.sentinels)
+        commands = SentinelCommands(sentinels)
         self.loop = loop
         self.logger = logger
-        machine = SentinelStateMachine(key.sentinels)
+        machine = SentinelStateMachine(sentinels)
     }
 
     // MARK: - Members
-
-    private static let numbers = Atomic(0)
 
     /// The directory of these sentinels, with a new member.
     ///
@@ -76,14 +64,9 @@ package final class SentinelDirectory: @unchecked Sendable {
         onDeparture: @escaping @Sendable (Departure) -> Void
     ) throws(SystemError) -> SentinelMembership {
         let loop = try SharedEventLoop.running()
-        let key = Key(sentinels: sentinels, tls: tls.map { ObjectIdentifier($0) })
-        let directory = shared.withLock { shared in
-            let known = shared[key]
-            let directory = known?.directory ?? SentinelDirectory(key, tls, on: loop, logger)
-            shared[key] = (directory, (known?.members ?? 0) + 1)
-            return directory
+        let (directory, number) = registry.join(sentinels, tls: tls) {
+            SentinelDirectory(sentinels, tls, on: loop, logger)
         }
-        let number = numbers.add(1, ordering: .relaxed).newValue
         loop.submit { directory.add(number, onDeparture) }
         return SentinelMembership(directory, number)
     }
@@ -98,11 +81,7 @@ package final class SentinelDirectory: @unchecked Sendable {
     }
 
     fileprivate func leave(_ number: Int) {
-        let isLast = SentinelDirectory.shared.withLock { shared in
-            guard let entry = shared[key] else { return false }
-            shared[key] = entry.members > 1 ? (entry.directory, entry.members - 1) : nil
-            return entry.members == 1
-        }
+        let isLast = SentinelDirectory.registry.leave(sentinels, tls: tls)
         loop.submit {
             self.members[number] = nil
             if isLast { self.end() }

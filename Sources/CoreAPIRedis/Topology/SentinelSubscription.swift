@@ -107,10 +107,6 @@ final class SentinelSubscription: EventHandler, OutgoingConnectionOwner {
         failures += 1
     }
 
-    func connectionFlushed(
-        _ send: ([UInt8], Int) throws(SystemError) -> Int?
-    ) throws(SystemError) {}
-
     // MARK: - Signs of life
 
     var deadline: MonotonicTime { checksAt }

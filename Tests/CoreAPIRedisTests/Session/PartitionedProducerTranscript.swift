@@ -41,14 +41,9 @@ extension PartitionedProducerTranscript {
 
     /// What a flush sends.
     func sent(_ machine: inout Machine, at now: MonotonicTime? = nil) -> [String] {
-        var bytes: [UInt8] = []
-        do {
-            _ = try machine.flush(now: now ?? start) { output, position throws(SystemError) in
-                bytes += output[position...]
-                return output.count - position
-            }
-        } catch { return ["\(error)"] }
-        return texts(ofPartitions: bytes)
+        sent({ send throws(SystemError) in try machine.flush(now: now ?? start, send) }) {
+            texts(ofPartitions: $0)
+        }
     }
 
     func texts(ofPartitions bytes: [UInt8]) -> [String] {
@@ -62,14 +57,7 @@ extension PartitionedProducerTranscript {
     }
 
     func reply(_ reply: RedisReply, _ machine: inout Machine) -> String {
-        switch machine.received(reply, now: start) {
-        case .none: "none"
-        case .flush: "flush"
-        case .ready(let resolutions): (["ready"] + words(resolutions)).joined(separator: ", ")
-        case .resolve(let resolution): words([resolution]).joined()
-        case .resolveAll(let resolutions): words(resolutions).joined(separator: ", ")
-        case .fail(let error): "fail \(error)"
-        }
+        text(of: machine.received(reply, now: start), words)
     }
 
     func words(_ resolutions: [Machine.Resolution]) -> [String] {

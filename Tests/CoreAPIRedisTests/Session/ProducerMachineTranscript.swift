@@ -33,14 +33,7 @@ extension ProducerMachineTranscript {
     func reply(
         _ reply: RedisReply, _ machine: inout Machine, at now: MonotonicTime? = nil
     ) -> String {
-        switch machine.received(reply, now: now ?? start) {
-        case .none: "none"
-        case .flush: "flush"
-        case .ready(let resolutions): (["ready"] + words(resolutions)).joined(separator: ", ")
-        case .resolve(let resolution): words([resolution]).joined()
-        case .resolveAll(let resolutions): words(resolutions).joined(separator: ", ")
-        case .fail(let error): "fail \(error)"
-        }
+        text(of: machine.received(reply, now: now ?? start), words)
     }
 
     func words(_ resolutions: [Machine.Resolution]) -> [String] {

@@ -130,6 +130,14 @@ extension ProducerTranscript {
     func sent(
         _ flush: (([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError) -> Void
     ) -> [String] {
+        sent(flush) { texts(of: $0) }
+    }
+
+    /// What a flush sends, as text by a function of the bytes.
+    func sent(
+        _ flush: (([UInt8], Int) throws(SystemError) -> Int?) throws(SystemError) -> Void,
+        texts: ([UInt8]) -> [String]
+    ) -> [String] {
         var bytes: [UInt8] = []
         do {
             try flush { output, position throws(SystemError) in
@@ -137,7 +145,22 @@ extension ProducerTranscript {
                 return output.count - position
             }
         } catch { return ["\(error)"] }
-        return texts(of: bytes)
+        return texts(bytes)
+    }
+
+    /// The action of a machine, as text: `ready, 1 applied`.
+    func text(
+        of action: RedisConnectionAction<Session.Resolution>,
+        _ words: ([Session.Resolution]) -> [String]
+    ) -> String {
+        switch action {
+        case .none: "none"
+        case .flush: "flush"
+        case .ready(let resolutions): (["ready"] + words(resolutions)).joined(separator: ", ")
+        case .resolve(let resolution): words([resolution]).joined()
+        case .resolveAll(let resolutions): words(resolutions).joined(separator: ", ")
+        case .fail(let error): "fail \(error)"
+        }
     }
 
     /// The commands, each as a text.
