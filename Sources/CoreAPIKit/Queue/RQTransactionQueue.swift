@@ -36,7 +36,7 @@ public final class RQTransactionQueue: TransactionQueue {
         self.name = name
         listKey = Array("rq:queue:\(name)".utf8)
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name) }, name: "rq:\(name)",
+            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name) }, "rq", name: name,
             on: loop, settings)
     }
 
@@ -44,7 +44,7 @@ public final class RQTransactionQueue: TransactionQueue {
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
+        try await redis.enqueue(transaction, idempotencyKey) { self.enqueue($0) }
     }
 
     /// Ends the connection; what waits for its confirmation fails.
