@@ -152,9 +152,10 @@ struct Server {
 
     private static func verifier(
         _ secrets: [[UInt8]], _ policy: TokenPolicy
-    ) throws(StartError) -> HMACTokenVerifier {
+    ) throws(StartError) -> any TokenVerifier {
         do {
-            return try HMACTokenVerifier(secrets: secrets, policy: policy)
+            return try TokenVerifiers.verifier(
+                secrets: secrets, keys: .notConfigured, policy: policy)
         } catch {
             throw .secret(error)
         }
