@@ -36,7 +36,10 @@ UNSAFE_FILES = {
     "CoreAPIRedis/RESP/RedisScript.swift",
     "CoreAPIBase/TLS/TLSContext.swift",
     "CoreAPIBase/TLS/TLSSession.swift",
+    "CoreAPIKit/Tokens/Algorithms/SignatureHash+Digest.swift",
     "CoreAPIKit/Tokens/HMACSHA256.swift",
+    "CoreAPIKit/Tokens/Keys/PublicKey.swift",
+    "CoreAPIKit/Tokens/Keys/VerificationContext.swift",
     "CoreAPIServer/LifeCycle/Process.swift",
     "CoreAPIServer/LifeCycle/Process+Usage.swift",
     "CoreAPIServer/LifeCycle/ServiceManager.swift",
@@ -62,7 +65,10 @@ C_MODULES = {
         "CoreAPIRedis/RESP/RedisScript.swift",
         "CoreAPIBase/TLS/TLSContext.swift",
         "CoreAPIBase/TLS/TLSSession.swift",
+        "CoreAPIKit/Tokens/Algorithms/SignatureHash+Digest.swift",
         "CoreAPIKit/Tokens/HMACSHA256.swift",
+        "CoreAPIKit/Tokens/Keys/PublicKey.swift",
+        "CoreAPIKit/Tokens/Keys/VerificationContext.swift",
     },
 }
 

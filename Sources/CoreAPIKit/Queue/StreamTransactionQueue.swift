@@ -15,7 +15,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     package let redis: RedisQueue
 
     private let partitions: StreamPartitions
-    /// The hash tags of the partitions.
+    /// The hash tags of the partitions, with their braces.
     private let tags: [[UInt8]]
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
@@ -47,7 +47,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     ) {
         self.partitions = partitions
         key = partitions.key
-        tags = partitions.indices.map { Array(partitions.tag($0).utf8) }
+        tags = partitions.indices.map { HashTag.text(of: Array(partitions.tag($0).utf8)) }
         redis = RedisQueue(
             ProducerPartitions(count: partitions.count) { StreamEntry.call(partitions, $0) },
             "stream", name: key, on: loop, settings)

@@ -60,7 +60,7 @@ final class Application: @unchecked Sendable {
     }
 
     /// Replaces the verifier of tokens for later requests. Any thread may call this.
-    func use(_ verifier: HMACTokenVerifier) {
+    func use(_ verifier: any TokenVerifier) {
         loop.submit { [self] in transactions = transactions.with(verifier) }
     }
 

@@ -25,7 +25,7 @@ final class TransactionEndpoint: Sendable {
     }
 
     /// The same endpoint with another verifier of tokens.
-    func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
+    func with(_ verifier: any TokenVerifier) -> TransactionEndpoint {
         TransactionEndpoint(
             checks: checks.with(verifier), queue: queue, inFlightMax: inFlightMax)
     }

@@ -153,7 +153,8 @@ import Testing
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
         #expect(StreamEntry(transaction).addWords(record, to: &entry) == 5)
-        #expect(RQJob(transaction).addWords(record, to: &job) == 4)
+        let format = RQJobFormat(RQKeys(name: "q"), function: "a.b")
+        #expect(RQJob(transaction, format).addWords(record, to: &job) == 4)
         for words in [entry, job] {
             #expect(String(decoding: words.bytes, as: UTF8.self).contains(value))
         }
