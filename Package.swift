@@ -138,7 +138,10 @@ let package = Package(
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
-            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
+            exclude: [
+                "Harness/otlp-collector.py", "Harness/reply-losing-proxy.py",
+                "Harness/service-manager.py",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -16,6 +16,7 @@ struct Server {
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
     private let drainState = DrainState()
+    private let exporter: SpanExporter?
     private let secrets: SecretsConfiguration
     private let tokenPolicy: TokenPolicy
     private let logger: Logger
@@ -45,6 +46,7 @@ struct Server {
         let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count)
         let memory = Server.memory(configuration, registry)
+        exporter = try Server.exporter(configuration, registry, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -67,6 +69,7 @@ struct Server {
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
                     },
+                    tracer: Server.tracer(configuration, exporter),
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -106,6 +109,8 @@ struct Server {
         SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
             inUse: secrets.secrets)
         drain()
+        exporter?.finish(
+            before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
     }
 
     /// Replaces the secrets: each loop accepts only tokens signed with them from its next turn on.
@@ -146,6 +151,31 @@ struct Server {
         } else {
             logger.warning("ended with requests in flight: the drain timed out")
         }
+    }
+
+    // MARK: - Traces
+
+    /// How long the process waits at its end for the export of spans.
+    private static let exportTimeoutMilliseconds = 3_000
+
+    private static func exporter(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ logger: Logger
+    ) throws(StartError) -> SpanExporter? {
+        guard let tracing = configuration.tracing else { return nil }
+        do {
+            return try SpanExporter(
+                tracing, destination: configuration.queue.destination,
+                metrics: registry?.loops.first?.shard, logger: logger)
+        } catch {
+            throw .system(error, "the thread that exports spans")
+        }
+    }
+
+    private static func tracer(
+        _ configuration: Configuration, _ exporter: SpanExporter?
+    ) -> RequestTracer? {
+        guard let tracing = configuration.tracing, let exporter else { return nil }
+        return RequestTracer(tracing.sampler) { exporter.record($0) }
     }
 
     // MARK: - Parts
