@@ -216,7 +216,8 @@ import Testing
                 #expect(read.status == 0, "\(read.errors)")
                 #expect(
                     read.output
-                        == "core_api_http_request_duration_seconds_bucket \(SpanExportTests.traceID)"
+                        == "core_api_http_request_duration_seconds_bucket "
+                        + SpanExportTests.traceID
                 )
                 let text = try await Program.run(
                     "bash", ["-c", "curl -sSf \(url) | promtool check metrics 2>&1"])

@@ -82,7 +82,8 @@ import Testing
         arguments: [
             ("", nil), ("{}", nil), ("[]", nil), ("{\"partialSuccess\":{}}", nil),
             (
-                "{\"a\":[1,{\"partialSuccess\":2}],\"partialSuccess\":{\"x\":{},\"rejectedSpans\":\"7\"}}",
+                "{\"a\":[1,{\"partialSuccess\":2}],"
+                    + "\"partialSuccess\":{\"x\":{},\"rejectedSpans\":\"7\"}}",
                 7
             ),
             ("{\"partialSuccess\":{\"rejectedSpans\":3}}", 3),
