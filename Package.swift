@@ -61,7 +61,7 @@ let package = Package(
         .target(
             name: "CoreAPIKit",
             dependencies: [
-                "COpenSSL", "CoreAPIBase", "CoreAPIRedis",
+                "COpenSSL", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -134,7 +134,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
-            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
+            exclude: [
+                "Harness/key-set-issuer.py", "Harness/reply-losing-proxy.py",
+                "Harness/service-manager.py",
+            ],
             swiftSettings: strict),
     ]
 )
