@@ -1,9 +1,12 @@
+internal import CoreAPIKit
+
 /// The command that the command line selects.
 enum Command: Equatable {
     case serve
     case help
     case version
     case token(TokenArguments)
+    case keys(KeysArguments)
 
     static let versionNumber = "0.1.0"
 
@@ -15,7 +18,8 @@ enum Command: Equatable {
         case "--help", "-h", "help": self = .help
         case "--version": self = .version
         case "token" where rest != ["--help"]: self = .token(try TokenArguments(rest))
-        case "token":
+        case "keys" where rest != ["--help"]: self = .keys(try KeysArguments(rest))
+        case "token", "keys":
             self = .help
             return
         case let argument?:
@@ -32,8 +36,14 @@ enum Command: Equatable {
         usage:
           core-api              run the server
           core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
+                         [--key FILE [--kid ID] [--alg NAME]]
                                 print a token like the Auth API's, signed with the secret (with
-                                the newest one of a file)
+                                the newest one of a file), or with the private key of a PEM file;
+                                its kid is ID (none), its alg NAME (RS256, ES256, ES384, ES512 or
+                                Ed25519, as the key is)
+          core-api keys [--kid ID] FILE …
+                                print the public keys of PEM files, public or private, as a JWK
+                                Set; the kid of the next file is ID (its RFC 7638 thumbprint)
           core-api --version
           core-api --help
 
@@ -105,6 +115,10 @@ struct TokenArguments: Equatable {
     private(set) var username = ""
     private(set) var isEnabled = true
     private(set) var lifetimeSeconds = 30
+    /// The file of the private key; nil to sign with the secret.
+    private(set) var keyFile: String?
+    private(set) var keyID: String?
+    private(set) var algorithm: TokenAlgorithm?
 
     static let userIDBounds = 0...9_007_199_254_740_991
     static let lifetimeSecondsBounds = 1...3_155_760_000
@@ -128,12 +142,38 @@ struct TokenArguments: Equatable {
                     throw UsageError(reason: "\(option) needs a name")
                 }
                 username = name
+            case "--key": keyFile = try Self.text(rest.popFirst(), option, "the path of a file")
+            case "--kid": keyID = try Self.text(rest.popFirst(), option, "a key's ID")
+            case "--alg": algorithm = try Self.algorithm(rest.popFirst(), option)
             default: throw UsageError(reason: "\"\(option)\" is no option of token")
             }
         }
         guard seen.contains("--user-id"), seen.contains("--username") else {
             throw UsageError(reason: "token needs --user-id and --username")
         }
+        guard keyFile != nil || keyID == nil && algorithm == nil else {
+            throw UsageError(reason: "--kid and --alg need --key, the file of a private key")
+        }
+    }
+
+    private static func text(
+        _ text: String?, _ option: String, _ expectation: String
+    ) throws(UsageError) -> String {
+        guard let text, !text.isEmpty else {
+            throw UsageError(reason: "\(option) needs \(expectation)")
+        }
+        return text
+    }
+
+    private static func algorithm(
+        _ text: String?, _ option: String
+    ) throws(UsageError) -> TokenAlgorithm {
+        guard let algorithm = text.flatMap({ TokenAlgorithm(rawValue: $0) }), algorithm != .hs256
+        else {
+            let names = TokenAlgorithm.allCases.filter { $0 != .hs256 }.map(\.rawValue)
+            throw UsageError(reason: "\(option) needs one of \(names.joined(separator: ", "))")
+        }
+        return algorithm
     }
 
     private static func integer(
