@@ -3,6 +3,8 @@
 enum FuzzTarget: String, CaseIterable {
     /// A connection's bytes: head, body, pipelined requests.
     case request
+    /// The response of a server that the client asks, and a URL.
+    case response
     /// A JSON text, against Foundation's reader.
     case json
     /// A token's header and payload, and a token as it was received.
@@ -24,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
     func run(_ bytes: [UInt8]) {
         switch self {
         case .request: RequestTarget.run(bytes)
+        case .response: ResponseTarget.run(bytes)
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)

@@ -68,6 +68,10 @@ enum Command: Equatable {
           REDIS_TLS_KEY_FILE         the certificate's private key, PEM (none)
           QUEUE                      rq:NAME, stream:KEY or memory (rq:default)
           PARTITIONS                 partitions of stream:KEY, 1 to 1024 (1)
+          RQ_FUNCTION                what workers of rq:NAME run (__main__.make_transaction)
+          RQ_JOB_TIMEOUT             seconds that a job may run, or -1 for no limit (180)
+          RQ_FAILURE_TTL             seconds that rq keeps a failed job, or -1 for ever (a year)
+          RQ_KEY_PREFIX              what the keys of rq 3 begin with, as its workers have it (rq)
           DURABILITY                 what a 200 waits for: memory, aof, replica:N or
                                      aof+replica:N (memory)
           THREADS                    event loops (one for each core)

@@ -246,7 +246,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func read(hasEnded: Bool) throws(SystemError) {
         repeat {
             guard let count = try tlsContext != nil ? readTLS() : readPlain() else { return }
-            if count == 0 { return lose(.connectionLost) }
+            if count == 0 { return lose(tlsContext == nil ? .ended : .connectionLost) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
         } while machine.isConnected
     }
@@ -342,7 +342,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         let owner = owner
         var end: OutgoingConnectionError?
         do {
-            if try !tls.read({ owner?.connectionReceived($0) }) { end = .connectionLost }
+            if try !tls.read({ owner?.connectionReceived($0) }) { end = .ended }
         } catch {
             end = .tlsFailed(error)
         }

@@ -178,7 +178,7 @@ package struct OutgoingConnectionStateMachine {
     /// error of TLS.
     package func explained(_ error: OutgoingConnectionError) -> OutgoingConnectionError {
         switch error {
-        case .connectionLost where isShakingHands: .tlsFailed(.ended)
+        case .connectionLost where isShakingHands, .ended where isShakingHands: .tlsFailed(.ended)
         case .timedOut where isShakingHands: .tlsFailed(.unanswered)
         default: error
         }

@@ -266,9 +266,9 @@ extension RedisConnectionHandler {
 
     func connectionLost(_ error: OutgoingConnectionError) {
         // A server that wants TLS, or a certificate, ends the connection during the login.
+        let error = RedisError(error)
         lost(
-            error == .connectionLost && parts.machine.isLoggingIn
-                ? .loginUnanswered : RedisError(error))
+            error == .connectionLost && parts.machine.isLoggingIn ? .loginUnanswered : error)
     }
 }
 

@@ -7,7 +7,7 @@ struct Configuration {
     /// The queue that accepted transactions go to.
     enum Queue: Equatable {
         /// Jobs of python-rq.
-        case rq(name: String)
+        case rq(name: String, RQJobOptions)
         /// Entries of a Redis Stream, or of as many as it has partitions.
         case stream(StreamPartitions)
         /// A queue in memory that no consumer reads, for trials.
@@ -16,7 +16,7 @@ struct Configuration {
         /// The value of `QUEUE` that selects this queue.
         var name: String {
             switch self {
-            case .rq(let name): "rq:\(name)"
+            case .rq(let name, _): "rq:\(name)"
             case .stream(let partitions): "stream:\(partitions.key)"
             case .memory: "memory"
             }

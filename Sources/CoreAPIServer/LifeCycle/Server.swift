@@ -185,9 +185,10 @@ struct Server {
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
-        case .rq(let name):
-            let jobs = RQTransactionQueue(name: name, on: loop, settings)
-            (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(name: name))
+        case .rq(let name, let options):
+            let jobs = RQTransactionQueue(name: name, options, on: loop, settings)
+            let keys = RQKeys(name: name, prefix: options.keyPrefix)
+            (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(keys))
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))

@@ -172,6 +172,7 @@ import Testing
         _ = machine.resolved(.success(try addresses(1)))
         _ = machine.connected()
         #expect(machine.explained(.connectionLost) == .tlsFailed(.ended))
+        #expect(machine.explained(.ended) == .tlsFailed(.ended))
         #expect(machine.explained(.timedOut) == .tlsFailed(.unanswered))
     }
 
