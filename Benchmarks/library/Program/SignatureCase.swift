@@ -4,7 +4,7 @@ internal import CBareMAC
 @testable internal import CoreAPIKit
 
 /// One algorithm: a token verified by the library, and its signature by libcrypto alone.
-struct SignatureCase {
+@safe struct SignatureCase {
     let algorithm: TokenAlgorithm
     private let verifier: KeySetTokenVerifier
     private let token: [UInt8]

@@ -38,7 +38,8 @@ import Testing
                 "RFC 7515 A.4",
                 #"{"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBp"#
                     + #"Xp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","#
-                    + #""y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}"#,
+                    + #""y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZ"#
+                    + #"MaZmh9ubmf63e3kyMj2"}"#,
                 "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA."
                     + "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB"
                     + "34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNr"
