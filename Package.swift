@@ -110,6 +110,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["Tokens/Vectors"],
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIServerTests",
