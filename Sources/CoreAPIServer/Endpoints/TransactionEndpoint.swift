@@ -30,6 +30,12 @@ final class TransactionEndpoint: Sendable {
             checks: checks.with(verifier), queue: queue, inFlightMax: inFlightMax)
     }
 
+    /// The same endpoint, whose slow verifications wait for a step.
+    func paced(by steps: SlowSteps) -> TransactionEndpoint {
+        guard let verifier = checks.verifier as? any PacedTokenVerifier else { return self }
+        return with(verifier.paced { steps.take() })
+    }
+
     /// The refusal of a head, before the body is read; nil to accept it.
     @Sendable static func refusal(_ head: RequestHead, _ bytes: Span<UInt8>) -> Problem? {
         if head.isEncoded {
