@@ -79,7 +79,7 @@ enum ProbeTarget {
         else { return nil }
         return Transaction(
             queued: id, amount: amount, currency: currency, userID: 1, createdAt: now,
-            traceParent: nil)
+            traceParent: nil, traceState: nil)
     }()
 
     private static let record = transaction.map { TransactionRecord($0, nil) }

@@ -1,9 +1,12 @@
+internal import CoreAPIKit
+
 /// The command that the command line selects.
 enum Command: Equatable {
     case serve
     case help
     case version
     case token(TokenArguments)
+    case keys(KeysArguments)
 
     static let versionNumber = "0.1.0"
 
@@ -15,7 +18,8 @@ enum Command: Equatable {
         case "--help", "-h", "help": self = .help
         case "--version": self = .version
         case "token" where rest != ["--help"]: self = .token(try TokenArguments(rest))
-        case "token":
+        case "keys" where rest != ["--help"]: self = .keys(try KeysArguments(rest))
+        case "token", "keys":
             self = .help
             return
         case let argument?:
@@ -32,16 +36,32 @@ enum Command: Equatable {
         usage:
           core-api              run the server
           core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
+                         [--key FILE [--kid ID] [--alg NAME]]
                                 print a token like the Auth API's, signed with the secret (with
-                                the newest one of a file)
+                                the newest one of a file), or with the private key of a PEM file;
+                                its kid is ID (none), its alg NAME (RS256, ES256, ES384, ES512 or
+                                Ed25519, as the key is)
+          core-api keys [--kid ID] FILE …
+                                print the public keys of PEM files, public or private, as a JWK
+                                Set; the kid of the next file is ID (its RFC 7638 thumbprint)
           core-api --version
           core-api --help
 
         The server and the token command are configured by the environment:
-          JWT_SECRET                 the secret shared with the Auth API; either this variable or
-                                     JWT_SECRET_FILE is required
+          JWT_SECRET                 the secret shared with the Auth API; either this variable,
+                                     JWT_SECRET_FILE or a key set is required
           JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: each
                                      verifies tokens; read again on a change and on SIGHUP
+          JWT_JWKS_FILE              a file of the issuer's public keys (JWK Set), alone or beside a
+                                     secret; read again on a change and on SIGHUP
+          JWT_JWKS_URL               their URL, https:// (http:// for this machine), instead of the
+                                     file; fetched in the background
+          JWT_JWKS_CA_FILE           the authorities to trust for the URL, PEM (the system's)
+          JWT_JWKS_STALE_SECONDS     how long the URL's last good keys are used while the issuer is
+                                     away, 60 to 2592000 (86400)
+          JWT_ALGORITHMS             the algorithms to believe: HS256, RS256, RS384, RS512, PS256,
+                                     PS384, PS512, ES256, ES384, ES512, Ed25519, EdDSA, with commas
+                                     between them (what the keys permit)
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
@@ -95,6 +115,10 @@ struct TokenArguments: Equatable {
     private(set) var username = ""
     private(set) var isEnabled = true
     private(set) var lifetimeSeconds = 30
+    /// The file of the private key; nil to sign with the secret.
+    private(set) var keyFile: String?
+    private(set) var keyID: String?
+    private(set) var algorithm: TokenAlgorithm?
 
     static let userIDBounds = 0...9_007_199_254_740_991
     static let lifetimeSecondsBounds = 1...3_155_760_000
@@ -118,12 +142,38 @@ struct TokenArguments: Equatable {
                     throw UsageError(reason: "\(option) needs a name")
                 }
                 username = name
+            case "--key": keyFile = try Self.text(rest.popFirst(), option, "the path of a file")
+            case "--kid": keyID = try Self.text(rest.popFirst(), option, "a key's ID")
+            case "--alg": algorithm = try Self.algorithm(rest.popFirst(), option)
             default: throw UsageError(reason: "\"\(option)\" is no option of token")
             }
         }
         guard seen.contains("--user-id"), seen.contains("--username") else {
             throw UsageError(reason: "token needs --user-id and --username")
         }
+        guard keyFile != nil || keyID == nil && algorithm == nil else {
+            throw UsageError(reason: "--kid and --alg need --key, the file of a private key")
+        }
+    }
+
+    private static func text(
+        _ text: String?, _ option: String, _ expectation: String
+    ) throws(UsageError) -> String {
+        guard let text, !text.isEmpty else {
+            throw UsageError(reason: "\(option) needs \(expectation)")
+        }
+        return text
+    }
+
+    private static func algorithm(
+        _ text: String?, _ option: String
+    ) throws(UsageError) -> TokenAlgorithm {
+        guard let algorithm = text.flatMap({ TokenAlgorithm(rawValue: $0) }), algorithm != .hs256
+        else {
+            let names = TokenAlgorithm.allCases.filter { $0 != .hs256 }.map(\.rawValue)
+            throw UsageError(reason: "\(option) needs one of \(names.joined(separator: ", "))")
+        }
+        return algorithm
     }
 
     private static func integer(

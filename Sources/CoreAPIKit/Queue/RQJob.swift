@@ -146,11 +146,17 @@ struct RQJob {
 
     // MARK: - Pickle
 
-    /// The job's `meta`, `{'traceparent': …}` pickled; empty where there is no trace.
+    /// The job's `meta`, `{'traceparent': …, 'tracestate': …}` pickled; empty where there is no
+    /// trace.
     var meta: [UInt8] {
         guard let traceParent = transaction.traceParent else { return [] }
-        return Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
-            + Pickle.text(traceParent.description) + Pickle.setItems + Pickle.stop
+        var meta =
+            Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
+            + Pickle.text(traceParent.description)
+        if let traceState = transaction.traceState {
+            meta += Pickle.text("tracestate") + Pickle.text(traceState.description)
+        }
+        return meta + Pickle.setItems + Pickle.stop
     }
 
     /// `(function, None, (), {arguments})`, pickled.

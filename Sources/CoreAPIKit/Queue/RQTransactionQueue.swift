@@ -47,7 +47,7 @@ public final class RQTransactionQueue: TransactionQueue {
         format = RQJobFormat(keys, function: jobs.function)
         tag = HashTag.text(of: Array(keys.list.utf8))
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs) }, name: "rq:\(name)",
+            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs) }, "rq", name: name,
             on: loop, settings)
     }
 
@@ -55,7 +55,7 @@ public final class RQTransactionQueue: TransactionQueue {
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
+        try await redis.enqueue(transaction, idempotencyKey) { self.enqueue($0) }
     }
 
     /// Ends the connection; what waits for its confirmation fails.

@@ -50,14 +50,14 @@ public final class StreamTransactionQueue: TransactionQueue {
         tags = partitions.indices.map { HashTag.text(of: Array(partitions.tag($0).utf8)) }
         redis = RedisQueue(
             ProducerPartitions(count: partitions.count) { StreamEntry.call(partitions, $0) },
-            name: "stream:\(key)", on: loop, settings)
+            "stream", name: key, on: loop, settings)
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
+        try await redis.enqueue(transaction, idempotencyKey) { self.enqueue($0) }
     }
 
     /// Ends the connection; what waits for its confirmation fails.

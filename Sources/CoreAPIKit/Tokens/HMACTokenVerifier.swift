@@ -21,7 +21,7 @@ public struct HMACTokenVerifier: TokenVerifier {
     private let older: [HMACSHA256]
     private let policy: TokenPolicy
     /// Verifies tokens of other algorithms; nil without a key set.
-    private let keys: KeySetVerification?
+    var keys: KeySetVerification?
 
     /// - Parameters:
     ///   - secret: the bytes shared with the Auth API; they need not be text. White space alone,
@@ -84,7 +84,7 @@ public struct HMACTokenVerifier: TokenVerifier {
         return try claims(parts.payload, of: token, at: now)
     }
 
-    /// The claims of a token of another algorithm than HS256; nil for HS256, whose key is the secret.
+    /// The claims of a token of another algorithm than HS256; nil for HS256, which needs a secret.
     @inline(never) private func claims(
         by keys: KeySetVerification, _ parts: CompactToken, of token: Span<UInt8>,
         at now: UnixTime

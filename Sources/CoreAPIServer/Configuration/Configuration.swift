@@ -32,6 +32,10 @@ struct Configuration {
     let metrics: MetricsAddress?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
+    /// The algorithms of tokens that are believed.
+    let algorithms: AlgorithmsConfiguration
+    /// The issuer's public keys; nil without a key set.
+    let keySet: KeySetConfiguration?
     let queue: Queue
     let threads: Int
     /// The durability barrier that a 200 waits for; nil if the reply of Redis suffices.
@@ -76,7 +80,11 @@ struct Configuration {
         memoryBytes: Int = .max
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
-        secrets = try SecretsConfiguration(values)
+        let hasKeySet = try KeySetConfiguration.isConfigured(values)
+        secrets = try SecretsConfiguration(values, isRequired: !hasKeySet)
+        algorithms = try AlgorithmsConfiguration(
+            values, hasSecret: !secrets.secrets.isEmpty, hasKeySet: hasKeySet)
+        keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         metrics = try values.metrics(publicHost: host, publicPort: port)

@@ -14,6 +14,8 @@ final class Application: @unchecked Sendable {
     let metrics: HTTPMetrics?
     let accessLog: AccessLog
     let drain: DrainState
+    /// The requests that wait for a verification by a public key.
+    let slowSteps: SlowSteps
     private(set) var transactions: TransactionEndpoint
     /// Transactions that wait for the queue.
     private(set) var transactionsInFlight = 0 {
@@ -40,7 +42,9 @@ final class Application: @unchecked Sendable {
         self.loop = loop
         self.site = site
         self.limits = limits
-        self.transactions = transactions
+        let slowSteps = SlowSteps(on: loop)
+        self.slowSteps = slowSteps
+        self.transactions = transactions.paced(by: slowSteps)
         self.health = health
         self.metrics = metrics
         self.accessLog = accessLog
@@ -61,7 +65,9 @@ final class Application: @unchecked Sendable {
 
     /// Replaces the verifier of tokens for later requests. Any thread may call this.
     func use(_ verifier: any TokenVerifier) {
-        loop.submit { [self] in transactions = transactions.with(verifier) }
+        loop.submit { [self] in
+            transactions = transactions.with(verifier).paced(by: slowSteps)
+        }
     }
 
     /// Whether `/health` shows its checks: depth, age, workers and durability. They are for

@@ -92,13 +92,27 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         do {
             try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
         } catch {
-            return refuse(error)
+            return refused(error, body)
         }
         if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
         application.transactionBegan()
         return nil
+    }
+
+    /// The response of a refusal; nil if the request only waits for a slow step.
+    private func refused(_ problem: Problem, _ body: Range<Int>) -> Response? {
+        let steps = application.slowSteps
+        switch steps.takeRefusal() {
+        case nil: return refuse(problem)
+        case .notYet where steps.hasRoom:
+            connection.postpone(body: body, until: steps)
+            return nil
+        case .notYet, .tooLate:
+            application.overloaded("verifications that wait", max: SlowSteps.waitingMax)
+            return refuse(TransactionEndpoint.overloaded)
+        }
     }
 
     private func pendingTransaction() -> PendingTransaction {

@@ -16,8 +16,9 @@ struct Server {
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
     private let drainState = DrainState()
-    private let secrets: SecretsConfiguration
-    private let tokenPolicy: TokenPolicy
+    private let keys: TokenKeys
+    /// The files that are read again while the server runs.
+    private let files: [any WatchedContents]
     private let logger: Logger
 
     /// Builds the parts and listens. `run` starts the loops.
@@ -32,8 +33,8 @@ struct Server {
             TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
             "Server.init: the bound of transactions in flight is not below that of Redis")
         let refusals = QueueRefusals()
-        let verifier = try Server.verifier(
-            configuration.secrets.secrets, configuration.tokenPolicy)
+        let keys = try TokenKeys(configuration, logger: logger)
+        let verifier = try keys.verifier()
         let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
         var sockets = try ListeningSockets(configured, inherited: inherited)
@@ -43,7 +44,7 @@ struct Server {
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let buffers = BoundedCount(max: configuration.buffersBytesMax)
         let trimming = BoundedCount(max: 1)
-        let registry = Server.registry(configuration, count)
+        let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
@@ -63,7 +64,7 @@ struct Server {
                     limits: limits,
                     transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
                     health: HealthEndpoint(
-                        monitor: backend.monitor, thresholds: configuration.health),
+                        monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
                     },
@@ -83,8 +84,8 @@ struct Server {
         }
         self.callers = callers
         operators = try Server.operators(configuration, beside: callers[0])
-        secrets = configuration.secrets
-        tokenPolicy = configuration.tokenPolicy
+        self.keys = keys
+        files = Server.watchedFiles(configuration, keys, logger)
         self.logger = logger
         self.port = port
     }
@@ -102,20 +103,13 @@ struct Server {
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         }
-        notifyServiceManager(.ready)
-        SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
-            inUse: secrets.secrets)
-        drain()
-    }
-
-    /// Replaces the secrets: each loop accepts only tokens signed with them from its next turn on.
-    private func use(_ secrets: [[UInt8]]) {
-        do {
-            let verifier = try Server.verifier(secrets, tokenPolicy)
-            for (_, application) in callers { application.use(verifier) }
-        } catch {
-            logger.error("secrets not used", metadata: ["reason": "\(error)"])
+        keys.publish { [applications = callers.map(\.application)] verifier in
+            for application in applications { application.use(verifier) }
         }
+        notifyServiceManager(.ready)
+        var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
+        watch.waitForEnd()
+        drain()
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -150,15 +144,30 @@ struct Server {
 
     // MARK: - Parts
 
-    private static func verifier(
-        _ secrets: [[UInt8]], _ policy: TokenPolicy
-    ) throws(StartError) -> any TokenVerifier {
-        do {
-            return try TokenVerifiers.verifier(
-                secrets: secrets, keys: .notConfigured, policy: policy)
-        } catch {
-            throw .secret(error)
+    /// The files of secrets and of keys.
+    private static func watchedFiles(
+        _ configuration: Configuration, _ keys: TokenKeys, _ logger: Logger
+    ) -> [any WatchedContents] {
+        var files: [any WatchedContents] = []
+        if let file = configuration.secrets.file {
+            files.append(
+                WatchedFile(
+                    "secrets", path: file.path, inUse: configuration.secrets.secrets,
+                    logger: logger, read: file.read, count: \.count,
+                    use: { secrets in
+                        keys.use(secrets: secrets)
+                        for warning in SecretsConfiguration.warnings(secrets, inFile: true) {
+                            logger.warning("\(warning)")
+                        }
+                    }))
         }
+        if case .file(let file, let contents)? = configuration.keySet?.source {
+            files.append(
+                WatchedFile(
+                    "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
+                    count: { $0.keySet.usableCount }, use: keys.use, failed: keys.fileFailed))
+        }
+        return files
     }
 
     /// The queue that all loops share; nil if transactions go to Redis.
@@ -211,12 +220,12 @@ struct Server {
     // MARK: - Metrics
 
     private static func registry(
-        _ configuration: Configuration, _ count: ConnectionCount
+        _ configuration: Configuration, _ count: ConnectionCount, _ keys: TokenKeys
     ) -> MetricsRegistry? {
         guard configuration.metrics != nil else { return nil }
         return MetricsRegistry(
             loops: configuration.threads, queue: configuration.queue.name, connections: count,
-            inFlightMax: TransactionEndpoint.inFlightDefaultMax)
+            inFlightMax: TransactionEndpoint.inFlightDefaultMax, keys: keys)
     }
 
     /// The metrics backend of a loop's queue and connection.
@@ -258,6 +267,8 @@ struct Server {
 /// Why a server cannot start.
 enum StartError: Error {
     case secret(SecretError)
+    /// The key set cannot be fetched for a reason of this machine.
+    case keySet(KeySetSourceError)
     /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
     /// The inherited descriptor is not a listening TCP socket.
@@ -270,7 +281,7 @@ enum StartError: Error {
     var isOfConfiguration: Bool {
         switch self {
         case .secret, .inheritedSocket: true
-        case .host, .system: false
+        case .keySet, .host, .system: false
         }
     }
 }

@@ -75,6 +75,18 @@ enum MetricCatalogue {
         RedisConnectionMetrics.failuresLabel, .counter,
         "Connections to Redis that broke or failed to connect, by reason.")
 
+    // MARK: - The issuer's key set: absent without one
+
+    static let keySetKeys = MetricDescription(
+        "core_api_key_set_keys", .gauge,
+        "Keys in use that can verify tokens; 0 while there is no key set in use.")
+    static let keySetAge = MetricDescription(
+        "core_api_key_set_age_seconds", .gauge,
+        "Time since the fetch that brought the key set in use; absent without one.")
+    static let keySetFetches = MetricDescription(
+        "core_api_key_set_fetches_total", .counter,
+        "Fetches of the key set, by result: success, or why there is no set.")
+
     // MARK: - Loops and process
 
     static let turnDuration = MetricDescription(
@@ -103,9 +115,9 @@ enum MetricCatalogue {
         requests, requestDuration, refusals, connectionsAccepted, connections, connectionsMax,
         inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, confirmationsLost,
         confirmationsReplayed, queueDepth, queueAge, queueWorkers, queueWorkersRegistered,
-        redisConnections, redisConnectionsReady, redisReconnects, redisFailures, turnDuration,
-        turnLongest, loops, buildInfo, processCPU, processMemory, processVirtualMemory,
-        processOpenFiles, processOpenFilesMax, processStart,
+        redisConnections, redisConnectionsReady, redisReconnects, redisFailures, keySetKeys,
+        keySetAge, keySetFetches, turnDuration, turnLongest, loops, buildInfo, processCPU,
+        processMemory, processVirtualMemory, processOpenFiles, processOpenFilesMax, processStart,
     ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

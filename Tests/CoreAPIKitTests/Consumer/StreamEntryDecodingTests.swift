@@ -63,6 +63,11 @@ import Testing
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         #expect(try decode(fields + [("traceparent", parent)]).traceParent?.description == parent)
         #expect(try decode(fields + [("traceparent", "x")]).traceParent == nil)
+        let state = [("traceparent", parent), ("tracestate", "a=1,b=2")]
+        #expect(try decode(fields + state).traceState?.description == "a=1,b=2")
+        #expect(
+            try decode(fields + [("traceparent", parent), ("tracestate", "=")]).traceState == nil)
+        #expect(try decode(fields + [("tracestate", "a=1")]).traceState == nil)
         let noText = words(fields) + [.bulk(Array("traceparent".utf8)), .bulk([0xFF])]
         #expect(try StreamEntry.decode(noText).traceParent == nil)
     }

@@ -5,12 +5,15 @@ import Testing
 @testable import CoreAPIRedis
 
 @Suite struct RQJobTests {
-    private func transaction(_ traceParent: TraceParent? = nil) throws -> Transaction {
+    private func transaction(
+        _ traceParent: TraceParent? = nil, _ traceState: TraceState? = nil
+    ) throws -> Transaction {
         try Transaction(
             id: TransactionID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
             amount: try #require(Amount(1_000)),
             currency: try #require(CurrencyCode("USD")), userID: 1,
-            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent)
+            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent,
+            traceState: traceState)
     }
 
     /// The words that `add` adds to a batch.
@@ -62,6 +65,13 @@ import Testing
         expected += [0x75, 0x2E]
         let transaction = try transaction(TraceParent(trace))
         #expect(RQJob(transaction, format).meta == expected)
+        expected.removeLast(2)
+        expected += [0x58, 10, 0, 0, 0] + Array("tracestate".utf8)
+        expected += [0x58, 7, 0, 0, 0] + Array("a=1,b=2".utf8)
+        expected += [0x75, 0x2E]
+        let stated = try self.transaction(TraceParent(trace), TraceState("a=1,b=2"))
+        #expect(RQJob(stated, format).meta == expected)
+        #expect(RQJob(try self.transaction(nil, TraceState("a=1")), format).meta.isEmpty)
     }
 
     @Test func `the call is pickled by protocol 2, literally`() throws {

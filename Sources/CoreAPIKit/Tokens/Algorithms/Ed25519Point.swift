@@ -2,8 +2,8 @@
 enum Ed25519Point {
     static let byteCount = 32
 
-    /// Why the point must not be a key; nil if nothing speaks against it. Whether it is on the curve
-    /// is not checked: a point that is not verifies nothing.
+    /// Why the point must not be a key; nil if nothing speaks against it. Whether it is on the
+    /// curve is not checked: a point that is not verifies nothing.
     static func flaw(_ point: [UInt8]) -> UnusedKey.Reason? {
         guard point.count == byteCount else { return .coordinates }
         var y = point

@@ -11,7 +11,7 @@ public struct KeySetTokenVerifier: TokenVerifier {
     /// `kid` those of its algorithm, in the order of the set.
     public static let attemptsMax = 4
 
-    private let keys: KeySetVerification
+    var keys: KeySetVerification
 
     /// - Parameters:
     ///   - keySet: the issuer's keys. Make a new verifier when they change.

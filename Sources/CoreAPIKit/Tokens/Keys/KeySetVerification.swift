@@ -6,6 +6,8 @@ struct KeySetVerification: Sendable {
     private let algorithms: Set<TokenAlgorithm>
     private let policy: TokenPolicy
     private let keyUnknown: (@Sendable () -> Void)?
+    /// See `PacedTokenVerifier`; nil to verify at once.
+    var mayVerify: (@Sendable () -> Bool)?
 
     /// - Parameters:
     ///   - algorithms: those that are believed.
@@ -63,6 +65,8 @@ struct KeySetVerification: Sendable {
                 verifier.signatureBytes == signature.count
             else { continue }
             guard attempts < KeySetTokenVerifier.attemptsMax else { return false }
+            // The error is not shown: the caller of the verifier asks again.
+            if attempts == 0, let mayVerify, !mayVerify() { throw .keysUnavailable }
             attempts += 1
             if verifier.verifies(signature.span, of: input) { return true }
         }
