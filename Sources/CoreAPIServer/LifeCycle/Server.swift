@@ -56,8 +56,8 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, refusals, loop, Server.factory(registry, index),
-                    logger)
+                    configuration, memory, refusals, loop, index,
+                    Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
@@ -211,13 +211,14 @@ struct Server {
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
-        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
-        _ logger: Logger
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
+        _ metrics: any MetricsFactory, _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
         if let memory { return (memory, nil) }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
+        settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
@@ -235,7 +236,7 @@ struct Server {
         let probe = QueueProbe(
             client: RedisClient(
                 url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
+                options: RedisMonitor.options(kind, loop: index, tls: configuration.redis.tls),
                 // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
