@@ -4,6 +4,7 @@ enum Command: Equatable {
     case help
     case version
     case token(TokenArguments)
+    case operate(OperatorCommand, asJSON: Bool)
 
     static let versionNumber = "0.1.0"
 
@@ -18,6 +19,12 @@ enum Command: Equatable {
         case "token":
             self = .help
             return
+        case "status", "dead":
+            guard let found = try OperatorCommand.parse(arguments) else {
+                self = .help
+                return
+            }
+            self = .operate(found.command, asJSON: found.asJSON)
         case let argument?:
             throw UsageError(reason: "\"\(argument)\" is neither an option nor a command")
         }
@@ -34,10 +41,18 @@ enum Command: Equatable {
           core-api token --user-id N --username NAME [--disabled] [--ttl-seconds N]
                                 print a token like the Auth API's, signed with the secret (with
                                 the newest one of a file)
+          core-api status [--json]
+                                print the state of Redis and the queue, as /health does
+          core-api dead list [--reason TEXT] [--all] [--json]
+                                print the reasons of the dead letters, or the letters
+          core-api dead show ID [--json]
+          core-api dead requeue ID | --reason TEXT | --all [--json]
+          core-api dead remove ID | --reason TEXT | --all [--json]
+                                put dead letters back on the queue, or remove them
           core-api --version
           core-api --help
 
-        The server and the token command are configured by the environment:
+        The server and its commands are configured by the environment:
           JWT_SECRET                 the secret shared with the Auth API; either this variable or
                                      JWT_SECRET_FILE is required
           JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: each
@@ -46,6 +61,9 @@ enum Command: Equatable {
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
           METRICS_HOST               address to serve GET /metrics on (HTTP_HOST)
+          CONSOLE_PASSWORD_FILE      the password of the operators' page at METRICS_PORT, user
+                                     operator (none: there is no page)
+          CONSOLE_ACTIONS            on, or off: the page changes nothing (on)
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
                                      unix:///path/to/socket, or sentinels:
                                      redis-sentinel://host[:port][,host…][/db]?master=NAME,

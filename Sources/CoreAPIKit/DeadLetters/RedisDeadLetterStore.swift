@@ -17,7 +17,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     private static let readsOfPageMax = 10
     /// The newest letters that `reasons` examines.
     private static let examinedMax = 1_000
-    private static let commandTimeoutSeconds = 5
+    private static let commandTimeoutSeconds = 2
 
     /// Connects to Redis, to the dead letters of a stream.
     ///
@@ -61,12 +61,13 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         case .rq: scripts = .rq
         case .stream: scripts = .stream
         }
+        var limits = RedisLimits(
+            commandTimeoutSeconds: RedisDeadLetterStore.commandTimeoutSeconds)
+        limits.connectTimeoutMilliseconds = 1_000
         client = RedisClient(
             url: url, on: loop,
             options: RedisConnection.Options(
-                limits: RedisLimits(
-                    commandTimeoutSeconds: RedisDeadLetterStore.commandTimeoutSeconds),
-                scripts: scripts.all, isOnDemand: true, tls: tls),
+                limits: limits, scripts: scripts.all, isOnDemand: true, tls: tls),
             // No log lines: the caller gets the failure.
             logger: Logger(label: "core-api.dead-letters") { _ in SwiftLogNoOpLogHandler() })
     }

@@ -21,6 +21,15 @@ struct Configuration {
             case .memory: "memory"
             }
         }
+
+        /// The kind of a queue in Redis; nil for one in memory.
+        var kind: QueueProbe.Kind? {
+            switch self {
+            case .rq(let name): .rq(name: name)
+            case .stream(let partitions): .stream(partitions)
+            case .memory: nil
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }
@@ -30,6 +39,8 @@ struct Configuration {
     let port: UInt16
     /// The address that serves metrics; nil if the server records no metrics.
     let metrics: MetricsAddress?
+    /// The operators' web page; nil without it.
+    let console: ConsoleConfiguration?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
     let queue: Queue
@@ -80,6 +91,7 @@ struct Configuration {
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         metrics = try values.metrics(publicHost: host, publicPort: port)
+        console = try ConsoleConfiguration(values, hasPort: metrics != nil)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         try redis.check(queue)
@@ -118,12 +130,36 @@ struct Configuration {
 }
 
 extension Configuration {
+    /// The queue and its Redis.
+    var target: Inspector.Target {
+        Inspector.Target(
+            queue: queue, url: redis.url, tls: redis.tls, barrier: durability, thresholds: health)
+    }
+
     /// The options of each loop's connection of the queue.
     var producer: ProducerConnection.Options {
         var options = ProducerConnection.Options(barrier: durability, tls: redis.tls)
         options.limits.messageTimeoutMilliseconds = enqueueTimeoutSeconds * 1_000
         options.limits.historyBytesMax = replayBytesMax / threads
         return options
+    }
+}
+
+extension Inspector.Target {
+    /// The queue and the Redis of the server's variables.
+    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+        let redis = try RedisConfiguration(values)
+        queue = try values.queue("QUEUE", partitions: "PARTITIONS")
+        try redis.check(queue)
+        guard queue != .memory else {
+            throw ConfigurationError(
+                variable: "QUEUE", value: queue.name,
+                expectation: "such a queue is in the server's own memory: see its console")
+        }
+        url = redis.url
+        tls = redis.tls
+        barrier = try values.durability("DURABILITY", of: queue)
+        thresholds = try values.health()
     }
 }
 

@@ -12,6 +12,8 @@ final class Application: @unchecked Sendable {
     let limits: HTTPLimits
     let health: HealthEndpoint
     let metrics: HTTPMetrics?
+    /// The operators' web page; nil without it, and where the site is not `console`.
+    let console: Console?
     let accessLog: AccessLog
     let drain: DrainState
     private(set) var transactions: TransactionEndpoint
@@ -32,17 +34,21 @@ final class Application: @unchecked Sendable {
     init(
         loop: EventLoop, site: Endpoint.Sites, limits: HTTPLimits = HTTPLimits(),
         transactions: TransactionEndpoint, health: HealthEndpoint, metrics: HTTPMetrics? = nil,
-        accessLog: AccessLog, drain: DrainState, logger: Logger
+        console: Console? = nil, accessLog: AccessLog, drain: DrainState, logger: Logger
     ) {
         precondition(
             !site.contains(.operators) || metrics != nil,
             "Application.init: the operators' port without metrics")
+        precondition(
+            site.contains(.console) == (console != nil),
+            "Application.init: the console's site without a console, or the other way round")
         self.loop = loop
         self.site = site
         self.limits = limits
         self.transactions = transactions
         self.health = health
         self.metrics = metrics
+        self.console = console
         self.accessLog = accessLog
         self.drain = drain
         self.logger = logger
@@ -52,10 +58,12 @@ final class Application: @unchecked Sendable {
     }
 
     /// Creates the application of another port on the same loop.
-    convenience init(beside other: Application, site: Endpoint.Sites) {
+    convenience init(
+        beside other: Application, site: Endpoint.Sites, console: Console?
+    ) {
         self.init(
             loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
-            health: other.health, metrics: other.metrics, accessLog: other.accessLog,
+            health: other.health, metrics: other.metrics, console: console, accessLog: other.accessLog,
             drain: other.drain, logger: other.logger)
     }
 
@@ -100,6 +108,9 @@ final class Application: @unchecked Sendable {
         }
         let resource = Routes.table.resources[match.resource]
         guard let index = resource.methods.index(answering: head.method) else {
+            if resource.routes[0].endpoint.sites == .console {
+                return (match.resource, .endpoint(resource.routes[0].endpoint, parameter: []))
+            }
             return (match.resource, Application.options(resource.allow, head.method))
         }
         let endpoint = resource.routes[index].endpoint

@@ -61,8 +61,30 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func answered(
         _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
-        application.metrics?.answered(response.status, note, since: began)
+        if let metrics = application.metrics {
+            metrics.answered(response.status, note, since: began)
+            if let recent = metrics.recent { record(response, in: recent, input, id) }
+        }
         application.accessLog.answered(response.status, note, input, id, since: began)
+    }
+
+    /// Records the answer for the console.
+    private func record(
+        _ response: Response, in recent: RecentAnswers, _ input: Span<UInt8>, _ id: RequestID
+    ) {
+        if let accepted = note.transactionID, let transaction = pending?.transaction {
+            recent.record(
+                RecentAnswers.Accepted(
+                    id: accepted, transaction: transaction,
+                    isReplayed: accepted != transaction.id, time: .now(),
+                    requestID: id.text(input)))
+        } else if let code = note.code {
+            recent.record(
+                RecentAnswers.Refused(
+                    code: code, problem: RecentAnswers.kept(response.body),
+                    route: ResourceName.all[note.resource], time: .now(),
+                    requestID: id.text(input)))
+        }
     }
 
     /// The response of a refusal. Notes its code, which metrics count.
@@ -155,6 +177,17 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
             }
             return await metrics.response(format)
         }
+        return nil
+    }
+
+    /// The console and its parts.
+    func console(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
+        guard let console = application.console else {
+            preconditionFailure("console() called on a port without a console")
+        }
+        let request = ConsoleRequest(head, input.span, body: body)
+        let connection = connection
+        answer { await console.response(to: request, peer: connection.peerHost) }
         return nil
     }
 }

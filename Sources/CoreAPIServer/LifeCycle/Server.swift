@@ -15,6 +15,8 @@ struct Server {
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
+    /// The operators' web page; nil without it.
+    private let console: Console?
     private let drainState = DrainState()
     private let secrets: SecretsConfiguration
     private let tokenPolicy: TokenPolicy
@@ -45,6 +47,7 @@ struct Server {
         let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count)
         let memory = Server.memory(configuration, registry)
+        let console = try Server.console(configuration, registry, refusals, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -58,15 +61,17 @@ struct Server {
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
-                    site: configuration.metrics?.isPublic == true
-                        ? [.callers, .operators] : .callers,
+                    site: Server.callersSite(configuration),
                     limits: limits,
                     transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
                     metrics: registry.map {
-                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                        HTTPMetrics(
+                            $0, $0.loops[index].shard, backend.monitor,
+                            recent: console?.recent(ofLoop: index))
                     },
+                    console: configuration.metrics?.isPublic == true ? console : nil,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -82,7 +87,8 @@ struct Server {
             }
         }
         self.callers = callers
-        operators = try Server.operators(configuration, beside: callers[0])
+        operators = try Server.operators(configuration, console, beside: callers[0])
+        self.console = console
         secrets = configuration.secrets
         tokenPolicy = configuration.tokenPolicy
         self.logger = logger
@@ -96,6 +102,7 @@ struct Server {
                 throw .system(error, "a thread for each event loop")
             }
         }
+        do { try console?.start() } catch { throw .system(error, "a thread for the console") }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
             logger.info(
@@ -191,18 +198,34 @@ struct Server {
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
         }
-        let probe = QueueProbe(
-            client: RedisClient(
-                url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
-                // No log lines: the caller of the probe gets the failure of its connection.
-                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
-            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
-            barrier: configuration.durability)
         let monitor = RedisMonitor(
-            producer: producer, refusals: refusals, queue: probe,
+            producer: producer, refusals: refusals,
+            queue: RedisMonitor.probe(kind, configuration.target, on: loop),
             barrier: configuration.durability, loop: loop)
         return (queue, monitor)
+    }
+
+    // MARK: - The console
+
+    /// The ports that the callers' listeners serve.
+    private static func callersSite(_ configuration: Configuration) -> Endpoint.Sites {
+        guard configuration.metrics?.isPublic == true else { return .callers }
+        return configuration.console == nil
+            ? [.callers, .operators] : [.callers, .operators, .console]
+    }
+
+    private static func console(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ refusals: QueueRefusals,
+        _ logger: Logger
+    ) throws(StartError) -> Console? {
+        guard let console = configuration.console, let registry else { return nil }
+        do {
+            let loop = try EventLoop()
+            let inspector = Inspector(configuration.target, refusals: refusals, on: loop)
+            return Console(console, inspector, registry, on: loop, logger: logger)
+        } catch {
+            throw .system(error, "the loop of the console")
+        }
     }
 
     // MARK: - Metrics
@@ -226,7 +249,7 @@ struct Server {
     /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
     /// cannot keep scrapers out.
     private static func operators(
-        _ configuration: Configuration,
+        _ configuration: Configuration, _ console: Console?,
         beside callers: (server: HTTPServer, application: Application)
     ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
@@ -235,7 +258,11 @@ struct Server {
         do {
             let other = callers.server
             let server = HTTPServer(
-                Application(beside: callers.application, site: .operators), on: other.loop,
+                Application(
+                    beside: callers.application,
+                    site: console == nil ? .operators : [.operators, .console],
+                    console: console),
+                on: other.loop,
                 limits: other.limits, memory: other.memory,
                 count: ConnectionCount(
                     servedMax: OpenFiles.metricsConnectionsMax,

@@ -1,0 +1,88 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+internal import CoreAPIRedis
+
+/// What operators ask of a queue and its Redis, for the console and the command line: the checks of
+/// `/health`, and the dead letters. Only its loop uses it, over connections of its own.
+final class Inspector: Sendable {
+    /// What a queue is and where.
+    struct Target: Sendable {
+        let queue: Configuration.Queue
+        let url: RedisURL
+        let tls: TLSContext?
+        let barrier: RedisBarrier?
+        let thresholds: HealthThresholds
+
+        /// The queue's kind in Redis; nil for one in memory.
+        var kind: QueueProbe.Kind? { queue.kind }
+    }
+
+    /// The state of the queue and of Redis.
+    struct Overview: Sendable {
+        let checks: [HealthCheck]
+        let redis: RedisMonitor.Check?
+        let queue: QueueStatus?
+        /// The number of dead letters; nil if Redis does not tell it.
+        let deadLetters: Int?
+
+        var status: HealthCheck.Status { .worst(of: checks.map(\.status)) }
+    }
+
+    let target: Target
+    let letters: any DeadLetterStore
+    private let monitor: RedisMonitor?
+
+    /// - Parameter refusals: the last refusals of transactions by Redis, if the process enqueues.
+    init(_ target: Target, refusals: QueueRefusals = QueueRefusals(), on loop: EventLoop) {
+        self.target = target
+        guard let kind = target.kind else {
+            letters = InMemoryDeadLetterStore()
+            monitor = nil
+            return
+        }
+        letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
+        monitor = RedisMonitor(
+            producer: nil, refusals: refusals,
+            queue: RedisMonitor.probe(kind, target, on: loop), barrier: target.barrier, loop: loop)
+    }
+
+    /// The state, at most a second old, within a second; the dead letters are counted each time.
+    func overview() async -> Overview {
+        guard let monitor else {
+            return Overview(checks: [], redis: nil, queue: nil, deadLetters: 0)
+        }
+        async let queue = monitor.queueCheck()
+        async let deadLetters = deadLetterCount()
+        let redis = await monitor.check()
+        var checks = HealthCheck.checks(of: redis)
+        let found = await queue
+        if let found { checks += HealthCheck.checks(of: found, target.thresholds) }
+        return Overview(
+            checks: checks, redis: redis, queue: found?.status,
+            deadLetters: redis.isAnswered ? await deadLetters : nil)
+    }
+
+    private func deadLetterCount() async -> Int? {
+        do { return try await letters.count() } catch { return nil }
+    }
+
+    // MARK: - Changes
+
+    /// Puts back or removes all letters of a reason, or all, for up to `changeMilliseconds`.
+    ///
+    /// - Returns: how many, and what continues; nil if that is all.
+    func perform(
+        _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
+    ) async throws(RedisError) -> DeadLetterStep {
+        let end = MonotonicTime.now().advanced(byMilliseconds: Inspector.changeMilliseconds)
+        var (count, next) = (0, cursor)
+        repeat {
+            let step = try await letters.perform(action, onReason: reason, after: next)
+            count += step.count
+            next = step.next
+        } while next != nil && MonotonicTime.now() < end
+        return DeadLetterStep(count: count, next: next)
+    }
+
+    private static let changeMilliseconds = 2_000
+}
