@@ -65,6 +65,8 @@ enum Command: Equatable {
                                      1 to 30 (5)
           REPLAY_BYTES               bytes of confirmed transactions kept in memory for 30 s, to be
                                      sent again if Redis loses them (16777216; 0: none)
+          STATUS_SECONDS             seconds that GET /transaction/{id} tells the status of a
+                                     transaction after its last change, to 31536000 (0: never)
           MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open
                                      files and the memory allow, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)

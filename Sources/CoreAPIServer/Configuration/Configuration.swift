@@ -41,6 +41,9 @@ struct Configuration {
     /// The limit of the bytes of confirmed transactions that all loops keep together, to be sent
     /// again if Redis loses them.
     let replayBytesMax: Int
+    /// How long the status of a transaction is kept after its last change, in seconds; 0 for not
+    /// at all.
+    let statusSeconds: Int
     /// The limit of callers' connections over all loops.
     let connectionsMax: Int
     /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
@@ -93,6 +96,8 @@ struct Configuration {
         replayBytesMax =
             try values.integer("REPLAY_BYTES", in: QueueOptions.replayBytesBounds)
             ?? QueueOptions().replayBytesMax
+        statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
         connectionsMax = try values.connections(
             "MAX_CONNECTIONS",
             OpenFiles(
@@ -124,6 +129,13 @@ extension Configuration {
         options.limits.messageTimeoutMilliseconds = enqueueTimeoutSeconds * 1_000
         options.limits.historyBytesMax = replayBytesMax / threads
         return options
+    }
+
+    /// What the queue keeps besides transactions.
+    var features: QueueFeatures {
+        var features = QueueFeatures()
+        features.statusSeconds = statusSeconds
+        return features
     }
 }
 
