@@ -19,7 +19,7 @@ enum Command: Equatable {
         case "token":
             self = .help
             return
-        case "status", "dead":
+        case "status", "transaction", "dead":
             guard let found = try OperatorCommand.parse(arguments) else {
                 self = .help
                 return
@@ -43,6 +43,8 @@ enum Command: Equatable {
                                 the newest one of a file)
           core-api status [--json]
                                 print the state of Redis and the queue, as /health does
+          core-api transaction ID [--json]
+                                print what became of a transaction
           core-api dead list [--reason TEXT] [--all] [--json]
                                 print the reasons of the dead letters, or the letters
           core-api dead show ID [--json]
@@ -83,6 +85,8 @@ enum Command: Equatable {
                                      1 to 30 (5)
           REPLAY_BYTES               bytes of confirmed transactions kept in memory for 30 s, to be
                                      sent again if Redis loses them (16777216; 0: none)
+          STATUS_SECONDS             seconds that GET /transaction/{id} tells the status of a
+                                     transaction after its last change, to 31536000 (0: never)
           MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open
                                      files and the memory allow, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)

@@ -19,7 +19,7 @@ struct DeadLetterScripts {
     ///   a value.
     /// - Returns: for each letter a position, an id and words.
     let read: RedisScript
-    /// Puts letters back.
+    /// Puts letters back. The status of a stream's transaction, if it is kept, becomes `queued`.
     ///
     /// - KEYS: the place, the queue; of rq the set of all queues.
     /// - ARGV: of rq the time; then ids.
@@ -77,19 +77,34 @@ struct DeadLetterScripts {
         requeue: RedisScript(
             """
             redis.call('XDEL', KEYS[1], '0-0')
+            local time = redis.call('TIME')
+            local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+            local tag = string.match(KEYS[2], '^{.+}$') or '{' .. KEYS[2] .. '}'
+            local function write_status(fields, entry)
+              if not fields.status_seconds or not fields.id then return end
+              local text = {'queued', now, '0', entry}
+              for _, name in ipairs({'user_id', 'amount', 'currency', 'created_at'}) do
+                text[#text + 1] = fields[name] or ''
+              end
+              redis.pcall('SET', 'core-api:status:' .. tag .. ':' .. fields.id,
+                table.concat(text, ' '), 'EX', fields.status_seconds)
+            end
             local count = 0
             for _, id in ipairs(ARGV) do
               local letter = redis.call('XRANGE', KEYS[1], id, id)[1]
-              local words = {}
+              local words, fields = {}, {}
               for index = 1, letter and #letter[2] or 0, 2 do
-                if string.sub(letter[2][index], 1, 5) ~= 'dead_' then
-                  words[#words + 1] = letter[2][index]
-                  words[#words + 1] = letter[2][index + 1]
+                local name, value = letter[2][index], letter[2][index + 1]
+                if string.sub(name, 1, 5) ~= 'dead_' then
+                  words[#words + 1] = name
+                  words[#words + 1] = value
+                  fields[name] = value
                 end
               end
               if #words > 0 then
-                redis.call('XADD', KEYS[2], '*', unpack(words))
+                local entry = redis.call('XADD', KEYS[2], '*', unpack(words))
                 redis.call('XDEL', KEYS[1], id)
+                write_status(fields, entry)
                 count = count + 1
               end
             end

@@ -44,9 +44,7 @@ struct DeadLetterWords {
         return DeadLetter(
             id: place.map { "\($0):\(id)" } ?? id, transactionID: text("id") ?? "",
             reason: DeadLetterWords.cut(text("dead_reason") ?? "no reason is given"),
-            diedAt: milliseconds.map {
-                UnixTime(nanoseconds: $0.multipliedReportingOverflow(by: 1_000_000).partialValue)
-            },
+            diedAt: milliseconds.map { UnixTime(milliseconds: $0) },
             attempts: text("dead_attempts").flatMap { Int($0) },
             fields: fields.filter { $0.name != "dead_reason" && $0.name != "dead_attempts" }.map {
                 DeadLetter.Field(

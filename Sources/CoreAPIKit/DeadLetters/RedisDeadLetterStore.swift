@@ -28,7 +28,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ///   - options: logger and TLS.
     /// - Throws: `RedisError`: `urlInvalid`, `argumentInvalid`, `queueNameInvalid`, `tlsInvalid`.
     public convenience init(
-        url: String, streamKey key: String, partitions: Int = 1,
+        url: String, stream key: String, partitions: Int = 1,
         options: QueueOptions = QueueOptions()
     ) throws(RedisError) {
         do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
@@ -49,6 +49,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         url: String, rqQueue name: String, options: QueueOptions = QueueOptions()
     ) throws(RedisError) {
         let (loop, settings) = try options.settings(url, queueName: name)
+        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
         self.init(.rq(name: name), settings.url, on: loop, settings.producer.tls)
     }
 

@@ -36,8 +36,8 @@ public final class RQTransactionQueue: TransactionQueue {
         self.name = name
         listKey = Array("rq:queue:\(name)".utf8)
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name) }, name: "rq:\(name)",
-            on: loop, settings)
+            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name, settings.features) },
+            name: "rq:\(name)", on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.

@@ -52,6 +52,9 @@ struct Configuration {
     /// The limit of the bytes of confirmed transactions that all loops keep together, to be sent
     /// again if Redis loses them.
     let replayBytesMax: Int
+    /// How long the status of a transaction is kept after its last change, in seconds; 0 for not
+    /// at all.
+    let statusSeconds: Int
     /// The limit of callers' connections over all loops.
     let connectionsMax: Int
     /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
@@ -105,6 +108,8 @@ struct Configuration {
         replayBytesMax =
             try values.integer("REPLAY_BYTES", in: QueueOptions.replayBytesBounds)
             ?? QueueOptions().replayBytesMax
+        statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
         connectionsMax = try values.connections(
             "MAX_CONNECTIONS",
             OpenFiles(
@@ -133,7 +138,8 @@ extension Configuration {
     /// The queue and its Redis.
     var target: Inspector.Target {
         Inspector.Target(
-            queue: queue, url: redis.url, tls: redis.tls, barrier: durability, thresholds: health)
+            queue: queue, url: redis.url, tls: redis.tls, barrier: durability, thresholds: health,
+            features: features)
     }
 
     /// The options of each loop's connection of the queue.
@@ -142,6 +148,13 @@ extension Configuration {
         options.limits.messageTimeoutMilliseconds = enqueueTimeoutSeconds * 1_000
         options.limits.historyBytesMax = replayBytesMax / threads
         return options
+    }
+
+    /// What the queue keeps besides transactions.
+    var features: QueueFeatures {
+        var features = QueueFeatures()
+        features.statusSeconds = statusSeconds
+        return features
     }
 }
 
@@ -160,6 +173,10 @@ extension Inspector.Target {
         tls = redis.tls
         barrier = try values.durability("DURABILITY", of: queue)
         thresholds = try values.health()
+        var features = QueueFeatures()
+        features.statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
+        self.features = features
     }
 }
 

@@ -32,6 +32,7 @@ final class ConsoleData: Sendable {
             case "now": return .console(await now())
             case "plots": return .console(plots(isLong: request["range"] == "6h"))
             case "recent": return .console(recentAnswers())
+            case "transaction": return try await transaction(request["id"] ?? "")
             case "reasons": return .console(try await reasons())
             case "dead": return .console(try await letters(request))
             case "letter":
@@ -69,6 +70,18 @@ final class ConsoleData: Sendable {
     private static let pageCount = 50
 
     // MARK: - Transactions
+
+    private func transaction(_ id: String) async throws(RedisError) -> Response {
+        guard let found = try await inspector.transaction(id) else {
+            return .console(
+                .notFound, "This transaction is not known, or its status is not kept any more.")
+        }
+        var json = JSONWriter()
+        StatusEndpoint.write(found.status, to: &json)
+        json.member("letter", found.letterID)
+        json.raw("}")
+        return .console(json)
+    }
 
     private func recentAnswers() -> JSONWriter {
         var json = JSONWriter(capacity: 32 * 1024)

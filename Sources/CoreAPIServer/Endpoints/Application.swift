@@ -17,6 +17,8 @@ final class Application: @unchecked Sendable {
     let accessLog: AccessLog
     let drain: DrainState
     private(set) var transactions: TransactionEndpoint
+    /// Whether the status of transactions can be asked for.
+    let keepsStatus: Bool
     /// Transactions that wait for the queue.
     private(set) var transactionsInFlight = 0 {
         didSet { metrics?.transactionsInFlight(transactionsInFlight) }
@@ -46,6 +48,7 @@ final class Application: @unchecked Sendable {
         self.site = site
         self.limits = limits
         self.transactions = transactions
+        keepsStatus = transactions.statuses != nil
         self.health = health
         self.metrics = metrics
         self.console = console

@@ -142,11 +142,32 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         case .success(let outcome):
             let accepted = AcceptedTransaction(transaction, outcome)
             note.transactionID = accepted.id
-            return TransactionEndpoint.response(to: accepted)
+            return TransactionEndpoint.response(
+                to: accepted, hasLocation: application.keepsStatus)
         case .failure(let error):
             if case .outcomeUnknown = error { note.unresolvedID = transaction.id }
             return refuse(Problem(.queue(error)))
         }
+    }
+
+    // MARK: - Status
+
+    /// `GET /transaction/{id}`.
+    func tellStatus(_ head: RequestHead, _ input: [UInt8]) -> Response? {
+        let transactions = application.transactions
+        let userID: Int
+        do { userID = try transactions.userID(head, input.span) } catch { return refuse(error) }
+        guard let statuses = transactions.statuses, let id = StatusEndpoint.id(head, input.span)
+        else { return refuse(StatusEndpoint.unknown) }
+        answer { [self] in
+            do throws(TransactionStatusError) {
+                guard let status = try await statuses.status(of: id, userID: userID) else {
+                    return refuse(StatusEndpoint.unknown)
+                }
+                return StatusEndpoint.response(status)
+            } catch { return refuse(StatusEndpoint.refusal(error)) }
+        }
+        return nil
     }
 
     // MARK: - Health and metrics

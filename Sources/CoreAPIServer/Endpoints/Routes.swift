@@ -8,6 +8,11 @@ enum Routes {
             Endpoint(
                 sites: .callers, headCheck: TransactionEndpoint.refusal
             ) { $0.transact($1, $2, $3) }),
+        Route(
+            .get, "/transaction/{id}",
+            Endpoint(sites: .callers) { exchange, head, input, _ in
+                exchange.tellStatus(head, input)
+            }),
         Route(.get, "/health", health(.health)),
         Route(.get, "/health/live", health(.live)),
         Route(.get, "/health/ready", health(.ready)),

@@ -92,7 +92,7 @@ final class RedisMonitor: Sendable {
                 // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: target.thresholds.silenceSecondsMax,
-            barrier: target.barrier)
+            barrier: target.barrier, features: target.features)
     }
 
     /// The options of a probe's connection.

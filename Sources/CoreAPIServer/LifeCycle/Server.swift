@@ -63,7 +63,8 @@ struct Server {
                     loop: loop,
                     site: Server.callersSite(configuration),
                     limits: limits,
-                    transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
+                    transactions: TransactionEndpoint(
+                        checks: checks, queue: backend.queue, statuses: backend.statuses),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
                     metrics: registry.map {
@@ -173,36 +174,59 @@ struct Server {
     ) -> InMemoryTransactionQueue? {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
-            validCapacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+            validCapacity: Configuration.memoryQueueCapacity,
+            statusSeconds: configuration.statusSeconds, metrics: factory(registry, 0))
+    }
+
+    /// The queue of a loop, and what asks it and Redis.
+    private struct Backend {
+        let queue: any CallbackTransactionQueue
+        /// Nil without Redis.
+        var monitor: RedisMonitor?
+        /// Nil if no status is kept.
+        var statuses: (any TransactionStatusStore)?
     }
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
         _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
         _ logger: Logger
-    ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
-        if let memory { return (memory, nil) }
+    ) -> Backend {
+        let keepsStatus = configuration.statusSeconds > 0
+        if let memory {
+            return Backend(queue: memory, statuses: keepsStatus ? memory : nil)
+        }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
         settings.producer.metrics = metrics
+        settings.features = configuration.features
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
+        let source: RedisTransactionStatusStore.Source
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
         case .rq(let name):
             let jobs = RQTransactionQueue(name: name, on: loop, settings)
             (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(name: name))
+            source = .rq(name: name)
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
+            source = .stream(partitions)
         }
         let monitor = RedisMonitor(
             producer: producer, refusals: refusals,
             queue: RedisMonitor.probe(kind, configuration.target, on: loop),
             barrier: configuration.durability, loop: loop)
-        return (queue, monitor)
+        var backend = Backend(queue: queue, monitor: monitor)
+        if keepsStatus {
+            backend.statuses = RedisTransactionStatusStore(
+                source, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
+                logger: logger)
+        }
+        return backend
     }
 
     // MARK: - The console

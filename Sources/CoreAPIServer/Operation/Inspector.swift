@@ -1,6 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
+internal import Logging
 
 /// What operators ask of a queue and its Redis, for the console and the command line: the checks of
 /// `/health`, and the dead letters. Only its loop uses it, over connections of its own.
@@ -12,6 +13,7 @@ final class Inspector: Sendable {
         let tls: TLSContext?
         let barrier: RedisBarrier?
         let thresholds: HealthThresholds
+        let features: QueueFeatures
 
         /// The queue's kind in Redis; nil for one in memory.
         var kind: QueueProbe.Kind? { queue.kind }
@@ -31,15 +33,25 @@ final class Inspector: Sendable {
     let target: Target
     let letters: any DeadLetterStore
     private let monitor: RedisMonitor?
+    /// Nil without Redis.
+    private let statuses: RedisTransactionStatusStore?
 
     /// - Parameter refusals: the last refusals of transactions by Redis, if the process enqueues.
     init(_ target: Target, refusals: QueueRefusals = QueueRefusals(), on loop: EventLoop) {
         self.target = target
         guard let kind = target.kind else {
             letters = InMemoryDeadLetterStore()
-            monitor = nil
+            (monitor, statuses) = (nil, nil)
             return
         }
+        let source: RedisTransactionStatusStore.Source =
+            switch kind {
+            case .rq(let name): .rq(name: name)
+            case .stream(let partitions): .stream(partitions)
+            }
+        statuses = RedisTransactionStatusStore(
+            source, url: target.url, on: loop, tls: target.tls,
+            logger: Logger(label: "core-api.statuses") { _ in SwiftLogNoOpLogHandler() })
         letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
         monitor = RedisMonitor(
             producer: nil, refusals: refusals,
@@ -65,6 +77,42 @@ final class Inspector: Sendable {
     private func deadLetterCount() async -> Int? {
         do { return try await letters.count() } catch { return nil }
     }
+
+    // MARK: - Transactions
+
+    /// The status of a transaction of any user, and the id of its dead letter if it has failed; nil
+    /// if it is not known.
+    func transaction(
+        _ text: String
+    ) async throws(RedisError) -> (status: TransactionStatus, letterID: String?)? {
+        guard let id = TransactionID(text), let statuses else { return nil }
+        let found: TransactionStatus?
+        do { found = try await statuses.status(of: id) } catch {
+            switch error {
+            case .unavailable(let reason): throw reason
+            default: throw .backlogFull
+            }
+        }
+        guard let found else { return nil }
+        return (found, found.state == .failed ? try await letterID(of: text) : nil)
+    }
+
+    /// The dead letter of a transaction: of a stream, among the newest.
+    private func letterID(of transactionID: String) async throws(RedisError) -> String? {
+        if case .rq = target.kind { return try await letters.letter(transactionID)?.id }
+        var cursor: String?
+        for _ in 0..<Inspector.pagesSearchedMax {
+            let page = try await letters.page(after: cursor, reason: nil, limit: 100)
+            if let letter = page.letters.first(where: { $0.transactionID == transactionID }) {
+                return letter.id
+            }
+            cursor = page.next
+            if cursor == nil { return nil }
+        }
+        return nil
+    }
+
+    private static let pagesSearchedMax = 10
 
     // MARK: - Changes
 

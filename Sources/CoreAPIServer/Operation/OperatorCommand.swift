@@ -10,6 +10,7 @@ enum OperatorCommand: Equatable {
     }
 
     case status
+    case transaction(String)
     /// The reasons and the newest letters, or those of a reason.
     case list(reason: String?, all: Bool)
     case show(String)
@@ -50,6 +51,8 @@ enum OperatorCommand: Equatable {
         let selects = (reason == nil ? 0 : 1) + (all ? 1 : 0)
         switch name {
         case "status" where operands.isEmpty && selects == 0: return .status
+        case "transaction" where operands.count == 1 && selects == 0:
+            return .transaction(operands[operands.startIndex])
         case "dead list" where operands.isEmpty: return .list(reason: reason, all: all)
         case "dead show" where operands.count == 1 && selects == 0:
             return .show(operands[operands.startIndex])
@@ -61,6 +64,7 @@ enum OperatorCommand: Equatable {
             if let id = operands.first { return .change(action, .id(id)) }
             return .change(action, reason.map { .reason($0) } ?? .all)
         case "status": throw UsageError(reason: "status has no argument besides --json")
+        case "transaction": throw UsageError(reason: "transaction needs the ID of one")
         case "dead list": throw UsageError(reason: "dead list has no ID: use dead show ID")
         case "dead show": throw UsageError(reason: "dead show needs one ID")
         default: throw UsageError(reason: "dead needs list, show, requeue or remove")

@@ -31,6 +31,7 @@ struct OperatorProgram: Sendable {
         do {
             switch command {
             case .status: return await overview()
+            case .transaction(let id): return try await transaction(id)
             case .list(let reason, let all): return try await list(reason, all: all)
             case .show(let id): return try await show(id)
             case .change(let action, let letters): return try await change(action, letters)
@@ -99,6 +100,37 @@ struct OperatorProgram: Sendable {
     private static func line(_ name: String, _ value: String) -> String {
         name + String(repeating: " ", count: max(1, 20 - name.utf8.count))
             + value.visible
+    }
+
+    // MARK: - transaction
+
+    private func transaction(_ id: String) async throws(RedisError) -> Process.Status {
+        guard let (status, letterID) = try await inspector.transaction(id) else {
+            fail(
+                "the transaction \"\(id.visible)\" is not known, or its status is not kept any more"
+            )
+            return .failure
+        }
+        if asJSON {
+            var json = JSONWriter()
+            StatusEndpoint.write(status, to: &json)
+            json.member("letter", letterID)
+            json.raw("}")
+            print(json)
+            return .ok
+        }
+        var lines = [
+            OperatorProgram.line("id", "\(status.id)"),
+            OperatorProgram.line("status", status.state.rawValue),
+            OperatorProgram.line("amount", "\(status.amount.minorUnits) \(status.currency)"),
+            OperatorProgram.line("user", "\(status.userID)"),
+            OperatorProgram.line("accepted", status.createdAt.timestamp),
+            OperatorProgram.line("last change", status.updatedAt.timestamp),
+            OperatorProgram.line("attempts", "\(status.attempts)"),
+        ]
+        if let letterID { lines.append(OperatorProgram.line("dead letter", letterID)) }
+        Process.print(lines.joined(separator: "\n") + "\n")
+        return .ok
     }
 
     // MARK: - dead

@@ -15,7 +15,7 @@ import Testing
             for index in transactions.indices {
                 await (try await consumer.take()).reject(because: index == 1 ? "closed" : "no")
             }
-            let store = try RedisDeadLetterStore(url: redis.url, streamKey: "s")
+            let store = try RedisDeadLetterStore(url: redis.url, stream: "s")
             defer { store.close() }
             #expect(try await store.count() == 3)
             let page = try await store.page(after: nil, reason: nil, limit: 2)
@@ -46,7 +46,7 @@ import Testing
     @Test(arguments: ["", "1", "x-1", "1-x", "0:1-1", "1-1-1", "-", "1-18446744073709551616"])
     func `an id that no letter has is unknown`(id: String) async throws {
         try await RedisServer.with { redis in
-            let store = try RedisDeadLetterStore(url: redis.url, streamKey: "s")
+            let store = try RedisDeadLetterStore(url: redis.url, stream: "s")
             defer { store.close() }
             #expect(try await store.letter(id) == nil)
             #expect(try await store.perform(.requeue, on: id) == false)
@@ -61,7 +61,7 @@ import Testing
                     "XADD", "s:dead", "*", "id", "\(number)", "dead_reason", "no")
             }
             for number in 0..<250 { try await add(number) }
-            let store = try RedisDeadLetterStore(url: redis.url, streamKey: "s")
+            let store = try RedisDeadLetterStore(url: redis.url, stream: "s")
             defer { store.close() }
             var (count, steps) = (0, 0)
             var next: String?
@@ -87,7 +87,7 @@ import Testing
                     ] + Array(repeating: "y", count: 400)
                         + ["dead_reason", "too large \(number)", "dead_attempts", "1"])
             }
-            let store = try RedisDeadLetterStore(url: redis.url, streamKey: "s")
+            let store = try RedisDeadLetterStore(url: redis.url, stream: "s")
             defer { store.close() }
             let page = try await store.page(after: nil, reason: nil, limit: 100)
             #expect(page.letters.map(\.reason) == (0..<5).reversed().map { "too large \($0)" })
@@ -125,7 +125,7 @@ import Testing
                 ])
             }
         }
-        let store = try RedisDeadLetterStore(url: url, streamKey: "s", partitions: 7)
+        let store = try RedisDeadLetterStore(url: url, stream: "s", partitions: 7)
         defer { store.close() }
         #expect(try await store.count() == 90)
         var ids: Set<String> = []
