@@ -15,6 +15,8 @@ struct Server {
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
+    /// The operators' web page; nil without it.
+    private let console: Console?
     private let drainState = DrainState()
     private let exporter: SpanExporter?
     private let keys: TokenKeys
@@ -48,6 +50,7 @@ struct Server {
         let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
         exporter = try Server.exporter(configuration, registry, logger)
+        let console = try Server.console(configuration, registry, refusals, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -61,16 +64,19 @@ struct Server {
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
-                    site: configuration.metrics?.isPublic == true
-                        ? [.callers, .operators] : .callers,
+                    site: Server.callersSite(configuration),
                     limits: limits,
-                    transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
+                    transactions: TransactionEndpoint(
+                        checks: checks, queue: backend.queue, statuses: backend.statuses),
                     health: HealthEndpoint(
                         monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
-                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                        HTTPMetrics(
+                            $0, $0.loops[index].shard, backend.monitor,
+                            recent: console?.recent(ofLoop: index))
                     },
                     tracer: Server.tracer(configuration, exporter),
+                    console: configuration.metrics?.isPublic == true ? console : nil,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -86,7 +92,8 @@ struct Server {
             }
         }
         self.callers = callers
-        operators = try Server.operators(configuration, beside: callers[0])
+        operators = try Server.operators(configuration, console, beside: callers[0])
+        self.console = console
         self.keys = keys
         files = Server.watchedFiles(configuration, keys, logger)
         self.logger = logger
@@ -100,6 +107,7 @@ struct Server {
                 throw .system(error, "a thread for each event loop")
             }
         }
+        do { try console?.start() } catch { throw .system(error, "a thread for the console") }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
             logger.info(
@@ -206,22 +214,37 @@ struct Server {
     ) -> InMemoryTransactionQueue? {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
-            validCapacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+            validCapacity: Configuration.memoryQueueCapacity,
+            statusSeconds: configuration.statusSeconds, metrics: factory(registry, 0))
+    }
+
+    /// The queue of a loop, and what asks it and Redis.
+    private struct Backend {
+        let queue: any CallbackTransactionQueue
+        /// Nil without Redis.
+        var monitor: RedisMonitor?
+        /// Nil if no status is kept.
+        var statuses: (any TransactionStatusStore)?
     }
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
         _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
         _ metrics: any MetricsFactory, _ logger: Logger
-    ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
-        if let memory { return (memory, nil) }
+    ) -> Backend {
+        let keepsStatus = configuration.statusSeconds > 0
+        if let memory {
+            return Backend(queue: memory, statuses: keepsStatus ? memory : nil)
+        }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
         settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
+        settings.features = configuration.features
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
+        let source: RedisTransactionStatusStore.Source
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
@@ -229,22 +252,47 @@ struct Server {
             let jobs = RQTransactionQueue(name: name, options, on: loop, settings)
             let keys = RQKeys(name: name, prefix: options.keyPrefix)
             (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(keys))
+            source = .rq(keys)
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
+            source = .stream(partitions)
         }
-        let probe = QueueProbe(
-            client: RedisClient(
-                url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, loop: index, tls: configuration.redis.tls),
-                // No log lines: the caller of the probe gets the failure of its connection.
-                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
-            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
-            barrier: configuration.durability)
         let monitor = RedisMonitor(
-            producer: producer, refusals: refusals, queue: probe,
+            producer: producer, refusals: refusals,
+            queue: RedisMonitor.probe(
+                kind, configuration.target, on: loop, named: "\(index)"),
             barrier: configuration.durability, loop: loop)
-        return (queue, monitor)
+        var backend = Backend(queue: queue, monitor: monitor)
+        if keepsStatus {
+            backend.statuses = RedisTransactionStatusStore(
+                source, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
+                logger: logger)
+        }
+        return backend
+    }
+
+    // MARK: - The console
+
+    /// The ports that the callers' listeners serve.
+    private static func callersSite(_ configuration: Configuration) -> Endpoint.Sites {
+        guard configuration.metrics?.isPublic == true else { return .callers }
+        return configuration.console == nil
+            ? [.callers, .operators] : [.callers, .operators, .console]
+    }
+
+    private static func console(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ refusals: QueueRefusals,
+        _ logger: Logger
+    ) throws(StartError) -> Console? {
+        guard let console = configuration.console, let registry else { return nil }
+        do {
+            let loop = try EventLoop()
+            let inspector = Inspector(configuration.target, refusals: refusals, on: loop)
+            return Console(console, inspector, registry, on: loop, logger: logger)
+        } catch {
+            throw .system(error, "the loop of the console")
+        }
     }
 
     // MARK: - Metrics
@@ -268,7 +316,7 @@ struct Server {
     /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
     /// cannot keep scrapers out.
     private static func operators(
-        _ configuration: Configuration,
+        _ configuration: Configuration, _ console: Console?,
         beside callers: (server: HTTPServer, application: Application)
     ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
@@ -277,7 +325,11 @@ struct Server {
         do {
             let other = callers.server
             let server = HTTPServer(
-                Application(beside: callers.application, site: .operators), on: other.loop,
+                Application(
+                    beside: callers.application,
+                    site: console == nil ? .operators : [.operators, .console],
+                    console: console),
+                on: other.loop,
                 limits: other.limits, memory: other.memory,
                 count: ConnectionCount(
                     servedMax: OpenFiles.metricsConnectionsMax,

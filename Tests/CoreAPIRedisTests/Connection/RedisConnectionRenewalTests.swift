@@ -32,7 +32,8 @@ import Testing
 
     @Test func `a probe's connection is ended, and connects with the next command`() throws {
         var machine = Machine(
-            url: try RedisURL("redis://:old@h"), limits: RedisLimits(), isOnDemand: true, now: start)
+            url: try RedisURL("redis://:old@h"), limits: RedisLimits(), isOnDemand: true, now: start
+        )
         #expect(submit(1, &machine) == "wait")
         _ = machine.connected(now: start)
         #expect(reply(ok, &machine) == "ready")
@@ -60,7 +61,9 @@ import Testing
                 now: start)
             for _ in 0..<2 {
                 let login = String(decoding: machine.connected(now: start), as: UTF8.self)
-                let words = login.split(separator: "\r\n").filter { !"*$".contains($0.first ?? " ") }
+                let words = login.split(separator: "\r\n").filter {
+                    !"*$".contains($0.first ?? " ")
+                }
                 #expect(
                     words == [
                         "AUTH", "u", "pw", "CLIENT", "SETNAME", "core-api:host:7:0", "SELECT", "3",

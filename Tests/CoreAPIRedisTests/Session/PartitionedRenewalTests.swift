@@ -36,7 +36,8 @@ import Testing
         #expect(reply(.integer(2), &machine) == "2 applied")
     }
 
-    @Test func `without anything in flight it is made anew at once, and a closed one is not`() throws
+    @Test func `without anything in flight it is made anew at once, and a closed one is not`()
+        throws
     {
         var machine = try open()
         #expect(renew(&machine))

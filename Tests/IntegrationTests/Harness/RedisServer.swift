@@ -164,6 +164,14 @@ final class RedisServer: @unchecked Sendable {
         ["+ping", "+info", "+xinfo", "+xpending", "+xrange"],
     ]
 
+    /// The further permissions for statuses: of a stream's producer, of its consumer, of rq's
+    /// producer.
+    static let statusRights = [
+        ["+xinfo|groups", "+xpending", "+xrange"],
+        ["~core-api:status:*", "+get", "+set"],
+        ["+hmget", "+xlen"],
+    ]
+
     /// The further permissions of Redis's user with sentinels, and those of the sentinels' user.
     static let sentinelRights = (
         redis: ["+role", "+wait"],
