@@ -16,19 +16,19 @@ struct DeadLetterScripts {
     /// - KEYS: the place.
     /// - ARGV: `up` for the oldest first, `down`, or `one` for the letter of an id; the position
     ///   after which it begins, or the id; the maximum number of letters; the maximum of bytes of
-    ///   a value.
+    ///   a value; of rq the prefix of its keys.
     /// - Returns: for each letter a position, an id and words.
     let read: RedisScript
     /// Puts letters back. The status of a stream's transaction, if it is kept, becomes `queued`.
     ///
     /// - KEYS: the place, the queue; of rq the set of all queues.
-    /// - ARGV: of rq the time; then ids.
+    /// - ARGV: of rq the time and the prefix of its keys; then ids.
     /// - Returns: how many were there.
     let requeue: RedisScript
     /// Removes letters.
     ///
     /// - KEYS: the place.
-    /// - ARGV: ids.
+    /// - ARGV: of rq the prefix of its keys; then ids.
     /// - Returns: how many were there.
     let remove: RedisScript
 
@@ -134,7 +134,7 @@ struct DeadLetterScripts {
             """),
         read: RedisScript(
             """
-            local mode, after = ARGV[1], ARGV[2]
+            local mode, after, prefix = ARGV[1], ARGV[2], ARGV[5]
             local now, key = tonumber(redis.call('TIME')[1]), KEYS[1]
             local function less(a, b)
               for index = 1, math.min(#a, #b) do
@@ -143,7 +143,9 @@ struct DeadLetterScripts {
               end
               return #a < #b
             end
-            local function at(index) return redis.call('ZRANGE', key, index, index, 'WITHSCORES') end
+            local function at(index)
+              return redis.call('ZRANGE', key, index, index, 'WITHSCORES')
+            end
             -- The number of members before the position: equal scores are ordered by their bytes.
             local function rank(score, id)
               local low, high = 0, redis.call('ZCARD', key)
@@ -196,14 +198,14 @@ struct DeadLetterScripts {
                 words[#words + 1], words[#words + 2] = name, value
                 size = size + #value
               end
-              local job = 'rq:job:' .. id
+              local job = prefix .. 'job:' .. id
               local values = redis.call('HMGET', job, unpack(names))
               for number, value in ipairs(values) do
                 if value then add(names[number], string.sub(value, 1, 1024)) end
               end
               local failure, kind = redis.call('HGET', job, 'exc_info'), 'exc_info'
               if not failure or #failure <= 8 then
-                local results = redis.pcall('XREVRANGE', 'rq:results:' .. id, '+', '-',
+                local results = redis.pcall('XREVRANGE', prefix .. 'results:' .. id, '+', '-',
                   'COUNT', 1)
                 for number = 1, results[1] and #results[1][2] or 0, 2 do
                   if results[1][2][number] == 'exc_string' then
@@ -233,9 +235,9 @@ struct DeadLetterScripts {
             """
             redis.call('ZREM', KEYS[1], '')
             local count = 0
-            for index = 2, #ARGV do
+            for index = 3, #ARGV do
               local id = ARGV[index]
-              local job = 'rq:job:' .. id
+              local job = ARGV[2] .. 'job:' .. id
               if redis.call('ZSCORE', KEYS[1], id) and redis.call('HEXISTS', job, 'data') == 1
                 and redis.call('HEXISTS', job, 'rate_limit_key') == 0 then
                 redis.call('SADD', KEYS[3], KEYS[2])
@@ -252,11 +254,12 @@ struct DeadLetterScripts {
         remove: RedisScript(
             """
             local count = 0
-            for _, id in ipairs(ARGV) do
+            for index = 2, #ARGV do
+              local id = ARGV[index]
               if redis.call('ZSCORE', KEYS[1], id) then
-                local job = 'rq:job:' .. id
+                local job = ARGV[1] .. 'job:' .. id
                 redis.call('DEL', job, job .. ':dependents', job .. ':dependencies',
-                  'rq:results:' .. id)
+                  ARGV[1] .. 'results:' .. id)
                 redis.call('ZREM', KEYS[1], id)
                 count = count + 1
               end

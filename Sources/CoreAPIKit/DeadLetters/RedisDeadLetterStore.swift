@@ -98,6 +98,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         }
     }
 
+    /// The word that the scripts of rq get: the prefix of its keys.
+    private var prefix: [String] { if case .rq = kind { ["rq:"] } else { [] } }
+
     /// The number of letters of each place.
     private func counts() async throws(RedisError) -> [Int] {
         let size = client.isCluster ? 1 : QueueProbe.partitionsOfCallMax
@@ -167,7 +170,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         _ place: Int, _ mode: String, after position: String, _ limit: Int,
         bytesMax: Int = 16 * 1024
     ) async throws(RedisError) -> [(position: String, letter: DeadLetter?)] {
-        let arguments = [mode, position, "\(limit)", "\(bytesMax)"]
+        let arguments = [mode, position, "\(limit)", "\(bytesMax)"] + prefix
         let reply = try await call(scripts.read, [key(place)], arguments)
         guard case .array(let entries) = reply else { throw .protocolViolation }
         var letters: [(position: String, letter: DeadLetter?)] = []
@@ -244,10 +247,10 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ) async throws(RedisError) -> Int {
         let reply: RedisReply
         switch action {
-        case .remove: reply = try await call(scripts.remove, [key(place)], ids)
+        case .remove: reply = try await call(scripts.remove, [key(place)], prefix + ids)
         case .requeue:
-            var arguments = ids
-            if case .rq = kind { arguments.insert(UnixTime.now().timestamp, at: 0) }
+            let time = prefix.isEmpty ? [] : [UnixTime.now().timestamp]
+            let arguments = time + prefix + ids
             reply = try await call(
                 scripts.requeue, [key(place)] + queueKeys(place), arguments)
         }

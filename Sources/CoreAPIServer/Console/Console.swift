@@ -98,7 +98,9 @@ final class Console: Sendable {
             return .console(.badRequest, "give id, reason or all=1")
         }
         var metadata: Logger.Metadata = ["operator": "\(SignIn.user)", "peer": "\(peer)"]
-        if let id { metadata["id"] = "\(id.prefix(512))" } else {
+        if let id {
+            metadata["id"] = "\(id.prefix(512))"
+        } else {
             metadata["reason"] = "\(request["reason"] ?? "any")"
         }
         do {

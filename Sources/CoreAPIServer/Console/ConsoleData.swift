@@ -86,7 +86,9 @@ final class ConsoleData: Sendable {
     private func recentAnswers() -> JSONWriter {
         var json = JSONWriter(capacity: 32 * 1024)
         json.member("accepted", isFirst: true)
-        let accepted = recent.flatMap(\.accepted).sorted { $0.time.nanoseconds > $1.time.nanoseconds }
+        let accepted = recent.flatMap(\.accepted).sorted {
+            $0.time.nanoseconds > $1.time.nanoseconds
+        }
         json.list(Array(accepted.prefix(RecentAnswers.countMax))) { json, accepted in
             json.member("id", "\(accepted.id)", isFirst: true)
             json.member("amount", accepted.transaction.amount.minorUnits)
@@ -146,7 +148,8 @@ final class ConsoleData: Sendable {
             json.member(series.rawValue, sample[series])
         }
         json.member("refusals")
-        let codes = zip(Problem.Code.allCases, zip(sampler.reading.refusals, sampler.refusalRates))
+        let counts = zip(sampler.reading.refusals, sampler.refusalRates)
+        let codes = zip(Problem.Code.allCases, counts)
         json.list(codes.filter { $1.0 > 0 }) { json, entry in
             json.member("code", entry.0.rawValue, isFirst: true)
             json.member("total", Int(clamping: entry.1.0))

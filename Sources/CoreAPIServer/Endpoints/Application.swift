@@ -66,7 +66,8 @@ final class Application: @unchecked Sendable {
     ) {
         self.init(
             loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
-            health: other.health, metrics: other.metrics, console: console, accessLog: other.accessLog,
+            health: other.health, metrics: other.metrics, console: console,
+            accessLog: other.accessLog,
             drain: other.drain, logger: other.logger)
     }
 

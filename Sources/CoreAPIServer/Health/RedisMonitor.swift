@@ -96,7 +96,9 @@ final class RedisMonitor: Sendable {
     }
 
     /// The options of a probe's connection.
-    private static func options(_ kind: QueueProbe.Kind, tls: TLSContext?) -> RedisConnection.Options {
+    private static func options(
+        _ kind: QueueProbe.Kind, tls: TLSContext?
+    ) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
         limits.connectTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds

@@ -43,7 +43,8 @@ import Testing
             #expect(letter.value("user_id") == "7" && letter.diedAt != nil)
             #expect(letter.traceback.isEmpty)
             let reasons = try await store.reasons()
-            #expect(reasons.counts.map(\.reason) == [FailingWorker.unavailable, FailingWorker.closed])
+            let expected = [FailingWorker.unavailable, FailingWorker.closed]
+            #expect(reasons.counts.map(\.reason) == expected)
             #expect(reasons.counts.map(\.count) == [2, 1])
             let whole = try #require(try await store.letter(ids[0]))
             #expect(whole.traceback.hasPrefix("Traceback (most recent call last):"))
@@ -82,8 +83,9 @@ import Testing
                 print(job.get_status(refresh=False), job.started_at, job.ended_at, queue.count,
                       job.kwargs["currency"], queue.failed_job_registry.count)
                 """, [ids[0]])
-            #expect(seen.output.hasPrefix("queued None None 1 JPY 1")
-                || seen.output.hasPrefix("JobStatus.QUEUED None None 1 JPY 1"), "\(seen)")
+            #expect(
+                seen.output.hasPrefix("queued None None 1 JPY 1")
+                    || seen.output.hasPrefix("JobStatus.QUEUED None None 1 JPY 1"), "\(seen)")
             try await FailingWorker.run(version, on: redis, isMended: true)
             #expect(try await status(ids[0], redis) == "finished")
         }
