@@ -16,19 +16,19 @@ struct DeadLetterScripts {
     /// - KEYS: the place.
     /// - ARGV: `up` for the oldest first, `down`, or `one` for the letter of an id; the position
     ///   after which it begins, or the id; the maximum number of letters; the maximum of bytes of
-    ///   a value.
+    ///   a value; of rq the prefix of its keys.
     /// - Returns: for each letter a position, an id and words.
     let read: RedisScript
     /// Puts letters back. The status of a stream's transaction, if it is kept, becomes `queued`.
     ///
     /// - KEYS: the place, the queue; of rq the set of all queues.
-    /// - ARGV: of rq the time; then ids.
+    /// - ARGV: of rq the time and the prefix of its keys; then ids.
     /// - Returns: how many were there.
     let requeue: RedisScript
     /// Removes letters.
     ///
     /// - KEYS: the place.
-    /// - ARGV: ids.
+    /// - ARGV: of rq the prefix of its keys; then ids.
     /// - Returns: how many were there.
     let remove: RedisScript
 
@@ -125,144 +125,145 @@ struct DeadLetterScripts {
     ///
     /// `exc_info` counts first: rq empties it when it puts a job back, so it is of the last failure
     /// if it is there at all. An empty text has 8 bytes in zlib.
-    static func rq(_ keys: RQKeys) -> DeadLetterScripts {
-        DeadLetterScripts(
-            count: RedisScript(
-                """
-                local now = redis.call('TIME')[1]
-                return {redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
-                  + redis.call('ZCOUNT', KEYS[1], '-inf', '(0')}
-                """),
-            read: RedisScript(
-                """
-                local mode, after = ARGV[1], ARGV[2]
-                local now, key = tonumber(redis.call('TIME')[1]), KEYS[1]
-                local function less(a, b)
-                  for index = 1, math.min(#a, #b) do
-                    local left, right = string.byte(a, index), string.byte(b, index)
-                    if left ~= right then return left < right end
-                  end
-                  return #a < #b
-                end
-                local function at(index) return redis.call('ZRANGE', key, index, index, 'WITHSCORES') end
-                -- The number of members before the position: equal scores are ordered by their bytes.
-                local function rank(score, id)
-                  local low, high = 0, redis.call('ZCARD', key)
-                  while low < high do
-                    local middle = math.floor((low + high) / 2)
-                    local found = at(middle)
-                    local other = tonumber(found[2])
-                    if other < score or other == score and less(found[1], id) then
-                      low = middle + 1
-                    else
-                      high = middle
-                    end
-                  end
-                  return low
-                end
-                local found
-                local limit = tonumber(ARGV[3])
-                if mode == 'one' then
-                  local score = redis.call('ZSCORE', key, after)
-                  found = score and {after, score} or {}
+    static let rq = DeadLetterScripts(
+        count: RedisScript(
+            """
+            local now = redis.call('TIME')[1]
+            return {redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
+              + redis.call('ZCOUNT', KEYS[1], '-inf', '(0')}
+            """),
+        read: RedisScript(
+            """
+            local mode, after, prefix = ARGV[1], ARGV[2], ARGV[5]
+            local now, key = tonumber(redis.call('TIME')[1]), KEYS[1]
+            local function less(a, b)
+              for index = 1, math.min(#a, #b) do
+                local left, right = string.byte(a, index), string.byte(b, index)
+                if left ~= right then return left < right end
+              end
+              return #a < #b
+            end
+            local function at(index)
+              return redis.call('ZRANGE', key, index, index, 'WITHSCORES')
+            end
+            -- The number of members before the position: equal scores are ordered by their bytes.
+            local function rank(score, id)
+              local low, high = 0, redis.call('ZCARD', key)
+              while low < high do
+                local middle = math.floor((low + high) / 2)
+                local found = at(middle)
+                local other = tonumber(found[2])
+                if other < score or other == score and less(found[1], id) then
+                  low = middle + 1
                 else
-                  local first = mode == 'up' and 0 or redis.call('ZCARD', key) - 1
-                  if after ~= '' then
-                    local score, id = string.match(after, '^(%S+) (.*)$')
-                    first = rank(tonumber(score), id)
-                    if mode == 'down' then first = first - 1
-                    elseif at(first)[1] == id then first = first + 1 end
-                  end
-                  if mode == 'up' then
-                    found = redis.call('ZRANGE', key, first, first + limit - 1, 'WITHSCORES')
-                  elseif first < 0 then
-                    found = {}
-                  else
-                    local last, list = math.max(0, first - limit + 1), nil
-                    list = redis.call('ZRANGE', key, last, first, 'WITHSCORES')
-                    found = {}
-                    for index = #list - 1, 1, -2 do
-                      found[#found + 1] = list[index]
-                      found[#found + 1] = list[index + 1]
-                    end
+                  high = middle
+                end
+              end
+              return low
+            end
+            local found
+            local limit = tonumber(ARGV[3])
+            if mode == 'one' then
+              local score = redis.call('ZSCORE', key, after)
+              found = score and {after, score} or {}
+            else
+              local first = mode == 'up' and 0 or redis.call('ZCARD', key) - 1
+              if after ~= '' then
+                local score, id = string.match(after, '^(%S+) (.*)$')
+                first = rank(tonumber(score), id)
+                if mode == 'down' then first = first - 1
+                elseif at(first)[1] == id then first = first + 1 end
+              end
+              if mode == 'up' then
+                found = redis.call('ZRANGE', key, first, first + limit - 1, 'WITHSCORES')
+              elseif first < 0 then
+                found = {}
+              else
+                local last, list = math.max(0, first - limit + 1), nil
+                list = redis.call('ZRANGE', key, last, first, 'WITHSCORES')
+                found = {}
+                for index = #list - 1, 1, -2 do
+                  found[#found + 1] = list[index]
+                  found[#found + 1] = list[index + 1]
+                end
+              end
+            end
+            local names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
+              'origin', 'status', 'timeout', 'worker_name'}
+            local letters, size, bytes_max = {}, 0, tonumber(ARGV[4])
+            for index = 1, #found, 2 do
+              local id, score = found[index], found[index + 1]
+              local words = {score .. ' ' .. id, id}
+              local function add(name, value)
+                words[#words + 1], words[#words + 2] = name, value
+                size = size + #value
+              end
+              local job = prefix .. 'job:' .. id
+              local values = redis.call('HMGET', job, unpack(names))
+              for number, value in ipairs(values) do
+                if value then add(names[number], string.sub(value, 1, 1024)) end
+              end
+              local failure, kind = redis.call('HGET', job, 'exc_info'), 'exc_info'
+              if not failure or #failure <= 8 then
+                local results = redis.pcall('XREVRANGE', prefix .. 'results:' .. id, '+', '-',
+                  'COUNT', 1)
+                for number = 1, results[1] and #results[1][2] or 0, 2 do
+                  if results[1][2][number] == 'exc_string' then
+                    failure, kind = results[1][2][number + 1], 'exc_string'
                   end
                 end
-                local names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
-                  'origin', 'status', 'timeout', 'worker_name'}
-                local letters, size, bytes_max = {}, 0, tonumber(ARGV[4])
-                for index = 1, #found, 2 do
-                  local id, score = found[index], found[index + 1]
-                  local words = {score .. ' ' .. id, id}
-                  local function add(name, value)
-                    words[#words + 1], words[#words + 2] = name, value
-                    size = size + #value
-                  end
-                  local job = '\(keys.jobStart)' .. id
-                  local values = redis.call('HMGET', job, unpack(names))
-                  for number, value in ipairs(values) do
-                    if value then add(names[number], string.sub(value, 1, 1024)) end
-                  end
-                  local failure, kind = redis.call('HGET', job, 'exc_info'), 'exc_info'
-                  if not failure or #failure <= 8 then
-                    local results = redis.pcall('XREVRANGE', '\(keys.resultsStart)' .. id, '+', '-',
-                      'COUNT', 1)
-                    for number = 1, results[1] and #results[1][2] or 0, 2 do
-                      if results[1][2][number] == 'exc_string' then
-                        failure, kind = results[1][2][number + 1], 'exc_string'
-                      end
-                    end
-                  end
-                  if #words == 2 then
-                    add('gone', '1')
-                  elseif failure and #failure > bytes_max then
-                    add('exc_long', '1')
-                  elseif failure then
-                    add(kind, failure)
-                  end
-                  if tonumber(score) < 0 or tonumber(score) > now then
-                    letters[#letters + 1] = words
-                  else
-                    letters[#letters + 1] = {words[1]}
-                  end
-                  if size > \(replyBytesMax) then break end
-                end
-                return letters
-                """),
-            // As rq does it, in one step. A queued job does not expire, as a failed one may. Jobs with
-            // a rate limit of rq 3 wait for more than the queue, so only rq itself puts them back.
-            requeue: RedisScript(
-                """
-                redis.call('ZREM', KEYS[1], '')
-                local count = 0
-                for index = 2, #ARGV do
-                  local id = ARGV[index]
-                  local job = '\(keys.jobStart)' .. id
-                  if redis.call('ZSCORE', KEYS[1], id) and redis.call('HEXISTS', job, 'data') == 1
-                    and redis.call('HEXISTS', job, 'rate_limit_key') == 0 then
-                    redis.call('SADD', KEYS[3], KEYS[2])
-                    redis.call('RPUSH', KEYS[2], id)
-                    redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[1],
-                      'started_at', '', 'ended_at', '', 'exc_info', '')
-                    if redis.call('HEXISTS', job, 'ttl') == 0 then redis.call('PERSIST', job) end
-                    redis.call('ZREM', KEYS[1], id)
-                    count = count + 1
-                  end
-                end
-                return count
-                """),
-            remove: RedisScript(
-                """
-                local count = 0
-                for _, id in ipairs(ARGV) do
-                  if redis.call('ZSCORE', KEYS[1], id) then
-                    local job = '\(keys.jobStart)' .. id
-                    redis.call('DEL', job, job .. ':dependents', job .. ':dependencies',
-                      '\(keys.resultsStart)' .. id)
-                    redis.call('ZREM', KEYS[1], id)
-                    count = count + 1
-                  end
-                end
-                return count
-                """))
-    }
+              end
+              if #words == 2 then
+                add('gone', '1')
+              elseif failure and #failure > bytes_max then
+                add('exc_long', '1')
+              elseif failure then
+                add(kind, failure)
+              end
+              if tonumber(score) < 0 or tonumber(score) > now then
+                letters[#letters + 1] = words
+              else
+                letters[#letters + 1] = {words[1]}
+              end
+              if size > \(replyBytesMax) then break end
+            end
+            return letters
+            """),
+        // As rq does it, in one step. A queued job does not expire, as a failed one may. Jobs with
+        // a rate limit of rq 3 wait for more than the queue, so only rq itself puts them back.
+        requeue: RedisScript(
+            """
+            redis.call('ZREM', KEYS[1], '')
+            local count = 0
+            for index = 3, #ARGV do
+              local id = ARGV[index]
+              local job = ARGV[2] .. 'job:' .. id
+              if redis.call('ZSCORE', KEYS[1], id) and redis.call('HEXISTS', job, 'data') == 1
+                and redis.call('HEXISTS', job, 'rate_limit_key') == 0 then
+                redis.call('SADD', KEYS[3], KEYS[2])
+                redis.call('RPUSH', KEYS[2], id)
+                redis.call('HSET', job, 'status', 'queued', 'enqueued_at', ARGV[1],
+                  'started_at', '', 'ended_at', '', 'exc_info', '')
+                if redis.call('HEXISTS', job, 'ttl') == 0 then redis.call('PERSIST', job) end
+                redis.call('ZREM', KEYS[1], id)
+                count = count + 1
+              end
+            end
+            return count
+            """),
+        remove: RedisScript(
+            """
+            local count = 0
+            for index = 2, #ARGV do
+              local id = ARGV[index]
+              if redis.call('ZSCORE', KEYS[1], id) then
+                local job = ARGV[1] .. 'job:' .. id
+                redis.call('DEL', job, job .. ':dependents', job .. ':dependencies',
+                  ARGV[1] .. 'results:' .. id)
+                redis.call('ZREM', KEYS[1], id)
+                count = count + 1
+              end
+            end
+            return count
+            """))
 }

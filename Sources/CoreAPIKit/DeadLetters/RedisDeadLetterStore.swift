@@ -64,7 +64,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ) {
         self.kind = kind
         switch kind {
-        case .rq(let keys): scripts = .rq(keys)
+        case .rq: scripts = .rq
         case .stream: scripts = .stream
         }
         var limits = RedisLimits(
@@ -102,6 +102,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         case .stream(let partitions): [partitions.streamKey(place)]
         }
     }
+
+    /// The word that the scripts of rq get: the prefix of its keys.
+    private var prefix: [String] { if case .rq(let keys) = kind { [keys.start] } else { [] } }
 
     /// The number of letters of each place.
     private func counts() async throws(RedisError) -> [Int] {
@@ -172,7 +175,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         _ place: Int, _ mode: String, after position: String, _ limit: Int,
         bytesMax: Int = 16 * 1024
     ) async throws(RedisError) -> [(position: String, letter: DeadLetter?)] {
-        let arguments = [mode, position, "\(limit)", "\(bytesMax)"]
+        let arguments = [mode, position, "\(limit)", "\(bytesMax)"] + prefix
         let reply = try await call(scripts.read, [key(place)], arguments)
         guard case .array(let entries) = reply else { throw .protocolViolation }
         var letters: [(position: String, letter: DeadLetter?)] = []
@@ -249,10 +252,10 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ) async throws(RedisError) -> Int {
         let reply: RedisReply
         switch action {
-        case .remove: reply = try await call(scripts.remove, [key(place)], ids)
+        case .remove: reply = try await call(scripts.remove, [key(place)], prefix + ids)
         case .requeue:
-            var arguments = ids
-            if case .rq = kind { arguments.insert(UnixTime.now().timestamp, at: 0) }
+            let time = prefix.isEmpty ? [] : [UnixTime.now().timestamp]
+            let arguments = time + prefix + ids
             reply = try await call(
                 scripts.requeue, [key(place)] + queueKeys(place), arguments)
         }

@@ -34,6 +34,8 @@ package struct RQKeys: Hashable, Sendable {
     var workers: String { "\(prefix):workers:\(name)" }
     /// What the key of every job begins with.
     var jobStart: String { "\(prefix):job:" }
+    /// What every key begins with.
+    var start: String { "\(prefix):" }
     /// What the key of the results of every job begins with.
     var resultsStart: String { "\(prefix):results:" }
     /// The key of the registry of failed jobs.

@@ -148,7 +148,8 @@ final class ConsoleData: Sendable {
             json.member(series.rawValue, sample[series])
         }
         json.member("refusals")
-        let codes = zip(Problem.Code.allCases, zip(sampler.reading.refusals, sampler.refusalRates))
+        let counts = zip(sampler.reading.refusals, sampler.refusalRates)
+        let codes = zip(Problem.Code.allCases, counts)
         json.list(codes.filter { $1.0 > 0 }) { json, entry in
             json.member("code", entry.0.rawValue, isFirst: true)
             json.member("total", Int(clamping: entry.1.0))

@@ -87,8 +87,8 @@ struct OperatorProgram: Sendable {
             let value = check.observedText
             let mark = check.status == .pass ? "" : "  [\(check.status.rawValue)]"
             lines.append(
-                OperatorProgram.line(check.title.lowercased(), (value.isEmpty ? "-" : value) + mark)
-            )
+                OperatorProgram.line(
+                    check.title.lowercased(), (value.isEmpty ? "-" : value) + mark))
             if let output = check.output { lines.append("    \(output)") }
             if let advice = check.advice { lines.append("    \(advice)") }
         }

@@ -43,8 +43,8 @@ import Testing
             #expect(letter.value("user_id") == "7" && letter.diedAt != nil)
             #expect(letter.traceback.isEmpty)
             let reasons = try await store.reasons()
-            #expect(
-                reasons.counts.map(\.reason) == [FailingWorker.unavailable, FailingWorker.closed])
+            let expected = [FailingWorker.unavailable, FailingWorker.closed]
+            #expect(reasons.counts.map(\.reason) == expected)
             #expect(reasons.counts.map(\.count) == [2, 1])
             let whole = try #require(try await store.letter(ids[0]))
             #expect(whole.traceback.hasPrefix("Traceback (most recent call last):"))

@@ -19,10 +19,7 @@ import Testing
             defer { store.close() }
             #expect(try await store.count() == 3)
             let page = try await store.page(after: nil, reason: nil, limit: 2)
-            #expect(
-                page.letters.map(\.transactionID) == [
-                    "\(transactions[2].id)", "\(transactions[1].id)",
-                ])
+            #expect(page.letters.map(\.transactionID) == [2, 1].map { "\(transactions[$0].id)" })
             let rest = try await store.page(after: page.next, reason: nil, limit: 2)
             #expect(rest.letters.map(\.transactionID) == ["\(transactions[0].id)"])
             let letter = try #require(rest.letters.first)
