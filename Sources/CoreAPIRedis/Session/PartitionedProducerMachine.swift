@@ -60,6 +60,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     var indices: [Int?]
     /// Of a node of a cluster: has the sessions that it is given, and may redirect them.
     let isNode: Bool
+    /// The partitions whose commands follow `ASKING`.
+    var asking: Set<Int> = []
     /// The sessions that Redis has redirected since the last `takeRedirections`.
     var redirections: [Redirection] = []
     var output = RedisCommand(capacity: 0)
@@ -148,6 +150,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             places[place] = Place(session: session)
         }
         indices[partition] = place
+        places[place].session.asks = asking.contains(partition)
         takeAccount(of: place, since: .none)
         return place
     }

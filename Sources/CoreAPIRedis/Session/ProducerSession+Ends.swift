@@ -22,6 +22,7 @@ extension ProducerSession {
         output.removeAll()
         written = 0
         state = .disconnected
+        keyedOrder = .asSubmitted
         return expire(now, error)
     }
 

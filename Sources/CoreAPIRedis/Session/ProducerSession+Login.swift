@@ -16,6 +16,7 @@ extension ProducerSession {
         precondition(
             state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
         state = .opening
+        if asks { output.add("ASKING") }
         output.append(call.open)
     }
 
@@ -72,6 +73,7 @@ extension ProducerSession {
         lineage.append(fence: fence, after: parent)
         if standing != nil { lineage.saw(run: run) }
         state = .fencing(standing: number, fence: fence)
+        if asks { output.add("ASKING") }
         output.append(call.fence(from: standing, to: fence))
         return .flush
     }

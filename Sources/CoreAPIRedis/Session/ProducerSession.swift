@@ -91,6 +91,10 @@ package struct ProducerSession<Waiter> {
     var clockOffset = 0
     /// No wait is over before.
     var waitDeadline = MonotonicTime.never
+    /// Of a node of a cluster that does not have the session's slot yet: each command follows
+    /// `ASKING`.
+    var asks = false
+    var keyedOrder = KeyedOrder.asSubmitted
     /// How many messages were ever taken.
     var submittedCount = 0
     var pendingCount = 0
@@ -158,7 +162,7 @@ package struct ProducerSession<Waiter> {
         return isReady ? .flush : .wait
     }
 
-    private mutating func endGathering() {
+    mutating func endGathering() {
         guard !gathering.isEmpty else { return }
         unsent.append(takeGathering())
     }
@@ -225,13 +229,14 @@ package struct ProducerSession<Waiter> {
         }
     }
 
-    @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
+    @inline(__always) mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
         (batch.first, batch.run, batch.isRefused) = (next, run, false)
         next += batch.count
         usedAt = now
         // A batch that is sent again and has no waiters has the time of a new message.
         let deadline = min(
             batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
+        if asks { output.add("ASKING") }
         call.append(
             batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
         awaited.append(.batch(consume batch))

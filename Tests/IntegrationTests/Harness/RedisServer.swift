@@ -193,7 +193,7 @@ final class RedisServer: @unchecked Sendable {
         RedisServer.flatten(try await command(words))
     }
 
-    private static func flatten(_ reply: RedisReply) -> [String] {
+    static func flatten(_ reply: RedisReply) -> [String] {
         switch reply {
         case .bulk(let bytes), .status(let bytes): [String(decoding: bytes, as: UTF8.self)]
         case .integer(let value): ["\(value)"]
