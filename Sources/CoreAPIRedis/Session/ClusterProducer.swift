@@ -117,6 +117,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         for node in nodes.values { node.close() }
         nodes = [:]
         resume(lobby.close())
+        while lobby.hasLosses { onLoss(lobby.takeLosses()) }
         resumeWaiters(.closed)
     }
 

@@ -83,7 +83,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
     private var lossesFound: [LostConfirmations] = []
-    private var givenUp: [String] = []
+    private var givenUp: [GivenUpMessage] = []
 
     /// - Parameters:
     ///   - limits: of all sessions together.
@@ -273,7 +273,10 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     package mutating func close() -> [Resolution] {
         guard state != .closed else { return [] }
         state = .closed
-        return end(.closed, .never) { _ in [] }
+        return end(.closed, .never) { session in
+            session.giveUpConfirmed()
+            return []
+        }
     }
 
     private mutating func end(

@@ -161,7 +161,9 @@ extension ProducerSession {
         for index in batch.messages.indices {
             if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }
             guard isApplied[index] == nil, !batch.messages[index].isKeyed else { continue }
-            if batch.messages[index].isConfirmed { givenUp.append(batch.names[index]) }
+            if batch.messages[index].isConfirmed {
+                givenUp.append(GivenUpMessage(batch.names[index], .sessionLost))
+            }
             guard let waiter = batch.takeWaiter(index) else { continue }
             let failure = RedisFailure.mayBeExecuted(.sessionLost)
             resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))

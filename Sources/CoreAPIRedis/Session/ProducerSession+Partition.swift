@@ -95,6 +95,11 @@ extension ProducerSession {
     private mutating func encodeKeylessFirst(_ now: MonotonicTime) {
         if keyedOrder == .last {
             endGathering()
+            // What was confirmed keeps its place before all that came later.
+            if unsent.contains(where: { $0.messages.contains(where: \.isConfirmed) }) {
+                keyedOrder = .asSubmitted
+                return encodeBatches(now)
+            }
             let keyless = unsent.map { $0.filtered { !$1.isKeyed } }.filter { !$0.isEmpty }
             let keyed = unsent.map { $0.filtered { $1.isKeyed } }.filter { !$0.isEmpty }
             unsent = Deque(keyless + keyed)

@@ -84,9 +84,7 @@ package struct ProducerSession<Waiter> {
     var settledRun = ""
     /// When the session's lifetime in Redis last began again: a batch or fence was sent.
     var usedAt = MonotonicTime(nanoseconds: 0)
-    /// The names of confirmed messages that a Redis lacks and has refused for as long as they are
-    /// kept.
-    var givenUp: [String] = []
+    var givenUp: [GivenUpMessage] = []
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
     /// No wait is over before.
@@ -185,8 +183,8 @@ package struct ProducerSession<Waiter> {
     /// Bytes that the words of most batches of one fit into.
     private static var batchCapacityMin: Int { 512 }
 
-    /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
-    package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
+    /// The confirmed messages that were given up since the last call.
+    package mutating func takeGivenUp() -> [GivenUpMessage] { exchange(&givenUp, with: []) }
 
     /// Whether `takeGivenUp` has any.
     var hasGivenUp: Bool { !givenUp.isEmpty }
