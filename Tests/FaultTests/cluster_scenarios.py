@@ -234,7 +234,9 @@ ALL = [
     _scenario("cluster-frozen", frozen, IN_MEMORY),
     _scenario("cluster-lagging", lagging, IN_MEMORY),
     _scenario("cluster-slots", slots, IN_MEMORY),
-    _scenario("cluster-slow-slots", slow_slots, IMPATIENT, allowed=frozenset({503})),
+    _scenario(
+        "cluster-slow-slots", slow_slots, IMPATIENT, allowed=frozenset({503, 504}),
+    ),
     _scenario("cluster-nodes", nodes, IN_MEMORY),
     _scenario(
         "cluster-shard-down", shard_down, IMPATIENT, fsync="always",
