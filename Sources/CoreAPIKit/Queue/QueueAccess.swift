@@ -98,13 +98,13 @@ package struct QueueAccess: Equatable, Sendable {
     ) -> [QueueProbe.Call] {
         let argument = barrier?.commandName ?? ""
         switch kind {
-        case .rq(let name):
-            let list = "rq:queue:" + name
+        case .rq(let rq):
             return [
                 QueueProbe.Call(
                     command: RedisCommand(
-                        calling: rqScript, keys: keys(list) + ["rq:job:probe", list, "rq:queues"],
-                        arguments: [argument]), slot: HashSlot(ofKey: list.utf8))
+                        calling: rqScript,
+                        keys: keys(rq.list) + [rq.jobStart + "probe", rq.list, rq.queues],
+                        arguments: [argument]), slot: HashSlot(ofKey: rq.list.utf8))
             ]
         case .stream(let stream):
             return partitions.map { group in
@@ -127,6 +127,7 @@ package struct QueueAccess: Equatable, Sendable {
     /// that have one.
     private static func keys(_ tag: String) -> [String] {
         let session = ProducerCall.sessionKeyStart(Array(tag.utf8))
-        return [String(decoding: session, as: UTF8.self), "core-api:idempotency:{\(tag)}:0:"]
+        let text = String(decoding: HashTag.text(of: Array(tag.utf8)), as: UTF8.self)
+        return [String(decoding: session, as: UTF8.self), "core-api:idempotency:\(text):0:"]
     }
 }

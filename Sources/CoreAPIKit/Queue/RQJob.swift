@@ -8,17 +8,16 @@ internal import CoreAPIRedis
 ///     RPUSH rq:queue:NAME ID
 ///
 /// in one atomic step, a script, since a worker drops an id without a hash. `data` calls
-/// `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps have six digits of
-/// fraction and a `Z`: workers die of any other form.
+/// `__main__.make_transaction(user_id=…, amount=…, currency=…)`, or the function of `RQJobOptions`.
+/// The timestamps have six digits of fraction and a `Z`: workers die of any other form.
 struct RQJob {
-    /// The function of the PSP connector, in the module that it starts with.
-    static let function = "__main__.make_transaction"
-    /// How long the job may run.
-    static let timeoutSeconds = 180
-
     private let transaction: Transaction
+    private let format: RQJobFormat
 
-    init(_ transaction: Transaction) { self.transaction = transaction }
+    init(_ transaction: Transaction, _ format: RQJobFormat) {
+        self.transaction = transaction
+        self.format = format
+    }
 
     /// Applies a batch: the record and the job of each transaction, then all ids by one push, which
     /// makes them visible: workers see all of a job or nothing.
@@ -34,71 +33,74 @@ struct RQJob {
     /// - ARGV: those of `ProducerScripts.batchStart`; the queue's name; then of each transaction
     ///   the job's id, data, timestamp, description, meta if there is a trace, and the record's
     ///   text if it has an idempotency key.
-    private static let script = RedisScript(
-        """
-        \(ProducerScripts.batchStart)
-        local list, origin, at, key = KEYS[2], argv[5], 6, 3
-        local ids, hashes, written, hashCount, idCount = {}, {}, {}, 0, 0
-        local named = call('SADD', KEYS[3], list)
-        if type(named) == 'table' then problem, applied = named.err, skipped end
-        for index = 0, (problem and 0 or count) - 1 do
-          local id, data, time, description = argv[at], argv[at + 1], argv[at + 2], argv[at + 3]
-          at = at + 4
-          key = key + 1
-          local hash = KEYS[key]
-          \(TransactionRecord.scriptStart)
-          if not problem and isNew then
-            local added = call('HSET', hash, 'data', data, 'created_at', time,
-              'enqueued_at', time, 'description', description, 'origin', origin,
-              'status', 'queued', 'timeout', '\(timeoutSeconds)', 'started_at', '',
-              'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-              'success_callback_name', '', 'failure_callback_name', '')
-            if type(added) == 'table' then
-              if record then \(TransactionRecord.scriptUndo) end
-              problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
-            else
-              if extra then redis.call('HSET', hash, 'meta', extra) end
-              if added > 0 then
-                hashCount = hashCount + 1
-                hashes[hashCount] = hash
+    private static func script(_ options: RQJobOptions) -> RedisScript {
+        let failure = options.failureLifetimeWord.map { "'failure_ttl', '\($0)', " } ?? ""
+        return RedisScript(
+            """
+            \(ProducerScripts.batchStart)
+            local list, origin, at, key = KEYS[2], argv[5], 6, 3
+            local ids, hashes, written, hashCount, idCount = {}, {}, {}, 0, 0
+            local named = call('SADD', KEYS[3], list)
+            if type(named) == 'table' then problem, applied = named.err, skipped end
+            for index = 0, (problem and 0 or count) - 1 do
+              local id, data, time = argv[at], argv[at + 1], argv[at + 2]
+              local description = argv[at + 3]
+              at = at + 4
+              key = key + 1
+              local hash = KEYS[key]
+              \(TransactionRecord.scriptStart)
+              if not problem and isNew then
+                local added = call('HSET', hash, 'data', data, 'created_at', time,
+                  'enqueued_at', time, 'description', description, 'origin', origin,
+                  'status', 'queued', 'timeout', '\(options.timeoutWord)', \(failure)
+                  'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
+                  'success_callback_name', '', 'failure_callback_name', '')
+                if type(added) == 'table' then
+                  if record then \(TransactionRecord.scriptUndo) end
+                  problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
+                else
+                  if extra then redis.call('HSET', hash, 'meta', extra) end
+                  if added > 0 then
+                    hashCount = hashCount + 1
+                    hashes[hashCount] = hash
+                  end
+                  if record then written[#written + 1] = record end
+                  idCount = idCount + 1
+                  ids[idCount] = id
+                end
               end
-              if record then written[#written + 1] = record end
-              idCount = idCount + 1
-              ids[idCount] = id
+              if problem then
+                applied = index
+                break
+              end
             end
-          end
-          if problem then
-            applied = index
-            break
-          end
-        end
-        if idCount > 0 then
-          local pushed = call('RPUSH', list, unpack(ids))
-          if type(pushed) == 'table' then
-            for _, record in ipairs(written) do \(TransactionRecord.scriptUndo) end
-            if hashCount > 0 then call('DEL', unpack(hashes)) end
-            problem, isOwn, applied = pushed.err, false, skipped
-          end
-        end
-        \(ProducerScripts.batchEnd)
-        """)
+            if idCount > 0 then
+              local pushed = call('RPUSH', list, unpack(ids))
+              if type(pushed) == 'table' then
+                for _, record in ipairs(written) do \(TransactionRecord.scriptUndo) end
+                if hashCount > 0 then call('DEL', unpack(hashes)) end
+                problem, isOwn, applied = pushed.err, false, skipped
+              end
+            end
+            \(ProducerScripts.batchEnd)
+            """)
+    }
 
     /// The call of the script.
-    ///
-    /// - Parameter queue: its name.
-    static func call(queue: String) -> ProducerCall {
-        let list = Array("rq:queue:\(queue)".utf8)
+    static func call(_ keys: RQKeys, _ options: RQJobOptions) -> ProducerCall {
+        let list = Array(keys.list.utf8)
         return ProducerCall(
-            script: script, tag: list, queueKeys: [list, Array("rq:queues".utf8)],
-            queueWords: [Array(queue.utf8)])
+            script: script(options), tag: list, queueKeys: [list, Array(keys.queues.utf8)],
+            queueWords: [Array(keys.name.utf8)])
     }
 
     /// Adds the key of the job's hash to a batch.
     ///
     /// - Returns: 1, the number of keys.
     func addKey(_ record: TransactionRecord, to keys: inout RedisCommand) -> Int {
-        keys.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
-            word.append(RQJob.keyStart)
+        let start = format.keyStart
+        keys.word(count: start.count + TransactionID.textLength) { word in
+            word.append(copying: start.span)
             transaction.id.append(to: &word)
         }
         return 1
@@ -123,10 +125,8 @@ struct RQJob {
         return 4 + (meta.isEmpty ? 0 : 1) + record.textCount
     }
 
-    private static var keyStart: StaticString { "rq:job:" }
-
     private var descriptionLength: Int {
-        let parts = RQJob.descriptionParts
+        let parts = format.descriptionParts
         return parts.amount.count + ASCII.decimalLength(transaction.amount.minorUnits)
             + parts.currency.count + CurrencyCode.length + parts.user.count
             + ASCII.decimalLength(transaction.userID) + 1
@@ -134,7 +134,7 @@ struct RQJob {
 
     /// Appends the call as Python would write it, arguments sorted by name.
     private func appendDescription(to word: inout OutputSpan<UInt8>) {
-        let parts = RQJob.descriptionParts
+        let parts = format.descriptionParts
         word.append(copying: parts.amount.span)
         word.append(decimal: transaction.amount.minorUnits)
         word.append(copying: parts.currency.span)
@@ -144,27 +144,19 @@ struct RQJob {
         word.append(")")
     }
 
-    private static let descriptionParts = (
-        amount: Array("\(RQJob.function)(amount=".utf8), currency: Array(", currency='".utf8),
-        user: Array("', user_id=".utf8)
-    )
-
     // MARK: - Pickle
 
-    /// What every job's pickle has before its values: (function, None, (), {user_id: …
-    private static let pickleParts = (
-        user: Pickle.start + Pickle.mark + Pickle.text(RQJob.function) + Pickle.none
-            + Pickle.emptyTuple + Pickle.emptyDictionary + Pickle.mark + Pickle.text("user_id"),
-        amount: Pickle.text("amount"),
-        currency: Pickle.text("currency") + Pickle.textStart(length: CurrencyCode.length),
-        end: Pickle.setItems + Pickle.tuple + Pickle.stop
-    )
-
-    /// The job's `meta`, `{'traceparent': …}` pickled; empty where there is no trace.
+    /// The job's `meta`, `{'traceparent': …, 'tracestate': …}` pickled; empty where there is no
+    /// trace.
     var meta: [UInt8] {
         guard let traceParent = transaction.traceParent else { return [] }
-        return Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
-            + Pickle.text(traceParent.description) + Pickle.setItems + Pickle.stop
+        var meta =
+            Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
+            + Pickle.text(traceParent.description)
+        if let traceState = transaction.traceState {
+            meta += Pickle.text("tracestate") + Pickle.text(traceState.description)
+        }
+        return meta + Pickle.setItems + Pickle.stop
     }
 
     /// `(function, None, (), {arguments})`, pickled.
@@ -173,14 +165,14 @@ struct RQJob {
     }
 
     private var pickleLength: Int {
-        let parts = RQJob.pickleParts
+        let parts = format.pickleParts
         return parts.user.count + Pickle.integerLength(transaction.userID)
             + parts.amount.count + Pickle.integerLength(transaction.amount.minorUnits)
             + parts.currency.count + CurrencyCode.length + parts.end.count
     }
 
     private func appendPickle(to pickle: inout OutputSpan<UInt8>) {
-        let parts = RQJob.pickleParts
+        let parts = format.pickleParts
         pickle.append(copying: parts.user.span)
         Pickle.append(transaction.userID, to: &pickle)
         pickle.append(copying: parts.amount.span)

@@ -1,7 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIRedis
 
-/// A transaction as an entry of a Redis Stream: five fields, or six, all text.
+/// A transaction as an entry of a Redis Stream: five to seven fields, all text.
 ///
 ///     id          f47ac10b-58cc-4372-a567-0e02b2c3d479    lower-case UUID, the transaction's
 ///     amount      100                                     in the currency's minor unit
@@ -9,6 +9,7 @@ internal import CoreAPIRedis
 ///     user_id     1
 ///     created_at  2021-11-04T11:57:11.123456Z             UTC, always six digits of fraction
 ///     traceparent 00-4bf92f35…-00f067aa0ba902b7-01        W3C Trace Context, if there is one
+///     tracestate  congo=t61rcWkgMzE                       with it, if there is one
 struct StreamEntry {
     private let transaction: Transaction
 
@@ -20,7 +21,8 @@ struct StreamEntry {
     ///
     /// - KEYS: the session, the stream; then the records.
     /// - ARGV: those of `ProducerScripts.batchStart`; then of each transaction the entry's values,
-    ///   the trace if there is one, and the record's text if it has an idempotency key.
+    ///   the trace if there is one (`TRACEPARENT` or `TRACEPARENT TRACESTATE`), and the record's
+    ///   text if it has an idempotency key.
     private static let script = RedisScript(
         """
         \(ProducerScripts.batchStart)
@@ -32,7 +34,12 @@ struct StreamEntry {
           \(TransactionRecord.scriptStart)
           if not problem and isNew then
             local added
-            if extra then
+            if extra and #extra > \(TraceParent.length) then
+              added = call('XADD', stream, '*', 'id', id, 'amount', amount,
+                'currency', currency, 'user_id', user, 'created_at', time,
+                'traceparent', string.sub(extra, 1, \(TraceParent.length)),
+                'tracestate', string.sub(extra, \(TraceParent.length + 2)))
+            elseif extra then
               added = call('XADD', stream, '*', 'id', id, 'amount', amount,
                 'currency', currency, 'user_id', user, 'created_at', time,
                 'traceparent', extra)
@@ -68,7 +75,7 @@ struct StreamEntry {
     func addWords(_ record: TransactionRecord, to words: inout RedisCommand) -> Int {
         let bytesMax =
             TransactionID.textLength + CurrencyCode.length + UnixTime.timestampLength
-            + TraceParent.length + record.textLength + 2 * RedisCommand.numberBytesMax
+            + traceLength + record.textLength + 2 * RedisCommand.numberBytesMax
             + 5 * RedisCommand.framingBytesMax
         words.words(bytesMax: bytesMax) { words in
             words.word(transaction.id)
@@ -76,9 +83,16 @@ struct StreamEntry {
             words.word(transaction.currency)
             words.word(decimal: transaction.userID)
             words.word(transaction.createdAt)
-            if let traceParent = transaction.traceParent { words.word(traceParent) }
+            if let traceParent = transaction.traceParent {
+                words.word(traceParent, transaction.traceState)
+            }
             record.addText(to: &words)
         }
         return 5 + (transaction.traceParent == nil ? 0 : 1) + record.textCount
+    }
+
+    /// Upper bound of the trace's word, in bytes.
+    private var traceLength: Int {
+        TraceParent.length + (transaction.traceState.map { 1 + $0.utf8.count } ?? 0)
     }
 }
