@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "CoreAPIKit",
             dependencies: [
-                "COpenSSL", "CoreAPIBase", "CoreAPIRedis",
+                "COpenSSL", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
@@ -139,7 +139,11 @@ let package = Package(
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
-            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
+            exclude: [
+                "Harness/key-set-issuer.py", "Harness/otlp-collector.py",
+                "Harness/reply-losing-proxy.py",
+                "Harness/service-manager.py",
+            ],
             swiftSettings: strict),
     ]
 )

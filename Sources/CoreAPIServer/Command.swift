@@ -48,10 +48,20 @@ enum Command: Equatable {
           core-api --help
 
         The server and the token command are configured by the environment:
-          JWT_SECRET                 the secret shared with the Auth API; either this variable or
-                                     JWT_SECRET_FILE is required
+          JWT_SECRET                 the secret shared with the Auth API; either this variable,
+                                     JWT_SECRET_FILE or a key set is required
           JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: each
                                      verifies tokens; read again on a change and on SIGHUP
+          JWT_JWKS_FILE              a file of the issuer's public keys (JWK Set), alone or beside a
+                                     secret; read again on a change and on SIGHUP
+          JWT_JWKS_URL               their URL, https:// (http:// for this machine), instead of the
+                                     file; fetched in the background
+          JWT_JWKS_CA_FILE           the authorities to trust for the URL, PEM (the system's)
+          JWT_JWKS_STALE_SECONDS     how long the URL's last good keys are used while the issuer is
+                                     away, 60 to 2592000 (86400)
+          JWT_ALGORITHMS             the algorithms to believe: HS256, RS256, RS384, RS512, PS256,
+                                     PS384, PS512, ES256, ES384, ES512, Ed25519, EdDSA, with commas
+                                     between them (what the keys permit)
           HTTP_HOST                  address to listen on (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
@@ -95,6 +105,20 @@ enum Command: Equatable {
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
           ACCESS_LOG_LEVEL           off, or the level of one line for each request (off)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
+          OTEL_EXPORTER_OTLP_ENDPOINT
+                                     URL of a collector of OpenTelemetry, to which requests are
+                                     traced (none: no traces); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+                                     with its path. Further variables of OpenTelemetry:
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+          OTEL_EXPORTER_OTLP_HEADERS
+          OTEL_EXPORTER_OTLP_TRACES_HEADERS
+          OTEL_EXPORTER_OTLP_CERTIFICATE
+          OTEL_EXPORTER_OTLP_PROTOCOL
+          OTEL_EXPORTER_OTLP_TIMEOUT
+          OTEL_SERVICE_NAME
+          OTEL_RESOURCE_ATTRIBUTES
+          OTEL_TRACES_SAMPLER
+          OTEL_TRACES_SAMPLER_ARG
 
         """
 }

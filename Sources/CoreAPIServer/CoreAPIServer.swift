@@ -98,6 +98,9 @@ enum CoreAPIServer {
         {
             logger.warning("\(warning)")
         }
+        if let warning = configuration.algorithms.warning(hasSecret: !secrets.secrets.isEmpty) {
+            logger.warning("\(warning)")
+        }
         if let warning = configuration.redis.url.loginWarning {
             logger.warning("REDIS_URL: \(warning)")
         }
@@ -154,6 +157,7 @@ enum CoreAPIServer {
     private static func reason(_ error: StartError) -> String {
         switch error {
         case .secret(let error): "JWT_SECRET cannot be used: \(error)"
+        case .keySet(let error): "\(KeySetConfiguration.urlVariable) cannot be used: \(error)"
         case .host(let reason): reason
         case .inheritedSocket:
             "LISTEN_FDS: the file descriptor that was given is not a listening TCP socket"

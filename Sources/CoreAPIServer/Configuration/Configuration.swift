@@ -21,6 +21,15 @@ struct Configuration {
             case .memory: "memory"
             }
         }
+
+        /// The name of the queue, without its kind.
+        var destination: String {
+            switch self {
+            case .rq(let name, _): name
+            case .stream(let partitions): partitions.key
+            case .memory: "memory"
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }
@@ -32,6 +41,10 @@ struct Configuration {
     let metrics: MetricsAddress?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
+    /// The algorithms of tokens that are believed.
+    let algorithms: AlgorithmsConfiguration
+    /// The issuer's public keys; nil without a key set.
+    let keySet: KeySetConfiguration?
     let queue: Queue
     let threads: Int
     /// The durability barrier that a 200 waits for; nil if the reply of Redis suffices.
@@ -48,6 +61,8 @@ struct Configuration {
     let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
+    /// The export of spans; nil if requests are not traced.
+    let tracing: TracingConfiguration?
     let logLevel: Logger.Level
     /// The level of the access log's lines; nil disables the access log.
     let accessLogLevel: Logger.Level?
@@ -76,7 +91,11 @@ struct Configuration {
         memoryBytes: Int = .max
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
-        secrets = try SecretsConfiguration(values)
+        let hasKeySet = try KeySetConfiguration.isConfigured(values)
+        secrets = try SecretsConfiguration(values, isRequired: !hasKeySet)
+        algorithms = try AlgorithmsConfiguration(
+            values, hasSecret: !secrets.secrets.isEmpty, hasKeySet: hasKeySet)
+        keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         metrics = try values.metrics(publicHost: host, publicPort: port)
@@ -106,6 +125,7 @@ struct Configuration {
             try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
                 .map { .seconds($0) })
         health = try values.health()
+        tracing = try TracingConfiguration.read(values)
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info

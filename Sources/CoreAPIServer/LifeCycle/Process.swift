@@ -72,6 +72,11 @@ enum Process {
         return Array(bytes[..<count])
     }
 
+    /// Whether the path names no readable regular file, or none yet.
+    static func isAway(_ path: String) -> Bool {
+        do { return try readFile(path, bytesMax: 1) == nil } catch { return true }
+    }
+
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     static func exit(_ status: Status) -> Never { Glibc.exit(status.rawValue) }

@@ -16,8 +16,10 @@ struct Server {
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
     private let drainState = DrainState()
-    private let secrets: SecretsConfiguration
-    private let tokenPolicy: TokenPolicy
+    private let exporter: SpanExporter?
+    private let keys: TokenKeys
+    /// The files that are read again while the server runs.
+    private let files: [any WatchedContents]
     private let logger: Logger
 
     /// Builds the parts and listens. `run` starts the loops.
@@ -32,8 +34,8 @@ struct Server {
             TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
             "Server.init: the bound of transactions in flight is not below that of Redis")
         let refusals = QueueRefusals()
-        let verifier = try Server.verifier(
-            configuration.secrets.secrets, configuration.tokenPolicy)
+        let keys = try TokenKeys(configuration, logger: logger)
+        let verifier = try keys.verifier()
         let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
         var sockets = try ListeningSockets(configured, inherited: inherited)
@@ -43,8 +45,9 @@ struct Server {
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let buffers = BoundedCount(max: configuration.buffersBytesMax)
         let trimming = BoundedCount(max: 1)
-        let registry = Server.registry(configuration, count)
+        let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
+        exporter = try Server.exporter(configuration, registry, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -53,8 +56,8 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, refusals, loop, Server.factory(registry, index),
-                    logger)
+                    configuration, memory, refusals, loop, index,
+                    Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
@@ -63,10 +66,11 @@ struct Server {
                     limits: limits,
                     transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
                     health: HealthEndpoint(
-                        monitor: backend.monitor, thresholds: configuration.health),
+                        monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
                     },
+                    tracer: Server.tracer(configuration, exporter),
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -83,8 +87,8 @@ struct Server {
         }
         self.callers = callers
         operators = try Server.operators(configuration, beside: callers[0])
-        secrets = configuration.secrets
-        tokenPolicy = configuration.tokenPolicy
+        self.keys = keys
+        files = Server.watchedFiles(configuration, keys, logger)
         self.logger = logger
         self.port = port
     }
@@ -102,20 +106,15 @@ struct Server {
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         }
-        notifyServiceManager(.ready)
-        SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
-            inUse: secrets.secrets)
-        drain()
-    }
-
-    /// Replaces the secrets: each loop accepts only tokens signed with them from its next turn on.
-    private func use(_ secrets: [[UInt8]]) {
-        do {
-            let verifier = try Server.verifier(secrets, tokenPolicy)
-            for (_, application) in callers { application.use(verifier) }
-        } catch {
-            logger.error("secrets not used", metadata: ["reason": "\(error)"])
+        keys.publish { [applications = callers.map(\.application)] verifier in
+            for application in applications { application.use(verifier) }
         }
+        notifyServiceManager(.ready)
+        var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
+        watch.waitForEnd()
+        drain()
+        exporter?.finish(
+            before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -148,17 +147,57 @@ struct Server {
         }
     }
 
+    // MARK: - Traces
+
+    /// How long the process waits at its end for the export of spans.
+    private static let exportTimeoutMilliseconds = 3_000
+
+    private static func exporter(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ logger: Logger
+    ) throws(StartError) -> SpanExporter? {
+        guard let tracing = configuration.tracing else { return nil }
+        do {
+            return try SpanExporter(
+                tracing, destination: configuration.queue.destination,
+                metrics: registry?.loops.first?.shard, logger: logger)
+        } catch {
+            throw .system(error, "the thread that exports spans")
+        }
+    }
+
+    private static func tracer(
+        _ configuration: Configuration, _ exporter: SpanExporter?
+    ) -> RequestTracer? {
+        guard let tracing = configuration.tracing, let exporter else { return nil }
+        return RequestTracer(tracing.sampler) { exporter.record($0) }
+    }
+
     // MARK: - Parts
 
-    private static func verifier(
-        _ secrets: [[UInt8]], _ policy: TokenPolicy
-    ) throws(StartError) -> any TokenVerifier {
-        do {
-            return try TokenVerifiers.verifier(
-                secrets: secrets, keys: .notConfigured, policy: policy)
-        } catch {
-            throw .secret(error)
+    /// The files of secrets and of keys.
+    private static func watchedFiles(
+        _ configuration: Configuration, _ keys: TokenKeys, _ logger: Logger
+    ) -> [any WatchedContents] {
+        var files: [any WatchedContents] = []
+        if let file = configuration.secrets.file {
+            files.append(
+                WatchedFile(
+                    "secrets", path: file.path, inUse: configuration.secrets.secrets,
+                    logger: logger, read: file.read, count: \.count,
+                    use: { secrets in
+                        keys.use(secrets: secrets)
+                        for warning in SecretsConfiguration.warnings(secrets, inFile: true) {
+                            logger.warning("\(warning)")
+                        }
+                    }))
         }
+        if case .file(let file, let contents)? = configuration.keySet?.source {
+            files.append(
+                WatchedFile(
+                    "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
+                    count: { $0.keySet.usableCount }, use: keys.use, failed: keys.fileFailed))
+        }
+        return files
     }
 
     /// The queue that all loops share; nil if transactions go to Redis.
@@ -172,13 +211,14 @@ struct Server {
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
-        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
-        _ logger: Logger
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
+        _ metrics: any MetricsFactory, _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
         if let memory { return (memory, nil) }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
+        settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
@@ -196,7 +236,7 @@ struct Server {
         let probe = QueueProbe(
             client: RedisClient(
                 url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
+                options: RedisMonitor.options(kind, loop: index, tls: configuration.redis.tls),
                 // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
@@ -210,12 +250,12 @@ struct Server {
     // MARK: - Metrics
 
     private static func registry(
-        _ configuration: Configuration, _ count: ConnectionCount
+        _ configuration: Configuration, _ count: ConnectionCount, _ keys: TokenKeys
     ) -> MetricsRegistry? {
         guard configuration.metrics != nil else { return nil }
         return MetricsRegistry(
             loops: configuration.threads, queue: configuration.queue.name, connections: count,
-            inFlightMax: TransactionEndpoint.inFlightDefaultMax)
+            inFlightMax: TransactionEndpoint.inFlightDefaultMax, keys: keys)
     }
 
     /// The metrics backend of a loop's queue and connection.
@@ -257,6 +297,8 @@ struct Server {
 /// Why a server cannot start.
 enum StartError: Error {
     case secret(SecretError)
+    /// The key set cannot be fetched for a reason of this machine.
+    case keySet(KeySetSourceError)
     /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
     /// The inherited descriptor is not a listening TCP socket.
@@ -269,7 +311,7 @@ enum StartError: Error {
     var isOfConfiguration: Bool {
         switch self {
         case .secret, .inheritedSocket: true
-        case .host, .system: false
+        case .keySet, .host, .system: false
         }
     }
 }
