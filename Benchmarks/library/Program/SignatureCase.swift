@@ -17,21 +17,26 @@ internal import CBareMAC
     init(_ algorithm: TokenAlgorithm) throws {
         self.algorithm = algorithm
         let pem = SignatureKeys.pem(algorithm)
-        let key = try PEMKey(Array(pem.utf8)).webKey(keyID: "1")
-        verifier = KeySetTokenVerifier(keySet: try JSONWebKeySet(parsing: "{\"keys\":[\(key)]}"))
-        token = Array(
-            try TokenIssuer(privateKey: Array(pem.utf8), algorithm: algorithm, keyID: "1").issue(
-                userID: 1, username: "user-1", expiresAt: UnixTime(seconds: 4_102_444_800)
-            ).utf8)
-        inputCount = token.lastIndex(of: UInt8(ascii: ".")) ?? 0
-        guard
-            let signature = Base64URL.decode((inputCount + 1)..<token.count, of: token.span),
-            let bare = unsafe bare_key_new(
-                pem, SignatureKeys.hash(algorithm), algorithm.rawValue.hasPrefix("PS") ? 1 : 0)
-        else { preconditionFailure("\(algorithm): the key or the signature cannot be read") }
+        let webKey = try PEMKey(Array(pem.utf8)).webKey(keyID: "1")
+        let keySet = try JSONWebKeySet(parsing: "{\"keys\":[\(webKey)]}")
+        verifier = KeySetTokenVerifier(keySet: keySet)
+        let issuer = try TokenIssuer(
+            privateKey: Array(pem.utf8), algorithm: algorithm, keyID: "1")
+        let text = issuer.issue(
+            userID: 1, username: "user-1", expiresAt: UnixTime(seconds: 4_102_444_800))
+        let bytes = Array(text.utf8)
+        let dot = bytes.lastIndex(of: UInt8(ascii: ".")) ?? 0
+        let decoded = Base64URL.decode((dot + 1)..<bytes.count, of: bytes.span)
+        let isPSS: Int32 = algorithm.rawValue.hasPrefix("PS") ? 1 : 0
+        let key = unsafe bare_key_new(pem, SignatureKeys.hash(algorithm), isPSS)
+        guard let decoded, let key = unsafe key else {
+            preconditionFailure("\(algorithm.rawValue): the key or the signature is refused")
+        }
+        token = bytes
+        inputCount = dot
         let isECDSA = algorithm.rawValue.hasPrefix("ES")
-        self.signature = isECDSA ? ECDSASignature.der(signature.span) : signature
-        unsafe self.bare = bare
+        signature = isECDSA ? ECDSASignature.der(decoded.span) : decoded
+        unsafe bare = key
     }
 
     /// The figures of `verify_NAME` and `bare_NAME`, in nanoseconds.
