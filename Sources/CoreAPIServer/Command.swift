@@ -105,6 +105,20 @@ enum Command: Equatable {
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
           ACCESS_LOG_LEVEL           off, or the level of one line for each request (off)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
+          OTEL_EXPORTER_OTLP_ENDPOINT
+                                     URL of a collector of OpenTelemetry, to which requests are
+                                     traced (none: no traces); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+                                     with its path. Further variables of OpenTelemetry:
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+          OTEL_EXPORTER_OTLP_HEADERS
+          OTEL_EXPORTER_OTLP_TRACES_HEADERS
+          OTEL_EXPORTER_OTLP_CERTIFICATE
+          OTEL_EXPORTER_OTLP_PROTOCOL
+          OTEL_EXPORTER_OTLP_TIMEOUT
+          OTEL_SERVICE_NAME
+          OTEL_RESOURCE_ATTRIBUTES
+          OTEL_TRACES_SAMPLER
+          OTEL_TRACES_SAMPLER_ARG
 
         """
 }

@@ -46,7 +46,7 @@ extension ConnectionSimulation {
                 case .resolve(let resolution):
                     outgoing.succeeded()
                     resolve([resolution])
-                case .resolveAll(let resolutions):
+                case .resolveAll(let resolutions), .renew(let resolutions):
                     outgoing.succeeded()
                     resolve(resolutions)
                     asksForFlush = true

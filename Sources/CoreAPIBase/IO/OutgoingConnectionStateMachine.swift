@@ -184,6 +184,13 @@ package struct OutgoingConnectionStateMachine {
         }
     }
 
+    /// Reports that the owner has ended the connection, or the attempt, to make it anew. The next
+    /// attempt follows at once.
+    package mutating func restarted(now: MonotonicTime) {
+        if case .closed = state { return }
+        state = .disconnected(until: now)
+    }
+
     package mutating func close() { state = .closed }
 
     // MARK: - Deadlines

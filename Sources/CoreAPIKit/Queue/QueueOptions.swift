@@ -52,6 +52,7 @@ public struct QueueOptions: Sendable {
         settings.producer.limits.messageTimeoutMilliseconds = enqueueTimeout.wholeMilliseconds
         settings.producer.limits.historyBytesMax = replayBytesMax
         settings.producer.barrier = durability.barrier
+        settings.producer.name = RedisClientName(role: "queue")
         settings.producer.tls = context
         settings.producer.metrics = metrics
         settings.tracer = tracer

@@ -52,6 +52,12 @@ package final class RedisClusterConnection: Sendable {
         loop.submit { nodes.close() }
     }
 
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) {
+        let nodes = nodes
+        loop.submit { nodes.renew(target) }
+    }
+
     /// Sends the command to the node of its slot and returns its reply; throws an error reply.
     ///
     /// - Parameter slot: of all keys of the command.
@@ -174,9 +180,9 @@ private final class ClusterNodes: @unchecked Sendable {
         let connection: RedisConnection
     }
 
-    private let url: RedisURL
+    private var url: RedisURL
     private let loop: EventLoop
-    private let options: RedisConnection.Options
+    private var options: RedisConnection.Options
     private let logger: Logger
     private var membership: ClusterMembership?
     private var connections: [RedisAddress: RedisConnection] = [:]
@@ -194,6 +200,14 @@ private final class ClusterNodes: @unchecked Sendable {
         options.isNode = true
         self.options = options
         self.logger = logger
+    }
+
+    func renew(_ target: RedisTarget) {
+        (url, options.tls) = (target.url, target.tls)
+        membership?.leave()
+        membership = nil
+        start()
+        for (address, connection) in connections { connection.renew(target.node(at: address)) }
     }
 
     func start() {

@@ -21,13 +21,13 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         case rests
     }
 
-    private let url: RedisURL
+    private var url: RedisURL
     private let seeds: ClusterSeeds
     private let partitions: ProducerPartitions
     /// By partition.
     private let slots: [HashSlot]
     private let step: RedisLoginStep?
-    private let options: ProducerConnection.Options
+    private var options: ProducerConnection.Options
     private let loop: EventLoop
     private let logger: Logger
     private let onLoss: @Sendable (ProducerLosses) -> Void
@@ -91,7 +91,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
             url: url, on: loop,
             options: RedisConnection.Options(
                 limits: limits, scripts: step.map { [$0.script] } ?? [], isOnDemand: true,
-                tls: options.tls),
+                name: options.name, tls: options.tls),
             // The claim's failures are logged here.
             logger: Logger(label: "core-api.claim") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -100,7 +100,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         _ url: RedisURL, _ partitions: ProducerPartitions, _ options: ProducerConnection.Options
     ) -> Machine {
         Machine(
-            url: url, partitions, limits: options.limits,
+            url: url, name: options.name, partitions, limits: options.limits,
             replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
             isNode: true, now: .now())
     }
@@ -110,15 +110,47 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
     func start() {
         guard !isClosed else { return }
         loop.addTimed(self)
+        join(seeds)
+        claim = .due(loop.now)
+        if step == nil { claimed() }
+        loop.bringForward(deadline)
+    }
+
+    private func join(_ seeds: ClusterSeeds) {
         let loop = loop
         do {
             membership = try ClusterDirectory.join(
                 url, seeds, tls: options.tls, logger,
                 onNews: { [weak self] news in loop.submit { self?.received(news) } })
         } catch { failed(.connectFailed(error)) }
-        claim = .due(loop.now)
-        if step == nil { claimed() }
-        loop.bringForward(deadline)
+    }
+
+    /// Uses another login and other certificates for the next connection to each node.
+    func adopt(_ target: RedisTarget) {
+        guard !isClosed, let seeds = target.url.place.cluster else { return }
+        (url, options.tls) = (target.url, target.tls)
+        log.adopt(url)
+        membership?.leave()
+        membership = nil
+        join(seeds)
+        commands.renew(target)
+        lobby.adopt(url)
+        for (address, node) in nodes { node.adopt(target.node(at: address)) }
+    }
+
+    /// Makes the connections to the nodes anew, one after the other.
+    ///
+    /// - Returns: why the first attempt at a node failed.
+    func renewed() async -> RedisError? {
+        let nodes: [ClusterNode] = await Suspension.value { waiter in
+            let isTaken = loop.submit { waiter.resume(returning: Array(self.nodes.values)) }
+            if !isTaken { waiter.resume(returning: []) }
+        }
+        for node in nodes {
+            // A node that has left the cluster meanwhile is closed.
+            if let error = await node.renewed(), error != .closed { return error }
+        }
+        return nil
     }
 
     func close() {
@@ -137,7 +169,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
 
     /// Whether some partitions can be written to. One node that is away does not make a server
     /// unfit for the users of all others.
-    var isReady: Bool { isClaimed && nodes.values.contains { $0.isReady } }
+    var isReady: Bool { isClaimed && nodes.values.contains { $0.isServing } }
 
     /// Returns once it is ready; throws the reason why the next attempt failed. Any thread may call
     /// it.

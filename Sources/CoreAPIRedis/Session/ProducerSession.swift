@@ -46,7 +46,7 @@ package struct ProducerSession<Waiter> {
     let call: ProducerCall
     let limits: ProducerLimits
     let barrier: RedisBarrier?
-    let secrets: RedisSecrets
+    var secrets: RedisSecrets
     var state = State.disconnected
     var output = RedisCommand(capacity: 0)
     /// How many bytes of `output` the kernel has taken.
@@ -203,6 +203,13 @@ package struct ProducerSession<Waiter> {
         now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) {
         if isReady { encode(now) }
+        try output.send(from: &written, send)
+    }
+
+    /// Sends the rest of what is encoded, and nothing more: the connection is to be made anew.
+    package mutating func finishSending(
+        _ send: ([UInt8], Int) throws(SystemError) -> Int?
+    ) throws(SystemError) {
         try output.send(from: &written, send)
     }
 

@@ -21,6 +21,15 @@ struct Configuration {
             case .memory: "memory"
             }
         }
+
+        /// The name of the queue, without its kind.
+        var destination: String {
+            switch self {
+            case .rq(let name, _): name
+            case .stream(let partitions): partitions.key
+            case .memory: "memory"
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }
@@ -52,6 +61,8 @@ struct Configuration {
     let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
+    /// The export of spans; nil if requests are not traced.
+    let tracing: TracingConfiguration?
     let logLevel: Logger.Level
     /// The level of the access log's lines; nil disables the access log.
     let accessLogLevel: Logger.Level?
@@ -114,6 +125,7 @@ struct Configuration {
             try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
                 .map { .seconds($0) })
         health = try values.health()
+        tracing = try TracingConfiguration.read(values)
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info

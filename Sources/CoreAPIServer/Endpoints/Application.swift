@@ -12,6 +12,8 @@ final class Application: @unchecked Sendable {
     let limits: HTTPLimits
     let health: HealthEndpoint
     let metrics: HTTPMetrics?
+    /// Traces the loop's requests; nil if the server exports no spans.
+    let tracer: RequestTracer?
     let accessLog: AccessLog
     let drain: DrainState
     /// The requests that wait for a verification by a public key.
@@ -31,10 +33,11 @@ final class Application: @unchecked Sendable {
     /// - Parameters:
     ///   - site: the ports that the listener serves.
     ///   - metrics: the loop's metrics; nil if the server records no metrics.
+    ///   - tracer: the loop's tracer; nil if the server exports no spans.
     init(
         loop: EventLoop, site: Endpoint.Sites, limits: HTTPLimits = HTTPLimits(),
         transactions: TransactionEndpoint, health: HealthEndpoint, metrics: HTTPMetrics? = nil,
-        accessLog: AccessLog, drain: DrainState, logger: Logger
+        tracer: RequestTracer? = nil, accessLog: AccessLog, drain: DrainState, logger: Logger
     ) {
         precondition(
             !site.contains(.operators) || metrics != nil,
@@ -47,6 +50,7 @@ final class Application: @unchecked Sendable {
         self.transactions = transactions.paced(by: slowSteps)
         self.health = health
         self.metrics = metrics
+        self.tracer = tracer
         self.accessLog = accessLog
         self.drain = drain
         self.logger = logger
@@ -59,8 +63,8 @@ final class Application: @unchecked Sendable {
     convenience init(beside other: Application, site: Endpoint.Sites) {
         self.init(
             loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
-            health: other.health, metrics: other.metrics, accessLog: other.accessLog,
-            drain: other.drain, logger: other.logger)
+            health: other.health, metrics: other.metrics, tracer: other.tracer,
+            accessLog: other.accessLog, drain: other.drain, logger: other.logger)
     }
 
     /// Replaces the verifier of tokens for later requests. Any thread may call this.

@@ -61,6 +61,10 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func answered(
         _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
+        if let tracer = application.tracer {
+            let state = note.trace?.enqueued == nil ? nil : pending?.transaction.traceState
+            tracer.ended(note, state, response.status, since: began)
+        }
         application.metrics?.answered(response.status, note, since: began)
         application.accessLog.answered(response.status, note, input, id, since: began)
     }
@@ -85,6 +89,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     /// `POST /transaction`.
     func transact(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
         guard application.hasRoom else { return refuse(TransactionEndpoint.overloaded) }
+        if let tracer = application.tracer { begin(tracer, head, input.span) }
         if let problem = TransactionEndpoint.refusal(head, input.span) { return refuse(problem) }
         let pending = pendingTransaction()
         let bytes = input.span
@@ -94,11 +99,19 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         } catch {
             return refused(error, body)
         }
+        if let trace = note.trace {
+            pending.trace(trace.producer)
+            note.trace?.enqueued = .now()
+        }
         if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
         application.transactionBegan()
         return nil
+    }
+
+    private func begin(_ tracer: RequestTracer, _ head: RequestHead, _ bytes: Span<UInt8>) {
+        note.trace = tracer.begin(head.traceParent.flatMap { TraceParent(field: $0, bytes) })
     }
 
     /// The response of a refusal; nil if the request only waits for a slow step.
@@ -188,6 +201,8 @@ struct ExchangeNote {
     /// The ID of a transaction whose outcome is unknown. It is only logged: a retry with the same
     /// key may get another ID.
     var unresolvedID: TransactionID?
+    /// The trace, if requests are traced.
+    var trace: RequestTrace?
 
     /// Creates the note of bytes that are no request.
     init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }

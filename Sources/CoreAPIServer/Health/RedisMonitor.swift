@@ -81,15 +81,18 @@ final class RedisMonitor: Sendable {
             probe: { QueueCheck(status: await probe.status(), time: .now()) })
     }
 
-    /// The options of a probe's connection.
-    static func options(_ kind: QueueProbe.Kind, tls: TLSContext?) -> RedisConnection.Options {
+    /// The options of the connection of a loop's probes.
+    static func options(
+        _ kind: QueueProbe.Kind, loop: Int, tls: TLSContext?
+    ) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
         limits.connectTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
         limits.replyTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
         limits.pauseMillisecondsMax = RedisMonitor.pauseMillisecondsMax
         return RedisConnection.Options(
-            limits: limits, scripts: kind.scripts, isOnDemand: true, tls: tls)
+            limits: limits, scripts: kind.scripts, isOnDemand: true,
+            name: RedisClientName(role: "\(loop)-probe"), tls: tls)
     }
 
     /// The timeout of a probe's command: shorter than the second for which callers wait.

@@ -16,6 +16,7 @@ struct Server {
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
     private let drainState = DrainState()
+    private let exporter: SpanExporter?
     private let keys: TokenKeys
     /// The files that are read again while the server runs.
     private let files: [any WatchedContents]
@@ -46,6 +47,7 @@ struct Server {
         let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
+        exporter = try Server.exporter(configuration, registry, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -54,8 +56,8 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, refusals, loop, Server.factory(registry, index),
-                    logger)
+                    configuration, memory, refusals, loop, index,
+                    Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
@@ -68,6 +70,7 @@ struct Server {
                     metrics: registry.map {
                         HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
                     },
+                    tracer: Server.tracer(configuration, exporter),
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -110,6 +113,8 @@ struct Server {
         var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
         watch.waitForEnd()
         drain()
+        exporter?.finish(
+            before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -140,6 +145,31 @@ struct Server {
         } else {
             logger.warning("ended with requests in flight: the drain timed out")
         }
+    }
+
+    // MARK: - Traces
+
+    /// How long the process waits at its end for the export of spans.
+    private static let exportTimeoutMilliseconds = 3_000
+
+    private static func exporter(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ logger: Logger
+    ) throws(StartError) -> SpanExporter? {
+        guard let tracing = configuration.tracing else { return nil }
+        do {
+            return try SpanExporter(
+                tracing, destination: configuration.queue.destination,
+                metrics: registry?.loops.first?.shard, logger: logger)
+        } catch {
+            throw .system(error, "the thread that exports spans")
+        }
+    }
+
+    private static func tracer(
+        _ configuration: Configuration, _ exporter: SpanExporter?
+    ) -> RequestTracer? {
+        guard let tracing = configuration.tracing, let exporter else { return nil }
+        return RequestTracer(tracing.sampler) { exporter.record($0) }
     }
 
     // MARK: - Parts
@@ -181,13 +211,14 @@ struct Server {
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
-        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
-        _ logger: Logger
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
+        _ metrics: any MetricsFactory, _ logger: Logger
     ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
         if let memory { return (memory, nil) }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
+        settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
@@ -205,7 +236,7 @@ struct Server {
         let probe = QueueProbe(
             client: RedisClient(
                 url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
+                options: RedisMonitor.options(kind, loop: index, tls: configuration.redis.tls),
                 // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,

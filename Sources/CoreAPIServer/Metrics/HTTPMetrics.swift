@@ -70,6 +70,9 @@ final class HTTPMetrics {
         if note.resource != ResourceName.unread {
             let nanoseconds = MonotonicTime.now().nanoseconds(since: began)
             durations[note.resource].recordNanoseconds(nanoseconds)
+            if let trace = note.trace, trace.isSampled {
+                durations[note.resource].keepExemplar(nanoseconds, trace.server)
+            }
         }
         if note.resource == ResourceName.transaction, status == .ok { return accepted.increment() }
         requestCell(note.resource, note.method, status).increment()
