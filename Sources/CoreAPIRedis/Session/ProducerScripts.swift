@@ -21,12 +21,32 @@ package enum ProducerScripts {
     ///   without the right to call it; `master_replid`, empty without the right to call `INFO`.
     static let open = RedisScript(
         """
+        \(openStart)
+        return answer
+        """, keys: 1, arguments: 0)
+
+    private static let openStart = """
         local number = redis.call('GET', KEYS[1])
         local time = redis.pcall('TIME')
         local info = redis.pcall('INFO', 'replication')
         local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-        return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
-        """, keys: 1, arguments: 0)
+        local answer = {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
+        """
+
+    /// As `open`, for a call that tells of each message (`ProducerCall.tellsOfEach`).
+    ///
+    /// - KEYS: the session, its refusals.
+    /// - Returns: as `open`, then the numbers of messages that a rule has refused.
+    static let openWithRefusals = RedisScript(
+        """
+        \(openStart)
+        answer[5] = redis.call('LRANGE', KEYS[2], 0, -1)
+        return answer
+        """, keys: 2, arguments: 0)
+
+    /// How many numbers of refused messages are kept: more than can be without a reply, sent again
+    /// at each of several logins.
+    package static let refusalsMax = 16 * 64 * 8
 
     /// Moves the session to a fence, if it still stands at the number that `open` returned; opens
     /// a session that is missing.

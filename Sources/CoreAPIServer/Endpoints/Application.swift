@@ -15,8 +15,8 @@ final class Application: @unchecked Sendable {
     let accessLog: AccessLog
     let drain: DrainState
     private(set) var transactions: TransactionEndpoint
-    /// Whether the status of transactions can be asked for.
-    let keepsStatus: Bool
+    /// Whether accepted transactions have further fields.
+    let hasFurtherFields: Bool
     /// Transactions that wait for the queue.
     private(set) var transactionsInFlight = 0 {
         didSet { metrics?.transactionsInFlight(transactionsInFlight) }
@@ -43,7 +43,7 @@ final class Application: @unchecked Sendable {
         self.site = site
         self.limits = limits
         self.transactions = transactions
-        keepsStatus = transactions.statuses != nil
+        hasFurtherFields = transactions.hasFurtherFields
         self.health = health
         self.metrics = metrics
         self.accessLog = accessLog

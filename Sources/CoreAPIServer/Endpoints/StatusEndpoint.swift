@@ -31,7 +31,10 @@ enum StatusEndpoint {
         return TransactionID(String(decoding: match.parameter, as: UTF8.self))
     }
 
-    static func response(_ status: TransactionStatus) -> Response {
+    /// - Parameter further: further fields.
+    static func response(
+        _ status: TransactionStatus, further: [(name: StaticString, value: String)]
+    ) -> Response {
         var json = JSONWriter()
         json.raw("{\"id\":")
         json.text(status.id.description)
@@ -52,6 +55,7 @@ enum StatusEndpoint {
         json.raw("}")
         var fields = ResponseFields()
         fields.add("Cache-Control", "no-store")
+        for (name, value) in further { fields.add(name, value) }
         return Response(
             status: .ok, contentType: MediaType.json, fields: fields, body: json.bytes)
     }

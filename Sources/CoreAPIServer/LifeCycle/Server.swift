@@ -62,7 +62,8 @@ struct Server {
                         ? [.callers, .operators] : .callers,
                     limits: limits,
                     transactions: TransactionEndpoint(
-                        checks: checks, queue: backend.queue, statuses: backend.statuses),
+                        checks: checks, queue: backend.queue, statuses: backend.statuses,
+                        rateLimit: configuration.rateLimit.map { RateLimitFields($0) }),
                     health: HealthEndpoint(
                         monitor: backend.monitor, thresholds: configuration.health),
                     metrics: registry.map {
@@ -168,7 +169,8 @@ struct Server {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
             validCapacity: Configuration.memoryQueueCapacity,
-            statusSeconds: configuration.statusSeconds, metrics: factory(registry, 0))
+            statusSeconds: configuration.statusSeconds, rateLimit: configuration.rateLimit,
+            metrics: factory(registry, 0))
     }
 
     /// The queue of a loop, and what asks it and Redis.
