@@ -21,6 +21,11 @@ let strict: [SwiftSetting] = [
 /// makes an array in the source, since a bundle of resources would need Foundation.
 let description: [Resource] = [.embedInCode("openapi.json")]
 
+/// The files of the operators' web page, embedded in the same way.
+let page: [Resource] = ["console.html", "console.css", "console.js", "icon.svg"].map {
+    .embedInCode("Console/Page/\($0)")
+}
+
 let package = Package(
     name: "core-api",
     products: [
@@ -29,6 +34,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.2.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.2.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
@@ -61,10 +67,11 @@ let package = Package(
         .target(
             name: "CoreAPIKit",
             dependencies: [
-                "COpenSSL", "CoreAPIBase", "CoreAPIRedis",
+                "COpenSSL", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIRedis",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -74,7 +81,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: description,
+            resources: description + page,
             swiftSettings: strict),
         // The examples of docs/embedding.md, so that they are known to compile and run.
         .executableTarget(
@@ -108,6 +115,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["Tokens/Vectors"],
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIServerTests",
@@ -133,8 +141,14 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
-            exclude: ["Harness/service-manager.py", "Harness/reply-losing-proxy.py"],
+            exclude: [
+                "Harness/key-set-issuer.py", "Harness/otlp-collector.py",
+                "Harness/reply-losing-proxy.py",
+                "Harness/service-manager.py",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -16,10 +16,10 @@ from rq import Queue, Worker, get_current_job
 def make_transaction(*, user_id: int, amount: int, currency: str) -> None:
     """The function that jobs name as `__main__.make_transaction`."""
     job = get_current_job()
-    trace = job.meta.get("traceparent")
+    trace = "".join(
+        f" {name}={job.meta[name]}" for name in ("traceparent", "tracestate") if name in job.meta)
     print(
-        f"processed: user_id={user_id!r} amount={amount!r} currency={currency!r} (job {job.id})"
-        + (f" traceparent={trace}" if trace else ""),
+        f"processed: user_id={user_id!r} amount={amount!r} currency={currency!r} (job {job.id}){trace}",
         flush=True,
     )
 

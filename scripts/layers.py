@@ -18,7 +18,7 @@ ALLOWED = {
     "CoreAPIBase": set(),
     "CoreAPIRedis": {"CoreAPIBase"},
     "CoreAPIHTTP": {"CoreAPIBase"},
-    "CoreAPIKit": {"CoreAPIBase", "CoreAPIRedis"},
+    "CoreAPIKit": {"CoreAPIBase", "CoreAPIRedis", "CoreAPIHTTP"},
     "CoreAPIServer": {"CoreAPIBase", "CoreAPIRedis", "CoreAPIHTTP", "CoreAPIKit"},
 }
 PURPOSE = {

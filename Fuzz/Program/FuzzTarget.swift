@@ -3,6 +3,8 @@
 enum FuzzTarget: String, CaseIterable {
     /// A connection's bytes: head, body, pipelined requests.
     case request
+    /// The response of a server that the client asks, and a URL.
+    case response
     /// A JSON text, against Foundation's reader.
     case json
     /// A token's header and payload, and a token as it was received.
@@ -15,6 +17,8 @@ enum FuzzTarget: String, CaseIterable {
     case consumer
     /// The replies of sentinels.
     case sentinel
+    /// A JWK Set.
+    case keyset
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -22,12 +26,14 @@ enum FuzzTarget: String, CaseIterable {
     func run(_ bytes: [UInt8]) {
         switch self {
         case .request: RequestTarget.run(bytes)
+        case .response: ResponseTarget.run(bytes)
         case .json: JSONTarget.run(bytes)
         case .token: TokenTarget.run(bytes)
         case .redis: RedisTarget.run(bytes)
         case .probe: ProbeTarget.run(bytes)
         case .consumer: ConsumerTarget.run(bytes)
         case .sentinel: SentinelTarget.run(bytes)
+        case .keyset: KeySetTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }

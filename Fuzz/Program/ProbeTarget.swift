@@ -45,7 +45,7 @@ enum ProbeTarget {
     private static func check(_ reply: RedisReply) {
         let statuses: [(QueueStatus, QueueProbe.Kind)] = [
             (QueueStatus(stream: reply, now: now), .stream(StreamPartitions(key: "s"))),
-            (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(name: "q")),
+            (QueueStatus(rq: reply, silenceSecondsMax: 480, now: now), .rq(RQKeys(name: "q"))),
         ]
         for (status, kind) in statuses {
             _ = QueueAccess(reply: reply, kind)
@@ -79,7 +79,7 @@ enum ProbeTarget {
         else { return nil }
         return Transaction(
             queued: id, amount: amount, currency: currency, userID: 1, createdAt: now,
-            traceParent: nil)
+            traceParent: nil, traceState: nil)
     }()
 
     private static let record = transaction.map { TransactionRecord($0, nil) }
@@ -114,7 +114,7 @@ enum ProbeTarget {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
             _ = machine.submit(
                 number, now: start, ProducerTraits(isKeyed: number == 1),
-                keys: { record.addKey(of: [115], to: &$0) },
+                keys: { record.addKey(of: [123, 115, 125], to: &$0) },
                 words: { StreamEntry(transaction).addWords(record, to: &$0) })
         }
         run(&machine, replies)
@@ -138,7 +138,7 @@ enum ProbeTarget {
             let record = TransactionRecord(transaction, number == 1 ? IdempotencyKey("k") : nil)
             _ = machine.submit(
                 number, partition: number % 2, now: start, ProducerTraits(isKeyed: number == 1),
-                keys: { record.addKey(of: [115], to: &$0) },
+                keys: { record.addKey(of: [123, 115, 125], to: &$0) },
                 words: { StreamEntry(transaction).addWords(record, to: &$0) })
         }
         run(&machine, replies) { machine, place in

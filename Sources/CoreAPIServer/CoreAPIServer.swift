@@ -16,6 +16,8 @@ enum CoreAPIServer {
         case .help: Process.print(Command.usage)
         case .version: Process.print("core-api \(Command.versionNumber)\n")
         case .token(let arguments): printToken(arguments)
+        case .keys(let arguments): printKeys(arguments)
+        case .operate(let command, let asJSON): operate(command, asJSON: asJSON)
         case .serve: serve()
         }
     }
@@ -23,16 +25,48 @@ enum CoreAPIServer {
     /// Prints a token with the claims that the Auth API gives to this user.
     private static func printToken(_ arguments: TokenArguments) {
         do {
-            let configured = try SecretsConfiguration(EnvironmentReader(Process.environment))
-            let issuer = try TokenIssuer(secret: configured.secrets[0])
+            let issuer = try issuer(arguments)
             let expiry = UnixTime.now().wholeSeconds + Int64(arguments.lifetimeSeconds)
             let token = issuer.issue(
                 userID: arguments.userID, username: arguments.username,
                 isEnabled: arguments.isEnabled, expiresAt: UnixTime(seconds: expiry))
             Process.print(token + "\n")
         } catch {
+            if let error = error as? KeyCommands.Failure { fail(error) }
             let mayPass = (error as? ConfigurationError)?.mayPass == true
             fail(mayPass ? .failure : .configuration, "\(error)")
+        }
+    }
+
+    private static func issuer(_ arguments: TokenArguments) throws -> TokenIssuer {
+        if let path = arguments.keyFile {
+            return try KeyCommands.issuer(path, arguments.algorithm, keyID: arguments.keyID)
+        }
+        let configured = try SecretsConfiguration(EnvironmentReader(Process.environment))
+        return try TokenIssuer(secret: configured.secrets[0])
+    }
+
+    private static func printKeys(_ arguments: KeysArguments) {
+        do { Process.print(try KeyCommands.keySet(arguments)) } catch { fail(error) }
+    }
+
+    private static func fail(_ failure: KeyCommands.Failure) -> Never {
+        fail(
+            failure.mayPass ? .failure : .configuration,
+            "\(failure.path) cannot be used: \(failure.reason)")
+    }
+
+    /// Runs a command for operators with the server's environment, of which it needs the queue and
+    /// Redis alone.
+    private static func operate(_ command: OperatorCommand, asJSON: Bool) {
+        do {
+            let values = EnvironmentReader(Process.environment)
+            let target = try Inspector.Target(values)
+            Process.exit(try OperatorProgram.run(command, asJSON: asJSON, target))
+        } catch let error as ConfigurationError {
+            fail(error.mayPass ? .failure : .configuration, "\(error)")
+        } catch {
+            fail(.failure, "\(error)")
         }
     }
 
@@ -79,8 +113,19 @@ enum CoreAPIServer {
         {
             logger.warning("\(warning)")
         }
+        if let warning = configuration.algorithms.warning(hasSecret: !secrets.secrets.isEmpty) {
+            logger.warning("\(warning)")
+        }
         if let warning = configuration.redis.url.loginWarning {
             logger.warning("REDIS_URL: \(warning)")
+        }
+        if let console = configuration.console,
+            console.password.count < ConsoleConfiguration.bytesRecommendedMin
+        {
+            let warning =
+                "\(ConsoleConfiguration.fileVariable): the password can be guessed: use "
+                + "\(ConsoleConfiguration.bytesRecommendedMin) characters or more"
+            logger.warning("\(warning)")
         }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")
@@ -135,6 +180,7 @@ enum CoreAPIServer {
     private static func reason(_ error: StartError) -> String {
         switch error {
         case .secret(let error): "JWT_SECRET cannot be used: \(error)"
+        case .keySet(let error): "\(KeySetConfiguration.urlVariable) cannot be used: \(error)"
         case .host(let reason): reason
         case .inheritedSocket:
             "LISTEN_FDS: the file descriptor that was given is not a listening TCP socket"

@@ -42,6 +42,15 @@ import Testing
             await argument { _ = try await RQTransactionQueue(url: url, options: options) } == name)
     }
 
+    @Test func `a wrong option of jobs is thrown before it connects`() async {
+        var jobs = RQJobOptions()
+        jobs.function = "make_transaction"
+        #expect(
+            await argument {
+                _ = try await RQTransactionQueue(url: "redis://127.0.0.1:1", jobs: jobs)
+            } == "function")
+    }
+
     private static let consumerOptions: [(String, @Sendable (inout ConsumerOptions) -> Void)] = [
         ("name", { $0.name = "" }), ("name", { $0.name = "retry" }),
         ("prefetch", { $0.prefetch = 0 }), ("prefetch", { $0.prefetch = 1_001 }),

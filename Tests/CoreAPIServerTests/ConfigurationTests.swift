@@ -22,7 +22,7 @@ import Testing
         #expect(configuration.host == "0.0.0.0")
         #expect(configuration.port == 5_000)
         #expect(configuration.redis.url.description == "redis://127.0.0.1:6379/0")
-        #expect(configuration.queue == .rq(name: "default"))
+        #expect(configuration.queue == .rq(name: "default", RQJobOptions()))
         #expect(configuration.threads == 3)
         #expect(configuration.tokenPolicy == TokenPolicy())
         #expect(configuration.logLevel == .info)
@@ -63,6 +63,7 @@ import Testing
         #expect(
             try configuration(["QUEUE": "stream:s"]).queue == .stream(StreamPartitions(key: "s")))
         #expect(Configuration.Queue.stream(partitions).name == "stream:s")
+        #expect(throws: ConfigurationError.self) { try configuration(["PARTITIONS": "2"]) }
         for queue in ["rq:default", "memory"] {
             #expect(throws: Never.self) { try configuration(["QUEUE": queue, "PARTITIONS": "1"]) }
             #expect(throws: ConfigurationError.self) {
@@ -72,6 +73,48 @@ import Testing
         for count in ["0", "1025", "-1", "x", "1.0"] {
             #expect(throws: ConfigurationError.self) {
                 try configuration(["QUEUE": "stream:s", "PARTITIONS": count])
+            }
+        }
+    }
+
+    @Test func `jobs of python-rq have their own variables`() throws {
+        var options = RQJobOptions()
+        options.function = "a.b"
+        options.timeoutSeconds = 60
+        options.failureLifetime = .limited(seconds: 7)
+        options.keyPrefix = "{rq}"
+        let variables = [
+            "RQ_FUNCTION": "a.b", "RQ_JOB_TIMEOUT": "60", "RQ_FAILURE_TTL": "7",
+            "RQ_KEY_PREFIX": "{rq}",
+        ]
+        #expect(try configuration(variables).queue == .rq(name: "default", options))
+        options = RQJobOptions()
+        options.timeoutSeconds = nil
+        options.failureLifetime = .forever
+        #expect(
+            try configuration([
+                "RQ_JOB_TIMEOUT": "-1", "RQ_FAILURE_TTL": "-1", "QUEUE": "rq:q",
+            ]).queue == .rq(name: "q", options))
+        for (name, value) in [
+            ("RQ_FUNCTION", "make_transaction"), ("RQ_FUNCTION", "a.b; c"),
+            ("RQ_JOB_TIMEOUT", "0"), ("RQ_JOB_TIMEOUT", "3m"), ("RQ_JOB_TIMEOUT", "-2"),
+            ("RQ_JOB_TIMEOUT", "31536001"), ("RQ_JOB_TIMEOUT", "1.5"), ("RQ_FAILURE_TTL", "0"),
+            ("RQ_FAILURE_TTL", "x"), ("RQ_KEY_PREFIX", "a b"), ("RQ_KEY_PREFIX", "{"),
+        ] {
+            do throws(ConfigurationError) {
+                _ = try configuration([name: value])
+                Issue.record("\(name)=\(value) is accepted")
+            } catch {
+                #expect(error.variable == name)
+                #expect(error.value == value)
+            }
+        }
+        for (name, value) in variables {
+            for queue in ["stream:s", "memory"] {
+                do throws(ConfigurationError) {
+                    _ = try configuration([name: value, "QUEUE": queue])
+                    Issue.record("\(name) is accepted for \(queue)")
+                } catch { #expect(error.variable == name) }
             }
         }
     }

@@ -74,11 +74,51 @@ import Testing
                 let fields = "traceparent: \(TraceTests.trace)\r\n"
                 #expect(try server.post(APIServer.body(), fields: fields).status == 200)
                 #expect(try server.post(APIServer.body()).status == 200)
+                // Without a trace there is no state of one.
+                #expect(
+                    try server.post(APIServer.body(), fields: "tracestate: a=1\r\n").status == 200)
                 let texts = try await redis.texts("XRANGE", "s", "-", "+")
                 #expect(texts.filter { $0 == "traceparent" }.count == 1)
                 let name = try #require(texts.firstIndex(of: "traceparent"))
                 #expect(texts[name + 1] == TraceTests.trace)
-                #expect(texts.filter { $0 == "created_at" }.count == 2)
+                #expect(texts.filter { $0 == "created_at" }.count == 3)
+                #expect(!texts.contains("tracestate"))
+            }
+        }
+    }
+
+    @Test func `several fields of tracestate are one list in the stream's entry`() async throws {
+        try await RedisServer.with { redis in
+            let queue = ["REDIS_URL": redis.url, "QUEUE": "stream:s"]
+            try await APIServer.with(queue) { server in
+                let fields =
+                    "TraceState: foo=1 , bar=2,\r\ntraceparent: \(TraceTests.trace)\r\n"
+                    + "X-Other: tracestate\r\ntracestate: \r\ntracestate:\tbaz=3\r\n"
+                let invalid = "traceparent: \(TraceTests.trace)\r\ntracestate: foo=1,=\r\n"
+                for fields in [fields, invalid] {
+                    for name in ["", "Idempotency-Key: \(fields.count)\r\n"] {
+                        let answer = try server.post(APIServer.body(), fields: fields + name)
+                        #expect(answer.status == 200)
+                    }
+                }
+                let texts = try await redis.texts("XRANGE", "s", "-", "+")
+                #expect(texts.filter { $0 == TraceTests.trace }.count == 4)
+                #expect(texts.filter { $0 == "tracestate" }.count == 2)
+                #expect(texts.filter { $0 == "foo=1,bar=2,baz=3" }.count == 2)
+            }
+        }
+    }
+
+    @Test(arguments: RQWorker.versions)
+    func `a trace's state is in the meta of an rq job`(version: String) async throws {
+        try await RedisServer.with { redis in
+            try await APIServer.with(["REDIS_URL": redis.url]) { server in
+                let fields = "traceparent: \(TraceTests.trace)\r\ntracestate: foo=1,bar=2\r\n"
+                #expect(try server.post(APIServer.body(), fields: fields).status == 200)
+                let result = try await RQWorker.run(version, environment: ["REDIS_URL": redis.url])
+                #expect(
+                    result.output.contains(
+                        "traceparent=\(TraceTests.trace) tracestate=foo=1,bar=2"))
             }
         }
     }

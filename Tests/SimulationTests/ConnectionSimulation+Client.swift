@@ -46,7 +46,7 @@ extension ConnectionSimulation {
                 case .resolve(let resolution):
                     outgoing.succeeded()
                     resolve([resolution])
-                case .resolveAll(let resolutions):
+                case .resolveAll(let resolutions), .renew(let resolutions):
                     outgoing.succeeded()
                     resolve(resolutions)
                     asksForFlush = true
@@ -187,9 +187,8 @@ extension ConnectionSimulation {
     private func socketLost(_ error: OutgoingConnectionError) {
         let error = outgoing.explained(error)
         endConnection()
-        lost(
-            error == .connectionLost && machine.isLoggingIn
-                ? .loginUnanswered : RedisError(error))
+        let lost = RedisError(error)
+        self.lost(lost == .connectionLost && machine.isLoggingIn ? .loginUnanswered : lost)
     }
 
     /// As `OutgoingConnection.end`.

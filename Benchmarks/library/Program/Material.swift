@@ -66,7 +66,7 @@ struct Material {
         }
         return Transaction(
             queued: .random(), amount: amount, currency: currency, userID: 1, createdAt: .now(),
-            traceParent: nil)
+            traceParent: nil, traceState: nil)
     }
 
     // MARK: - Cases

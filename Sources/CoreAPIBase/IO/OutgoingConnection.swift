@@ -13,7 +13,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     /// The server of the present attempt or connection; nil before the owner has located it.
     package private(set) var endpoint: Endpoint?
-    private let tlsContext: TLSContext?
+    private var tlsContext: TLSContext?
     /// Set from `start` to `close`. Connection and owner hold a reference to each other meanwhile.
     private var owner: (any OutgoingConnectionOwner)?
     // The machine calls nothing: no exclusivity check is needed.
@@ -90,6 +90,23 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         loop.bringForward(machine.deadline)
     }
 
+    /// Closes the socket on behalf of the owner, or gives up the attempt. The next attempt follows
+    /// in the loop's next turn.
+    package func restart() {
+        closeSocket()
+        machine.restarted(now: loop.now)
+        loop.bringForward(machine.deadline)
+    }
+
+    /// Uses other certificates from the next attempt on.
+    ///
+    /// - Parameter tls: nil for a connection in clear text, which stays one.
+    package func adopt(tls: TLSContext?) {
+        precondition(
+            (tls == nil) == (tlsContext == nil), "OutgoingConnection.adopt: TLS begins or ends")
+        tlsContext = tls
+    }
+
     private func lose(_ error: OutgoingConnectionError) {
         let error = machine.explained(error)
         end()
@@ -126,6 +143,9 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
 
     /// Whether the owner has been asked for the endpoint, and the attempt waits for it.
     package var isLocating: Bool { machine.isLocating }
+
+    /// Whether an attempt has begun, and has not ended.
+    package var isAttempting: Bool { machine.isLocating || machine.isUnderWay }
 
     /// Whether an attempt is on its way to `endpoint`, or a connection to it is open.
     package var isUnderWay: Bool { machine.isUnderWay }
@@ -246,7 +266,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
     private func read(hasEnded: Bool) throws(SystemError) {
         repeat {
             guard let count = try tlsContext != nil ? readTLS() : readPlain() else { return }
-            if count == 0 { return lose(.connectionLost) }
+            if count == 0 { return lose(tlsContext == nil ? .ended : .connectionLost) }
             if count < EventLoop.readBytesMax, !hasEnded { return }
         } while machine.isConnected
     }
@@ -342,7 +362,7 @@ package final class OutgoingConnection: EventHandler, @unchecked Sendable {
         let owner = owner
         var end: OutgoingConnectionError?
         do {
-            if try !tls.read({ owner?.connectionReceived($0) }) { end = .connectionLost }
+            if try !tls.read({ owner?.connectionReceived($0) }) { end = .ended }
         } catch {
             end = .tlsFailed(error)
         }

@@ -8,6 +8,9 @@ package enum OutgoingConnectionError: Error, Hashable, Sendable {
     case tlsFailed(TLSError)
     /// The connection was not established before the deadline of the attempt.
     case timedOut
-    /// The connection broke, or the server closed it.
+    /// The server ended its output in order: the end of the stream, over TLS with `close_notify`
+    /// (RFC 8446 §6.1).
+    case ended
+    /// The connection broke, or a TLS session ended without `close_notify`.
     case connectionLost
 }

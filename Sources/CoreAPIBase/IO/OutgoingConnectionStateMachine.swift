@@ -178,10 +178,17 @@ package struct OutgoingConnectionStateMachine {
     /// error of TLS.
     package func explained(_ error: OutgoingConnectionError) -> OutgoingConnectionError {
         switch error {
-        case .connectionLost where isShakingHands: .tlsFailed(.ended)
+        case .connectionLost where isShakingHands, .ended where isShakingHands: .tlsFailed(.ended)
         case .timedOut where isShakingHands: .tlsFailed(.unanswered)
         default: error
         }
+    }
+
+    /// Reports that the owner has ended the connection, or the attempt, to make it anew. The next
+    /// attempt follows at once.
+    package mutating func restarted(now: MonotonicTime) {
+        if case .closed = state { return }
+        state = .disconnected(until: now)
     }
 
     package mutating func close() { state = .closed }

@@ -19,6 +19,8 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// Whether `drain` was called: the machine learns of it before its next action.
     private var drains = false
     private(set) var deadline = MonotonicTime.never
+    /// The body of the request that waits for a slow step.
+    private var postponedBody = 0..<0
 
     private struct Conversation: ~Copyable {
         var channel: SocketChannel
@@ -106,6 +108,26 @@ package final class Connection: EventHandler, @unchecked Sendable {
 
     /// Reports that `takeResponse` has the answer. It leaves in this turn of the loop or the next.
     package func answerIsReady() { loop.requestTurn(self) }
+
+    /// Asks the exchange for its response again, when `steps` has time for it. The exchange then
+    /// returns nil for now.
+    package func postpone(body: Range<Int>, until steps: SlowSteps) {
+        postponedBody = body
+        steps.add(self)
+    }
+
+    func slowStepIsDue() {
+        let (head, input) = (conversation.machine.head, conversation.machine.input)
+        guard let response = theExchange.response(to: head, input, body: postponedBody) else {
+            return
+        }
+        begin(response, &conversation)
+        resume(nil)
+    }
+
+    /// The numeric address of the caller; empty if the connection has ended. Not for calls of the
+    /// connection itself: only a later turn may ask.
+    package var peerHost: String { conversation.channel.peerHost }
 
     private var theExchange: any HTTPExchange {
         if let exchange { return exchange }

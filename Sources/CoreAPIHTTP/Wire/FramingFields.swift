@@ -37,6 +37,8 @@ struct FramingFields {
             try takeExpectations(value, bytes)
         case 10 where Grammar.equalsIgnoringCase("connection", name, bytes):
             try takeConnection(value, bytes)
+        case 10 where Grammar.equalsIgnoringCase("tracestate", name, bytes):
+            head.traceState = (head.traceState?.lowerBound ?? value.lowerBound)..<value.upperBound
         case 11 where Grammar.equalsIgnoringCase("traceparent", name, bytes):
             head.traceParent = head.traceParent == nil ? value : 0..<0
         case 12 where Grammar.equalsIgnoringCase("content-type", name, bytes):

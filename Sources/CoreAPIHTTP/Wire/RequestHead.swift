@@ -33,6 +33,9 @@ package struct RequestHead: Equatable {
     var requestID: Range<Int>?
     /// `traceparent` (W3C Trace Context). An empty range marks a repeated field, which is ignored.
     package var traceParent: Range<Int>?
+    /// From the value of the first `tracestate` field to the value of the last
+    /// (`traceStateMembers`).
+    package var traceState: Range<Int>?
     /// Whether the caller waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     var expectsContinue = false
     /// Whether the connection persists after this request (RFC 9112 §9.3).

@@ -20,7 +20,8 @@ enum ConsumerConnections: Sendable {
         logger: Logger
     ) async throws(RedisError) {
         var settings = RedisConnection.Options(
-            scripts: ConsumerScripts.all + scripts, tls: tls, metrics: options.metrics)
+            scripts: ConsumerScripts.all + scripts, name: RedisClientName(role: "consumer"),
+            tls: tls, metrics: options.metrics)
         if url.place.cluster != nil {
             settings.limits.commandTimeoutMilliseconds = ConsumerConnections.clusterTimeout(options)
             self = .cluster(
@@ -29,6 +30,7 @@ enum ConsumerConnections: Sendable {
         }
         let commands = try await RedisConnection(opening: url, options: settings, logger: logger)
         settings.scripts = []
+        settings.name = RedisClientName(role: "consumer-reads")
         let reads = try await RedisConnection(opening: url, options: settings, logger: logger)
         self = .server(commands: commands, reads: reads)
     }

@@ -26,6 +26,7 @@ final class ConsumerEngine: Sendable {
     let logger: Logger
     let metrics: ConsumerMetrics?
     let connections: ConsumerConnections
+    private let tracer: TransactionTracer
     private let state: Mutex<State>
 
     /// Connects, creates the group if it is missing, and starts both tasks.
@@ -43,6 +44,7 @@ final class ConsumerEngine: Sendable {
         logger[metadataKey: "consumer"] = "\(options.name)"
         self.logger = logger
         metrics = ConsumerMetrics(options.metrics, key: stream.key, group: group)
+        tracer = TransactionTracer(destination: stream.key, tracer: options.tracer)
         state = Mutex(
             State(
                 machine: Machine(
@@ -93,7 +95,8 @@ final class ConsumerEngine: Sendable {
 
     private func delivery(_ serial: Machine.Serial, _ entry: Machine.Entry) -> Delivery {
         metrics?.delivered(attempt: entry.name.attempt)
-        return Delivery(serial, entry, of: self)
+        let span = tracer.process(entry.transaction, attempt: entry.name.attempt)
+        return Delivery(serial, entry, span, of: self)
     }
 
     /// Starts to drain.

@@ -1,6 +1,7 @@
 public import CoreAPIBase
 public import CoreMetrics
 public import Logging
+public import Tracing
 
 /// The options of a `TransactionConsumer`.
 public struct ConsumerOptions: Sendable {
@@ -10,6 +11,8 @@ public struct ConsumerOptions: Sendable {
     /// Receives the metrics of the consumer and its connections. By default the factory that the
     /// process has bootstrapped.
     public var metrics: any MetricsFactory = MetricsSystem.factory
+    /// Makes a span for each delivery; nil for the tracer that the process was bootstrapped with.
+    public var tracer: (any Tracer)?
     /// Certificates for `rediss://`, if not those of the system.
     public var tls = TLSOptions()
     /// The consumer's name within its group, as `XINFO CONSUMERS` shows it; not `retry`. By default

@@ -1,3 +1,6 @@
+internal import Synchronization
+public import Tracing
+
 /// One transaction for a handler, which settles it by `ack`, `retry` or `reject`.
 ///
 /// While a handler holds a delivery, no other consumer gets the transaction, for up to
@@ -18,14 +21,19 @@ public final class Delivery: Sendable {
     public let entryID: String
     /// The partition of the stream that the entry is in, from 0.
     public let partition: Int
+    /// The context of the delivery's span, `process KEY`, which ends when the delivery is settled;
+    /// nil without a tracer. `ServiceContext.withValue` makes a handler's spans its children.
+    public let serviceContext: ServiceContext?
 
     private let serial: ConsumerEngine.Machine.Serial
     private let entry: ConsumerEngine.Machine.Entry
     private let engine: ConsumerEngine
+    /// Nil once it has ended.
+    private let span: Mutex<(any Span)?>
 
     init(
         _ serial: ConsumerEngine.Machine.Serial, _ entry: ConsumerEngine.Machine.Entry,
-        of engine: ConsumerEngine
+        _ span: (any Span)?, of engine: ConsumerEngine
     ) {
         transaction = entry.transaction
         attempt = entry.name.attempt
@@ -34,9 +42,20 @@ public final class Delivery: Sendable {
         self.serial = serial
         self.entry = entry
         self.engine = engine
+        serviceContext = span?.context
+        self.span = Mutex(span)
     }
 
-    deinit { engine.released(serial, entry) }
+    deinit {
+        endSpan(failure: "released without settling it")
+        engine.released(serial, entry)
+    }
+
+    private func endSpan(failure: String? = nil) {
+        guard let span = span.withLock({ $0.take() }) else { return }
+        if let failure { span.setStatus(SpanStatus(code: .error, message: failure)) }
+        span.end()
+    }
 
     /// Acknowledges the transaction as processed. Returns once Redis has confirmed that it will not
     /// deliver the transaction to this group again.
@@ -45,7 +64,13 @@ public final class Delivery: Sendable {
     /// transaction is processed, and may be delivered again. On a settled delivery the call has no
     /// effect.
     public func ack() async throws(ConsumerError) {
-        try await engine.acknowledge(serial, entry)
+        do {
+            try await engine.acknowledge(serial, entry)
+            endSpan()
+        } catch {
+            endSpan(failure: "not acknowledged: \(error)")
+            throw error
+        }
     }
 
     /// Reports a failed attempt: the transaction is delivered again, to any consumer of the group.
@@ -60,6 +85,7 @@ public final class Delivery: Sendable {
     ///   - reason: the text for the dead letter, without secrets, at most 1 KiB.
     public func retry(after pause: Duration? = nil, because reason: String = "failed") async {
         await engine.retry(serial, entry, after: pause, reason: reason)
+        endSpan(failure: reason)
     }
 
     /// Moves the transaction to the dead-letter stream at once, if no attempt can succeed.
@@ -69,5 +95,6 @@ public final class Delivery: Sendable {
     /// - Parameter reason: the text for the dead letter, without secrets, at most 1 KiB.
     public func reject(because reason: String) async {
         await engine.reject(serial, entry, reason: reason)
+        endSpan(failure: reason)
     }
 }

@@ -11,6 +11,7 @@ extension StreamEntry {
         case createdAt = "created_at"
         /// Optional: W3C Trace Context, as text.
         case traceParent = "traceparent"
+        case traceState = "tracestate"
 
         /// The rule for its value, for a dead letter's reason.
         var rule: String {
@@ -20,7 +21,7 @@ extension StreamEntry {
             case .currency: "a code of three capital letters"
             case .userID: "an integer from 0 to 2^63-1"
             case .createdAt: "a time such as 2021-11-04T11:57:11.123456Z"
-            case .traceParent: "a W3C trace context"
+            case .traceParent, .traceState: "a W3C trace context"
             }
         }
     }
@@ -54,7 +55,8 @@ extension StreamEntry {
         return Transaction(
             queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
             // An invalid trace context is dropped: it must not stop the transaction.
-            traceParent: values[.traceParent].flatMap { TraceParent($0) })
+            traceParent: values[.traceParent].flatMap { TraceParent($0) },
+            traceState: values[.traceState].flatMap { TraceState($0) })
     }
 
     /// For how long the transaction's status is kept, by its entry; 0 if none is.

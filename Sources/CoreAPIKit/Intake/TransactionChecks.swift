@@ -23,24 +23,26 @@ package final class TransactionChecks: Sendable {
 
     /// The transaction of a JSON body, ready to enqueue: see `TransactionIntake.accept`.
     package func transaction(
-        json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?
+        json body: Span<UInt8>, bearerToken: [UInt8]?, traceParent: TraceParent?,
+        traceState: TraceState?
     ) throws(IntakeRefusal) -> Transaction {
         let now = clock()
         let request: TransactionRequest
         do { request = try TransactionRequest(json: body) } catch { throw .malformedJSON(error) }
         let claims = try verify(request, body, bearerToken, at: now)
-        return transaction(try request.fields(), claims, traceParent, at: now)
+        return transaction(try request.fields(), claims, traceParent, traceState, at: now)
     }
 
     /// The transaction of the given values, ready to enqueue: see `TransactionIntake.accept`.
     package func transaction(
-        amount: Int, currency: String, token: String, traceParent: TraceParent?
+        amount: Int, currency: String, token: String, traceParent: TraceParent?,
+        traceState: TraceState?
     ) throws(IntakeRefusal) -> Transaction {
         let now = clock()
         let claims = try verify(Array(token.utf8).span, at: now)
         let fields = try TransactionRequest.fields(
             TransactionRequest.amount(amount), TransactionRequest.currency(currency))
-        return transaction(fields, claims, traceParent, at: now)
+        return transaction(fields, claims, traceParent, traceState, at: now)
     }
 
     // MARK: - Token
@@ -107,10 +109,11 @@ package final class TransactionChecks: Sendable {
 
     private func transaction(
         _ fields: (amount: Amount, currency: CurrencyCode), _ claims: TokenClaims,
-        _ traceParent: TraceParent?, at now: UnixTime
+        _ traceParent: TraceParent?, _ traceState: TraceState?, at now: UnixTime
     ) -> Transaction {
         Transaction(
             queued: identities.next(), amount: fields.amount, currency: fields.currency,
-            userID: claims.userID, createdAt: now, traceParent: traceParent)
+            userID: claims.userID, createdAt: now, traceParent: traceParent,
+            traceState: traceState)
     }
 }

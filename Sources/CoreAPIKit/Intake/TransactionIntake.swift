@@ -37,13 +37,15 @@ public struct TransactionIntake: Sendable {
     ///   - token: a compact JWT, up to ``HMACTokenVerifier/tokenBytesMax`` bytes.
     ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
+    ///   - traceState: goes with it; it is ignored without a `traceParent`.
     public func accept(
         amount: Int, currency: String, token: String, idempotencyKey: IdempotencyKey? = nil,
-        traceParent: TraceParent? = nil
+        traceParent: TraceParent? = nil, traceState: TraceState? = nil
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         try await enqueue(
             checks.transaction(
-                amount: amount, currency: currency, token: token, traceParent: traceParent),
+                amount: amount, currency: currency, token: token, traceParent: traceParent,
+                traceState: traceState),
             idempotencyKey)
     }
 
@@ -56,13 +58,16 @@ public struct TransactionIntake: Sendable {
     ///     such a field. With a bearer token the body may omit `token`.
     ///   - idempotencyKey: makes a retry safe, even with another token: see ``TransactionQueue``.
     ///   - traceParent: goes with the job.
+    ///   - traceState: goes with it; it is ignored without a `traceParent`.
     public func accept(
         json body: [UInt8], bearerToken: String? = nil, idempotencyKey: IdempotencyKey? = nil,
-        traceParent: TraceParent? = nil
+        traceParent: TraceParent? = nil, traceState: TraceState? = nil
     ) async throws(IntakeRefusal) -> AcceptedTransaction {
         let bearer = bearerToken.map { Array($0.utf8) }
         return try await enqueue(
-            checks.transaction(json: body.span, bearerToken: bearer, traceParent: traceParent),
+            checks.transaction(
+                json: body.span, bearerToken: bearer, traceParent: traceParent,
+                traceState: traceState),
             idempotencyKey)
     }
 

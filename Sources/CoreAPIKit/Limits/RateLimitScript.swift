@@ -131,21 +131,19 @@ struct RateLimitScript {
 
     // MARK: - The key
 
-    private static var keyStart: StaticString { "core-api:limit:{" }
-    private static var tagEnd: StaticString { "}:" }
+    private static var keyStart: StaticString { "core-api:limit:" }
 
     /// Adds the key of a user's rate to a batch.
     ///
-    /// - Parameter tag: of the queue or the partition.
+    /// - Parameter tag: of the queue or the partition, with its braces (`HashTag`).
     /// - Returns: 1, the number of keys.
     static func addKey(ofUser userID: Int, _ tag: [UInt8], to keys: inout RedisCommand) -> Int {
         let count =
-            keyStart.utf8CodeUnitCount + tag.count + tagEnd.utf8CodeUnitCount
-            + ASCII.decimalLength(userID)
+            keyStart.utf8CodeUnitCount + tag.count + 1 + ASCII.decimalLength(userID)
         keys.word(count: count) { word in
             word.append(keyStart)
             word.append(copying: tag.span)
-            word.append(tagEnd)
+            word.append(":")
             word.append(decimal: userID)
         }
         return 1

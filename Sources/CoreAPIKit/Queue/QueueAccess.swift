@@ -120,15 +120,14 @@ package struct QueueAccess: Equatable, Sendable {
     ) -> [QueueProbe.Call] {
         let arguments = [barrier?.commandName ?? "", features.rateLimit == nil ? "0" : "1"]
         switch kind {
-        case .rq(let name):
-            let list = "rq:queue:" + name
+        case .rq(let rq):
             return [
                 QueueProbe.Call(
                     command: RedisCommand(
                         calling: rqScript,
-                        keys: keys(list) + ["rq:job:probe", list, "rq:queues"]
-                            + limitKeys(list, features),
-                        arguments: arguments), slot: HashSlot(ofKey: list.utf8))
+                        keys: keys(rq.list) + [rq.jobStart + "probe", rq.list, rq.queues]
+                            + limitKeys(rq.list, features),
+                        arguments: arguments), slot: HashSlot(ofKey: rq.list.utf8))
             ]
         case .stream(let stream):
             return partitions.map { group in
@@ -157,13 +156,15 @@ package struct QueueAccess: Equatable, Sendable {
     private static func limitKeys(_ tag: String, _ features: QueueFeatures) -> [String] {
         let keys = keys(tag)
         guard features.rateLimit != nil else { return [keys[1], keys[1]] }
-        return ["core-api:limit:{\(tag)}:", keys[0] + ":refused"]
+        let text = String(decoding: HashTag.text(of: Array(tag.utf8)), as: UTF8.self)
+        return ["core-api:limit:\(text):", keys[0] + ":refused"]
     }
 
     /// A session's and a record's key that no session and no record has, of the pattern of those
     /// that have one.
     private static func keys(_ tag: String) -> [String] {
         let session = ProducerCall.sessionKeyStart(Array(tag.utf8))
-        return [String(decoding: session, as: UTF8.self), "core-api:idempotency:{\(tag)}:0:"]
+        let text = String(decoding: HashTag.text(of: Array(tag.utf8)), as: UTF8.self)
+        return [String(decoding: session, as: UTF8.self), "core-api:idempotency:\(text):0:"]
     }
 }

@@ -2,6 +2,7 @@ public import CoreAPIBase
 internal import CoreAPIRedis
 public import CoreMetrics
 public import Logging
+public import Tracing
 
 /// The options of a queue in Redis, of either kind.
 public struct QueueOptions: Sendable {
@@ -10,6 +11,9 @@ public struct QueueOptions: Sendable {
     /// Where the queue and its connection record metrics: by default what the process was
     /// bootstrapped with.
     public var metrics: any MetricsFactory = MetricsSystem.factory
+    /// Makes a span for each transaction that is enqueued; nil for the tracer that the process was
+    /// bootstrapped with. Without a tracer the transaction's own trace goes with the job.
+    public var tracer: (any Tracer)?
     /// Certificates for `rediss://`, if not those of the system.
     public var tls = TLSOptions()
     /// How long `enqueue` waits for Redis to confirm a transaction: 100 ms to 30 s.
@@ -59,8 +63,10 @@ public struct QueueOptions: Sendable {
         settings.producer.limits.messageTimeoutMilliseconds = enqueueTimeout.wholeMilliseconds
         settings.producer.limits.historyBytesMax = replayBytesMax
         settings.producer.barrier = durability.barrier
+        settings.producer.name = RedisClientName(role: "queue")
         settings.producer.tls = context
         settings.producer.metrics = metrics
+        settings.tracer = tracer
         settings.features.statusSeconds = statusSeconds
         settings.features.rateLimit = rateLimit
         do { return (try SharedEventLoop.running(), settings) } catch {

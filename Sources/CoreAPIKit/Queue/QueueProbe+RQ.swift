@@ -18,7 +18,7 @@ extension QueueProbe {
     ///                  not known
     ///
     /// - KEYS: the list, the set of workers.
-    /// - ARGV: how many workers are looked at.
+    /// - ARGV: how many workers are looked at; what the key of each job begins with.
     static let rqScript = RedisScript(
         """
         local function time(key, field)
@@ -36,7 +36,7 @@ extension QueueProbe {
         if depth > 0 then
           local id = redis.pcall('LINDEX', KEYS[1], 0)
           if type(id) == 'string' and #id <= 512 then
-            enqueued = time('rq:job:' .. id, 'enqueued_at')
+            enqueued = time(ARGV[2] .. id, 'enqueued_at')
             if enqueued == 0 then enqueued = -1 end
           end
         end
@@ -52,13 +52,14 @@ extension QueueProbe {
           answer[#answer + 1] = time(worker, 'last_heartbeat')
         end
         return answer
-        """, keys: 2, arguments: 1)
+        """, keys: 2, arguments: 2)
 
-    static func rqCommand(_ name: String) -> RedisCommand {
+    static func rqCommand(_ keys: RQKeys) -> RedisCommand {
         var command = RedisCommand(calling: rqScript)
-        command.word("rq:queue:" + name)
-        command.word("rq:workers:" + name)
+        command.word(keys.list)
+        command.word(keys.workers)
         command.word(decimal: QueueStatus.workersMax)
+        command.word(keys.jobStart)
         return command
     }
 }

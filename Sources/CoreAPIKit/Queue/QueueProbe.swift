@@ -9,7 +9,7 @@ package import CoreAPIRedis
 package struct QueueProbe: Sendable {
     /// Whose queue it is.
     package enum Kind: Sendable {
-        case rq(name: String)
+        case rq(RQKeys)
         case stream(StreamPartitions)
 
         /// What the probe's connection must load.
@@ -59,9 +59,9 @@ package struct QueueProbe: Sendable {
     /// The state at this moment. It has no deadline of its own but that of each command.
     package func status() async -> QueueStatus {
         switch kind {
-        case .rq(let name):
-            let command = QueueProbe.rqCommand(name)
-            let slot = HashSlot(ofKey: "rq:queue:\(name)".utf8)
+        case .rq(let keys):
+            let command = QueueProbe.rqCommand(keys)
+            let slot = HashSlot(ofKey: keys.list.utf8)
             guard let reply = try? await execute(Call(command: command, slot: slot)) else { break }
             return QueueStatus(rq: reply, silenceSecondsMax: silenceSecondsMax, now: .now())
         case .stream(let partitions):

@@ -8,27 +8,26 @@ internal import CoreAPIRedis
 ///     RPUSH rq:queue:NAME ID
 ///
 /// in one atomic step, a script, since a worker drops an id without a hash. `data` calls
-/// `__main__.make_transaction(user_id=…, amount=…, currency=…)`. The timestamps have six digits of
-/// fraction and a `Z`: workers die of any other form.
+/// `__main__.make_transaction(user_id=…, amount=…, currency=…)`, or the function of `RQJobOptions`.
+/// The timestamps have six digits of fraction and a `Z`: workers die of any other form.
 struct RQJob {
-    /// The function of the PSP connector, in the module that it starts with.
-    static let function = "__main__.make_transaction"
-    /// How long the job may run.
-    static let timeoutSeconds = 180
-
     private let transaction: Transaction
+    private let format: RQJobFormat
 
-    init(_ transaction: Transaction) { self.transaction = transaction }
+    init(_ transaction: Transaction, _ format: RQJobFormat) {
+        self.transaction = transaction
+        self.format = format
+    }
 
     /// The call of the script.
-    ///
-    /// - Parameter queue: its name.
-    static func call(queue: String, _ features: QueueFeatures) -> ProducerCall {
-        let list = Array("rq:queue:\(queue)".utf8)
+    static func call(
+        _ keys: RQKeys, _ options: RQJobOptions, _ features: QueueFeatures
+    ) -> ProducerCall {
+        let list = Array(keys.list.utf8)
         return ProducerCall(
-            script: RQScripts.script(features), tag: list,
-            queueKeys: [list, Array("rq:queues".utf8)],
-            queueWords: [Array(queue.utf8)] + features.queueWords,
+            script: RQScripts.script(features, options), tag: list,
+            queueKeys: [list, Array(keys.queues.utf8)],
+            queueWords: [Array(keys.name.utf8)] + features.queueWords,
             tellsOfEach: features.rateLimit != nil)
     }
 
@@ -36,8 +35,9 @@ struct RQJob {
     ///
     /// - Returns: 1, the number of keys.
     func addKey(_ record: TransactionRecord, to keys: inout RedisCommand) -> Int {
-        keys.word(count: RQJob.keyStart.utf8CodeUnitCount + TransactionID.textLength) { word in
-            word.append(RQJob.keyStart)
+        let start = format.keyStart
+        keys.word(count: start.count + TransactionID.textLength) { word in
+            word.append(copying: start.span)
             transaction.id.append(to: &word)
         }
         return 1
@@ -62,10 +62,8 @@ struct RQJob {
         return 4 + (meta.isEmpty ? 0 : 1) + record.textCount
     }
 
-    private static var keyStart: StaticString { "rq:job:" }
-
     private var descriptionLength: Int {
-        let parts = RQJob.descriptionParts
+        let parts = format.descriptionParts
         return parts.amount.count + ASCII.decimalLength(transaction.amount.minorUnits)
             + parts.currency.count + CurrencyCode.length + parts.user.count
             + ASCII.decimalLength(transaction.userID) + 1
@@ -73,7 +71,7 @@ struct RQJob {
 
     /// Appends the call as Python would write it, arguments sorted by name.
     private func appendDescription(to word: inout OutputSpan<UInt8>) {
-        let parts = RQJob.descriptionParts
+        let parts = format.descriptionParts
         word.append(copying: parts.amount.span)
         word.append(decimal: transaction.amount.minorUnits)
         word.append(copying: parts.currency.span)
@@ -83,27 +81,19 @@ struct RQJob {
         word.append(")")
     }
 
-    private static let descriptionParts = (
-        amount: Array("\(RQJob.function)(amount=".utf8), currency: Array(", currency='".utf8),
-        user: Array("', user_id=".utf8)
-    )
-
     // MARK: - Pickle
 
-    /// What every job's pickle has before its values: (function, None, (), {user_id: …
-    private static let pickleParts = (
-        user: Pickle.start + Pickle.mark + Pickle.text(RQJob.function) + Pickle.none
-            + Pickle.emptyTuple + Pickle.emptyDictionary + Pickle.mark + Pickle.text("user_id"),
-        amount: Pickle.text("amount"),
-        currency: Pickle.text("currency") + Pickle.textStart(length: CurrencyCode.length),
-        end: Pickle.setItems + Pickle.tuple + Pickle.stop
-    )
-
-    /// The job's `meta`, `{'traceparent': …}` pickled; empty where there is no trace.
+    /// The job's `meta`, `{'traceparent': …, 'tracestate': …}` pickled; empty where there is no
+    /// trace.
     var meta: [UInt8] {
         guard let traceParent = transaction.traceParent else { return [] }
-        return Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
-            + Pickle.text(traceParent.description) + Pickle.setItems + Pickle.stop
+        var meta =
+            Pickle.start + Pickle.emptyDictionary + Pickle.mark + Pickle.text("traceparent")
+            + Pickle.text(traceParent.description)
+        if let traceState = transaction.traceState {
+            meta += Pickle.text("tracestate") + Pickle.text(traceState.description)
+        }
+        return meta + Pickle.setItems + Pickle.stop
     }
 
     /// `(function, None, (), {arguments})`, pickled.
@@ -112,14 +102,14 @@ struct RQJob {
     }
 
     private var pickleLength: Int {
-        let parts = RQJob.pickleParts
+        let parts = format.pickleParts
         return parts.user.count + Pickle.integerLength(transaction.userID)
             + parts.amount.count + Pickle.integerLength(transaction.amount.minorUnits)
             + parts.currency.count + CurrencyCode.length + parts.end.count
     }
 
     private func appendPickle(to pickle: inout OutputSpan<UInt8>) {
-        let parts = RQJob.pickleParts
+        let parts = format.pickleParts
         pickle.append(copying: parts.user.span)
         Pickle.append(transaction.userID, to: &pickle)
         pickle.append(copying: parts.amount.span)

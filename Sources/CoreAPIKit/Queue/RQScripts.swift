@@ -19,19 +19,13 @@ internal import CoreAPIRedis
 ///
 /// A status is rq's own: the job gets `result_ttl`.
 enum RQScripts {
-    private static let plain = make(QueueFeatures.Parts())
-    private static let withStatus = make(QueueFeatures.Parts(keepsStatus: true))
-    private static let withLimit = make(QueueFeatures.Parts(limitsRate: true))
-    private static let withBoth = make(QueueFeatures.Parts(keepsStatus: true, limitsRate: true))
-
-    static func script(_ features: QueueFeatures) -> RedisScript {
-        let parts = features.parts
-        return parts.limitsRate
-            ? (parts.keepsStatus ? withBoth : withLimit)
-            : (parts.keepsStatus ? withStatus : plain)
+    static func script(_ features: QueueFeatures, _ options: RQJobOptions) -> RedisScript {
+        make(features.parts, options)
     }
 
-    private static func make(_ parts: QueueFeatures.Parts) -> RedisScript {
+    private static func make(
+        _ parts: QueueFeatures.Parts, _ options: RQJobOptions
+    ) -> RedisScript {
         let limit =
             parts.limitsRate
             ? RateLimitScript(position: parts.keepsStatus ? 7 : 6, refusalsKey: "KEYS[4]") : nil
@@ -58,7 +52,7 @@ enum RQScripts {
                   local hash = KEYS[key]
                   \(recordStart)
                   \(limit?.before ?? "")
-                  \(job(parts))
+                  \(job(parts, options))
                   \(limit.map { "if problem and former then \($0.undo) end" } ?? "")
                   \(limit?.end ?? "")
                   if problem then
@@ -73,14 +67,15 @@ enum RQScripts {
     }
 
     /// Writes a job.
-    private static func job(_ parts: QueueFeatures.Parts) -> String {
+    private static func job(_ parts: QueueFeatures.Parts, _ options: RQJobOptions) -> String {
+        let failure = options.failureLifetimeWord.map { "'failure_ttl', '\($0)', " } ?? ""
         let taken = parts.limitsRate ? "if former then taken[#taken + 1] = {rate, former} end" : ""
         return """
             if not problem and isNew then
               local added = call('HSET', hash, 'data', data, 'created_at', time,
                 'enqueued_at', time, 'description', description, 'origin', origin,
-                'status', 'queued', 'timeout', '\(RQJob.timeoutSeconds)', 'started_at', '',
-                'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
+                'status', 'queued', 'timeout', '\(options.timeoutWord)', \(failure)
+                'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
                 'success_callback_name', '', 'failure_callback_name', ''\(
                 parts.keepsStatus ? ", 'result_ttl', argv[6]" : ""))
               if type(added) == 'table' then

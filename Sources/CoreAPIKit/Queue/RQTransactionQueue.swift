@@ -8,8 +8,9 @@ public final class RQTransactionQueue: TransactionQueue {
 
     package let redis: RedisQueue
 
-    /// The key of the queue's list.
-    private let listKey: [UInt8]
+    private let format: RQJobFormat
+    /// The hash tag of the keys that Core API keeps for the queue.
+    private let tag: [UInt8]
     private let limitsRate: Bool
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
@@ -22,31 +23,41 @@ public final class RQTransactionQueue: TransactionQueue {
     ///   - name: what the worker was started with: `default`. Not empty, and without braces
     ///     (`QueueNameError`).
     ///   - options: logger, metrics, TLS, timeout and durability.
+    ///   - jobs: what the workers run, and for how long.
     /// - Throws: `RedisError`: `argumentInvalid` and `queueNameInvalid` before it connects.
     public convenience init(
-        url: String, name: String = "default", options: QueueOptions = QueueOptions()
+        url: String, name: String = "default", options: QueueOptions = QueueOptions(),
+        jobs: RQJobOptions = RQJobOptions()
     ) async throws(RedisError) {
+        do { try jobs.check() } catch { throw .argumentInvalid(error) }
         let (loop, settings) = try options.settings(url, queueName: name)
         guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
-        self.init(name: name, on: loop, settings)
+        self.init(name: name, jobs, on: loop, settings)
         try await redis.connection.ready()
     }
 
-    /// - Parameter name: has passed `QueueNameError.check`.
-    package init(name: String, on loop: EventLoop, _ settings: RedisQueue.Settings) {
+    /// - Parameters:
+    ///   - name: has passed `QueueNameError.check`.
+    ///   - jobs: have passed `RQJobOptions.check`.
+    package init(
+        name: String, _ jobs: RQJobOptions = RQJobOptions(), on loop: EventLoop,
+        _ settings: RedisQueue.Settings
+    ) {
         self.name = name
-        listKey = Array("rq:queue:\(name)".utf8)
+        let keys = RQKeys(name: name, prefix: jobs.keyPrefix)
+        format = RQJobFormat(keys, function: jobs.function)
+        tag = HashTag.text(of: Array(keys.list.utf8))
         limitsRate = settings.features.rateLimit != nil
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(queue: name, settings.features) },
-            name: "rq:\(name)", on: loop, settings)
+            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs, settings.features) }, "rq",
+            name: name, on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
+        try await redis.enqueue(transaction, idempotencyKey) { self.enqueue($0) }
     }
 
     /// Ends the connection; what waits for its confirmation fails.
@@ -56,16 +67,16 @@ public final class RQTransactionQueue: TransactionQueue {
 extension RQTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
         let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-        let job = RQJob(pending.transaction)
+        let job = RQJob(pending.transaction, format)
         return redis.enqueue(
             pending,
             keys: { keys in
                 let count =
                     limitsRate
                     ? RateLimitScript.addKey(
-                        ofUser: pending.transaction.userID, listKey, to: &keys) : 0
+                        ofUser: pending.transaction.userID, tag, to: &keys) : 0
                 return count + job.addKey(record, to: &keys)
-                    + record.addKey(of: listKey, to: &keys)
+                    + record.addKey(of: tag, to: &keys)
             },
             words: { job.addWords(record, to: &$0) })
     }

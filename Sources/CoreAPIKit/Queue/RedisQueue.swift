@@ -2,6 +2,7 @@ internal import CoreAPIBase
 package import CoreAPIRedis
 package import Logging
 internal import Synchronization
+internal import Tracing
 
 /// The part that the queues in Redis share: it sends transactions over a producer session, and
 /// reads, records and logs what becomes of them.
@@ -15,6 +16,8 @@ package final class RedisQueue: Sendable {
         package var refusals: QueueRefusals?
         /// What the queue keeps besides its transactions.
         package var features = QueueFeatures()
+        /// As `QueueOptions.tracer`.
+        var tracer: (any Tracer)?
 
         package init(url: RedisURL, logger: Logger) {
             self.url = url
@@ -30,18 +33,23 @@ package final class RedisQueue: Sendable {
     private let metrics: QueueMetrics?
     private let refusals: QueueRefusals?
     private let warning = Mutex(WarningLimit())
+    private let tracer: TransactionTracer
 
     /// - Parameters:
     ///   - partitions: of the queue, with the calls of their batches.
-    ///   - name: of the queue in metrics, as `QUEUE` has it: `stream:transactions`.
+    ///   - kind: of the queue: `stream` or `rq`.
+    ///   - name: of the queue, without its kind.
     init(
-        _ partitions: ProducerPartitions, name: String, on loop: EventLoop, _ settings: Settings
+        _ partitions: ProducerPartitions, _ kind: String, name: String, on loop: EventLoop,
+        _ settings: Settings
     ) {
         url = settings.url
         logger = settings.logger
         refusals = settings.refusals
-        let metrics = QueueMetrics(settings.producer.metrics, queue: name)
+        // As `QUEUE` has it.
+        let metrics = QueueMetrics(settings.producer.metrics, queue: "\(kind):\(name)")
         self.metrics = metrics
+        tracer = TransactionTracer(destination: name, tracer: settings.tracer)
         let log = QueueLossLog(url: settings.url, logger: settings.logger)
         connection = ProducerConnection(
             url: settings.url, partitions, on: loop, options: settings.producer,
@@ -70,10 +78,19 @@ package final class RedisQueue: Sendable {
         return failure.map { pending.outcome(of: .failure($0)) }
     }
 
-    /// Waits for the outcome of a transaction of any task.
+    /// Waits for the outcome of a transaction of any task, within a span.
     ///
     /// - Parameter enqueue: is called on the connection's loop.
-    func outcome(
+    func enqueue(
+        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?,
+        _ enqueue: @escaping @Sendable (PendingTransaction) -> PendingTransaction.Outcome?
+    ) async throws(QueueError) -> EnqueueOutcome {
+        try await tracer.publish(transaction) { transaction throws(QueueError) in
+            try await outcome(of: transaction, idempotencyKey, enqueue).get()
+        }
+    }
+
+    private func outcome(
         of transaction: Transaction, _ idempotencyKey: IdempotencyKey?,
         _ enqueue: @escaping @Sendable (PendingTransaction) -> PendingTransaction.Outcome?
     ) async -> PendingTransaction.Outcome {

@@ -8,8 +8,8 @@ internal import CoreAPIRedis
 ///   its user's rate, if that is limited, its status, if that is kept, and its record, if it has an
 ///   idempotency key.
 /// - ARGV: those of `ProducerScripts.batchStart`; the words of `QueueFeatures`; then of each
-///   transaction the entry's values, the trace if there is one, and the record's text if it has an
-///   idempotency key.
+///   transaction the entry's values, the trace if there is one (`TRACEPARENT` or `TRACEPARENT
+///   TRACESTATE`), and the record's text if it has an idempotency key.
 ///
 /// A status (`TransactionStatusRecord`) is written before the entry, so that a refusal leaves
 /// nothing visible, and again with the entry's id, by the same command, which is not refused then.
@@ -53,7 +53,13 @@ enum StreamScripts {
                   \(status?.before ?? "")
                   if not problem and isNew then
                     local added
-                    if extra then
+                    if extra and #extra > \(TraceParent.length) then
+                      added = call('XADD', stream, '*', 'id', id, 'amount', amount,
+                        'currency', currency, 'user_id', user, 'created_at', time,
+                        'traceparent', string.sub(extra, 1, \(TraceParent.length)),
+                        'tracestate', string.sub(extra, \(TraceParent.length + 2))\(
+                        status?.field ?? ""))
+                    elseif extra then
                       added = call('XADD', stream, '*', 'id', id, 'amount', amount,
                         'currency', currency, 'user_id', user, 'created_at', time,
                         'traceparent', extra\(status?.field ?? ""))

@@ -15,7 +15,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     package let redis: RedisQueue
 
     private let partitions: StreamPartitions
-    /// The hash tags of the partitions.
+    /// The hash tags of the partitions, with their braces.
     private let tags: [[UInt8]]
     private let parts: QueueFeatures.Parts
     private let hasFeatures: Bool
@@ -49,21 +49,21 @@ public final class StreamTransactionQueue: TransactionQueue {
     ) {
         self.partitions = partitions
         key = partitions.key
-        tags = partitions.indices.map { Array(partitions.tag($0).utf8) }
+        tags = partitions.indices.map { HashTag.text(of: Array(partitions.tag($0).utf8)) }
         parts = settings.features.parts
         hasFeatures = parts != QueueFeatures.Parts()
         redis = RedisQueue(
             ProducerPartitions(count: partitions.count) {
                 StreamEntry.call(partitions, $0, settings.features)
             },
-            name: "stream:\(key)", on: loop, settings)
+            "stream", name: key, on: loop, settings)
     }
 
     /// Returns once Redis has the entry: see ``TransactionQueue``.
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try await redis.outcome(of: transaction, idempotencyKey) { self.enqueue($0) }.get()
+        try await redis.enqueue(transaction, idempotencyKey) { self.enqueue($0) }
     }
 
     /// Ends the connection; what waits for its confirmation fails.

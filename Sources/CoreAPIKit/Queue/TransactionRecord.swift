@@ -95,19 +95,19 @@ struct TransactionRecord {
 
     /// Adds the record's key to a batch.
     ///
-    /// - Parameter queueKey: the key of the record's queue, which is the tag.
+    /// - Parameter tag: of the record's queue, with its braces (`HashTag`).
     /// - Returns: the number of keys: 0 without an idempotency key.
-    func addKey(of queueKey: [UInt8], to keys: inout RedisCommand) -> Int {
+    func addKey(of tag: [UInt8], to keys: inout RedisCommand) -> Int {
         guard let idempotencyKey else { return 0 }
         let key = idempotencyKey.description.utf8
-        let (start, tagEnd) = (TransactionRecord.keyStart, TransactionRecord.tagEnd)
+        let start = TransactionRecord.keyStart
         let count =
-            start.utf8CodeUnitCount + queueKey.count + tagEnd.utf8CodeUnitCount
-            + ASCII.decimalLength(transaction.userID) + 1 + key.count
+            start.utf8CodeUnitCount + tag.count + 1 + ASCII.decimalLength(transaction.userID)
+            + 1 + key.count
         keys.word(count: count) { word in
             word.append(start)
-            word.append(copying: queueKey.span)
-            word.append(tagEnd)
+            word.append(copying: tag.span)
+            word.append(":")
             word.append(decimal: transaction.userID)
             word.append(":")
             word.append(copying: key.span)
@@ -115,8 +115,7 @@ struct TransactionRecord {
         return 1
     }
 
-    private static var keyStart: StaticString { "core-api:idempotency:{" }
-    private static var tagEnd: StaticString { "}:" }
+    private static var keyStart: StaticString { "core-api:idempotency:" }
 
     /// The number of words of the record's text: 0 without an idempotency key.
     var textCount: Int { idempotencyKey == nil ? 0 : 1 }

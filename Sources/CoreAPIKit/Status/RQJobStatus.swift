@@ -22,9 +22,10 @@ enum RQJobStatus {
         "status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at",
     ]
 
-    static func command(_ id: TransactionID) -> RedisCommand {
+    static func command(_ id: TransactionID, _ keys: RQKeys) -> RedisCommand {
         RedisCommand(
-            calling: script, keys: ["rq:job:\(id)", "rq:results:\(id)"], arguments: fields)
+            calling: script, keys: ["\(keys.jobStart)\(id)", "\(keys.resultsStart)\(id)"],
+            arguments: fields)
     }
 
     /// The state of a job of this status. One that a newer rq may have is not final.

@@ -13,7 +13,7 @@ internal import Synchronization
 public final class RedisTransactionStatusStore: TransactionStatusStore {
     /// Whose transactions they are.
     package enum Source: Sendable {
-        case rq(name: String)
+        case rq(RQKeys)
         case stream(StreamPartitions)
     }
 
@@ -47,15 +47,18 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
     ///   - url: as `RQTransactionQueue` has it.
     ///   - name: the queue's.
     ///   - options: logger and TLS.
+    ///   - jobs: the prefix of rq's keys.
     /// - Throws: `argumentInvalid`, `queueNameInvalid` or an error of the URL. Redis is not asked.
     public convenience init(
-        url: String, rqQueue name: String, options: QueueOptions = QueueOptions()
+        url: String, rqQueue name: String, options: QueueOptions = QueueOptions(),
+        jobs: RQJobOptions = RQJobOptions()
     ) throws(RedisError) {
+        do { try jobs.check() } catch { throw .argumentInvalid(error) }
         let (loop, settings) = try options.settings(url, queueName: name)
         guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
         self.init(
-            .rq(name: name), url: settings.url, on: loop, tls: settings.producer.tls,
-            logger: options.logger)
+            .rq(RQKeys(name: name, prefix: jobs.keyPrefix)), url: settings.url, on: loop,
+            tls: settings.producer.tls, logger: options.logger)
     }
 
     package init(
@@ -121,10 +124,10 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
     ) async throws(TransactionStatusError) -> TransactionStatus? {
         do throws(RedisError) {
             switch source {
-            case .rq(let name):
-                let slot = HashSlot(ofKey: "rq:queue:\(name)".utf8)
-                let reply = try await reply(to: RQJobStatus.command(id), slot)
-                return try RQJobStatus.status(of: id, userID: userID, queue: name, reply)
+            case .rq(let keys):
+                let slot = HashSlot(ofKey: keys.list.utf8)
+                let reply = try await reply(to: RQJobStatus.command(id, keys), slot)
+                return try RQJobStatus.status(of: id, userID: userID, queue: keys.name, reply)
             case .stream(let stream):
                 let command = StreamStatus.command(id, stream, partition)
                 let reply = try await reply(to: command, stream.slot(partition))

@@ -20,6 +20,8 @@ public struct HMACTokenVerifier: TokenVerifier {
     private let newest: HMACSHA256
     private let older: [HMACSHA256]
     private let policy: TokenPolicy
+    /// Verifies tokens of other algorithms; nil without a key set.
+    var keys: KeySetVerification?
 
     /// - Parameters:
     ///   - secret: the bytes shared with the Auth API; they need not be text. White space alone,
@@ -35,12 +37,20 @@ public struct HMACTokenVerifier: TokenVerifier {
     ///   - secrets: 1 to ``secretsMax`` secrets, the newest first; they are tried in this order.
     ///   - policy: the further conditions of a token.
     public init(secrets: [[UInt8]], policy: TokenPolicy = TokenPolicy()) throws(SecretError) {
+        try self.init(secrets: secrets, policy: policy, keys: nil)
+    }
+
+    /// - Parameter keys: verifies the tokens of all algorithms but HS256.
+    init(
+        secrets: [[UInt8]], policy: TokenPolicy, keys: KeySetVerification?
+    ) throws(SecretError) {
         guard let first = secrets.first else { throw .missing }
         guard secrets.count <= HMACTokenVerifier.secretsMax else { throw .tooMany }
         for secret in secrets { try SecretRules.check(secret) }
         newest = HMACSHA256(key: first)
         older = secrets.dropFirst().map { HMACSHA256(key: $0) }
         self.policy = policy
+        self.keys = keys
     }
 
     /// - Parameters:
@@ -54,7 +64,12 @@ public struct HMACTokenVerifier: TokenVerifier {
     public func verify(_ token: Span<UInt8>, at now: UnixTime) throws(TokenError) -> TokenClaims {
         let parts = try CompactToken(token)
         let isUsual = JOSEHeader.isUsual(parts.header, of: token)
-        if !isUsual { try HMACTokenVerifier.checkSpelling(parts, of: token) }
+        if !isUsual {
+            if let keys, let claims = try claims(by: keys, parts, of: token, at: now) {
+                return claims
+            }
+            try HMACTokenVerifier.checkSpelling(parts, of: token)
+        }
         var signature = HMACSHA256.Digest(repeating: 0)
         try HMACTokenVerifier.decodeSignature(parts, of: token, into: &signature)
         // Nothing in the header selects the key, so neither part is read before the signature is
@@ -67,6 +82,16 @@ public struct HMACTokenVerifier: TokenVerifier {
         else { throw .signatureInvalid }
         if !isUsual { try HMACTokenVerifier.checkHeader(parts, of: token) }
         return try claims(parts.payload, of: token, at: now)
+    }
+
+    /// The claims of a token of another algorithm than HS256; nil for HS256, which needs a secret.
+    @inline(never) private func claims(
+        by keys: KeySetVerification, _ parts: CompactToken, of token: Span<UInt8>,
+        at now: UnixTime
+    ) throws(TokenError) -> TokenClaims? {
+        let header = try keys.header(parts, of: token)
+        if header.algorithm == .hs256 { return nil }
+        return try keys.claims(parts, header, of: token, at: now)
     }
 
     /// The claims of the payload. A payload of usual length is decoded without an allocation.

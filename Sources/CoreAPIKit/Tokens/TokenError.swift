@@ -2,8 +2,12 @@
 @nonexhaustive public enum TokenError: Error, Hashable, Sendable {
     /// The token is not a JWS in compact serialization, or its header is not accepted.
     case malformed(Flaw)
-    /// The token is not signed with a shared secret by HMAC-SHA256.
+    /// The token is not signed with a key that its `alg` and `kid` select.
     case signatureInvalid
+    /// The key set has no usable key with the token's `kid`. A newer set may have one.
+    case keyUnknown
+    /// The key set that the token's algorithm needs has never been there, or is too old.
+    case keysUnavailable
     /// The token has expired: its `exp` has passed.
     case expired
     /// The token's `nbf` lies in the future.
@@ -28,6 +32,10 @@
         case payloadNotObject = "its payload is not one JSON object with unique names"
         /// RFC 8725 §3.1: exactly one algorithm is accepted, never `none`.
         case algorithm = "its alg is not HS256"
+        /// RFC 8725 §3.1: the configuration decides which algorithms are believed.
+        case algorithmNotAccepted = "its alg is not one that this service accepts"
+        /// RFC 7515 §4.1.4.
+        case keyID = "its kid is not a string"
         /// RFC 7515 §4.1.11.
         case critical = "it has a crit header, and no extension is supported"
         /// RFC 7797 §3.

@@ -2,12 +2,35 @@ public import CoreAPIBase
 
 /// Issues tokens like the Auth API's, for tests and for trials without an Auth API.
 public struct TokenIssuer: Sendable {
-    private let mac: HMACSHA256
+    private let key: Key
+    /// The header of the tokens in JSON.
+    private let header: [UInt8]
+
+    private enum Key: Sendable {
+        case secret(HMACSHA256)
+        case signer(TokenSigner)
+    }
 
     /// - Parameter secret: the bytes shared with the verifier.
     public init(secret: [UInt8]) throws(SecretError) {
         try SecretRules.check(secret)
-        mac = HMACSHA256(key: secret)
+        key = .secret(HMACSHA256(key: secret))
+        header = TokenIssuer.header(.hs256, keyID: nil)
+    }
+
+    /// An issuer that signs with a private key.
+    ///
+    /// - Parameters:
+    ///   - pem: an RSA, EC or Ed25519 key in PEM, without a passphrase.
+    ///   - algorithm: one of the key's type; nil for RS256, for the one of the EC key's curve, or
+    ///     for Ed25519.
+    ///   - keyID: the `kid` of the tokens; nil for tokens without one.
+    public init(
+        privateKey pem: [UInt8], algorithm: TokenAlgorithm? = nil, keyID: String? = nil
+    ) throws(PEMKeyError) {
+        let signer = try TokenSigner(pem, algorithm)
+        key = .signer(signer)
+        header = TokenIssuer.header(signer.algorithm, keyID: keyID)
     }
 
     /// - Parameter secret: the text whose UTF-8 bytes are shared with the verifier.
@@ -15,7 +38,7 @@ public struct TokenIssuer: Sendable {
         try self.init(secret: Array(secret.utf8))
     }
 
-    /// A token with the Auth API's claims, signed by HS256.
+    /// A token with the Auth API's claims.
     public func issue(
         userID: Int, username: String, isEnabled: Bool = true, expiresAt: UnixTime
     ) -> String {
@@ -29,7 +52,6 @@ public struct TokenIssuer: Sendable {
         payload.raw(",\"exp\":")
         payload.integer(Int(expiresAt.wholeSeconds))
         payload.raw("}")
-        let header = Array("{\"typ\":\"JWT\",\"alg\":\"HS256\"}".utf8)
         return sign(header: header, payload: payload.bytes)
     }
 
@@ -41,7 +63,25 @@ public struct TokenIssuer: Sendable {
 
     /// The signing input followed by its signature.
     package func signed(_ signingInput: String) -> String {
-        let code = mac.code(of: Array(signingInput.utf8).span)
-        return signingInput + "." + String(decoding: Base64URL.encode(code.span), as: UTF8.self)
+        let message = Array(signingInput.utf8)
+        let signature: [UInt8]
+        switch key {
+        case .secret(let mac):
+            let code = mac.code(of: message.span)
+            signature = Base64URL.encode(code.span)
+        case .signer(let signer): signature = Base64URL.encode(signer.signature(of: message).span)
+        }
+        return signingInput + "." + String(decoding: signature, as: UTF8.self)
+    }
+
+    private static func header(_ algorithm: TokenAlgorithm, keyID: String?) -> [UInt8] {
+        var header = JSONWriter()
+        header.raw("{\"typ\":\"JWT\",\"alg\":\"\(algorithm.rawValue)\"")
+        if let keyID {
+            header.raw(",\"kid\":")
+            header.text(keyID)
+        }
+        header.raw("}")
+        return header.bytes
     }
 }

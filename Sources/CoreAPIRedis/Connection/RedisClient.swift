@@ -66,6 +66,14 @@ package enum RedisClient: Sendable {
         }
     }
 
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) {
+        switch self {
+        case .server(let connection): connection.renew(target)
+        case .cluster(let connection): connection.renew(target)
+        }
+    }
+
     package func close() {
         switch self {
         case .server(let connection): connection.close()

@@ -52,6 +52,12 @@ package final class RedisClusterConnection: Sendable {
         loop.submit { nodes.close() }
     }
 
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) {
+        let nodes = nodes
+        loop.submit { nodes.renew(target) }
+    }
+
     /// Sends the command to the node of its slot and returns its reply; throws an error reply.
     ///
     /// - Parameter slot: of all keys of the command.
@@ -139,6 +145,8 @@ package final class RedisClusterConnection: Sendable {
         // A new login loads the scripts.
         case .server(let reply) where reply.isPassing: await onLoop { $0.staled() }
         case .slotUnserved, .clusterUnreachable: break
+        // No node has answered the question for the map yet.
+        case .timedOut where address == nil: break
         // The node serves no slots any more, or all of this is closed.
         case .closed: if await onLoop({ !$0.isClosed }) != true { return false }
         default:
@@ -174,15 +182,15 @@ private final class ClusterNodes: @unchecked Sendable {
         let connection: RedisConnection
     }
 
-    private let url: RedisURL
+    private var url: RedisURL
     private let loop: EventLoop
-    private let options: RedisConnection.Options
+    private var options: RedisConnection.Options
     private let logger: Logger
     private var membership: ClusterMembership?
     private var connections: [RedisAddress: RedisConnection] = [:]
     private var view = ClusterView()
     /// Why nothing is known of a slot.
-    private(set) var reason = RedisError.clusterUnreachable
+    private(set) var reason = RedisError.timedOut
     private(set) var isClosed = false
 
     init(
@@ -194,6 +202,14 @@ private final class ClusterNodes: @unchecked Sendable {
         options.isNode = true
         self.options = options
         self.logger = logger
+    }
+
+    func renew(_ target: RedisTarget) {
+        (url, options.tls) = (target.url, target.tls)
+        membership?.leave()
+        membership = nil
+        start()
+        for (address, connection) in connections { connection.renew(target.node(at: address)) }
     }
 
     func start() {

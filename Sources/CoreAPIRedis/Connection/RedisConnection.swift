@@ -23,6 +23,8 @@ package final class RedisConnection: Sendable {
         /// Is called on the loop's thread while there is no connection: once it is lost, and after
         /// each attempt.
         var onOutage: (@Sendable () -> Void)?
+        /// The connection's name in Redis's list of clients; nil for none.
+        package var name: RedisClientName?
         /// The TLS context of a `rediss://` URL; nil for other URLs.
         package var tls: TLSContext?
         /// The metrics backend of the connection.
@@ -30,12 +32,13 @@ package final class RedisConnection: Sendable {
 
         package init(
             limits: RedisLimits = RedisLimits(), scripts: [RedisScript] = [],
-            isOnDemand: Bool = false, tls: TLSContext? = nil,
+            isOnDemand: Bool = false, name: RedisClientName? = nil, tls: TLSContext? = nil,
             metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.scripts = scripts
             self.isOnDemand = isOnDemand
+            self.name = name
             self.tls = tls
             self.metrics = metrics
         }
@@ -70,6 +73,16 @@ package final class RedisConnection: Sendable {
     package func close() {
         let handler = handler
         loop.submit { handler.close() }
+    }
+
+    /// Uses another login and other certificates, for a connection that is made anew once Redis has
+    /// answered the commands that were sent. Any thread may call it.
+    package func renew(_ target: RedisTarget) {
+        let handler = handler
+        loop.submit {
+            handler.adopt(target)
+            handler.renew(nil)
+        }
     }
 
     /// Whether commands can be sent at once. Only the loop's thread may read it.
@@ -117,7 +130,7 @@ private final class RedisCommandHandler: RedisConnectionHandler, @unchecked Send
     init(url: RedisURL, loop: EventLoop, options: RedisConnection.Options, logger: Logger) {
         onOutage = options.onOutage
         let machine = RedisConnectionStateMachine<RedisConnection.Waiter>(
-            url: url, limits: options.limits, scripts: options.scripts,
+            url: url, name: options.name, limits: options.limits, scripts: options.scripts,
             isOnDemand: options.isOnDemand, isNode: options.isNode, now: .now())
         parts = RedisConnectionParts(
             machine, url: url, loop: loop, limits: options.limits, tls: options.tls,

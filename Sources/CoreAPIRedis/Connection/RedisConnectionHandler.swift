@@ -36,6 +36,8 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
     fileprivate var log: RedisOutageLog
     fileprivate var reader = RedisReplyReader()
     fileprivate var connectWaiters: [Suspension<RedisError?>] = []
+    /// Whether the connection is being made anew, and nothing has failed since.
+    fileprivate var isRenewing = false
     fileprivate var metrics: RedisConnectionMetrics?
     /// How the master is found; nil for one server.
     let masters: MasterLocation?
@@ -66,6 +68,9 @@ final class RedisConnectionParts<Machine: RedisConnectionMachine> {
 
 extension RedisConnectionHandler {
     var isReady: Bool { parts.machine.isReady }
+
+    /// Whether what is submitted is sent at once, or after a renewal of the connection.
+    var isServing: Bool { isReady || parts.isRenewing }
 
     /// Begins to connect, and to come back whenever the connection breaks; on demand, when there is
     /// a command for it.
@@ -111,6 +116,7 @@ extension RedisConnectionHandler {
         parts.metrics?.closed()
         parts.metrics = nil
         resolve(parts.machine.close())
+        report()
         parts.connection.close()
         parts.masters?.leave()
         parts.loop.removeTimed(self)
@@ -122,6 +128,7 @@ extension RedisConnectionHandler {
         // With nothing to ask, being let in is the best sign there is.
         if parts.machine.isIdle { parts.connection.succeeded() }
         parts.metrics?.becameReady()
+        parts.isRenewing = false
         let address = parts.masters == nil ? nil : parts.connection.address
         if let address { parts.masters?.membership?.confirm(address) }
         parts.log.becameReady(at: address)
@@ -156,6 +163,10 @@ extension RedisConnectionHandler {
                     answered()
                     resolve(resolutions)
                     parts.connection.requestFlush()
+                case .renew(let resolutions):
+                    answered()
+                    resolve(resolutions)
+                    return restart()
                 case .fail(let error): return lose(error)
                 }
             }
@@ -177,6 +188,7 @@ extension RedisConnectionHandler {
 
     fileprivate func lost(_ error: RedisError) {
         parts.metrics?.lost(error)
+        parts.isRenewing = false
         parts.log.lost(error)
         if error.castsDoubtOnMaster, let address = parts.connection.address {
             parts.masters?.membership?.doubt(address)
@@ -207,14 +219,19 @@ extension RedisConnectionHandler {
         }
         let loop = parts.loop
         do {
-            let membership = try masters.joined { [weak self] departure in
-                loop.submit { self?.depart(departure) }
-            }
-            membership.locate { [weak self] location in
+            try join(masters).locate { [weak self] location in
                 loop.submit { self?.located(location) }
             }
         } catch {
             lose(.connectFailed(error))
+        }
+    }
+
+    /// The membership in the directory of the sentinels.
+    private func join(_ masters: MasterLocation) throws(SystemError) -> SentinelMembership {
+        let loop = parts.loop
+        return try masters.joined { [weak self] departure in
+            loop.submit { self?.depart(departure) }
         }
     }
 
@@ -242,6 +259,58 @@ extension RedisConnectionHandler {
         lose(.masterMoved)
     }
 
+    // MARK: - Renewal
+
+    /// Uses another login and other certificates from the next attempt on. An attempt that is under
+    /// way begins again.
+    func adopt(_ target: RedisTarget) {
+        parts.log.adopt(target.url)
+        parts.machine.adopt(target.url)
+        parts.connection.adopt(tls: target.url.place.usesTLS ? target.tls : nil)
+        if let masters = parts.masters, let sentinels = target.url.place.sentinels {
+            masters.adopt(sentinels, sentinels.usesTLS ? target.tls : nil)
+            // An open connection goes on hearing of failovers, from the new directory.
+            if isReady, let address = parts.connection.address {
+                (try? join(masters))?.confirm(address)
+            }
+        }
+        if !isServing, parts.connection.isAttempting { restart() }
+    }
+
+    /// Makes the connection anew, once Redis has answered what was sent over it. What is submitted
+    /// meanwhile waits for the new one. On the loop's thread.
+    ///
+    /// - Parameter waiter: gets nil once the new connection is ready, or if none is wanted; else the
+    ///   error of the attempt.
+    func renew(_ waiter: Suspension<RedisError?>?) {
+        guard !parts.machine.isClosed else { return resume(waiter, .closed) }
+        let isWanted = parts.machine.isWanted
+        parts.isRenewing = isServing && isWanted
+        if parts.machine.renew() { restart() }
+        guard isWanted else { return resume(waiter, nil) }
+        if let waiter { parts.connectWaiters.append(waiter) }
+    }
+
+    private func resume(_ waiter: Suspension<RedisError?>?, _ error: RedisError?) {
+        if let waiter { waiter.resume(returning: error) }
+    }
+
+    /// `renew` from any thread.
+    func renewed() async -> RedisError? {
+        await Suspension.value { waiter in
+            let isTaken = parts.loop.submit { self.renew(waiter) }
+            if !isTaken { waiter.resume(returning: .closed) }
+        }
+    }
+
+    /// Ends the connection, or the attempt, to make it anew at once.
+    private func restart() {
+        parts.connection.restart()
+        resolve(parts.machine.restarted(now: parts.loop.now))
+        parts.connection.isWanted = parts.machine.isWanted
+        parts.loop.bringForward(parts.machine.deadline)
+    }
+
     // MARK: - The connection
 
     func connectionOpened() {
@@ -266,9 +335,9 @@ extension RedisConnectionHandler {
 
     func connectionLost(_ error: OutgoingConnectionError) {
         // A server that wants TLS, or a certificate, ends the connection during the login.
+        let error = RedisError(error)
         lost(
-            error == .connectionLost && parts.machine.isLoggingIn
-                ? .loginUnanswered : RedisError(error))
+            error == .connectionLost && parts.machine.isLoggingIn ? .loginUnanswered : error)
     }
 }
 

@@ -10,6 +10,8 @@ protocol RedisConnectionMachine {
     var isReady: Bool { get }
     /// Whether a connection is of use.
     var isWanted: Bool { get }
+    /// Whether `close` was called.
+    var isClosed: Bool { get }
     /// Whether Redis has not answered all of AUTH, SELECT and SCRIPT LOAD.
     var isLoggingIn: Bool { get }
     /// Whether nothing waits for a reply.
@@ -41,6 +43,19 @@ protocol RedisConnectionMachine {
     /// For good: every wait ends.
     mutating func close() -> [Resolution]
 
+    /// The next login is that of another URL of the same Redis.
+    mutating func adopt(_ url: RedisURL)
+
+    /// The connection is to be made anew: nothing more is sent over it.
+    ///
+    /// - Returns: whether Redis has answered everything, so that the connection, or an attempt, can
+    ///   be ended by `restarted`; if not, `received` returns `renew` when it has.
+    mutating func renew() -> Bool
+
+    /// The connection was ended on purpose, and the next attempt begins at once. Returns the
+    /// waiters whose time is over; the others wait for it.
+    mutating func restarted(now: MonotonicTime) -> [Resolution]
+
     /// The time of some waiters is over, or Redis has not answered for too long: then the
     /// connection is to be ended by `lost`.
     mutating func deadlineReached(now: MonotonicTime) -> (resolutions: [Resolution], stalls: Bool)
@@ -56,8 +71,21 @@ package enum RedisConnectionAction<Resolution> {
     case resolve(Resolution)
     /// As `flush`, with results.
     case resolveAll([Resolution])
+    /// As `resolveAll`. Everything is answered: the connection is to be ended by `restarted`.
+    case renew([Resolution])
     /// The connection is to be ended by `lost`.
     case fail(RedisError)
+
+    /// The action after the last reply of a connection that is to be made anew.
+    var last: RedisConnectionAction {
+        switch self {
+        case .none, .flush: .renew([])
+        case .resolve(let resolution): .renew([resolution])
+        case .ready(let resolutions), .resolveAll(let resolutions), .renew(let resolutions):
+            .renew(resolutions)
+        case .fail: self
+        }
+    }
 }
 
 /// What becomes of something that is submitted.

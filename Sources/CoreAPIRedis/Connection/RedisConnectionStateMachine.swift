@@ -26,15 +26,18 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
         case disconnected
         /// AUTH, SELECT and SCRIPT LOAD are sent. Can transition to: ready, disconnected, closed.
         case loggingIn(repliesMissing: Int)
-        /// Can transition to: disconnected, closed.
+        /// Can transition to: renewing, disconnected, closed.
         case ready
+        /// The connection is to be made anew: what was sent is answered first. Can transition to:
+        /// disconnected, closed.
+        case renewing
         /// For good.
         case closed
     }
 
     private let limits: RedisLimits
-    private let login: RedisLogin
-    private let secrets: RedisSecrets
+    private var login: RedisLogin
+    private var secrets: RedisSecrets
     private let isOnDemand: Bool
     private let isNode: Bool
     private var state = State.disconnected
@@ -44,24 +47,28 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     private var awaitedSince: MonotonicTime
 
     /// - Parameters:
+    ///   - name: of the connection.
     ///   - scripts: what is loaded at each login, for commands that call it by its digest.
     ///   - isOnDemand: whether it connects for commands alone, and sends none of them twice.
     ///   - isNode: whether the server is a node of a cluster: its redirections are replies, while
     ///     any other error that passes ends the connection.
     package init(
-        url: RedisURL, limits: RedisLimits, scripts: [RedisScript] = [],
+        url: RedisURL, name: RedisClientName? = nil, limits: RedisLimits,
+        scripts: [RedisScript] = [],
         isOnDemand: Bool = false, isNode: Bool = false, now: MonotonicTime
     ) {
         self.limits = limits
         self.isOnDemand = isOnDemand
         self.isNode = isNode
-        login = RedisLogin(url, scripts: scripts)
+        login = RedisLogin(url, name: name, scripts: scripts)
         secrets = RedisSecrets(url)
         awaitedSince = now
     }
 
     // These are inlined, since a call would copy the machine.
     @inline(__always) package var isReady: Bool { state == .ready }
+
+    @inline(__always) var isClosed: Bool { state == .closed }
 
     /// Whether a connection is of use.
     @inline(__always) package var isWanted: Bool {
@@ -137,15 +144,49 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
             } catch { return .fail(error) }
             becomeReady(now)
             return .ready([])
-        case .ready:
-            awaitedSince = now
-            if case .error(let error) = reply {
-                return pipeline.received(.error(secrets.stripped(error)), isNode: isNode)
-            }
-            return pipeline.received(reply, isNode: isNode)
+        case .ready: return receivedForPipeline(reply, now)
+        case .renewing:
+            let action = receivedForPipeline(reply, now)
+            return pipeline.isAwaiting ? action : action.last
         case .disconnected, .closed:
             preconditionFailure("received() without a connection")
         }
+    }
+
+    @inline(__always)
+    private mutating func receivedForPipeline(
+        _ reply: RedisReply, _ now: MonotonicTime
+    ) -> RedisConnectionAction<Resolution> {
+        awaitedSince = now
+        if case .error(let error) = reply {
+            return pipeline.received(.error(secrets.stripped(error)), isNode: isNode)
+        }
+        return pipeline.received(reply, isNode: isNode)
+    }
+
+    // MARK: - Renewal
+
+    package mutating func adopt(_ url: RedisURL) {
+        login = login.with(url)
+        secrets = RedisSecrets(url).with(secrets)
+    }
+
+    package mutating func renew() -> Bool {
+        switch state {
+        case .disconnected, .loggingIn: return true
+        case .ready where pipeline.isAwaiting:
+            state = .renewing
+            return false
+        case .ready: return true
+        case .renewing, .closed: return false
+        }
+    }
+
+    package mutating func restarted(now: MonotonicTime) -> [Resolution] {
+        precondition(state != .closed, "restarted() after close()")
+        state = .disconnected
+        pipeline.rewind()
+        return pipeline.expire(before: now, lastError)
     }
 
     // MARK: - Ends
@@ -178,7 +219,7 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     @inline(__always) package var deadline: MonotonicTime {
         switch state {
         case .disconnected, .loggingIn: pipeline.deadline
-        case .ready: min(replyDeadline, pipeline.deadline)
+        case .ready, .renewing: min(replyDeadline, pipeline.deadline)
         case .closed: .never
         }
     }
@@ -195,7 +236,8 @@ package struct RedisConnectionStateMachine<Waiter>: RedisConnectionMachine {
     ) -> (resolutions: [Resolution], stalls: Bool) {
         switch state {
         case .disconnected, .loggingIn: (pipeline.expire(before: now, lastError), false)
-        case .ready: (pipeline.abandon(before: now, .timedOut), replyDeadline <= now)
+        case .ready, .renewing:
+            (pipeline.abandon(before: now, .timedOut), replyDeadline <= now)
         case .closed: ([], false)
         }
     }

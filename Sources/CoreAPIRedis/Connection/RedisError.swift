@@ -122,7 +122,7 @@ extension RedisError {
             case .connectFailed(let error): .connectFailed(error)
             case .tlsFailed(let error): .tlsFailed(error)
             case .timedOut: .timedOut
-            case .connectionLost: .connectionLost
+            case .ended, .connectionLost: .connectionLost
             }
     }
 }

@@ -1,9 +1,11 @@
-/// The commands that log a new connection in (AUTH, ROLE, SELECT and SCRIPT LOAD, as needed, and a
-/// step of the connection's own), and the expected reply of each.
+/// The commands that log a new connection in (AUTH, CLIENT SETNAME, ROLE, SELECT and SCRIPT LOAD, as
+/// needed, and a step of the connection's own), and the expected reply of each.
 struct RedisLogin {
     /// The reply that a command must have.
     enum Expected {
         case exactly(RedisReply)
+        /// Any reply, also an error: the connection is used without what the command asks for.
+        case any
         /// The role of a master.
         case master
         /// What the connection's own step decides.
@@ -17,10 +19,20 @@ struct RedisLogin {
 
     private static let ok = Expected.exactly(.status(Array("OK".utf8)))
 
-    init(_ url: RedisURL, scripts: [RedisScript], step: RedisLoginStep? = nil) {
+    private let name: RedisClientName?
+    private let scripts: [RedisScript]
+    private let step: RedisLoginStep?
+
+    /// - Parameter name: of the connection; nil for one without a name.
+    init(
+        _ url: RedisURL, name: RedisClientName? = nil, scripts: [RedisScript],
+        step: RedisLoginStep? = nil
+    ) {
+        (self.name, self.scripts, self.step) = (name, scripts, step)
         if let words = RedisLogin.authentication(user: url.user, password: url.password) {
             add(words, RedisLogin.ok)
         }
+        if let name { add(name.command, .any) }
         // Sentinels may name a server that is a replica, or about to become one.
         if url.place.sentinels != nil { add(["ROLE"], .master) }
         if url.database != 0 { add(["SELECT", String(url.database)], RedisLogin.ok) }
@@ -31,6 +43,11 @@ struct RedisLogin {
             command.append(step.command)
             replies.append(.step(step))
         }
+    }
+
+    /// The same with the user, the password and the database of another URL.
+    func with(_ url: RedisURL) -> RedisLogin {
+        RedisLogin(url, name: name, scripts: scripts, step: step)
     }
 
     /// The words of `AUTH`; nil without a login.
@@ -54,6 +71,7 @@ struct RedisLogin {
         _ reply: RedisReply, missing: Int, _ secrets: RedisSecrets
     ) throws(RedisError) -> Int {
         switch (replies[replies.count - missing], reply) {
+        case (.any, _): break
         case (.step, .error(let error)): throw .server(secrets.stripped(error))
         case (_, .error(let error)): throw .refused(secrets.stripped(error))
         case (.step(let step), _):

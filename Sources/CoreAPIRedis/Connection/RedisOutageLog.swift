@@ -3,7 +3,7 @@ internal import Logging
 /// Logs the start of a Redis outage, once for each outage and reason, and its end.
 struct RedisOutageLog {
     private let logger: Logger
-    private let url: RedisURL
+    private var url: RedisURL
     /// The error of the last warning; nil when no outage is logged.
     private var loggedError: RedisError?
     /// Whether the last log line reported an outage.
@@ -15,6 +15,9 @@ struct RedisOutageLog {
         self.url = url
         self.logger = logger
     }
+
+    /// Names another URL of the same Redis from now on.
+    mutating func adopt(_ url: RedisURL) { self.url = url }
 
     /// Reports that the login has succeeded.
     ///

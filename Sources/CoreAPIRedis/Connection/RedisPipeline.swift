@@ -38,6 +38,8 @@ struct RedisPipeline<Waiter> {
     private static var keptBytesMax: Int { 256 * 1024 }
 
     @inline(__always) var isEmpty: Bool { entries.isEmpty }
+    /// Whether Redis is to answer a command, of which it may have only a part.
+    var isAwaiting: Bool { !entries.isEmpty && entries[0].range.lowerBound < sent }
     var count: Int { entries.count }
     /// Bytes that are held for commands without an answer.
     var byteCount: Int { entries.isEmpty ? 0 : end - entries[0].range.lowerBound }

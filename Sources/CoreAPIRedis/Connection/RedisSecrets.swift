@@ -3,7 +3,7 @@ internal import CoreAPIBase
 /// Removes a URL's passwords from error replies: a reply may repeat the command, whole or in part.
 struct RedisSecrets {
     /// The prefix of each secret.
-    private let secrets: [[UInt8]]
+    private var secrets: [[UInt8]]
 
     /// Length of the prefix. A reply may repeat only the beginning of a long secret.
     private static let prefixBytes = 8
@@ -24,6 +24,16 @@ struct RedisSecrets {
         secrets = texts.compactMap { $0 }.filter { !$0.isEmpty }
             .map { Array($0.utf8.prefix(RedisSecrets.prefixBytes)) }
     }
+
+    /// These secrets and, so that a reply to the old login shows none either, the newest of others.
+    func with(_ others: RedisSecrets) -> RedisSecrets {
+        var merged = self
+        merged.secrets += others.secrets.prefix(RedisSecrets.othersMax)
+        return merged
+    }
+
+    /// Those of the URL before: of Redis and of its sentinels.
+    private static let othersMax = 2
 
     /// The error without secrets. The arguments that Redis repeats are cut off. If the rest
     /// contains a secret's prefix, only the kind's word remains.

@@ -18,8 +18,11 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         case loggingIn(repliesMissing: Int)
         /// No session is open. Can transition to: open, disconnected, closed.
         case opening
-        /// At least one session is open. Can transition to: disconnected, closed.
+        /// At least one session is open. Can transition to: renewing, disconnected, closed.
         case open
+        /// The connection is to be made anew: what was sent is answered first. Can transition to:
+        /// disconnected, closed.
+        case renewing
         /// For good.
         case closed
     }
@@ -50,8 +53,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     let partitions: ProducerPartitions
     let limits: ProducerLimits
     let barrier: RedisBarrier?
-    private let login: RedisLogin
-    private let secrets: RedisSecrets
+    private var login: RedisLogin
+    private var secrets: RedisSecrets
     private let replyTimeoutMilliseconds: Int
     var state = State.disconnected
     /// The sessions, in the order of their first use.
@@ -60,6 +63,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     var indices: [Int?]
     /// Of a node of a cluster: has the sessions that it is given, and may redirect them.
     let isNode: Bool
+    /// The partitions whose commands follow `ASKING`.
+    var asking: Set<Int> = []
     /// The sessions that Redis has redirected since the last `takeRedirections`.
     var redirections: [Redirection] = []
     var output = RedisCommand(capacity: 0)
@@ -81,16 +86,17 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
     private var lossesFound: [LostConfirmations] = []
-    private var givenUp: [String] = []
+    private var givenUp: [GivenUpMessage] = []
 
     /// - Parameters:
+    ///   - name: of the connection.
     ///   - limits: of all sessions together.
     ///   - barrier: what confirms batches besides their replies, if anything does.
     ///   - isNode: whether Redis is a node of a cluster, to which sessions come by `attach`.
     package init(
-        url: RedisURL, _ partitions: ProducerPartitions, limits: ProducerLimits,
-        replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, isNode: Bool = false,
-        now: MonotonicTime
+        url: RedisURL, name: RedisClientName? = nil, _ partitions: ProducerPartitions,
+        limits: ProducerLimits, replyTimeoutMilliseconds: Int, barrier: RedisBarrier?,
+        isNode: Bool = false, now: MonotonicTime
     ) {
         self.partitions = partitions
         self.isNode = isNode
@@ -100,7 +106,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         self.barrier = barrier
         let call = partitions.call(0)
         // Another node has the key that the step asks for.
-        login = RedisLogin(url, scripts: call.scripts, step: isNode ? nil : call.loginStep)
+        login = RedisLogin(
+            url, name: name, scripts: call.scripts, step: isNode ? nil : call.loginStep)
         secrets = RedisSecrets(url)
         self.replyTimeoutMilliseconds = replyTimeoutMilliseconds
         indices = Array(repeating: nil, count: partitions.count)
@@ -109,6 +116,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
 
     package var isReady: Bool { state == .open }
     package var isWanted: Bool { state != .closed }
+    var isClosed: Bool { state == .closed }
     package var isLoggingIn: Bool { if case .loggingIn = state { true } else { false } }
     package var isIdle: Bool { pendingCount == 0 }
     var isDisconnected: Bool { state == .disconnected }
@@ -148,6 +156,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             places[place] = Place(session: session)
         }
         indices[partition] = place
+        places[place].session.asks = asking.contains(partition)
         takeAccount(of: place, since: .none)
         return place
     }
@@ -204,11 +213,13 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
         return isConnected ? .flush : .wait
     }
 
+    /// Whether what is submitted leaves at the end of the turn.
     private var isConnected: Bool { state == .opening || state == .open }
 
     @discardableResult package mutating func flush(
         now: MonotonicTime, _ send: ([UInt8], Int) throws(SystemError) -> Int?
     ) throws(SystemError) -> MonotonicTime {
+        if state == .renewing { try output.send(from: &written, send) }
         guard isConnected else { return deadline }
         if awaited.isEmpty { awaitedSince = now }
         encode(now)
@@ -248,9 +259,39 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             state = .open
             return .ready([])
         case .opening, .open: return receivedForSessions(reply, now)
+        case .renewing:
+            let action = receivedForSessions(reply, now)
+            return awaited.isEmpty ? action.last : action
         case .disconnected, .closed: preconditionFailure("received() without a connection")
         }
     }
+
+    // MARK: - Renewal
+
+    package mutating func adopt(_ url: RedisURL) {
+        login = login.with(url)
+        secrets = RedisSecrets(url).with(secrets)
+        for place in places.indices { places[place].session.secrets = secrets }
+    }
+
+    package mutating func renew() -> Bool {
+        switch state {
+        case .disconnected, .loggingIn, .opening: return true
+        case .open where !awaited.isEmpty:
+            state = .renewing
+            return false
+        case .open: return true
+        case .renewing, .closed: return false
+        }
+    }
+
+    package mutating func restarted(now: MonotonicTime) -> [Resolution] {
+        precondition(state != .closed, "restarted() after close()")
+        state = .disconnected
+        return end(.connectionLost, now) { _ in [] }
+    }
+
+    // MARK: - Ends
 
     /// The session has lost confirmed messages.
     mutating func report(_ confirmations: LostConfirmations?) {
@@ -270,7 +311,10 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     package mutating func close() -> [Resolution] {
         guard state != .closed else { return [] }
         state = .closed
-        return end(.closed, .never) { _ in [] }
+        return end(.closed, .never) { session in
+            session.giveUpConfirmed()
+            return []
+        }
     }
 
     private mutating func end(
@@ -295,7 +339,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     package var deadline: MonotonicTime {
         switch state {
         case .disconnected, .loggingIn: earliestDeadline
-        case .opening, .open: min(replyDeadline, earliestDeadline)
+        case .opening, .open, .renewing: min(replyDeadline, earliestDeadline)
         case .closed: .never
         }
     }
@@ -310,7 +354,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     ) -> (resolutions: [Resolution], stalls: Bool) {
         switch state {
         case .disconnected, .loggingIn: (expire(now, lastError), false)
-        case .opening, .open: (expire(now, .timedOut), replyDeadline <= now)
+        case .opening, .open, .renewing: (expire(now, .timedOut), replyDeadline <= now)
         case .closed: ([], false)
         }
     }

@@ -80,7 +80,7 @@ package struct ProducerCall: Sendable {
 
     /// What the key of every session of a queue begins with.
     package static func sessionKeyStart(_ tag: [UInt8]) -> [UInt8] {
-        Array("core-api:session:{".utf8) + tag + Array("}:".utf8)
+        Array("core-api:session:".utf8) + HashTag.text(of: tag) + Array(":".utf8)
     }
 
     /// The scripts that each login loads.

@@ -19,6 +19,8 @@ package final class ProducerConnection: Sendable {
         package var limits = ProducerLimits()
         /// What confirms a batch besides its reply, if anything does.
         package var barrier: RedisBarrier?
+        /// The connection's name in Redis's list of clients; nil for none.
+        package var name: RedisClientName?
         /// What TLS is done with; a URL of `rediss://` needs it, and no other uses it.
         package var tls: TLSContext?
         /// Where the connection, and the queue that has it, record what happens.
@@ -26,10 +28,12 @@ package final class ProducerConnection: Sendable {
 
         package init(
             limits: ProducerLimits = ProducerLimits(), barrier: RedisBarrier? = nil,
+            name: RedisClientName? = nil,
             tls: TLSContext? = nil, metrics: any MetricsFactory = NOOPMetricsHandler.instance
         ) {
             self.limits = limits
             self.barrier = barrier
+            self.name = name
             self.tls = tls
             self.metrics = metrics
         }
@@ -98,12 +102,33 @@ package final class ProducerConnection: Sendable {
         }
     }
 
-    /// Whether messages can be sent at once; to be asked on the loop's thread.
+    /// Uses another login and other certificates for the next connection. Any thread may call it.
+    package func adopt(_ target: RedisTarget) {
+        switch handler {
+        case .one(let handler): loop.submit { handler.adopt(target) }
+        case .partitions(let handler): loop.submit { handler.adopt(target) }
+        case .cluster(let producer): loop.submit { producer.adopt(target) }
+        }
+    }
+
+    /// Makes the connection anew, or those to a cluster's nodes one after the other: Redis answers
+    /// what was sent, and what is submitted meanwhile waits. The session goes on.
+    ///
+    /// - Returns: why the first attempt failed; nil once the new connection is ready.
+    package func renew() async -> RedisError? {
+        switch handler {
+        case .one(let handler): await handler.renewed()
+        case .partitions(let handler): await handler.renewed()
+        case .cluster(let producer): await producer.renewed()
+        }
+    }
+
+    /// Whether messages can be sent at once, or after a renewal; to be asked on the loop's thread.
     package var isReady: Bool {
         loop.assertCurrent()
         return switch handler {
-        case .one(let handler): handler.isReady
-        case .partitions(let handler): handler.isReady
+        case .one(let handler): handler.isServing
+        case .partitions(let handler): handler.isServing
         case .cluster(let producer): producer.isReady
         }
     }
@@ -161,7 +186,7 @@ private final class ProducerHandler: ReportingProducerHandler, @unchecked Sendab
     ) {
         let limits = RedisLimits()
         let machine = ProducerStateMachine<any ProducerReceiver>(
-            url: url, call, limits: options.limits,
+            url: url, name: options.name, call, limits: options.limits,
             replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
             now: .now())
         parts = RedisConnectionParts(
@@ -183,7 +208,7 @@ private final class PartitionedProducerHandler: ReportingProducerHandler, @unche
     ) {
         let limits = RedisLimits()
         let machine = PartitionedProducerMachine<any ProducerReceiver>(
-            url: url, partitions, limits: options.limits,
+            url: url, name: options.name, partitions, limits: options.limits,
             replyTimeoutMilliseconds: limits.replyTimeoutMilliseconds, barrier: options.barrier,
             now: .now())
         parts = RedisConnectionParts(

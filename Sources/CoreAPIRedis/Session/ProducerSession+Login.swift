@@ -16,6 +16,12 @@ extension ProducerSession {
         precondition(
             state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
         state = .opening
+        ask()
+    }
+
+    /// Asks the session's Redis where it stands.
+    private mutating func ask() {
+        if asks { output.add("ASKING") }
         output.append(call.open)
     }
 
@@ -55,7 +61,7 @@ extension ProducerSession {
             if call.tellsOfEach {
                 // It may have had messages refused.
                 state = .opening
-                output.append(call.open)
+                ask()
                 return .flush
             }
             return opened(number, now)
@@ -98,6 +104,7 @@ extension ProducerSession {
         lineage.append(fence: fence, after: parent)
         if standing != nil { lineage.saw(run: run) }
         state = .fencing(standing: number, fence: fence)
+        if asks { output.add("ASKING") }
         output.append(call.fence(from: standing, to: fence))
         return .flush
     }
@@ -186,7 +193,9 @@ extension ProducerSession {
         for index in batch.messages.indices {
             if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }
             guard isApplied[index] == nil, !batch.messages[index].isKeyed else { continue }
-            if batch.messages[index].isConfirmed { givenUp.append(batch.names[index]) }
+            if batch.messages[index].isConfirmed {
+                givenUp.append(GivenUpMessage(batch.names[index], .sessionLost))
+            }
             guard let waiter = batch.takeWaiter(index) else { continue }
             let failure = RedisFailure.mayBeExecuted(.sessionLost)
             resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))

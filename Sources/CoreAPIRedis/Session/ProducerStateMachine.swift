@@ -12,14 +12,17 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         case loggingIn(repliesMissing: Int)
         /// The session asks where it stands. Can transition to: open, disconnected, closed.
         case opening
-        /// Can transition to: disconnected, closed.
+        /// Can transition to: renewing, disconnected, closed.
         case open
+        /// The connection is to be made anew: what was sent is answered first. Can transition to:
+        /// disconnected, closed.
+        case renewing
         /// For good.
         case closed
     }
 
-    private let login: RedisLogin
-    private let secrets: RedisSecrets
+    private var login: RedisLogin
+    private var secrets: RedisSecrets
     private let replyTimeoutMilliseconds: Int
     private var state = State.disconnected
     /// Not private, so that a simulation can break it.
@@ -29,12 +32,14 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     private var awaitedSince: MonotonicTime
     private var losses = ProducerLosses()
 
-    /// - Parameter barrier: what confirms batches besides their replies, if anything does.
+    /// - Parameters:
+    ///   - name: of the connection.
+    ///   - barrier: what confirms batches besides their replies, if anything does.
     package init(
-        url: RedisURL, _ call: ProducerCall, limits: ProducerLimits,
+        url: RedisURL, name: RedisClientName? = nil, _ call: ProducerCall, limits: ProducerLimits,
         replyTimeoutMilliseconds: Int, barrier: RedisBarrier?, now: MonotonicTime
     ) {
-        login = RedisLogin(url, scripts: call.scripts, step: call.loginStep)
+        login = RedisLogin(url, name: name, scripts: call.scripts, step: call.loginStep)
         secrets = RedisSecrets(url)
         session = ProducerSession(call, limits: limits, barrier: barrier, secrets: secrets)
         self.replyTimeoutMilliseconds = replyTimeoutMilliseconds
@@ -44,6 +49,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     // These are inlined, since a call would copy the machine.
     @inline(__always) package var isReady: Bool { state == .open }
     @inline(__always) package var isWanted: Bool { state != .closed }
+    @inline(__always) var isClosed: Bool { state == .closed }
     @inline(__always) package var isLoggingIn: Bool {
         if case .loggingIn = state { true } else { false }
     }
@@ -82,6 +88,9 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     ) throws(SystemError) -> MonotonicTime {
         switch state {
         case .opening, .open: break
+        case .renewing:
+            try session.finishSending(send)
+            return deadline
         case .disconnected, .loggingIn, .closed: return deadline
         }
         if !session.isAwaiting { awaitedSince = now }
@@ -117,6 +126,9 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
             session.loggedIn()
             return .flush
         case .opening, .open: return receivedForSession(reply, now)
+        case .renewing:
+            let action = receivedForSession(reply, now)
+            return session.isAwaiting ? action : action.last
         case .disconnected, .closed: preconditionFailure("received() without a connection")
         }
     }
@@ -138,6 +150,31 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         }
     }
 
+    // MARK: - Renewal
+
+    package mutating func adopt(_ url: RedisURL) {
+        login = login.with(url)
+        secrets = RedisSecrets(url).with(secrets)
+        session.secrets = secrets
+    }
+
+    package mutating func renew() -> Bool {
+        switch state {
+        case .disconnected, .loggingIn, .opening: return true
+        case .open where session.isAwaiting:
+            state = .renewing
+            return false
+        case .open: return true
+        case .renewing, .closed: return false
+        }
+    }
+
+    package mutating func restarted(now: MonotonicTime) -> [Resolution] {
+        precondition(state != .closed, "restarted() after close()")
+        state = .disconnected
+        return session.lost(.connectionLost, now: now)
+    }
+
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
         precondition(state != .closed, "lost() after close()")
         let wasOpen = state == .open
@@ -151,6 +188,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     package mutating func close() -> [Resolution] {
         guard state != .closed else { return [] }
         let resolutions = session.lost(.closed, now: .never)
+        session.giveUpConfirmed()
         state = .closed
         return resolutions
     }
@@ -160,7 +198,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     @inline(__always) package var deadline: MonotonicTime {
         switch state {
         case .disconnected, .loggingIn: session.deadline
-        case .opening, .open: min(replyDeadline, session.deadline)
+        case .opening, .open, .renewing: min(replyDeadline, session.deadline)
         case .closed: .never
         }
     }
@@ -175,7 +213,8 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     ) -> (resolutions: [Resolution], stalls: Bool) {
         switch state {
         case .disconnected, .loggingIn: (session.expire(now, lastError), false)
-        case .opening, .open: (session.expire(now, .timedOut), replyDeadline <= now)
+        case .opening, .open, .renewing:
+            (session.expire(now, .timedOut), replyDeadline <= now)
         case .closed: ([], false)
         }
     }

@@ -4,20 +4,20 @@ internal import CoreAPIBase
 /// its loop, and asks once.
 final class ClusterClient: OutgoingConnectionOwner {
     private enum State {
-        /// AUTH is sent, if there is a login.
-        case loggingIn
+        /// AUTH, if there is a login, and CLIENT SETNAME are sent.
+        case loggingIn(repliesMissing: Int)
         /// `CLUSTER SHARDS` is sent, which Redis has since 7.0.
         case askingShards
         case askingSlots
     }
 
     private let address: RedisAddress
-    private let login: [UInt8]
+    private let login: RedisLogin
     private let usesTLS: Bool
     private let secrets: RedisSecrets
     private let connection: OutgoingConnection
     private var reader = RedisReplyReader()
-    private var state = State.loggingIn
+    private var state: State
     private var completion: ((Result<ClusterMap, RedisError>) -> Void)?
 
     /// The time of an attempt, which includes the answer.
@@ -32,7 +32,9 @@ final class ClusterClient: OutgoingConnectionOwner {
         self.completion = completion
         usesTLS = url.place.usesTLS
         secrets = RedisSecrets(url)
-        login = RedisLogin(url.node(at: address), scripts: []).command.bytes
+        login = RedisLogin(
+            url.node(at: address), name: RedisClientName(role: "map"), scripts: [])
+        state = .loggingIn(repliesMissing: login.replies.count)
         // The limit of an attempt includes the answer, since `established` is never called.
         connection = OutgoingConnection(
             to: .tcp(host: address.host, port: address.port), tls: usesTLS ? tls : nil, on: loop,
@@ -70,8 +72,10 @@ final class ClusterClient: OutgoingConnectionOwner {
 
     private func received(_ reply: RedisReply) throws(RedisError) {
         switch (state, reply) {
-        case (.loggingIn, .error(let error)): throw .refused(secrets.stripped(error))
-        case (.loggingIn, _): ask("SHARDS", .askingShards)
+        case (.loggingIn(let missing), _):
+            let stillMissing = try login.received(reply, missing: missing, secrets)
+            if stillMissing == 0 { return ask("SHARDS", .askingShards) }
+            state = .loggingIn(repliesMissing: stillMissing)
         case (.askingShards, .error(let error)) where !error.isPassing:
             ask("SLOTS", .askingSlots)
         case (_, .error(let error)): throw .server(secrets.stripped(error))
@@ -88,10 +92,7 @@ final class ClusterClient: OutgoingConnectionOwner {
 
     // MARK: - The connection
 
-    func connectionOpened() {
-        if login.isEmpty { return ask("SHARDS", .askingShards) }
-        connection.send(login)
-    }
+    func connectionOpened() { connection.send(login.command.bytes) }
 
     func connectionReceived(_ bytes: Span<UInt8>) { reader.feed(bytes) }
 

@@ -3,8 +3,8 @@ internal import Logging
 
 /// How a connection finds the master that sentinels know. Only the connection's loop uses it.
 final class MasterLocation {
-    private let sentinels: RedisSentinels
-    private let tls: TLSContext?
+    private var sentinels: RedisSentinels
+    private var tls: TLSContext?
     private let logger: Logger
     private(set) var membership: SentinelMembership?
 
@@ -23,6 +23,12 @@ final class MasterLocation {
             sentinels, tls: tls, logger, onDeparture: onDeparture)
         self.membership = membership
         return membership
+    }
+
+    /// Leaves the directory: the next one has these sentinels, login and certificates.
+    func adopt(_ sentinels: RedisSentinels, _ tls: TLSContext?) {
+        leave()
+        (self.sentinels, self.tls) = (sentinels, tls)
     }
 
     func leave() {

@@ -78,6 +78,7 @@ final class SentinelClient: OutgoingConnectionOwner {
 
     private func received(_ reply: RedisReply) {
         replyCount += 1
+        if replyCount == commands.nameReply { return }
         if case .error(let error) = reply, replyCount <= commands.loginReplyCount + 1 {
             return finish(Outcome(answer: .refused(commands.secrets.stripped(error))))
         }
@@ -98,9 +99,11 @@ final class SentinelClient: OutgoingConnectionOwner {
 
 /// The commands that a sentinel gets.
 struct SentinelCommands {
-    /// The encoded login; empty without one.
+    /// The encoded login, and the connection's name.
     let login: [UInt8]
     let loginReplyCount: Int
+    /// Which reply is the one to the name, from 1. A sentinel may refuse the name.
+    var nameReply: Int { loginReplyCount }
     /// The question for the master, and for the other sentinels: two replies.
     let question: [UInt8]
     let subscription: [UInt8]
@@ -112,6 +115,7 @@ struct SentinelCommands {
         let words = RedisLogin.authentication(
             user: sentinels.user, password: sentinels.password)
         if let words { login.add(words) }
+        login.add(RedisClientName(role: "sentinel").command)
         (self.login, loginReplyCount) = (login.bytes, login.replyCount)
         var question = RedisCommand()
         question.add(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.master])

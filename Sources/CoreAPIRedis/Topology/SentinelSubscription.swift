@@ -75,7 +75,8 @@ final class SentinelSubscription: EventHandler, OutgoingConnectionOwner {
     }
 
     private func received(_ reply: RedisReply) {
-        if case .error = reply { return end() }
+        let position = commands.loginReplyCount + 2 - repliesMissing
+        if case .error = reply, position != commands.nameReply { return end() }
         if repliesMissing > 0 {
             repliesMissing -= 1
             if repliesMissing == 0 { subscribed() }

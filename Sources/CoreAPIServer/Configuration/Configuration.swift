@@ -7,7 +7,7 @@ struct Configuration {
     /// The queue that accepted transactions go to.
     enum Queue: Equatable {
         /// Jobs of python-rq.
-        case rq(name: String)
+        case rq(name: String, RQJobOptions)
         /// Entries of a Redis Stream, or of as many as it has partitions.
         case stream(StreamPartitions)
         /// A queue in memory that no consumer reads, for trials.
@@ -16,9 +16,27 @@ struct Configuration {
         /// The value of `QUEUE` that selects this queue.
         var name: String {
             switch self {
-            case .rq(let name): "rq:\(name)"
+            case .rq(let name, _): "rq:\(name)"
             case .stream(let partitions): "stream:\(partitions.key)"
             case .memory: "memory"
+            }
+        }
+
+        /// The name of the queue, without its kind.
+        var destination: String {
+            switch self {
+            case .rq(let name, _): name
+            case .stream(let partitions): partitions.key
+            case .memory: "memory"
+            }
+        }
+
+        /// The kind of a queue in Redis; nil for one in memory.
+        var kind: QueueProbe.Kind? {
+            switch self {
+            case .rq(let name, let jobs): .rq(RQKeys(name: name, prefix: jobs.keyPrefix))
+            case .stream(let partitions): .stream(partitions)
+            case .memory: nil
             }
         }
     }
@@ -30,8 +48,14 @@ struct Configuration {
     let port: UInt16
     /// The address that serves metrics; nil if the server records no metrics.
     let metrics: MetricsAddress?
+    /// The operators' web page; nil without it.
+    let console: ConsoleConfiguration?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
+    /// The algorithms of tokens that are believed.
+    let algorithms: AlgorithmsConfiguration
+    /// The issuer's public keys; nil without a key set.
+    let keySet: KeySetConfiguration?
     let queue: Queue
     let threads: Int
     /// The durability barrier that a 200 waits for; nil if the reply of Redis suffices.
@@ -53,6 +77,8 @@ struct Configuration {
     let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
+    /// The export of spans; nil if requests are not traced.
+    let tracing: TracingConfiguration?
     let logLevel: Logger.Level
     /// The level of the access log's lines; nil disables the access log.
     let accessLogLevel: Logger.Level?
@@ -81,10 +107,15 @@ struct Configuration {
         memoryBytes: Int = .max
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
-        secrets = try SecretsConfiguration(values)
+        let hasKeySet = try KeySetConfiguration.isConfigured(values)
+        secrets = try SecretsConfiguration(values, isRequired: !hasKeySet)
+        algorithms = try AlgorithmsConfiguration(
+            values, hasSecret: !secrets.secrets.isEmpty, hasKeySet: hasKeySet)
+        keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         metrics = try values.metrics(publicHost: host, publicPort: port)
+        console = try ConsoleConfiguration(values, hasPort: metrics != nil)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         try redis.check(queue)
@@ -114,6 +145,7 @@ struct Configuration {
             try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
                 .map { .seconds($0) })
         health = try values.health()
+        tracing = try TracingConfiguration.read(values)
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info
@@ -126,6 +158,13 @@ struct Configuration {
 }
 
 extension Configuration {
+    /// The queue and its Redis.
+    var target: Inspector.Target {
+        Inspector.Target(
+            queue: queue, url: redis.url, tls: redis.tls, barrier: durability, thresholds: health,
+            features: features)
+    }
+
     /// The options of each loop's connection of the queue.
     var producer: ProducerConnection.Options {
         var options = ProducerConnection.Options(barrier: durability, tls: redis.tls)
@@ -140,6 +179,28 @@ extension Configuration {
         features.statusSeconds = statusSeconds
         features.rateLimit = rateLimit
         return features
+    }
+}
+
+extension Inspector.Target {
+    /// The queue and the Redis of the server's variables.
+    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+        let redis = try RedisConfiguration(values)
+        queue = try values.queue("QUEUE", partitions: "PARTITIONS")
+        try redis.check(queue)
+        guard queue != .memory else {
+            throw ConfigurationError(
+                variable: "QUEUE", value: queue.name,
+                expectation: "such a queue is in the server's own memory: see its console")
+        }
+        url = redis.url
+        tls = redis.tls
+        barrier = try values.durability("DURABILITY", of: queue)
+        thresholds = try values.health()
+        var features = QueueFeatures()
+        features.statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
+        self.features = features
     }
 }
 

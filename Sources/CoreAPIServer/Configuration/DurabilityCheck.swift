@@ -46,7 +46,8 @@ enum DurabilityCheck {
         let answers = try StartQuestion.answers(
             to: barrier.command(), configuration,
             RedisConnection.Options(
-                limits: RedisLimits(commandTimeoutSeconds: 3), tls: configuration.redis.tls),
+                limits: RedisLimits(commandTimeoutSeconds: 3),
+                name: RedisClientName(role: "start"), tls: configuration.redis.tls),
             logger)
         return answers.map { finding($0.result, barrier).at($0.node) }.max { $0.rank < $1.rank }
             ?? .unknown("no node is known")

@@ -68,10 +68,20 @@ struct EnvironmentReader {
     func queue(
         _ variable: String, partitions: String
     ) throws(ConfigurationError) -> Configuration.Queue {
-        let queue = try queue(variable) ?? .rq(name: "default")
         let count = try integer(partitions, in: StreamPartitions.countBounds) ?? 1
-        if case .stream(let stream) = queue {
+        let queue: Configuration.Queue
+        // With ??, Swift 6.3 reads the payload of the wrong case.
+        if let given = try self.queue(variable) {
+            queue = given
+        } else {
+            queue = .rq(name: "default", try jobs())
+        }
+        switch queue {
+        case .rq: break
+        case .stream(let stream):
+            try checkNoJobs(queue)
             return .stream(StreamPartitions(key: stream.key, count: count))
+        case .memory: try checkNoJobs(queue)
         }
         guard count == 1 else {
             throw ConfigurationError(
@@ -98,7 +108,7 @@ struct EnvironmentReader {
             throw ConfigurationError(
                 variable: variable, value: text, expectation: error.rawValue)
         }
-        return parts[0] == "rq" ? .rq(name: name) : .stream(StreamPartitions(key: name))
+        return parts[0] == "rq" ? .rq(name: name, try jobs()) : .stream(StreamPartitions(key: name))
     }
 
     /// The durability barrier: `memory` (nil), `aof`, `replica:N` or `aof+replica:N`.

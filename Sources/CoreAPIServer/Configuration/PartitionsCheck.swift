@@ -23,7 +23,7 @@ enum PartitionsCheck {
             to: claim.command, slot: claim.slot, configuration,
             RedisConnection.Options(
                 limits: limits, scripts: [claim.script], isOnDemand: true,
-                tls: configuration.redis.tls),
+                name: RedisClientName(role: "start"), tls: configuration.redis.tls),
             // The server's connections log the reason if Redis cannot be asked.
             Logger(label: "core-api.start") { _ in SwiftLogNoOpLogHandler() })
         guard case .success(let reply) = result,

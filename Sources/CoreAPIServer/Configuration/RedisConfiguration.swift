@@ -110,11 +110,6 @@ struct RedisConfiguration {
             ? url[..<query] + parameters : url[..<scheme] + "…"
     }
 
-    /// Whether the path names no readable regular file, or none yet.
-    private static func isAway(_ path: String) -> Bool {
-        do { return try Process.readFile(path, bytesMax: 1) == nil } catch { return true }
-    }
-
     // MARK: - TLS
 
     private static func options(
@@ -144,18 +139,18 @@ struct RedisConfiguration {
             return ConfigurationError(
                 variable: Variable.authorityFile, value: path,
                 expectation: "\(reason): give a file with the authorities' certificates in PEM",
-                mayPass: isAway(path))
+                mayPass: Process.isAway(path))
         case .certificateFile(let path, let reason):
             return ConfigurationError(
                 variable: Variable.certificateFile, value: path,
                 expectation: "\(reason): give a file with the client's certificate in PEM",
-                mayPass: isAway(path))
+                mayPass: Process.isAway(path))
         case .keyFile(let path, let reason):
             return ConfigurationError(
                 variable: Variable.keyFile, value: path,
                 expectation: "\(reason): give a file with the certificate's private key in PEM, "
                     + "without a passphrase",
-                mayPass: isAway(path))
+                mayPass: Process.isAway(path))
         case .notUsed:
             let path = options.authorityFile
             return ConfigurationError(

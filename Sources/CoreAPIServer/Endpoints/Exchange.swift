@@ -61,8 +61,34 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func answered(
         _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
-        application.metrics?.answered(response.status, note, since: began)
+        if let tracer = application.tracer {
+            let state = note.trace?.enqueued == nil ? nil : pending?.transaction.traceState
+            tracer.ended(note, state, response.status, since: began)
+        }
+        if let metrics = application.metrics {
+            metrics.answered(response.status, note, since: began)
+            if let recent = metrics.recent { record(response, in: recent, input, id) }
+        }
         application.accessLog.answered(response.status, note, input, id, since: began)
+    }
+
+    /// Records the answer for the console.
+    private func record(
+        _ response: Response, in recent: RecentAnswers, _ input: Span<UInt8>, _ id: RequestID
+    ) {
+        if let accepted = note.transactionID, let transaction = pending?.transaction {
+            recent.record(
+                RecentAnswers.Accepted(
+                    id: accepted, transaction: transaction,
+                    isReplayed: accepted != transaction.id, time: .now(),
+                    requestID: id.text(input)))
+        } else if let code = note.code {
+            recent.record(
+                RecentAnswers.Refused(
+                    code: code, problem: RecentAnswers.kept(response.body),
+                    route: ResourceName.all[note.resource], time: .now(),
+                    requestID: id.text(input)))
+        }
     }
 
     /// The response of a refusal. Notes its code, which metrics count.
@@ -85,6 +111,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     /// `POST /transaction`.
     func transact(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
         guard application.hasRoom else { return refuse(TransactionEndpoint.overloaded) }
+        if let tracer = application.tracer { begin(tracer, head, input.span) }
         if let problem = TransactionEndpoint.refusal(head, input.span) { return refuse(problem) }
         let pending = pendingTransaction()
         let bytes = input.span
@@ -92,13 +119,35 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         do {
             try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
         } catch {
-            return refuse(error)
+            return refused(error, body)
+        }
+        if let trace = note.trace {
+            pending.trace(trace.producer)
+            note.trace?.enqueued = .now()
         }
         if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
         application.transactionBegan()
         return nil
+    }
+
+    private func begin(_ tracer: RequestTracer, _ head: RequestHead, _ bytes: Span<UInt8>) {
+        note.trace = tracer.begin(head.traceParent.flatMap { TraceParent(field: $0, bytes) })
+    }
+
+    /// The response of a refusal; nil if the request only waits for a slow step.
+    private func refused(_ problem: Problem, _ body: Range<Int>) -> Response? {
+        let steps = application.slowSteps
+        switch steps.takeRefusal() {
+        case nil: return refuse(problem)
+        case .notYet where steps.hasRoom:
+            connection.postpone(body: body, until: steps)
+            return nil
+        case .notYet, .tooLate:
+            application.overloaded("verifications that wait", max: SlowSteps.waitingMax)
+            return refuse(TransactionEndpoint.overloaded)
+        }
     }
 
     private func pendingTransaction() -> PendingTransaction {
@@ -183,6 +232,17 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         }
         return nil
     }
+
+    /// The console and its parts.
+    func console(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
+        guard let console = application.console else {
+            preconditionFailure("console() called on a port without a console")
+        }
+        let request = ConsoleRequest(head, input.span, body: body)
+        let connection = connection
+        answer { await console.response(to: request, peer: connection.peerHost) }
+        return nil
+    }
 }
 
 /// The data of an answer for metrics and logs, besides its status.
@@ -200,6 +260,8 @@ struct ExchangeNote {
     /// The ID of a transaction whose outcome is unknown. It is only logged: a retry with the same
     /// key may get another ID.
     var unresolvedID: TransactionID?
+    /// The trace, if requests are traced.
+    var trace: RequestTrace?
 
     /// Creates the note of bytes that are no request.
     init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }

@@ -8,17 +8,23 @@ struct HealthEndpoint {
         case health
         /// `/health/live`: the process runs.
         case live
-        /// `/health/ready`: Redis would probably accept the next transaction, and the server does
-        /// not drain.
+        /// `/health/ready`: Redis would probably accept the next transaction, there are keys to
+        /// verify tokens by, and the server does not drain.
         case ready
     }
 
     /// The loop's Redis monitor; nil if the queue is not in Redis.
     private let monitor: RedisMonitor?
+    /// The keys that tokens are verified by; nil if the endpoint does not report them.
+    private let keys: TokenKeys?
     private let thresholds: HealthThresholds
 
-    init(monitor: RedisMonitor?, thresholds: HealthThresholds = HealthThresholds()) {
+    init(
+        monitor: RedisMonitor?, keys: TokenKeys? = nil,
+        thresholds: HealthThresholds = HealthThresholds()
+    ) {
         self.monitor = monitor
+        self.keys = keys
         self.thresholds = thresholds
     }
 
@@ -50,13 +56,17 @@ struct HealthEndpoint {
     }
 
     private func checks(_ probe: Probe) async -> [HealthCheck] {
-        guard let monitor, probe != .live else { return [] }
-        guard probe == .health else { return HealthCheck.checks(of: await monitor.check()) }
+        guard probe != .live else { return [] }
+        let keys = keys?.status.map { HealthCheck.checks(of: $0) } ?? []
+        guard let monitor else { return keys }
+        guard probe == .health else {
+            return HealthCheck.checks(of: await monitor.check()) + keys
+        }
         // Run both probes concurrently, so that together they take at most a second.
         async let queue = monitor.queueCheck()
         let redis = HealthCheck.checks(of: await monitor.check())
-        guard let queue = await queue else { return redis }
-        return redis + HealthCheck.checks(of: queue, thresholds)
+        guard let queue = await queue else { return redis + keys }
+        return redis + HealthCheck.checks(of: queue, thresholds) + keys
     }
 
     /// Whether `Accept` names `application/health+json` (RFC 9110 §12.5.1).

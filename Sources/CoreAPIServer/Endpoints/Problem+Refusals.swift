@@ -35,6 +35,14 @@ extension Problem {
             self.init(
                 code: .tokenSignatureInvalid,
                 detail: "the token is not signed with the secret of the Auth API")
+        case .keyUnknown:
+            self.init(
+                code: .tokenSignatureInvalid,
+                detail: "the token is not signed with a key of the Auth API: its kid is unknown")
+        case .keysUnavailable:
+            self.init(
+                code: .keysUnavailable,
+                detail: "the keys of the Auth API are not there: it is safe to try again")
         case .expired:
             self.init(code: .tokenExpired, detail: "the token has expired: get a new one")
         case .notYetValid:

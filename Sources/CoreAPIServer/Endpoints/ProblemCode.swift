@@ -29,6 +29,7 @@ extension Problem {
         case notImplemented = "not_implemented"
         case overloaded
         case queueUnavailable = "queue_unavailable"
+        case keysUnavailable = "keys_unavailable"
         case outcomeUnknown = "outcome_unknown"
         case versionNotSupported = "version_not_supported"
 
@@ -55,7 +56,7 @@ extension Problem.Code {
         case .invalidTransaction, .idempotencyKeyReused: .unprocessableContent
         case .rateLimited: .tooManyRequests
         case .notImplemented: .notImplemented
-        case .overloaded, .queueUnavailable: .serviceUnavailable
+        case .overloaded, .queueUnavailable, .keysUnavailable: .serviceUnavailable
         case .outcomeUnknown: .gatewayTimeout
         case .versionNotSupported: .versionNotSupported
         }
@@ -89,6 +90,7 @@ extension Problem.Code {
         case .notImplemented: "The method or transfer coding is not implemented"
         case .overloaded: "The service has too much to do"
         case .queueUnavailable: "The queue is not available"
+        case .keysUnavailable: "The keys to verify tokens by are not available"
         case .outcomeUnknown: "Whether the transaction was enqueued is not known"
         case .versionNotSupported: "The HTTP version is not supported"
         }

@@ -28,7 +28,16 @@ enum Routes {
             Endpoint(sites: .operators) { exchange, head, input, _ in
                 exchange.scrape(head, input)
             }),
+        Route(.get, "/console", console),
+        Route(.get, "/console/", console),
+        Route(.get, "/console/{part}", console),
+        Route(.post, "/console/{part}", console),
     ])
+
+    /// The endpoint answers other methods too, since all of its answers have the same fields.
+    private static let console = Endpoint(sites: .console) { exchange, head, input, body in
+        exchange.console(head, input, body)
+    }
 
     private static func health(_ probe: HealthEndpoint.Probe) -> Endpoint {
         Endpoint(sites: [.callers, .operators]) { exchange, head, input, _ in

@@ -36,6 +36,17 @@ enum StatusEndpoint {
         _ status: TransactionStatus, further: [(name: StaticString, value: String)]
     ) -> Response {
         var json = JSONWriter()
+        write(status, to: &json)
+        json.raw("}")
+        var fields = ResponseFields()
+        fields.add("Cache-Control", "no-store")
+        for (name, value) in further { fields.add(name, value) }
+        return Response(
+            status: .ok, contentType: MediaType.json, fields: fields, body: json.bytes)
+    }
+
+    /// Writes the members of an object, without its end.
+    static func write(_ status: TransactionStatus, to json: inout JSONWriter) {
         json.raw("{\"id\":")
         json.text(status.id.description)
         json.raw(",\"status\":")
@@ -52,11 +63,5 @@ enum StatusEndpoint {
         json.text(status.updatedAt.timestamp)
         json.raw(",\"attempts\":")
         json.integer(status.attempts)
-        json.raw("}")
-        var fields = ResponseFields()
-        fields.add("Cache-Control", "no-store")
-        for (name, value) in further { fields.add(name, value) }
-        return Response(
-            status: .ok, contentType: MediaType.json, fields: fields, body: json.bytes)
     }
 }

@@ -32,10 +32,16 @@ final class TransactionEndpoint: Sendable {
     }
 
     /// The same endpoint with another verifier of tokens.
-    func with(_ verifier: HMACTokenVerifier) -> TransactionEndpoint {
+    func with(_ verifier: any TokenVerifier) -> TransactionEndpoint {
         TransactionEndpoint(
             checks: checks.with(verifier), queue: queue, statuses: statuses,
             rateLimit: rateLimit, inFlightMax: inFlightMax)
+    }
+
+    /// The same endpoint, whose slow verifications wait for a step.
+    func paced(by steps: SlowSteps) -> TransactionEndpoint {
+        guard let verifier = checks.verifier as? any PacedTokenVerifier else { return self }
+        return with(verifier.paced { steps.take() })
     }
 
     /// The refusal of a head, before the body is read; nil to accept it.
@@ -64,7 +70,8 @@ final class TransactionEndpoint: Sendable {
         do {
             transaction = try checks.transaction(
                 json: body, bearerToken: bearerToken(head, bytes),
-                traceParent: head.traceParent.flatMap { TraceParent(field: $0, bytes) })
+                traceParent: head.traceParent.flatMap { TraceParent(field: $0, bytes) },
+                traceState: head.traceParent.flatMap { _ in traceState(head, bytes) })
         } catch {
             throw limited(Problem(error), isVerified: error.isOfVerifiedUser)
         }
@@ -132,6 +139,10 @@ final class TransactionEndpoint: Sendable {
     /// Upper bound of the answer: fields of up to 54 and 27 bytes, 36 bytes of member names and
     /// braces, 3 of the currency, up to 19 for each of two numbers.
     private static let acceptedBytesMax = 160
+
+    private func traceState(_ head: RequestHead, _ bytes: Span<UInt8>) -> TraceState? {
+        head.traceStateMembers(in: bytes).flatMap { TraceState(field: $0.span) }
+    }
 
     private func idempotencyKey(
         _ head: RequestHead, _ bytes: Span<UInt8>

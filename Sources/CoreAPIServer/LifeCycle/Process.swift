@@ -11,6 +11,8 @@ enum Process {
         case failure = 1
         /// The command line is wrong.
         case usage = 64
+        /// Redis does not answer.
+        case unavailable = 69
         /// The configuration is wrong.
         case configuration = 78
     }
@@ -70,6 +72,11 @@ enum Process {
             count += max(0, more)
         }
         return Array(bytes[..<count])
+    }
+
+    /// Whether the path names no readable regular file, or none yet.
+    static func isAway(_ path: String) -> Bool {
+        do { return try readFile(path, bytesMax: 1) == nil } catch { return true }
     }
 
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }

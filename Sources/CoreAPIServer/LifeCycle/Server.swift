@@ -15,9 +15,13 @@ struct Server {
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: (server: HTTPServer, address: MetricsAddress)?
+    /// The operators' web page; nil without it.
+    private let console: Console?
     private let drainState = DrainState()
-    private let secrets: SecretsConfiguration
-    private let tokenPolicy: TokenPolicy
+    private let exporter: SpanExporter?
+    private let keys: TokenKeys
+    /// The files that are read again while the server runs.
+    private let files: [any WatchedContents]
     private let logger: Logger
 
     /// Builds the parts and listens. `run` starts the loops.
@@ -32,8 +36,8 @@ struct Server {
             TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
             "Server.init: the bound of transactions in flight is not below that of Redis")
         let refusals = QueueRefusals()
-        let verifier = try Server.verifier(
-            configuration.secrets.secrets, configuration.tokenPolicy)
+        let keys = try TokenKeys(configuration, logger: logger)
+        let verifier = try keys.verifier()
         let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
         var sockets = try ListeningSockets(configured, inherited: inherited)
@@ -43,8 +47,10 @@ struct Server {
             refusedMax: OpenFiles.refusedMax(connectionsMax: configuration.connectionsMax))
         let buffers = BoundedCount(max: configuration.buffersBytesMax)
         let trimming = BoundedCount(max: 1)
-        let registry = Server.registry(configuration, count)
+        let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
+        exporter = try Server.exporter(configuration, registry, logger)
+        let console = try Server.console(configuration, registry, refusals, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         for index in 0..<configuration.threads {
             let socket = try sockets.next()
@@ -53,22 +59,23 @@ struct Server {
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
-                    configuration, memory, refusals, loop, Server.factory(registry, index),
-                    logger)
+                    configuration, memory, refusals, loop, index,
+                    Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
-                    site: configuration.metrics?.isPublic == true
-                        ? [.callers, .operators] : .callers,
+                    site: Server.callersSite(configuration),
                     limits: limits,
-                    transactions: TransactionEndpoint(
-                        checks: checks, queue: backend.queue, statuses: backend.statuses,
-                        rateLimit: configuration.rateLimit.map { RateLimitFields($0) }),
+                    transactions: backend.endpoint(checks, configuration),
                     health: HealthEndpoint(
-                        monitor: backend.monitor, thresholds: configuration.health),
+                        monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
-                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                        HTTPMetrics(
+                            $0, $0.loops[index].shard, backend.monitor,
+                            recent: console?.recent(ofLoop: index))
                     },
+                    tracer: Server.tracer(configuration, exporter),
+                    console: configuration.metrics?.isPublic == true ? console : nil,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -84,9 +91,10 @@ struct Server {
             }
         }
         self.callers = callers
-        operators = try Server.operators(configuration, beside: callers[0])
-        secrets = configuration.secrets
-        tokenPolicy = configuration.tokenPolicy
+        operators = try Server.operators(configuration, console, beside: callers[0])
+        self.console = console
+        self.keys = keys
+        files = Server.watchedFiles(configuration, keys, logger)
         self.logger = logger
         self.port = port
     }
@@ -98,26 +106,22 @@ struct Server {
                 throw .system(error, "a thread for each event loop")
             }
         }
+        do { try console?.start() } catch { throw .system(error, "a thread for the console") }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
             logger.info(
                 "listening for scrapes of metrics",
                 metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         }
-        notifyServiceManager(.ready)
-        SecretsWatch(file: secrets.file, logger: logger, use: use).waitForEnd(
-            inUse: secrets.secrets)
-        drain()
-    }
-
-    /// Replaces the secrets: each loop accepts only tokens signed with them from its next turn on.
-    private func use(_ secrets: [[UInt8]]) {
-        do {
-            let verifier = try Server.verifier(secrets, tokenPolicy)
-            for (_, application) in callers { application.use(verifier) }
-        } catch {
-            logger.error("secrets not used", metadata: ["reason": "\(error)"])
+        keys.publish { [applications = callers.map(\.application)] verifier in
+            for application in applications { application.use(verifier) }
         }
+        notifyServiceManager(.ready)
+        var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
+        watch.waitForEnd()
+        drain()
+        exporter?.finish(
+            before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -150,16 +154,57 @@ struct Server {
         }
     }
 
+    // MARK: - Traces
+
+    /// How long the process waits at its end for the export of spans.
+    private static let exportTimeoutMilliseconds = 3_000
+
+    private static func exporter(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ logger: Logger
+    ) throws(StartError) -> SpanExporter? {
+        guard let tracing = configuration.tracing else { return nil }
+        do {
+            return try SpanExporter(
+                tracing, destination: configuration.queue.destination,
+                metrics: registry?.loops.first?.shard, logger: logger)
+        } catch {
+            throw .system(error, "the thread that exports spans")
+        }
+    }
+
+    private static func tracer(
+        _ configuration: Configuration, _ exporter: SpanExporter?
+    ) -> RequestTracer? {
+        guard let tracing = configuration.tracing, let exporter else { return nil }
+        return RequestTracer(tracing.sampler) { exporter.record($0) }
+    }
+
     // MARK: - Parts
 
-    private static func verifier(
-        _ secrets: [[UInt8]], _ policy: TokenPolicy
-    ) throws(StartError) -> HMACTokenVerifier {
-        do {
-            return try HMACTokenVerifier(secrets: secrets, policy: policy)
-        } catch {
-            throw .secret(error)
+    /// The files of secrets and of keys.
+    private static func watchedFiles(
+        _ configuration: Configuration, _ keys: TokenKeys, _ logger: Logger
+    ) -> [any WatchedContents] {
+        var files: [any WatchedContents] = []
+        if let file = configuration.secrets.file {
+            files.append(
+                WatchedFile(
+                    "secrets", path: file.path, inUse: configuration.secrets.secrets,
+                    logger: logger, read: file.read, count: \.count,
+                    use: { secrets in
+                        keys.use(secrets: secrets)
+                        for warning in SecretsConfiguration.warnings(secrets, inFile: true) {
+                            logger.warning("\(warning)")
+                        }
+                    }))
         }
+        if case .file(let file, let contents)? = configuration.keySet?.source {
+            files.append(
+                WatchedFile(
+                    "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
+                    count: { $0.keySet.usableCount }, use: keys.use, failed: keys.fileFailed))
+        }
+        return files
     }
 
     /// The queue that all loops share; nil if transactions go to Redis.
@@ -180,12 +225,20 @@ struct Server {
         var monitor: RedisMonitor?
         /// Nil if no status is kept.
         var statuses: (any TransactionStatusStore)?
+
+        func endpoint(
+            _ checks: TransactionChecks, _ configuration: Configuration
+        ) -> TransactionEndpoint {
+            TransactionEndpoint(
+                checks: checks, queue: queue, statuses: statuses,
+                rateLimit: configuration.rateLimit.map { RateLimitFields($0) })
+        }
     }
 
     private static func backend(
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
-        _ refusals: QueueRefusals, _ loop: EventLoop, _ metrics: any MetricsFactory,
-        _ logger: Logger
+        _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
+        _ metrics: any MetricsFactory, _ logger: Logger
     ) -> Backend {
         let keepsStatus = configuration.statusSeconds > 0
         if let memory {
@@ -194,6 +247,7 @@ struct Server {
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
+        settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
         settings.features = configuration.features
         let queue: any CallbackTransactionQueue
@@ -202,25 +256,20 @@ struct Server {
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
-        case .rq(let name):
-            let jobs = RQTransactionQueue(name: name, on: loop, settings)
-            (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(name: name))
-            source = .rq(name: name)
+        case .rq(let name, let options):
+            let jobs = RQTransactionQueue(name: name, options, on: loop, settings)
+            let keys = RQKeys(name: name, prefix: options.keyPrefix)
+            (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(keys))
+            source = .rq(keys)
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
             source = .stream(partitions)
         }
-        let probe = QueueProbe(
-            client: RedisClient(
-                url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, tls: configuration.redis.tls),
-                // No log lines: the caller of the probe gets the failure of its connection.
-                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
-            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
-            barrier: configuration.durability, features: configuration.features)
         let monitor = RedisMonitor(
-            producer: producer, refusals: refusals, queue: probe,
+            producer: producer, refusals: refusals,
+            queue: RedisMonitor.probe(
+                kind, configuration.target, on: loop, named: "\(index)"),
             barrier: configuration.durability, loop: loop)
         var backend = Backend(queue: queue, monitor: monitor)
         if keepsStatus {
@@ -231,15 +280,38 @@ struct Server {
         return backend
     }
 
+    // MARK: - The console
+
+    /// The ports that the callers' listeners serve.
+    private static func callersSite(_ configuration: Configuration) -> Endpoint.Sites {
+        guard configuration.metrics?.isPublic == true else { return .callers }
+        return configuration.console == nil
+            ? [.callers, .operators] : [.callers, .operators, .console]
+    }
+
+    private static func console(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ refusals: QueueRefusals,
+        _ logger: Logger
+    ) throws(StartError) -> Console? {
+        guard let console = configuration.console, let registry else { return nil }
+        do {
+            let loop = try EventLoop()
+            let inspector = Inspector(configuration.target, refusals: refusals, on: loop)
+            return Console(console, inspector, registry, on: loop, logger: logger)
+        } catch {
+            throw .system(error, "the loop of the console")
+        }
+    }
+
     // MARK: - Metrics
 
     private static func registry(
-        _ configuration: Configuration, _ count: ConnectionCount
+        _ configuration: Configuration, _ count: ConnectionCount, _ keys: TokenKeys
     ) -> MetricsRegistry? {
         guard configuration.metrics != nil else { return nil }
         return MetricsRegistry(
             loops: configuration.threads, queue: configuration.queue.name, connections: count,
-            inFlightMax: TransactionEndpoint.inFlightDefaultMax)
+            inFlightMax: TransactionEndpoint.inFlightDefaultMax, keys: keys)
     }
 
     /// The metrics backend of a loop's queue and connection.
@@ -252,7 +324,7 @@ struct Server {
     /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
     /// cannot keep scrapers out.
     private static func operators(
-        _ configuration: Configuration,
+        _ configuration: Configuration, _ console: Console?,
         beside callers: (server: HTTPServer, application: Application)
     ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
@@ -261,7 +333,11 @@ struct Server {
         do {
             let other = callers.server
             let server = HTTPServer(
-                Application(beside: callers.application, site: .operators), on: other.loop,
+                Application(
+                    beside: callers.application,
+                    site: console == nil ? .operators : [.operators, .console],
+                    console: console),
+                on: other.loop,
                 limits: other.limits, memory: other.memory,
                 count: ConnectionCount(
                     servedMax: OpenFiles.metricsConnectionsMax,
@@ -281,6 +357,8 @@ struct Server {
 /// Why a server cannot start.
 enum StartError: Error {
     case secret(SecretError)
+    /// The key set cannot be fetched for a reason of this machine.
+    case keySet(KeySetSourceError)
     /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
     /// The inherited descriptor is not a listening TCP socket.
@@ -293,7 +371,7 @@ enum StartError: Error {
     var isOfConfiguration: Bool {
         switch self {
         case .secret, .inheritedSocket: true
-        case .host, .system: false
+        case .keySet, .host, .system: false
         }
     }
 }

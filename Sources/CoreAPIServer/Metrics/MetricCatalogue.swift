@@ -29,6 +29,13 @@ enum MetricCatalogue {
         "core_api_transactions_in_flight_max", .gauge,
         "Limit of transactions in flight, over all event loops; more are refused.")
 
+    static let spansExported = MetricDescription(
+        "core_api_trace_spans_exported_total", .counter, "Spans that the collector has taken.")
+    static let spansDropped = MetricDescription(
+        "core_api_trace_spans_dropped_total", .counter,
+        "Spans that were not exported, by reason: the buffer was full, the collector was "
+            + "unavailable, or it rejected them.")
+
     // MARK: - Metrics of the Kit: see docs/embedding.md
 
     static let enqueues = MetricDescription(
@@ -75,6 +82,18 @@ enum MetricCatalogue {
         RedisConnectionMetrics.failuresLabel, .counter,
         "Connections to Redis that broke or failed to connect, by reason.")
 
+    // MARK: - The issuer's key set: absent without one
+
+    static let keySetKeys = MetricDescription(
+        "core_api_key_set_keys", .gauge,
+        "Keys in use that can verify tokens; 0 while there is no key set in use.")
+    static let keySetAge = MetricDescription(
+        "core_api_key_set_age_seconds", .gauge,
+        "Time since the fetch that brought the key set in use; absent without one.")
+    static let keySetFetches = MetricDescription(
+        "core_api_key_set_fetches_total", .counter,
+        "Fetches of the key set, by result: success, or why there is no set.")
+
     // MARK: - Loops and process
 
     static let turnDuration = MetricDescription(
@@ -103,9 +122,10 @@ enum MetricCatalogue {
         requests, requestDuration, refusals, connectionsAccepted, connections, connectionsMax,
         inFlight, inFlightMax, enqueues, enqueueFailures, enqueueDuration, confirmationsLost,
         confirmationsReplayed, queueDepth, queueAge, queueWorkers, queueWorkersRegistered,
-        redisConnections, redisConnectionsReady, redisReconnects, redisFailures, turnDuration,
-        turnLongest, loops, buildInfo, processCPU, processMemory, processVirtualMemory,
-        processOpenFiles, processOpenFilesMax, processStart,
+        redisConnections, redisConnectionsReady, redisReconnects, redisFailures, keySetKeys,
+        keySetAge, keySetFetches, turnDuration, turnLongest, loops, buildInfo, processCPU,
+        processMemory, processVirtualMemory, processOpenFiles, processOpenFilesMax, processStart,
+        spansExported, spansDropped,
     ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

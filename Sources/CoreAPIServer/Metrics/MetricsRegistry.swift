@@ -18,13 +18,19 @@ struct MetricsRegistry: Sendable {
     private let queue: String
     private let connections: ConnectionCount
     private let inFlightMax: Int
+    private let keys: TokenKeys?
     private let process = ProcessMonitor()
     private let start = UnixTime.now()
 
     /// - Parameters:
     ///   - queue: the queue's name, as `QUEUE` spells it.
     ///   - inFlightMax: the limit of transactions in flight of each loop.
-    init(loops count: Int, queue: String, connections: ConnectionCount, inFlightMax: Int) {
+    ///   - keys: the keys that tokens are verified by; nil if they are not reported.
+    init(
+        loops count: Int, queue: String, connections: ConnectionCount, inFlightMax: Int,
+        keys: TokenKeys? = nil
+    ) {
+        self.keys = keys
         self.queue = queue
         loops = (0..<count).map { _ in Loop() }
         self.connections = connections
@@ -37,6 +43,7 @@ struct MetricsRegistry: Sendable {
     func text(_ format: MetricsFormat, queue status: QueueStatus?) async -> [UInt8] {
         var values = recorded()
         for (series, value) in queueGauges(status) { values[series] = value }
+        for (series, value) in keySetGauges() { values[series] = value }
         for (series, value) in processGauges(await process.usage()) { values[series] = value }
         var families: [String: [(labels: [MetricSeries.Label], value: MetricValue)]] = [:]
         for (series, value) in values {
@@ -75,6 +82,34 @@ struct MetricsRegistry: Sendable {
                 )
             }
         }
+    }
+
+    /// The figures of the key set; none without a configured set.
+    private func keySetGauges() -> [(MetricSeries, MetricValue)] {
+        guard let report = keys?.status else { return [] }
+        func series(
+            _ metric: MetricDescription, _ value: Double
+        ) -> (MetricSeries, MetricValue) {
+            (MetricSeries(metric.name, metric.kind), .number(value))
+        }
+        var values = [
+            series(MetricCatalogue.keySetKeys, Double(report.keySet?.usableCount ?? 0))
+        ]
+        guard let fetches = report.fetches else { return values }
+        if let age = fetches.age {
+            values.append(series(MetricCatalogue.keySetAge, age.fractionalSeconds))
+        }
+        var counts = fetches.failureCounts
+        counts["success"] = fetches.successCount
+        for result in ["success"] + KeySetFetchError.words {
+            let metric = MetricCatalogue.keySetFetches
+            values.append(
+                (
+                    MetricSeries(metric.name, metric.kind, [("result", result)]),
+                    .integer(UInt64(counts[result] ?? 0))
+                ))
+        }
+        return values
     }
 
     private func processGauges(_ usage: ProcessUsage?) -> [(MetricSeries, MetricValue)] {

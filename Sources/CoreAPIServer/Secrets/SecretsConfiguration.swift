@@ -2,7 +2,7 @@ internal import CoreAPIKit
 
 /// The configured secrets that the Auth API shares.
 struct SecretsConfiguration: Equatable {
-    /// The secrets, the newest first; never empty.
+    /// The secrets, the newest first; empty if there are none and a key set is configured.
     let secrets: [[UInt8]]
     /// The file to reload the secrets from; nil if `JWT_SECRET` holds the secret.
     let file: SecretsFile?
@@ -12,14 +12,15 @@ struct SecretsConfiguration: Equatable {
 
     /// Reads `JWT_SECRET`, whose whole value is one secret, or `JWT_SECRET_FILE`. No error shows a
     /// value: an operator who confuses the two variables sets the path to a secret.
-    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+    ///
+    /// - Parameter isRequired: whether there must be a secret: false if a key set is configured.
+    init(_ values: EnvironmentReader, isRequired: Bool = true) throws(ConfigurationError) {
         let secret = values.bytes(Self.variable)
         guard let path = try values.text(Self.fileVariable) else {
             guard let secret else {
-                throw ConfigurationError(
-                    variable: Self.variable, value: nil,
-                    expectation: "give the secret that is shared with the Auth API, "
-                        + "or \(Self.fileVariable), a file that has it")
+                guard !isRequired else { throw Self.missing }
+                (secrets, file) = ([], nil)
+                return
             }
             do { try SecretRules.check(secret) } catch {
                 throw ConfigurationError(
@@ -45,6 +46,13 @@ struct SecretsConfiguration: Equatable {
         }
         self.file = file
     }
+
+    /// The error of an environment with neither a secret nor a key set.
+    private static let missing = ConfigurationError(
+        variable: variable, value: nil,
+        expectation: "give the secret that is shared with the Auth API, or \(fileVariable), a file "
+            + "that has it, or the issuer's public keys: \(KeySetConfiguration.fileVariable) or "
+            + KeySetConfiguration.urlVariable)
 
     /// Warnings about suspicious secrets, without a byte of them. A suspicious secret is used
     /// unchanged, since the Auth API signs with the same bytes.

@@ -38,6 +38,26 @@ import Testing
         }
     }
 
+    @Test func `a connection that is made anew has no backoff, and a closed one stays closed`()
+        throws
+    {
+        var machine = machine()
+        machine.lost(now: start, jitter: 1)
+        #expect(machine.deadline > start)
+        machine.restarted(now: start)
+        #expect(machine.deadline == start)
+        #expect(words(machine.deadlineReached(now: start)) == "resolve")
+        _ = machine.resolved(.success(try addresses(1)))
+        #expect(words(machine.connected()) == "open")
+        machine.established()
+        machine.restarted(now: after(5))
+        #expect(!machine.isOpen)
+        #expect(words(machine.deadlineReached(now: after(5))) == "resolve")
+        machine.close()
+        machine.restarted(now: after(6))
+        #expect(machine.deadline == .never)
+    }
+
     @Test func `an attempt resolves, connects and is open`() throws {
         var machine = machine()
         #expect(machine.deadline == start)
@@ -172,6 +192,7 @@ import Testing
         _ = machine.resolved(.success(try addresses(1)))
         _ = machine.connected()
         #expect(machine.explained(.connectionLost) == .tlsFailed(.ended))
+        #expect(machine.explained(.ended) == .tlsFailed(.ended))
         #expect(machine.explained(.timedOut) == .tlsFailed(.unanswered))
     }
 

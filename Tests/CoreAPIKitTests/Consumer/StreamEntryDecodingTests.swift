@@ -63,6 +63,11 @@ import Testing
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         #expect(try decode(fields + [("traceparent", parent)]).traceParent?.description == parent)
         #expect(try decode(fields + [("traceparent", "x")]).traceParent == nil)
+        let state = [("traceparent", parent), ("tracestate", "a=1,b=2")]
+        #expect(try decode(fields + state).traceState?.description == "a=1,b=2")
+        #expect(
+            try decode(fields + [("traceparent", parent), ("tracestate", "=")]).traceState == nil)
+        #expect(try decode(fields + [("tracestate", "a=1")]).traceState == nil)
         let noText = words(fields) + [.bulk(Array("traceparent".utf8)), .bulk([0xFF])]
         #expect(try StreamEntry.decode(noText).traceParent == nil)
     }
@@ -148,7 +153,8 @@ import Testing
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
         #expect(StreamEntry(transaction).addWords(record, to: &entry) == 5)
-        #expect(RQJob(transaction).addWords(record, to: &job) == 4)
+        let format = RQJobFormat(RQKeys(name: "q"), function: "a.b")
+        #expect(RQJob(transaction, format).addWords(record, to: &job) == 4)
         for words in [entry, job] {
             #expect(String(decoding: words.bytes, as: UTF8.self).contains(value))
         }

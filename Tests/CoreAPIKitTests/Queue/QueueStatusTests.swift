@@ -129,7 +129,7 @@ import Testing
         #expect(QueueStatus(stream: reply, now: now) == QueueStatus())
         let jobs = QueueStatus(rq: reply, silenceSecondsMax: 480, now: now)
         #expect(jobs.depth == nil && jobs.oldestAgeSeconds == nil && jobs.workers == nil)
-        for kind in [QueueProbe.Kind.rq(name: "q"), .stream(StreamPartitions(key: "s"))] {
+        for kind in [QueueProbe.Kind.rq(RQKeys(name: "q")), .stream(StreamPartitions(key: "s"))] {
             let access = QueueAccess(reply: reply, kind)
             #expect(!access.isWrongType && access.deniedCommand == nil)
         }

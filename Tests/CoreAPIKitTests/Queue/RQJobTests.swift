@@ -5,12 +5,15 @@ import Testing
 @testable import CoreAPIRedis
 
 @Suite struct RQJobTests {
-    private func transaction(_ traceParent: TraceParent? = nil) throws -> Transaction {
+    private func transaction(
+        _ traceParent: TraceParent? = nil, _ traceState: TraceState? = nil
+    ) throws -> Transaction {
         try Transaction(
             id: TransactionID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
             amount: try #require(Amount(1_000)),
             currency: try #require(CurrencyCode("USD")), userID: 1,
-            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent)
+            createdAt: UnixTime(nanoseconds: 1_636_027_031_123_456_789), traceParent: traceParent,
+            traceState: traceState)
     }
 
     /// The words that `add` adds to a batch.
@@ -26,19 +29,21 @@ import Testing
         return words
     }
 
+    private let format = RQJobFormat(RQKeys(name: "a b"), function: RQJobOptions().function)
+
     private let id = "01234567-89ab-4def-bedc-ba9876543210"
 
     @Test func `a job has its keys and words in a batch`() throws {
         let transaction = try transaction()
-        let list = Array("rq:queue:a b".utf8)
+        let tag = Array("{rq:queue:a b}".utf8)
         for (key, keys, text) in [
             (nil, [], []),
             (IdempotencyKey("k"), ["core-api:idempotency:{rq:queue:a b}:1:k"], ["\(id) 1000 USD"]),
         ] as [(IdempotencyKey?, [String], [String])] {
             let record = TransactionRecord(transaction, key)
-            let job = RQJob(transaction)
+            let job = RQJob(transaction, format)
             let added = try words { added in
-                let count = job.addKey(record, to: &added) + record.addKey(of: list, to: &added)
+                let count = job.addKey(record, to: &added) + record.addKey(of: tag, to: &added)
                 #expect(count == 1 + keys.count)
             }
             #expect(added == ["rq:job:\(id)"] + keys)
@@ -59,7 +64,14 @@ import Testing
         expected += [0x58, 55, 0, 0, 0] + Array(trace.utf8)
         expected += [0x75, 0x2E]
         let transaction = try transaction(TraceParent(trace))
-        #expect(RQJob(transaction).meta == expected)
+        #expect(RQJob(transaction, format).meta == expected)
+        expected.removeLast(2)
+        expected += [0x58, 10, 0, 0, 0] + Array("tracestate".utf8)
+        expected += [0x58, 7, 0, 0, 0] + Array("a=1,b=2".utf8)
+        expected += [0x75, 0x2E]
+        let stated = try self.transaction(TraceParent(trace), TraceState("a=1,b=2"))
+        #expect(RQJob(stated, format).meta == expected)
+        #expect(RQJob(try self.transaction(nil, TraceState("a=1")), format).meta.isEmpty)
     }
 
     @Test func `the call is pickled by protocol 2, literally`() throws {
@@ -73,7 +85,7 @@ import Testing
         expected += text("amount") + [0x4D, 0xE8, 0x03]
         expected += text("currency") + text("USD")
         expected += [0x75, 0x74, 0x2E]
-        #expect(try RQJob(transaction()).pickle == expected)
+        #expect(try RQJob(transaction(), format).pickle == expected)
     }
 
     @Test(
@@ -95,7 +107,7 @@ import Testing
     @Test func `an entry has its record's key and its words in a batch`() throws {
         let transaction = try transaction()
         let record = TransactionRecord(transaction, IdempotencyKey("k"))
-        let keys = try words { #expect(record.addKey(of: Array("a:b".utf8), to: &$0) == 1) }
+        let keys = try words { #expect(record.addKey(of: Array("{a:b}".utf8), to: &$0) == 1) }
         #expect(keys == ["core-api:idempotency:{a:b}:1:k"])
         let words = try words { #expect(StreamEntry(transaction).addWords(record, to: &$0) == 6) }
         #expect(

@@ -65,6 +65,7 @@ extension RedisTranscript {
         case .ready(let resolutions): "ready" + words(resolutions)
         case .resolve(let resolution): words([resolution])
         case .resolveAll(let resolutions): words(resolutions)
+        case .renew(let resolutions): "renew " + words(resolutions)
         case .fail(let error): "fail \(error)"
         }
     }

@@ -159,6 +159,7 @@ extension ProducerTranscript {
         case .ready(let resolutions): (["ready"] + words(resolutions)).joined(separator: ", ")
         case .resolve(let resolution): words([resolution]).joined()
         case .resolveAll(let resolutions): words(resolutions).joined(separator: ", ")
+        case .renew(let resolutions): (["renew"] + words(resolutions)).joined(separator: ", ")
         case .fail(let error): "fail \(error)"
         }
     }

@@ -110,6 +110,8 @@ import Testing
 
     // MARK: - When a change counts
 
+    private typealias SecretsReload = FileReload<[[UInt8]], SecretsFileError>
+
     private let old = [[UInt8]("old".utf8)]
     private let both = [[UInt8]("new".utf8), [UInt8]("old".utf8)]
     private let new = [[UInt8]("new".utf8)]

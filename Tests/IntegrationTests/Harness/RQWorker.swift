@@ -16,6 +16,12 @@ enum RQWorker {
         return python
     }
 
+    /// The command `rq` of this version.
+    static func command(_ version: String) throws -> String {
+        _ = try python(version)
+        return Program.root.appending(path: ".run/\(version)/bin/rq").path
+    }
+
     /// Works until the queue is empty.
     static func run(
         _ version: String, queue: String = "default", environment: [String: String]

@@ -94,14 +94,10 @@ import Testing
             try await consumer.take().retry()
             try await stream.expect(.failed, attempts: 1, transaction)
             let letter = try #require(try await Harness.ids(redis, "s:dead").first)
-            let put = try await Program.run(
-                "redis-cli",
-                [
-                    "-p", "\(redis.port)", "--eval",
-                    Program.root.appending(path: "scripts/requeue.lua").path, "s:dead", "s", ",",
-                    letter,
-                ])
-            #expect(put.output.contains("1"), "\(put.output) \(put.errors)")
+            let letters = try RedisDeadLetterStore(url: redis.url, stream: "s")
+            defer { letters.close() }
+            #expect(try await letters.perform(.requeue, on: letter))
+            try await stream.expect(.queued, attempts: 0, transaction)
             let delivery = try await consumer.take()
             #expect(delivery.transaction == transaction)
             try await stream.expect(.processing, attempts: 1, transaction)

@@ -1,34 +1,31 @@
-/// The state machine that decides when to use the secrets of a polled file.
+/// The state machine that decides when to use the contents of a polled file.
 ///
 /// A file may change by a rename, by the swap of a link (as Kubernetes does), or in place, when it
 /// is empty or half written for a moment. The machine compares contents and accepts a change after
-/// two consecutive polls with equal results. Until then the old secrets stay in use.
-struct SecretsReload {
+/// two consecutive polls with equal results. Until then the old contents stay in use.
+struct FileReload<Value: Equatable, Failure: Error & Equatable> {
     /// The result of one poll of the file.
-    typealias Finding = Result<[[UInt8]], SecretsFileError>
+    typealias Finding = Result<Value, Failure>
 
-    enum Action: Equatable {
+    enum Action {
         /// Do nothing: the file is unchanged or not settled.
         case nothing
-        /// Use these secrets from now on.
-        case use([[UInt8]])
-        /// Log that the secrets are unchanged: after SIGHUP, or when a failure is over.
+        /// Use these contents from now on.
+        case use(Value)
+        /// Log that the contents are unchanged: after SIGHUP, or when a failure is over.
         case unchanged
-        /// Log the error and keep the secrets in use.
-        case keep(SecretsFileError)
+        /// Log the error and keep the contents in use.
+        case keep(Failure)
     }
 
-    /// The interval between polls.
-    static let intervalMilliseconds = 1_000
-
-    private(set) var inUse: [[UInt8]]
+    private(set) var inUse: Value
     private var last: Finding
     /// The finding of the last action: a failure is logged once.
     private var acted: Finding
 
-    init(inUse secrets: [[UInt8]]) {
-        inUse = secrets
-        last = .success(secrets)
+    init(inUse value: Value) {
+        inUse = value
+        last = .success(value)
         acted = last
     }
 
@@ -50,9 +47,11 @@ struct SecretsReload {
         switch found {
         case .failure(let error): return .keep(error)
         case .success(inUse): return .unchanged
-        case .success(let secrets):
-            inUse = secrets
-            return .use(secrets)
+        case .success(let value):
+            inUse = value
+            return .use(value)
         }
     }
 }
+
+extension FileReload.Action: Equatable {}

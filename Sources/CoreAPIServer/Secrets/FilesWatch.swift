@@ -1,0 +1,42 @@
+internal import CoreAPIBase
+internal import Logging
+
+/// Waits for the signal that ends the process, and meanwhile reads the watched files again: at once
+/// on SIGHUP, otherwise by a poll each second. Why not by inotify: docs/decisions/0011.
+struct FilesWatch {
+    let logger: Logger
+    var files: [any WatchedContents]
+    /// Called on SIGHUP, besides the files. Returns whether there is something else to renew.
+    let renew: () -> Bool
+
+    /// The interval between polls.
+    private static let intervalMilliseconds = 1_000
+
+    /// Returns after SIGTERM or SIGINT.
+    mutating func waitForEnd() {
+        while true {
+            switch Process.waitForNotice(before: nextLook) {
+            case .end?: return
+            case .reload?:
+                look(isAsked: true)
+                if !renew(), files.isEmpty {
+                    logger.info(
+                        """
+                        SIGHUP changes nothing: neither \(SecretsConfiguration.fileVariable) nor \
+                        \(KeySetConfiguration.fileVariable) is set
+                        """)
+                }
+            case nil: look(isAsked: false)
+            }
+        }
+    }
+
+    private mutating func look(isAsked: Bool) {
+        for index in files.indices { files[index].look(isAsked: isAsked) }
+    }
+
+    private var nextLook: MonotonicTime {
+        guard !files.isEmpty else { return .never }
+        return .now().advanced(byMilliseconds: FilesWatch.intervalMilliseconds)
+    }
+}

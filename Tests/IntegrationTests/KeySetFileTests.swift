@@ -1,0 +1,138 @@
+import CoreAPIKit
+import Foundation
+import Testing
+
+/// `JWT_JWKS_FILE`: read at the start, and again when it changes.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct KeySetFileTests {
+    /// A file of keys that is replaced by a rename.
+    private final class KeyFile {
+        let path: String
+        private let folder: URL
+
+        init(_ text: String) throws {
+            folder = FileManager.default.temporaryDirectory
+                .appending(path: "core-api-keys-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            path = folder.appending(path: "jwks.json").path
+            try write(text)
+        }
+
+        deinit { try? FileManager.default.removeItem(at: folder) }
+
+        func write(_ text: String) throws {
+            try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+        }
+    }
+
+    private func status(_ server: APIServer, _ token: String) throws -> Int {
+        try server.post(APIServer.body(token: token)).status
+    }
+
+    private func environment(_ path: String) -> [String: String] {
+        ["QUEUE": "memory", "JWT_SECRET": "", "JWT_JWKS_FILE": path]
+    }
+
+    @Test(arguments: [false, true])
+    func `a changed file counts, and a broken one leaves the keys in use`(signals: Bool)
+        async throws
+    {
+        let (old, new) = (try await IssuerKey("old"), try await IssuerKey("new"))
+        let (oldToken, newToken) = (try await old.token(), try await new.token())
+        let file = try KeyFile(IssuerKey.keySet([old]))
+        try await APIServer.with(environment(file.path)) { server in
+            #expect(try status(server, oldToken) == 200)
+            #expect(try status(server, newToken) == 401)
+            try file.write(IssuerKey.keySet([new]))
+            if signals { server.program.signal(SIGHUP) }
+            try await eventually("the new key counts") { try status(server, newToken) == 200 }
+            #expect(try status(server, oldToken) == 401)
+            for broken in ["", "{\"keys\":[]}", "not JSON"] {
+                let count = failures(server)
+                try file.write(broken)
+                if signals { server.program.signal(SIGHUP) }
+                try await eventually("the log has the failure") { failures(server) > count }
+                #expect(try status(server, newToken) == 200)
+                try await HealthAnswer.eventually("health warns", server) {
+                    $0.status("keys:count") == "warn" && $0.httpStatus == 200
+                }
+            }
+            try file.write(IssuerKey.keySet([old, new]))
+            if signals { server.program.signal(SIGHUP) }
+            try await eventually("both keys count") { try status(server, oldToken) == 200 }
+            #expect(try HealthAnswer(server).number("keys:count") == 2)
+            #expect(try HealthAnswer(server).status == "pass")
+        }
+    }
+
+    private func failures(_ server: APIServer) -> Int {
+        server.program.errors.ranges(of: "\"message\":\"keys not reloaded").count
+    }
+
+    // MARK: - The start
+
+    private func start(
+        _ environment: [String: String]
+    ) async throws -> (status: Int32, errors: String) {
+        let all = ["HTTP_PORT": "0", "QUEUE": "memory"].merging(environment) { $1 }
+        let result = try await Program.run(Program.built("core-api"), environment: all)
+        return (result.status, result.errors)
+    }
+
+    @Test func `a configuration that cannot verify a token is one line and status 78`()
+        async throws
+    {
+        let key = try await IssuerKey("a")
+        let file = try KeyFile(IssuerKey.keySet([key]))
+        let good = file.path
+        let (empty, secretKey) = (
+            try KeyFile("{\"keys\":[]}"), try KeyFile("{\"keys\":[{\"d\":1}]}")
+        )
+        let secret = APIServer.secret
+        for (environment, words) in [
+            ([:], ["JWT_SECRET", "JWT_JWKS_FILE", "JWT_JWKS_URL"]),
+            (["JWT_JWKS_FILE": empty.path], ["JWT_JWKS_FILE", "no key"]),
+            (["JWT_JWKS_FILE": secretKey.path], ["JWT_JWKS_FILE", "private"]),
+            (
+                ["JWT_JWKS_FILE": good, "JWT_JWKS_URL": "https://a.example"],
+                ["JWT_JWKS_FILE", "one of the two"]
+            ),
+            (["JWT_JWKS_URL": "http://a.example/"], ["JWT_JWKS_URL", "https://"]),
+            (
+                ["JWT_JWKS_FILE": good, "JWT_JWKS_CA_FILE": "/x"],
+                ["JWT_JWKS_CA_FILE", "leave it out"]
+            ),
+            (
+                ["JWT_JWKS_FILE": good, "JWT_JWKS_STALE_SECONDS": "59"],
+                ["JWT_JWKS_STALE_SECONDS", "60 to 2592000"]
+            ),
+            (
+                ["JWT_JWKS_FILE": good, "JWT_ALGORITHMS": "HS256"],
+                ["JWT_ALGORITHMS", "HS256 needs"]
+            ),
+            (
+                ["JWT_JWKS_FILE": good, "JWT_SECRET": secret, "JWT_ALGORITHMS": "HS256"],
+                ["JWT_ALGORITHMS", "key set"]
+            ),
+            (["JWT_SECRET": secret, "JWT_ALGORITHMS": "RS256"], ["JWT_ALGORITHMS", "key set"]),
+            (["JWT_JWKS_FILE": good, "JWT_ALGORITHMS": "RS256"], ["JWT_JWKS_FILE", "no key"]),
+            (
+                ["JWT_SECRET": secret, "JWT_ALGORITHMS": "none"],
+                ["JWT_ALGORITHMS", "out of HS256"]
+            ),
+            (["JWT_SECRET": secret, "JWT_ALGORITHMS": "HS256,"], ["JWT_ALGORITHMS", "out of"]),
+        ] as [([String: String], [String])] {
+            let (status, errors) = try await start(environment)
+            #expect(status == 78, "\(environment) \(errors)")
+            #expect(errors.split(separator: "\n").count == 1, "\(errors)")
+            for word in words { #expect(errors.contains(word), "\(errors)") }
+        }
+    }
+
+    @Test func `a file that is not there may come: it is no status 78`() async throws {
+        for path in ["/nonexistent/jwks.json", "/"] {
+            let (status, errors) = try await start(["JWT_JWKS_FILE": path])
+            #expect(status == 1)
+            #expect(errors.contains("JWT_JWKS_FILE"))
+        }
+    }
+}
