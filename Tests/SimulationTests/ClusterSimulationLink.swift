@@ -103,6 +103,7 @@ extension ClusterSimulation {
         case .none, .flush: break
         case .ready(let resolutions), .resolveAll(let resolutions): resolve(resolutions)
         case .resolve(let resolution): resolve([resolution])
+        case .renew: preconditionFailure("received() renews a link that nobody renews")
         case .fail(let error): lose(link, error)
         }
     }

@@ -187,7 +187,9 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func tellStatus(_ head: RequestHead, _ input: [UInt8]) -> Response? {
         let transactions = application.transactions
         let userID: Int
-        do { userID = try transactions.userID(head, input.span) } catch { return refuse(error) }
+        do { userID = try transactions.userID(head, input.span) } catch {
+            return refused(error, 0..<0)
+        }
         guard let statuses = transactions.statuses, let id = StatusEndpoint.id(head, input.span)
         else { return refuse(transactions.limited(StatusEndpoint.unknown)) }
         answer { [self] in
