@@ -16,7 +16,8 @@ import Testing
     private func start(_ server: APIServer) -> String {
         let host = ProcessInfo.processInfo.hostName.utf8.map { byte in
             byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-                || Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber
+                || Character(UnicodeScalar(byte)).isLetter
+                || Character(UnicodeScalar(byte)).isNumber
                 ? Character(UnicodeScalar(byte)) : "-"
         }
         return "core-api:\(String(host)):\(server.program.identifier):"
@@ -51,8 +52,8 @@ import Testing
         try await RedisServer.with { redis in
             _ = try await redis.command(
                 [
-                "ACL", "SETUSER", "u", "on", ">pw", "~*", "+@all", "-client",
-            ])
+                    "ACL", "SETUSER", "u", "on", ">pw", "~*", "+@all", "-client",
+                ])
             let environment = [
                 "REDIS_URL": "redis://u:pw@127.0.0.1:\(redis.port)", "THREADS": "1",
             ]

@@ -20,7 +20,8 @@ enum ConsumerConnections: Sendable {
         logger: Logger
     ) async throws(RedisError) {
         var settings = RedisConnection.Options(
-            scripts: ConsumerScripts.all + scripts, name: RedisClientName(role: "consumer"), tls: tls, metrics: options.metrics)
+            scripts: ConsumerScripts.all + scripts, name: RedisClientName(role: "consumer"),
+            tls: tls, metrics: options.metrics)
         if url.place.cluster != nil {
             settings.limits.commandTimeoutMilliseconds = ConsumerConnections.clusterTimeout(options)
             self = .cluster(

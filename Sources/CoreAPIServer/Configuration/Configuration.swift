@@ -21,6 +21,15 @@ struct Configuration {
             case .memory: "memory"
             }
         }
+
+        /// A slot of a Redis Cluster that has keys of the queue.
+        var slot: HashSlot {
+            if case .stream(let partitions) = self {
+                partitions.slot(0)
+            } else {
+                HashSlot(ofKey: [])
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }
@@ -75,9 +84,10 @@ struct Configuration {
     ///   - cores: the number of online cores: the default of `THREADS`.
     ///   - openFilesMax: the process's limit of open files.
     ///   - memoryBytes: the memory that the process may use.
+    ///   - inheritsMetricsSocket: whether the process inherited a socket that serves metrics.
     init(
         environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int,
-        memoryBytes: Int = .max
+        memoryBytes: Int = .max, inheritsMetricsSocket: Bool = false
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
         let hasKeySet = try KeySetConfiguration.isConfigured(values)
@@ -87,7 +97,8 @@ struct Configuration {
         keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
-        metrics = try values.metrics(publicHost: host, publicPort: port)
+        let configuredMetrics = try values.metrics(publicHost: host, publicPort: port)
+        metrics = inheritsMetricsSocket ? .inherited : configuredMetrics
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         try redis.check(queue)

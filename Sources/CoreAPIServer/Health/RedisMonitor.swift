@@ -82,8 +82,10 @@ final class RedisMonitor: Sendable {
     }
 
     /// The options of the connection of a loop's probes.
+    ///
+    /// - Parameter name: what the connection is for.
     static func options(
-        _ kind: QueueProbe.Kind, loop: Int, tls: TLSContext?
+        _ kind: QueueProbe.Kind, name: String, tls: TLSContext?
     ) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
@@ -92,7 +94,7 @@ final class RedisMonitor: Sendable {
         limits.pauseMillisecondsMax = RedisMonitor.pauseMillisecondsMax
         return RedisConnection.Options(
             limits: limits, scripts: kind.scripts, isOnDemand: true,
-            name: RedisClientName(role: "\(loop)-probe"), tls: tls)
+            name: RedisClientName(role: name), tls: tls)
     }
 
     /// The timeout of a probe's command: shorter than the second for which callers wait.

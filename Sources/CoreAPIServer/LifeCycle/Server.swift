@@ -8,13 +8,17 @@ internal import Synchronization
 
 /// The assembled server: one event loop, HTTP server and Redis connection for each thread.
 struct Server {
-    /// The port that the callers' servers listen on.
-    let port: UInt16
+    /// What the callers' servers listen on: `inherited` for inherited sockets.
+    private let host: String
+    /// The port that the callers' servers listen on; 0 for a Unix socket.
+    private let port: UInt16
+    /// The file of the callers' Unix socket, if the server has made it.
+    private let socketFile: UnixSocketFile?
 
     /// The HTTP server and the application of each loop.
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
-    private let operators: (server: HTTPServer, address: MetricsAddress)?
+    private let operators: Operators?
     private let drainState = DrainState()
     private let keys: TokenKeys
     /// The files that are read again while the server runs.
@@ -23,9 +27,9 @@ struct Server {
 
     /// Builds the parts and listens. `run` starts the loops.
     ///
-    /// - Parameter inherited: the descriptor of the inherited listening socket; nil without one.
+    /// - Parameter inherited: the sockets that the process inherited.
     init(
-        _ configuration: Configuration, inherited: Int32?, logger: Logger
+        _ configuration: Configuration, inherited: InheritedSockets, logger: Logger
     ) throws(StartError) {
         let limits = HTTPLimits()
         limits.check()
@@ -37,7 +41,8 @@ struct Server {
         let verifier = try keys.verifier()
         let configured = ListeningAddress(
             prefix: "HTTP", host: configuration.host, port: configuration.port)
-        var sockets = try ListeningSockets(configured, inherited: inherited)
+        var sockets = try ListeningSockets(
+            configured, inherited: inherited.callers, isForLoops: true)
         var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
@@ -47,15 +52,15 @@ struct Server {
         let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
         var callers: [(server: HTTPServer, application: Application)] = []
+        var connections: [RedisRenewal.Connections] = []
         for index in 0..<configuration.threads {
-            let socket = try sockets.next()
             do {
-                port = try socket.address().port
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
                     configuration, memory, refusals, loop, index,
                     Server.factory(registry, index), logger)
+                if let redis = backend.redis { connections.append(redis) }
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop,
@@ -76,27 +81,34 @@ struct Server {
                         loop: loop, buffers: buffers, trimming: trimming,
                         loopCount: configuration.threads),
                     count: count, logger: logger)
-                try server.listen(socket, isShared: sockets.areShared)
                 callers.append((server, application))
             } catch {
                 throw .system(error, "\(configured)")
             }
+            port = try sockets.listen(callers[index].server)
         }
         self.callers = callers
-        operators = try Server.operators(configuration, beside: callers[0])
+        operators = try Server.operators(
+            configuration, inherited: inherited.operators, beside: callers[0])
         self.keys = keys
-        files = Server.watchedFiles(configuration, keys, logger)
+        files = Server.watchedFiles(configuration, keys, connections, logger)
+        socketFile = sockets.file
+        host = inherited.callers.isEmpty ? configuration.host : "inherited"
         self.logger = logger
         self.port = port
     }
 
     /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
-    func run(host: String) throws(StartError) {
+    ///
+    /// - Parameter watchdogMilliseconds: how often the service manager is told that all loops turn;
+    ///   nil if it is not told.
+    func run(watchdogMilliseconds: Int?) throws(StartError) {
         for (server, _) in callers {
             do { try Thread.start(named: "core-api-loop") { server.loop.run() } } catch {
                 throw .system(error, "a thread for each event loop")
             }
         }
+        if let watchdogMilliseconds { startWatchdog(watchdogMilliseconds) }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
             logger.info(
@@ -110,6 +122,17 @@ struct Server {
         var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
         watch.waitForEnd()
         drain()
+        operators?.file?.remove()
+    }
+
+    private func startWatchdog(_ milliseconds: Int) {
+        let logger = logger
+        let loops = callers.map(\.server.loop)
+        WatchdogTimer(loops, intervalMilliseconds: milliseconds) {
+            if !ServiceManager.notify(.watchdog) {
+                logger.warning("the service manager cannot be notified: WATCHDOG=1")
+            }
+        }.start()
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -127,6 +150,7 @@ struct Server {
         let remaining = Remaining(callers.count)
         // The metrics port answers scrapes and probes until the process ends.
         drainState.begin()
+        socketFile?.remove()
         for (server, _) in callers { server.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // SIGHUP is ignored while the server drains.
@@ -144,11 +168,19 @@ struct Server {
 
     // MARK: - Parts
 
-    /// The files of secrets and of keys.
+    /// The files of secrets, of keys, and of Redis.
     private static func watchedFiles(
-        _ configuration: Configuration, _ keys: TokenKeys, _ logger: Logger
+        _ configuration: Configuration, _ keys: TokenKeys,
+        _ connections: [RedisRenewal.Connections], _ logger: Logger
     ) -> [any WatchedContents] {
         var files: [any WatchedContents] = []
+        if !connections.isEmpty {
+            let renewal = RedisRenewal(
+                connections, slot: configuration.queue.slot, logger: logger)
+            if let redis = WatchedRedis(configuration.redis, logger: logger, use: renewal.use) {
+                files.append(redis)
+            }
+        }
         if let file = configuration.secrets.file {
             files.append(
                 WatchedFile(
@@ -183,8 +215,8 @@ struct Server {
         _ configuration: Configuration, _ memory: InMemoryTransactionQueue?,
         _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
         _ metrics: any MetricsFactory, _ logger: Logger
-    ) -> (queue: any CallbackTransactionQueue, monitor: RedisMonitor?) {
-        if let memory { return (memory, nil) }
+    ) -> Backend {
+        if let memory { return Backend(queue: memory) }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
@@ -203,18 +235,23 @@ struct Server {
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
         }
+        let tls = configuration.redis.tls
+        let client = RedisClient(
+            url: configuration.redis.url, on: loop,
+            options: RedisMonitor.options(kind, name: "\(index)-probe", tls: tls),
+            // No log lines: the caller of the probe gets the failure of its connection.
+            logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() })
         let probe = QueueProbe(
-            client: RedisClient(
-                url: configuration.redis.url, on: loop,
-                options: RedisMonitor.options(kind, loop: index, tls: configuration.redis.tls),
-                // No log lines: the caller of the probe gets the failure of its connection.
-                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
-            kind: kind, silenceSecondsMax: configuration.health.silenceSecondsMax,
+            client: client, kind: kind,
+            silenceSecondsMax: configuration.health.silenceSecondsMax,
             barrier: configuration.durability)
         let monitor = RedisMonitor(
             producer: producer, refusals: refusals, queue: probe,
             barrier: configuration.durability, loop: loop)
-        return (queue, monitor)
+        let redis = RedisRenewal.Connections(
+            loop: loop, producer: producer, probes: client,
+            trial: RedisMonitor.options(kind, name: "trial", tls: tls))
+        return Backend(queue: queue, monitor: monitor, redis: redis)
     }
 
     // MARK: - Metrics
@@ -238,30 +275,41 @@ struct Server {
     /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
     /// cannot keep scrapers out.
     private static func operators(
-        _ configuration: Configuration,
+        _ configuration: Configuration, inherited: [Int32],
         beside callers: (server: HTTPServer, application: Application)
-    ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
+    ) throws(StartError) -> Operators? {
         guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
         let configured = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
-        let address = try configured.resolved()
-        do {
-            let other = callers.server
-            let server = HTTPServer(
-                Application(beside: callers.application, site: .operators), on: other.loop,
-                limits: other.limits, memory: other.memory,
-                count: ConnectionCount(
-                    servedMax: OpenFiles.metricsConnectionsMax,
-                    refusedMax: OpenFiles.metricsRefusedMax),
-                logger: callers.application.logger)
-            let socket = try Socket.listening(
-                on: address, sharesPort: false, backlog: ListeningSockets.backlog)
-            let port = try socket.address().port
-            try server.listen(socket)
-            return (server, MetricsAddress(host: wanted.host, port: port, isPublic: false))
-        } catch {
-            throw .system(error, "\(configured)")
-        }
+        var sockets = try ListeningSockets(configured, inherited: inherited, isForLoops: false)
+        let other = callers.server
+        let server = HTTPServer(
+            Application(beside: callers.application, site: .operators), on: other.loop,
+            limits: other.limits, memory: other.memory,
+            count: ConnectionCount(
+                servedMax: OpenFiles.metricsConnectionsMax,
+                refusedMax: OpenFiles.metricsRefusedMax),
+            logger: callers.application.logger)
+        let port = try sockets.listen(server)
+        return Operators(
+            server: server, file: sockets.file,
+            address: MetricsAddress(host: wanted.host, port: port, isPublic: false))
     }
+}
+
+/// The server of `METRICS_PORT`.
+private struct Operators {
+    let server: HTTPServer
+    /// The file of its Unix socket, if the server has made it.
+    let file: UnixSocketFile?
+    let address: MetricsAddress
+}
+
+/// What one loop does with transactions.
+private struct Backend {
+    let queue: any CallbackTransactionQueue
+    /// Nil for a queue in memory, as the next one.
+    var monitor: RedisMonitor?
+    var redis: RedisRenewal.Connections?
 }
 
 /// Why a server cannot start.
@@ -271,7 +319,7 @@ enum StartError: Error {
     case keySet(KeySetSourceError)
     /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
-    /// The inherited descriptor is not a listening TCP socket.
+    /// An inherited descriptor is not a listening socket.
     case inheritedSocket
     /// A system call failed. The text names the resource that it should have created.
     case system(SystemError, String)

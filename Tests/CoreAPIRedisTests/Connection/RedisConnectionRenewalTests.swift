@@ -32,7 +32,8 @@ import Testing
 
     @Test func `a probe's connection is ended, and connects with the next command`() throws {
         var machine = Machine(
-            url: try RedisURL("redis://:old@h"), limits: RedisLimits(), isOnDemand: true, now: start)
+            url: try RedisURL("redis://:old@h"), limits: RedisLimits(), isOnDemand: true, now: start
+        )
         #expect(submit(1, &machine) == "wait")
         _ = machine.connected(now: start)
         #expect(reply(ok, &machine) == "ready")
@@ -60,7 +61,9 @@ import Testing
                 now: start)
             for _ in 0..<2 {
                 let login = String(decoding: machine.connected(now: start), as: UTF8.self)
-                let words = login.split(separator: "\r\n").filter { !"*$".contains($0.first ?? " ") }
+                let words = login.split(separator: "\r\n").filter {
+                    !"*$".contains($0.first ?? " ")
+                }
                 #expect(
                     words == [
                         "AUTH", "u", "pw", "CLIENT", "SETNAME", "core-api:host:7:0", "SELECT", "3",
@@ -75,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("host", "0", "core-api:host:42:0"), ("a b\n:é", "0-probe", "core-api:a-b-----:42:0-probe"),
+        ("host", "0", "core-api:host:42:0"), ("a b\n:é", "0-probe", "core-api:a-b----:42:0-probe"),
         ("", "", "core-api::42:"), ("A.b_c-9", "map", "core-api:A.b_c-9:42:map"),
     ])
     func `a name has no space, whatever the host is called`(
