@@ -8,6 +8,8 @@
 #   check           every gate, then every test
 #   gates           the gates alone: format, style, layers, the binary
 #   openapi         compare the server with docs/openapi.json
+#   console         test the operators' page in a real Chromium
+#   console-pictures  make pictures of each page of it, in .run/console-pictures
 #   docs            the documentation of CoreAPIKit, in .run/docs
 #   hummingbird     build, test and run the example of a service that embeds CoreAPIKit
 #   simulate        10,000 seeds of the simulations (SEEDS=…); SEED=… repeats one with a full trace
@@ -25,7 +27,7 @@
 #   format          format the Swift sources by .swift-format
 #   clean           stop the Redis that `make run` started, remove build products; .run/redis stays
 
-.PHONY: help run connector build release test check gates openapi docs hummingbird simulate \
+.PHONY: help run connector build release test check gates openapi console console-pictures docs hummingbird simulate \
 	test-faults fuzz sanitize bench bench-gates bench-hotspots bench-library format clean install public-surface \
 	uninstall
 .DEFAULT_GOAL := help
@@ -107,6 +109,14 @@ gates: release
 openapi: build
 	@scripts/setup.sh openapi
 	.run/schemathesis/bin/python Tests/OpenAPITests/openapi.py
+
+console: build
+	@scripts/setup.sh console test
+	.run/console/bin/python Tests/ConsoleTests/console.py
+
+console-pictures: build
+	@scripts/setup.sh console test
+	.run/console/bin/python Tests/ConsoleTests/pictures.py
 
 docs:
 	@scripts/docs.sh

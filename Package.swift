@@ -21,6 +21,11 @@ let strict: [SwiftSetting] = [
 /// makes an array in the source, since a bundle of resources would need Foundation.
 let description: [Resource] = [.embedInCode("openapi.json")]
 
+/// The files of the operators' web page, embedded in the same way.
+let page: [Resource] = ["console.html", "console.css", "console.js", "icon.svg"].map {
+    .embedInCode("Console/Page/\($0)")
+}
+
 let package = Package(
     name: "core-api",
     products: [
@@ -76,7 +81,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: description,
+            resources: description + page,
             swiftSettings: strict),
         // The examples of docs/embedding.md, so that they are known to compile and run.
         .executableTarget(
@@ -110,6 +115,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["Tokens/Vectors"],
             swiftSettings: strict),
         .testTarget(
             name: "CoreAPIServerTests",
@@ -139,7 +145,8 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             exclude: [
-                "Harness/key-set-issuer.py", "Harness/reply-losing-proxy.py",
+                "Harness/key-set-issuer.py", "Harness/otlp-collector.py",
+                "Harness/reply-losing-proxy.py",
                 "Harness/service-manager.py",
             ],
             swiftSettings: strict),

@@ -12,6 +12,7 @@ import sys
 import goals
 import harness
 import measure
+import partitions
 import plot
 import rounds
 import servers
@@ -39,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--goals", action="store_true",
         help="instead, the goals of docs/performance.md: figures, and met or not met")
+    parser.add_argument(
+        "--partitions", action="store_true",
+        help="instead, the CPU for a transaction by partitions and by nodes of a cluster")
     parser.add_argument(
         "--cores", choices=("split", "one", "free"), default="split",
         help="the server has a core of its own (split), all share one, or the kernel decides "
@@ -126,6 +130,8 @@ def main() -> int:
     harness.CORE_API = given.binary.resolve()
     harness.require_core_api("bench")
     measure.write_bodies()
+    if given.partitions:
+        return 0 if partitions.bench(given.rounds, given.seconds) else 1
     return goals.measured(given) if given.goals else compare(given)
 
 

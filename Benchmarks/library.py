@@ -30,6 +30,8 @@ CASES = (
     ("json_python", "the same body by Python's `json.loads` (C)"),
     ("head", "a request's head parsed"),
 )
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
 QUEUES = ("stream", "rq", "memory")
 
 
@@ -55,6 +57,12 @@ def tables(runs: list) -> str:
         ratio = statistics.median(run[name] / run[REFERENCE] for run in runs)
         shown = f"{ratio:.2f}" if name.startswith(("verify", "mac", "pyjwt")) else ""
         lines.append(f"| {label} | {median(name):,.0f} | {1e9 / median(name):,.0f} | {shown} |")
+    lines += ["", "| `KeySetTokenVerifier.verify` | µs | per s | times `EVP_DigestVerify` |",
+              "|---|---|---|---|"]
+    for name in ALGORITHMS:
+        ratio = statistics.median(run[f"verify_{name}"] / run[f"bare_{name}"] for run in runs)
+        taken = median(f"verify_{name}")
+        lines.append(f"| {name} | {taken / 1e3:,.1f} | {1e9 / taken:,.0f} | {ratio:.2f} |")
     lines += ["", "| `enqueue`, from the global executor | per s, 64 tasks | CPU µs | alone, µs |",
               "|---|---|---|---|"]
     for queue in QUEUES:

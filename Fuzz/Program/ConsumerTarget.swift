@@ -86,7 +86,8 @@ enum ConsumerTarget {
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
         _ = StreamEntry(transaction).addWords(record, to: &entry)
-        _ = RQJob(transaction).addWords(record, to: &job)
+        let format = RQJobFormat(RQKeys(name: "default"), function: RQJobOptions().function)
+        _ = RQJob(transaction, format).addWords(record, to: &job)
         for words in [entry, job] {
             demand(words.bytes.count < 2_048, "\(words.bytes.count) bytes")
         }

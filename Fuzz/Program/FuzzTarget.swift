@@ -17,6 +17,8 @@ enum FuzzTarget: String, CaseIterable {
     case consumer
     /// The replies of sentinels.
     case sentinel
+    /// A JWK Set.
+    case keyset
     /// The value of an `Idempotency-Key` field.
     case key
 
@@ -31,6 +33,7 @@ enum FuzzTarget: String, CaseIterable {
         case .probe: ProbeTarget.run(bytes)
         case .consumer: ConsumerTarget.run(bytes)
         case .sentinel: SentinelTarget.run(bytes)
+        case .keyset: KeySetTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
         }
     }

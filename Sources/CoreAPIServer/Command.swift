@@ -7,6 +7,7 @@ enum Command: Equatable {
     case version
     case token(TokenArguments)
     case keys(KeysArguments)
+    case operate(OperatorCommand, asJSON: Bool)
 
     static let versionNumber = "0.1.0"
 
@@ -22,6 +23,12 @@ enum Command: Equatable {
         case "token", "keys":
             self = .help
             return
+        case "status", "transaction", "dead":
+            guard let found = try OperatorCommand.parse(arguments) else {
+                self = .help
+                return
+            }
+            self = .operate(found.command, asJSON: found.asJSON)
         case let argument?:
             throw UsageError(reason: "\"\(argument)\" is neither an option nor a command")
         }
@@ -44,10 +51,20 @@ enum Command: Equatable {
           core-api keys [--kid ID] FILE …
                                 print the public keys of PEM files, public or private, as a JWK
                                 Set; the kid of the next file is ID (its RFC 7638 thumbprint)
+          core-api status [--json]
+                                print the state of Redis and the queue, as /health does
+          core-api transaction ID [--json]
+                                print what became of a transaction
+          core-api dead list [--reason TEXT] [--all] [--json]
+                                print the reasons of the dead letters, or the letters
+          core-api dead show ID [--json]
+          core-api dead requeue ID | --reason TEXT | --all [--json]
+          core-api dead remove ID | --reason TEXT | --all [--json]
+                                put dead letters back on the queue, or remove them
           core-api --version
           core-api --help
 
-        The server and the token command are configured by the environment:
+        The server and its commands are configured by the environment:
           JWT_SECRET                 the secret shared with the Auth API; either this variable,
                                      JWT_SECRET_FILE or a key set is required
           JWT_SECRET_FILE            a file of secrets, one on each line, the newest first: each
@@ -67,6 +84,9 @@ enum Command: Equatable {
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
           METRICS_HOST               address to serve GET /metrics on, or unix:/path instead of
                                      METRICS_PORT (HTTP_HOST)
+          CONSOLE_PASSWORD_FILE      the password of the operators' page at METRICS_PORT, user
+                                     operator (none: there is no page)
+          CONSOLE_ACTIONS            on, or off: the page changes nothing (on)
           REDIS_URL                  redis://[user[:password]@]host[:port][/db], rediss:// with TLS,
                                      unix:///path/to/socket, or sentinels:
                                      redis-sentinel://host[:port][,host…][/db]?master=NAME,
@@ -91,6 +111,8 @@ enum Command: Equatable {
                                      1 to 30 (5)
           REPLAY_BYTES               bytes of confirmed transactions kept in memory for 30 s, to be
                                      sent again if Redis loses them (16777216; 0: none)
+          STATUS_SECONDS             seconds that GET /transaction/{id} tells the status of a
+                                     transaction after its last change, to 31536000 (0: never)
           MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open
                                      files and the memory allow, at most 65536)
           JWT_AUDIENCE               the audience that tokens must name (none)
@@ -107,6 +129,20 @@ enum Command: Equatable {
           LOG_LEVEL                  trace, debug, info, notice, warning, error, critical (info)
           ACCESS_LOG_LEVEL           off, or the level of one line for each request (off)
           LOG_FORMAT                 text or json (text on a terminal, otherwise json)
+          OTEL_EXPORTER_OTLP_ENDPOINT
+                                     URL of a collector of OpenTelemetry, to which requests are
+                                     traced (none: no traces); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+                                     with its path. Further variables of OpenTelemetry:
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+          OTEL_EXPORTER_OTLP_HEADERS
+          OTEL_EXPORTER_OTLP_TRACES_HEADERS
+          OTEL_EXPORTER_OTLP_CERTIFICATE
+          OTEL_EXPORTER_OTLP_PROTOCOL
+          OTEL_EXPORTER_OTLP_TIMEOUT
+          OTEL_SERVICE_NAME
+          OTEL_RESOURCE_ATTRIBUTES
+          OTEL_TRACES_SAMPLER
+          OTEL_TRACES_SAMPLER_ARG
 
         """
 }

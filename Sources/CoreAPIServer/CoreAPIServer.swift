@@ -17,6 +17,7 @@ enum CoreAPIServer {
         case .version: Process.print("core-api \(Command.versionNumber)\n")
         case .token(let arguments): printToken(arguments)
         case .keys(let arguments): printKeys(arguments)
+        case .operate(let command, let asJSON): operate(command, asJSON: asJSON)
         case .serve: serve()
         }
     }
@@ -53,6 +54,20 @@ enum CoreAPIServer {
         fail(
             failure.mayPass ? .failure : .configuration,
             "\(failure.path) cannot be used: \(failure.reason)")
+    }
+
+    /// Runs a command for operators with the server's environment, of which it needs the queue and
+    /// Redis alone.
+    private static func operate(_ command: OperatorCommand, asJSON: Bool) {
+        do {
+            let values = EnvironmentReader(Process.environment)
+            let target = try Inspector.Target(values)
+            Process.exit(try OperatorProgram.run(command, asJSON: asJSON, target))
+        } catch let error as ConfigurationError {
+            fail(error.mayPass ? .failure : .configuration, "\(error)")
+        } catch {
+            fail(.failure, "\(error)")
+        }
     }
 
     private static func serve() {
@@ -107,6 +122,14 @@ enum CoreAPIServer {
         }
         if let warning = configuration.redis.url.loginWarning {
             logger.warning("REDIS_URL: \(warning)")
+        }
+        if let console = configuration.console,
+            console.password.count < ConsoleConfiguration.bytesRecommendedMin
+        {
+            let warning =
+                "\(ConsoleConfiguration.fileVariable): the password can be guessed: use "
+                + "\(ConsoleConfiguration.bytesRecommendedMin) characters or more"
+            logger.warning("\(warning)")
         }
         if configuration.queue == .memory {
             logger.warning("QUEUE is memory: transactions are neither kept nor processed")

@@ -178,22 +178,32 @@ class ClusterGroup:
         source = await self.master_of(slot)
         if source is target:
             return 0
-        await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
-        await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        await self.begin_move(slot, source, target)
         count = 0
         await asyncio.sleep(MIGRATION_PAUSE_SECONDS)
         while keys := await source.command("CLUSTER", "GETKEYSINSLOT", slot, MIGRATED_AT_ONCE):
-            await source.command(
-                "MIGRATE", "127.0.0.1", target.port, "", 0, MIGRATION_TIMEOUT_MILLISECONDS,
-                "KEYS", *keys,
-            )  # fmt: skip
+            await self.move_keys(keys, source, target)
             count += len(keys)
             await asyncio.sleep(MIGRATION_PAUSE_SECONDS)
-        # The new master first: otherwise the slot might have none for a moment.
+        await self.end_move(slot, source, target)
+        return count
+
+    async def begin_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
+        """Both nodes know of the move, and all keys are at the source."""
+        await target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        await source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+
+    async def move_keys(self, keys: list, source: ClusterNode, target: ClusterNode) -> None:
+        await source.command(
+            "MIGRATE", "127.0.0.1", target.port, "", 0, MIGRATION_TIMEOUT_MILLISECONDS,
+            "KEYS", *keys,
+        )  # fmt: skip
+
+    async def end_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
+        """Gives the slot to the target: first there, or it might have no master for a moment."""
         others = [node for node in self.masters if node not in (source, target)]
         for node in (target, source, *others):
             await node.command("CLUSTER", "SETSLOT", slot, "NODE", target.id)
-        return count
 
     async def add_master(self) -> ClusterNode:
         """A further master, without slots."""

@@ -17,6 +17,9 @@ IN_MEMORY = {"DURABILITY": "memory", "ENQUEUE_TIMEOUT": "30"}
 REPLICATED = {"DURABILITY": "replica:1", "ENQUEUE_TIMEOUT": "30"}
 IMPATIENT = {"DURABILITY": "memory", "ENQUEUE_TIMEOUT": "2"}
 TURNS = 5
+# Above the timeout of an impatient server.
+SLOW_MOVE_SECONDS = 5
+SLOT_KEYS_MAX = 1_000_000
 # What callers of a healthy partition may wait while another shard is away: far below the server's
 # timeout, and above what a busy machine takes.
 HEALTHY_SECONDS_MAX = 1.0
@@ -86,6 +89,40 @@ async def slots(bench: Bench) -> str:
                 await bench.load.until_each_accepted(1)
         await _serves_again(bench)
     return f"{moves} moves with {keys} keys, {_figures(bench)}"
+
+
+async def slow_slots(bench: Bench) -> str:
+    """A slot takes longer to move than callers wait: first all keys are at the source, then the
+    stream and the sessions are at the target. Transactions without a key go on."""
+    first = len(bench.load.operations)
+    for number in range(bench.size.slot_moves):
+        key = bench.partition_keys()[number % PARTITIONS]
+        source = await bench.cluster.master_of(slot(key))
+        others = [node for node in bench.cluster.masters if node is not source]
+        target = bench.rng.choice(others)
+        await bench.cluster.begin_move(slot(key), source, target)
+        await asyncio.sleep(SLOW_MOVE_SECONDS)
+        keys = await source.command("CLUSTER", "GETKEYSINSLOT", slot(key), SLOT_KEYS_MAX)
+        records = [name for name in keys if name.startswith(b"core-api:idempotency:")]
+        rest = [name for name in keys if name not in records]
+        await bench.cluster.move_keys(rest, source, target)
+        await asyncio.sleep(SLOW_MOVE_SECONDS)
+        if records:
+            await bench.cluster.move_keys(records, source, target)
+        await bench.cluster.end_move(slot(key), source, target)
+        await _serves_again(bench)
+    seconds = 0.0
+    for operation in bench.load.operations[first:]:
+        if operation.key is not None:
+            continue
+        for attempt in operation.attempts:
+            if attempt.outcome not in (200, UNKNOWN):
+                raise Broken(f"{operation.name}, which has no key: {attempt}")
+            seconds = max(seconds, attempt.seconds)
+    return (
+        f"{bench.size.slot_moves} moves of {2 * SLOW_MOVE_SECONDS} s, "
+        f"slowest 200 without a key {seconds * 1000:.0f} ms"
+    )
 
 
 async def nodes(bench: Bench) -> str:
@@ -197,6 +234,9 @@ ALL = [
     _scenario("cluster-frozen", frozen, IN_MEMORY),
     _scenario("cluster-lagging", lagging, IN_MEMORY),
     _scenario("cluster-slots", slots, IN_MEMORY),
+    _scenario(
+        "cluster-slow-slots", slow_slots, IMPATIENT, allowed=frozenset({503, 504}),
+    ),
     _scenario("cluster-nodes", nodes, IN_MEMORY),
     _scenario(
         "cluster-shard-down", shard_down, IMPATIENT, fsync="always",

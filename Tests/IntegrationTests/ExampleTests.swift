@@ -85,7 +85,7 @@ import Testing
     @Test func `docs/embedding.md shows the compiled examples`() throws {
         let text = try document("docs/embedding.md")
         let examples = try examples()
-        #expect(examples.count == 6)
+        #expect(examples.count == 7)
         for (path, example) in examples {
             #expect(text.contains("```swift\n\(example)```"), "\(path)")
         }

@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ProducerSessionTests {
     private typealias Kind = QueueContractTests.Kind
 
-    private static let kinds = [QueueContractTests.Kind.rq, .stream, .partitions]
+    private typealias Setting = QueueContractTests.Setting
 
     private func transaction(_ amount: Int = 1) throws -> Transaction {
         try Transaction(
@@ -57,16 +57,16 @@ import Testing
 
     // MARK: - Late copies
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `a copy of all that a producer has sent has no effect, however late it comes`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with { redis in
+        try await RedisServer.with(kind: setting.server) { redis in
             try await ReplyLosingProxy.with(redis) { proxy in
                 try proxy.startCopying()
-                let queue = try await queue(kind, proxy.url)
+                let queue = try await queue(setting.kind, proxy.url)
                 let ids = try await enqueue(20, queue).map(\.description)
-                #expect(try await queued(kind, redis) == ids)
+                #expect(try await queued(setting.kind, redis) == ids)
                 let sessions = try await redis.texts("KEYS", "core-api:session:*")
                 let session = try #require(sessions.first)
                 let copy = try proxy.copy()
@@ -74,13 +74,13 @@ import Testing
                 try late.send(copy)
                 try late.send("*1\r\n$4\r\nQUIT\r\n")
                 _ = try late.readToEnd()
-                #expect(try await queued(kind, redis) == ids)
+                #expect(try await queued(setting.kind, redis) == ids)
                 // Nor has a batch when the session is no longer there.
                 _ = try await redis.command("DEL", session)
                 for batch in try batches(copy) {
                     #expect(try reply(batch, redis) == "-SESSION missing")
                 }
-                #expect(try await queued(kind, redis) == ids)
+                #expect(try await queued(setting.kind, redis) == ids)
             }
         }
     }
@@ -112,19 +112,19 @@ import Testing
         }
     }
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `a batch that its copy has overtaken finds the record that the copy has found`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with { redis in
+        try await RedisServer.with(kind: setting.server) { redis in
             try await ReplyLosingProxy.with(redis) { proxy in
                 try proxy.startCopying()
-                let queue = try await queue(kind, proxy.url)
+                let queue = try await queue(setting.kind, proxy.url)
                 let key = IdempotencyKey("k")
                 #expect(try await queue.enqueue(transaction(), idempotencyKey: key) == .enqueued)
                 let call = try #require(batches(try proxy.copy()).last)
                 #expect(try reply(call, redis).hasPrefix(":"))
-                let tag = kind.tag(kind == .rq ? "default" : "s")
+                let tag = setting.kind.tag(setting.kind == .rq ? "default" : "s")
                 _ = try await redis.command("SET", "core-api:idempotency:{\(tag)}:1:k", "another")
                 #expect(try reply(call, redis) == "*4")
             }
@@ -163,19 +163,20 @@ import Testing
 
     // MARK: - Lost confirmations
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `a Redis that comes back without its last second has every confirmed transaction again`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with(["--appendfsync", "everysec"]) { redis in
+        try await RedisServer.with(["--appendfsync", "everysec"], kind: setting.server) { redis in
             let (metrics, log) = (TestMetrics(), LogLines())
-            let queue = try await queue(kind, redis.url, metrics: metrics, log: log)
+            let queue = try await queue(setting.kind, redis.url, metrics: metrics, log: log)
             let kept = try await enqueue(10, queue)
-            try redis.keepState()
+            try await redis.keepState()
             let lost = try await enqueue(25, queue)
             try await redis.restartFromKeptState()
             let next = try await enqueue(3, queue)
-            #expect(try await queued(kind, redis) == (kept + lost + next).map(\.description))
+            #expect(
+                try await queued(setting.kind, redis) == (kept + lost + next).map(\.description))
             #expect(metrics.counterTotal(label: QueueMetrics.confirmationsLostLabel) == 25)
             #expect(metrics.counterTotal(label: QueueMetrics.confirmationsReplayedLabel) == 25)
             let text = log.text
@@ -191,21 +192,22 @@ import Testing
         }
     }
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `a Redis that comes back empty has again what is kept, in order, and no more`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with(["--appendonly", "no"]) { redis in
+        try await RedisServer.with(["--appendonly", "no"], kind: setting.server) { redis in
             let log = LogLines()
             // Some twenty transactions.
             let bytes =
-                (kind == .rq ? 12_000 : 6_000) * (kind == .rq ? 1 : kind.partitions("s").count)
-            let queue = try await queue(kind, redis.url, replayBytesMax: bytes, log: log)
+                (setting.kind == .rq ? 12_000 : 6_000)
+                * (setting.kind == .rq ? 1 : setting.kind.partitions("s").count)
+            let queue = try await queue(setting.kind, redis.url, replayBytesMax: bytes, log: log)
             let ids = try await enqueue(100, queue).map(\.description)
             redis.kill()
             try await redis.start()
             let next = try await enqueue(1, queue).map(\.description)
-            let found = try await queued(kind, redis)
+            let found = try await queued(setting.kind, redis)
             #expect((5..<100).contains(found.count))
             #expect(found == ids.suffix(found.count - 1) + next)
             #expect(log.text.contains("count=100"))
@@ -214,17 +216,17 @@ import Testing
         }
     }
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `after a failover to a replica that lags, what it lacks is sent again`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with { master in
-            try await master.withReplica { replica in
+        try await RedisServer.with(kind: setting.server) { master in
+            try await master.withReplica(kind: setting.server) { replica in
                 try await ReplyLosingProxy.with(master) { proxy in
-                    let queue = try await queue(kind, proxy.url)
+                    let queue = try await queue(setting.kind, proxy.url)
                     let kept = try await enqueue(5, queue)
                     try await eventually("the replica has them") {
-                        try await queued(kind, replica).count == 5
+                        try await queued(setting.kind, replica).count == 5
                     }
                     replica.pause()
                     let lost = try await enqueue(30, queue)
@@ -234,55 +236,55 @@ import Testing
                     _ = try await replica.command("REPLICAOF", "NO", "ONE")
                     let next = try await enqueue(2, queue)
                     #expect(
-                        try await queued(kind, replica)
+                        try await queued(setting.kind, replica)
                             == (kept + lost + next).map(\.description))
                 }
             }
         }
     }
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `what is flushed on purpose is not sent again, and the log says so`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with { redis in
+        try await RedisServer.with(kind: setting.server) { redis in
             let log = LogLines()
-            let queue = try await queue(kind, redis.url, log: log)
+            let queue = try await queue(setting.kind, redis.url, log: log)
             _ = try await enqueue(10, queue)
             _ = try await redis.command("FLUSHALL")
             let next = try await enqueue(3, queue).map(\.description)
-            #expect(try await queued(kind, redis) == next)
+            #expect(try await queued(setting.kind, redis) == next)
             #expect(log.text.contains("the producer session was removed from Redis"))
         }
     }
 
-    @Test(arguments: kinds)
-    func `a session that is evicted alone doubles nothing`(kind: QueueContractTests.Kind)
+    @Test(arguments: Setting.inRedis)
+    func `a session that is evicted alone doubles nothing`(setting: QueueContractTests.Setting)
         async throws
     {
-        try await RedisServer.with { redis in
-            let queue = try await queue(kind, redis.url)
+        try await RedisServer.with(kind: setting.server) { redis in
+            let queue = try await queue(setting.kind, redis.url)
             let ids = try await enqueue(10, queue)
             let sessions = try await redis.texts("KEYS", "core-api:session:*")
             _ = try await redis.command("DEL", try #require(sessions.first))
             let next = try await enqueue(3, queue)
-            #expect(try await queued(kind, redis) == (ids + next).map(\.description))
+            #expect(try await queued(setting.kind, redis) == (ids + next).map(\.description))
         }
     }
 
     // MARK: - A batch
 
-    @Test(arguments: kinds)
+    @Test(arguments: Setting.inRedis)
     func `what Redis refuses in the midst of a batch is refused alone`(
-        kind: QueueContractTests.Kind
+        setting: QueueContractTests.Setting
     ) async throws {
-        try await RedisServer.with { redis in
-            let queue = try await queue(kind, redis.url)
+        try await RedisServer.with(kind: setting.server) { redis in
+            let queue = try await queue(setting.kind, redis.url)
             let refused = try transaction()
             let key = try #require(IdempotencyKey("k"))
             let obstacle =
-                kind == .rq
-                ? "rq:job:\(refused.id)" : "core-api:idempotency:{\(kind.tag("s"))}:1:k"
+                setting.kind == .rq
+                ? "rq:job:\(refused.id)" : "core-api:idempotency:{\(setting.kind.tag("s"))}:1:k"
             _ = try await redis.command("SADD", obstacle, "another's")
             let ids = try await withThrowingTaskGroup(of: TransactionID?.self) { group in
                 for number in 0..<50 {
@@ -304,7 +306,7 @@ import Testing
             }
             #expect(ids.count == 49 && !ids.contains(refused.id))
             #expect(
-                Set(try await queued(kind, redis)) == Set(ids.map(\.description)))
+                Set(try await queued(setting.kind, redis)) == Set(ids.map(\.description)))
             _ = try await redis.command("DEL", obstacle)
             #expect(try await queue.enqueue(refused, idempotencyKey: key) == .enqueued)
         }

@@ -7,6 +7,22 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueueContractTests {
     enum Kind: CaseIterable, Sendable { case memory, rq, stream, partitions }
 
+    /// A kind of queue, and the server that it is at.
+    struct Setting: CustomTestStringConvertible, Sendable {
+        let kind: Kind
+        var server = RedisServer.Kind.redis
+
+        var testDescription: String {
+            kind == .memory ? "\(kind)" : "\(kind) at \(server)"
+        }
+
+        /// Every kind of queue at every server.
+        static let all = [Setting(kind: .memory)] + inRedis
+        static let inRedis = [Kind.rq, .stream, .partitions].flatMap { kind in
+            RedisServer.Kind.allCases.map { Setting(kind: kind, server: $0) }
+        }
+    }
+
     /// A queue, and the ids that it holds, oldest first.
     private struct Subject {
         let queue: any TransactionQueue
@@ -15,14 +31,17 @@ import Testing
         var forget: () async throws -> Void = {}
     }
 
-    private func with(_ kind: Kind, _ body: (Subject) async throws -> Void) async throws {
+    private func with(
+        _ setting: Setting, _ body: (Subject) async throws -> Void
+    ) async throws {
+        let kind = setting.kind
         if kind == .memory {
             let queue = InMemoryTransactionQueue()
             try await body(
                 Subject(queue: queue, ids: { queue.transactions.map(\.id.description) }))
             return
         }
-        try await RedisServer.with { redis in
+        try await RedisServer.with(kind: setting.server) { redis in
             let queue: any TransactionQueue =
                 kind == .rq
                 ? try await RQTransactionQueue(url: redis.url, name: "payments")
@@ -42,29 +61,31 @@ import Testing
             userID: 1, createdAt: .now())
     }
 
-    @Test(arguments: Kind.allCases)
-    func `a confirmed transaction is in the queue once`(kind: Kind) async throws {
-        try await with(kind) { subject in
+    @Test(arguments: Setting.all)
+    func `a confirmed transaction is in the queue once`(setting: Setting) async throws {
+        try await with(setting) { subject in
             let transaction = try transaction()
             try await subject.queue.enqueue(transaction)
             #expect(try await subject.ids() == [transaction.id.description])
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func `transactions that are enqueued in sequence keep their order`(kind: Kind) async throws {
-        try await with(kind) { subject in
+    @Test(arguments: Setting.all)
+    func `transactions that are enqueued in sequence keep their order`(setting: Setting)
+        async throws
+    {
+        try await with(setting) { subject in
             let transactions = try (1...50).map(transaction)
             for transaction in transactions { try await subject.queue.enqueue(transaction) }
             #expect(try await subject.ids() == transactions.map(\.id.description))
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: Setting.all)
     func `many tasks on other executors enqueue at once, and each transaction is there once`(
-        kind: Kind
+        setting: Setting
     ) async throws {
-        try await with(kind) { subject in
+        try await with(setting) { subject in
             let transactions = try (1...2_000).map(transaction)
             let queue = subject.queue
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -79,10 +100,10 @@ import Testing
         }
     }
 
-    @MainActor @Test(arguments: Kind.allCases)
-    func `an actor of the embedder can enqueue`(kind: Kind) async throws {
+    @MainActor @Test(arguments: Setting.all)
+    func `an actor of the embedder can enqueue`(setting: Setting) async throws {
         let transaction = try transaction()
-        try await with(kind) { subject in
+        try await with(setting) { subject in
             try await subject.queue.enqueue(transaction)
             #expect(try await subject.ids() == [transaction.id.description])
         }
@@ -99,11 +120,13 @@ import Testing
             createdAt: UnixTime(seconds: seconds))
     }
 
-    @Test(arguments: Kind.allCases)
-    func `a key's first transaction is enqueued, and later ones are answered by it`(kind: Kind)
+    @Test(arguments: Setting.all)
+    func `a key's first transaction is enqueued, and later ones are answered by it`(
+        setting: Setting
+    )
         async throws
     {
-        try await with(kind) { subject in
+        try await with(setting) { subject in
             let key = try #require(IdempotencyKey("8e03978e-40d5-43dd-bc93-6894a57f9324"))
             let first = try transaction(100, "USD", user: 1)
             #expect(try await subject.queue.enqueue(first, idempotencyKey: key) == .enqueued)
@@ -117,11 +140,13 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func `a key with another amount or currency is refused, and keeps its transaction`(kind: Kind)
+    @Test(arguments: Setting.all)
+    func `a key with another amount or currency is refused, and keeps its transaction`(
+        setting: Setting
+    )
         async throws
     {
-        try await with(kind) { subject in
+        try await with(setting) { subject in
             let key = try #require(IdempotencyKey("k"))
             let first = try transaction(100, "USD", user: 1)
             #expect(try await subject.queue.enqueue(first, idempotencyKey: key) == .enqueued)
@@ -141,11 +166,13 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func `a key belongs to its user; another key, or no key, is another transaction`(kind: Kind)
+    @Test(arguments: Setting.all)
+    func `a key belongs to its user; another key, or no key, is another transaction`(
+        setting: Setting
+    )
         async throws
     {
-        try await with(kind) { subject in
+        try await with(setting) { subject in
             let names: [(String?, Int)] = [
                 ("k", 1), ("k", 2), ("k", 12), ("2:k", 1), ("K", 1), (nil, 1), (nil, 1),
             ]
@@ -160,9 +187,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func `of many that race with one key, one is enqueued`(kind: Kind) async throws {
-        try await with(kind) { subject in
+    @Test(arguments: Setting.all)
+    func `of many that race with one key, one is enqueued`(setting: Setting) async throws {
+        try await with(setting) { subject in
             let key = try #require(IdempotencyKey("race"))
             let queue = subject.queue
             let transactions = try (0..<200).map { _ in try transaction(7, "EUR", user: 3) }
@@ -207,9 +234,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [Kind.rq, .stream, .partitions])
-    func `scripts that Redis has forgotten are loaded again`(kind: Kind) async throws {
-        try await with(kind) { subject in
+    @Test(arguments: Setting.inRedis)
+    func `scripts that Redis has forgotten are loaded again`(setting: Setting) async throws {
+        try await with(setting) { subject in
             try await subject.queue.enqueue(try transaction())
             for _ in 0..<3 {
                 try await subject.forget()

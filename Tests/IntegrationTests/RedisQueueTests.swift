@@ -148,6 +148,14 @@ import Testing
                 + rights.map { $0.contains("~") ? "'\($0)'" : $0 }.joined(separator: " ")
             #expect(text.contains(line), "\(line)")
         }
+        for (user, rights) in zip(
+            ["stream-producer", "stream-consumer", "rq-producer"], RedisServer.statusRights)
+        {
+            let line =
+                "ACL SETUSER \(user) "
+                + rights.map { $0.contains("~") ? "'\($0)'" : $0 }.joined(separator: " ") + "\n"
+            #expect(text.contains(line), "\(line)")
+        }
     }
 
     private func expectUnavailable(

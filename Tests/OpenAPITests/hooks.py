@@ -20,6 +20,7 @@ PLACE = os.environ["OPENAPI_TOKEN_PLACE"]
 # A file that gets a line for each answer: method, path, status.
 SEEN = os.environ["OPENAPI_SEEN"]
 PATH = "/transaction"
+STATUS_PATH = "/transaction/{id}"
 WELL_FORMED = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -51,6 +52,16 @@ def before_load_schema(context: schemathesis.HookContext, raw_schema: dict) -> N
 
 
 if PLACE == "field":
+
+    @schemathesis.auth(refresh_interval=None).apply_to(path=STATUS_PATH)
+    class StatusBearer:
+        """`Authorization: Bearer`, for every status."""
+
+        def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
+            return http_caller.token(1)
+
+        def set(self, case: schemathesis.Case, data: str, context: object) -> None:
+            case.headers["Authorization"] = f"Bearer {data}"
 
     @schemathesis.auth(refresh_interval=None).apply_to(path=PATH, method="POST")
     class Bearer:

@@ -86,6 +86,7 @@ class Suite:
                 self._report(run.name, await self._schemathesis(run))
             self._report("refusals of HTTP", await self._refusals())
             self._report("an outcome that is not known", await self._outcome_unknown())
+            self._report("the status of a transaction", await self._statuses())
         finally:
             await self._redis.end()
         unseen = sorted(self._document.exchanges() - self._seen)
@@ -174,6 +175,48 @@ class Suite:
                 self._redis.resume()
                 caller.close()
         return self._judge(refusals.Refused("POST", "/transaction", 504, answer))
+
+    async def _statuses(self) -> list[str]:
+        """Of a transaction that was accepted, by its Location; to its user, and to others."""
+        problems: list[str] = []
+        tokens = {
+            200: http_caller.token(1),
+            403: http_caller.token(1, is_enabled=False),
+            404: http_caller.token(2),
+        }
+        async with self._server(QUEUE="memory", STATUS_SECONDS="600") as server:
+            caller = http_caller.HTTPCaller()
+            await caller.connect(server.port)
+            try:
+                accepted = await caller.exchange(
+                    http_caller.request(100, http_caller.token(1)))
+                problems += self._judge(refusals.Refused("POST", "/transaction", 200, accepted))
+                target = accepted.fields["location"]
+                for status, token in tokens.items():
+                    fields = f"Host: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+                    answer = await caller.exchange(
+                        f"GET {target} HTTP/1.1\r\n{fields}".encode())
+                    problems += self._judge(
+                        refusals.Refused("GET", "/transaction/{id}", status, answer))
+            finally:
+                caller.close()
+            head = await self._head(server.port, target, tokens[200])
+        if not head.startswith(b"HTTP/1.1 200 ") or not head.endswith(b"\r\n\r\n"):
+            problems.append(f"HEAD {target}: {head!r}")
+        self._seen.add(("HEAD", "/transaction/{id}", 200))
+        return problems
+
+    @staticmethod
+    async def _head(port: int, target: str, token: str) -> bytes:
+        """All bytes of the answer to a HEAD."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(
+                f"HEAD {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                f"Authorization: Bearer {token}\r\n\r\n".encode())
+            return await asyncio.wait_for(reader.read(), http_caller.ANSWER_SECONDS)
+        finally:
+            writer.close()
 
     def _judge(self, refused: refusals.Refused) -> list[str]:
         method, path, answer = refused.method, refused.path, refused.answer

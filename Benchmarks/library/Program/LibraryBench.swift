@@ -15,6 +15,10 @@ enum LibraryBench {
         let material = try Material()
         try material.check()
         var figures = synchronousFigures(material)
+        for algorithm in TokenAlgorithm.allCases
+        where algorithm != .hs256 && algorithm != .edDSA {
+            figures.merge(try SignatureCase(algorithm).figures()) { $1 }
+        }
         if CommandLine.arguments.count > 1 {
             figures.merge(try await enqueueFigures(CommandLine.arguments[1])) { $1 }
         }

@@ -4,11 +4,12 @@ internal import Glibc
 enum Measurement {
     /// How long a case runs in one round.
     private static let nanosecondsMin = 50e6
-    private static let callsAtOnce = 1_000
 
-    /// - Parameter body: takes the number of the call. Its result is used, so that the compiler
-    ///   does not remove the call.
-    static func nanoseconds(_ body: (Int) -> Int) -> Double {
+    /// - Parameters:
+    ///   - callsAtOnce: the calls between two looks at the clock.
+    ///   - body: takes the number of the call. Its result is used, so that the compiler does not
+    ///     remove the call.
+    static func nanoseconds(callsAtOnce: Int = 1_000, _ body: (Int) -> Int) -> Double {
         var (calls, sum) = (0, 0)
         // Warm up caches and buffers.
         for call in 0..<callsAtOnce { sum &+= body(call) }

@@ -122,6 +122,11 @@ package struct Socket: ~Copyable, Sendable {
         try SocketAddress(of: descriptor)
     }
 
+    /// The address of the peer that the socket is connected to.
+    func peerAddress() throws(SystemError) -> SocketAddress {
+        try SocketAddress(peerOf: descriptor)
+    }
+
     /// Whether the socket is connected to itself. When no socket listens on a local port, the
     /// kernel may choose that port as the source port too; TCP then connects the socket to itself
     /// (RFC 9293 §3.5, simultaneous open).

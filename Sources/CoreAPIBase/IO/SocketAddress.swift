@@ -138,6 +138,20 @@ package struct SocketAddress: Sendable {
         }
     }
 
+    /// The numeric address without the port: `127.0.0.1`; empty for a Unix socket.
+    package var host: String {
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let result = unsafe text.withUnsafeMutableBufferPointer { text in
+            unsafe withSystemAddress { address, length in
+                unsafe getnameinfo(
+                    address, length, text.baseAddress, socklen_t(text.count), nil, 0,
+                    NI_NUMERICHOST)
+            }
+        }
+        guard result == 0, family != AF_UNIX else { return "" }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     package var isIPv4: Bool { family == AF_INET }
 
     /// The port; 0 of a Unix socket.

@@ -32,6 +32,9 @@ package struct SocketChannel: ~Copyable {
     /// Unregisters the socket. The kernel closes the connection when the channel is released.
     package func close() { loop.unregister(socket) }
 
+    /// The numeric address of the peer; empty if it has ended, and of a Unix socket.
+    package var peerHost: String { (try? socket.peerAddress().host) ?? "" }
+
     /// Appends the bytes of one read to the buffer.
     ///
     /// - Parameter bytesMax: 1 to `EventLoop.readBytesMax`.

@@ -5,8 +5,9 @@ internal import CoreAPIBase
 ///     https://host[:port][/path][?query]
 ///     http://127.0.0.1[:port]…, http://[::1][:port]…, http://localhost[:port]…
 ///
-/// Clear text is for this machine alone. User information and fragments are refused. Variables of
-/// the environment that name a proxy are not honoured: the client connects to this host itself.
+/// Clear text is for this machine alone, unless its user allows it. User information and fragments
+/// are refused. Variables of the environment that name a proxy are not honoured: the client
+/// connects to this host itself.
 package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     package let usesTLS: Bool
     /// A name, an IPv4 address, or an IPv6 address without brackets.
@@ -21,7 +22,9 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     private static let hostBytesMax = 253
 
     /// Parses a URL; throws the rule that the text violates.
-    package init(_ text: String) throws(HTTPURLError) {
+    ///
+    /// - Parameter allowsClearText: whether `http://` may name another machine.
+    package init(_ text: String, allowsClearText: Bool = false) throws(HTTPURLError) {
         guard text.utf8.count <= HTTPURL.bytesMax else { throw .tooLong }
         guard text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else { throw .characters }
         guard let separator = text.firstRange(ofASCII: "://") else { throw .scheme }
@@ -40,7 +43,7 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         target = tail.hasPrefix("/") ? String(tail) : "/" + tail
         let bytes = Array(target.utf8)
         guard Grammar.isPathAndQuery(0..<bytes.count, bytes.span) else { throw .path }
-        guard usesTLS || HTTPURL.isLoopback(host) else { throw .clearText }
+        guard usesTLS || allowsClearText || HTTPURL.isLoopback(host) else { throw .clearText }
     }
 
     /// The URL without its query, which may hold a secret.

@@ -125,6 +125,10 @@ package final class Connection: EventHandler, @unchecked Sendable {
         resume(nil)
     }
 
+    /// The numeric address of the caller; empty if the connection has ended. Not for calls of the
+    /// connection itself: only a later turn may ask.
+    package var peerHost: String { conversation.channel.peerHost }
+
     private var theExchange: any HTTPExchange {
         if let exchange { return exchange }
         let exchange = server.application.exchange(on: self)

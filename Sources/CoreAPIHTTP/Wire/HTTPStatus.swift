@@ -2,6 +2,7 @@
 package enum HTTPStatus: Int {
     case ok = 200
     case noContent = 204
+    case permanentRedirect = 308
     case badRequest = 400
     case unauthorized = 401
     case forbidden = 403
@@ -13,6 +14,7 @@ package enum HTTPStatus: Int {
     case unsupportedMediaType = 415
     case expectationFailed = 417
     case unprocessableContent = 422
+    case tooManyRequests = 429
     case fieldsTooLarge = 431
     case notImplemented = 501
     case serviceUnavailable = 503
@@ -23,6 +25,7 @@ package enum HTTPStatus: Int {
         switch self {
         case .ok: "OK"
         case .noContent: "No Content"
+        case .permanentRedirect: "Permanent Redirect"
         case .badRequest: "Bad Request"
         case .unauthorized: "Unauthorized"
         case .forbidden: "Forbidden"
@@ -34,6 +37,7 @@ package enum HTTPStatus: Int {
         case .unsupportedMediaType: "Unsupported Media Type"
         case .expectationFailed: "Expectation Failed"
         case .unprocessableContent: "Unprocessable Content"
+        case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .notImplemented: "Not Implemented"
         case .serviceUnavailable: "Service Unavailable"

@@ -21,6 +21,8 @@ struct ConsumerCommands: Sendable {
     let group: String
     let consumer: String
 
+    typealias StatusNote = TransactionStatusRecord.Note
+
     init(_ partitions: StreamPartitions, partition: Int = 0, group: String, consumer: String) {
         key = partitions.streamKey(partition)
         deadLetterKey = partitions.deadLetterKey(partition)
@@ -57,13 +59,24 @@ struct ConsumerCommands: Sendable {
         return command
     }
 
-    func acknowledge(_ id: String) -> RedisCommand { call(ConsumerScripts.acknowledge, id) }
+    /// Acknowledges the entry.
+    ///
+    /// - Parameter note: for the transaction's status; nil if none is kept, here and below.
+    func acknowledge(_ delivery: DeliveryName, _ note: StatusNote? = nil) -> RedisCommand {
+        guard let note else { return call(ConsumerScripts.acknowledge, delivery.id) }
+        return call(
+            ConsumerScripts.acknowledge, note, delivery.id, String(delivery.attempt))
+    }
 
     /// Schedules the next attempt after a failed one.
     ///
     /// - Parameter pauseMilliseconds: the time until the entry is due.
-    func retry(_ delivery: DeliveryName, pauseMilliseconds: Int) -> RedisCommand {
-        call(ConsumerScripts.retry, delivery.text, String(pauseMilliseconds), "0")
+    func retry(
+        _ delivery: DeliveryName, pauseMilliseconds: Int, _ note: StatusNote? = nil
+    ) -> RedisCommand {
+        let pause = String(pauseMilliseconds)
+        guard let note else { return call(ConsumerScripts.retry, delivery.text, pause, "0") }
+        return call(ConsumerScripts.retry, note, delivery.text, pause, "0")
     }
 
     /// Returns deliveries that no handler took: the entries are due at once, and the delivery does
@@ -76,12 +89,17 @@ struct ConsumerCommands: Sendable {
     /// Moves the entry to the dead-letter stream.
     ///
     /// - Parameter reason: cut after `reasonBytesMax`.
-    func deadLetter(_ delivery: DeliveryName, reason: String) -> RedisCommand {
+    func deadLetter(
+        _ delivery: DeliveryName, reason: String, _ note: StatusNote? = nil
+    ) -> RedisCommand {
         let bytes = Array(reason.utf8.prefix(ConsumerCommands.reasonBytesMax))
         // A character that the cut divides becomes a replacement character.
-        return call(
-            ConsumerScripts.deadLetter, delivery.id, String(delivery.attempt),
-            String(decoding: bytes, as: UTF8.self))
+        let text = String(decoding: bytes, as: UTF8.self)
+        let attempt = String(delivery.attempt)
+        guard let note else {
+            return call(ConsumerScripts.deadLetter, delivery.id, attempt, text)
+        }
+        return call(ConsumerScripts.deadLetter, note, delivery.id, attempt, text)
     }
 
     func extend(_ deliveries: [DeliveryName]) -> RedisCommand {
@@ -108,6 +126,15 @@ struct ConsumerCommands: Sendable {
     }
 
     var leave: RedisCommand { call(ConsumerScripts.leave) }
+
+    /// The call of a script that writes a status.
+    private func call(
+        _ script: RedisScript, _ note: StatusNote, _ arguments: String...
+    ) -> RedisCommand {
+        RedisCommand(
+            calling: script, keys: [key, deadLetterKey, retryKey, note.key],
+            arguments: [group, consumer] + arguments + [String(note.seconds), note.constants])
+    }
 
     private func call(_ script: RedisScript, _ arguments: String...) -> RedisCommand {
         var command = RedisCommand(calling: script)

@@ -164,7 +164,9 @@ extension ConsumerEngine {
             do throws(StreamEntryFlaw) {
                 let transaction = try StreamEntry.decode(entry.words)
                 entries.append(
-                    Machine.Entry(name: entry.name, transaction: transaction))
+                    Machine.Entry(
+                        name: entry.name, transaction: transaction,
+                        statusSeconds: StreamEntry.statusSeconds(entry.words)))
             } catch { flawed.append((entry, error)) }
         }
         hold(entries)

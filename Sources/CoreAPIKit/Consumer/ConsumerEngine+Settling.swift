@@ -17,9 +17,9 @@ extension ConsumerEngine {
         while isHeld(serial) {
             let failure: RedisError
             do {
-                _ = try await reply(
-                    partitions[entry.name].acknowledge(entry.name.id),
-                    in: entry.name.partition, for: "acknowledge")
+                _ = try await reply(settling: entry, for: "acknowledge") {
+                    $0.acknowledge(entry.name, $1)
+                }
                 metrics?.acknowledged.increment()
                 return settle(serial)
             } catch { failure = error }
@@ -41,25 +41,26 @@ extension ConsumerEngine {
         // A delivery that is lost may belong to another consumer: leave it alone.
         if isKept(serial) {
             if entry.name.attempt >= options.attemptsMax {
-                await deadLetter(entry.name, reason: reason)
+                await deadLetter(entry, reason: reason)
             } else {
                 let milliseconds =
                     pause.map { min($0, ConsumerEngine.pauseMax).wholeMilliseconds }
                     ?? options.retryPauseMilliseconds(
                         afterAttempt: entry.name.attempt, jitter: .random(in: 0...1))
-                await retry(entry.name, milliseconds)
+                await retry(entry, milliseconds)
             }
         }
         settle(serial)
     }
 
-    private func retry(_ delivery: DeliveryName, _ pauseMilliseconds: Int) async {
-        let command = partitions[delivery].retry(delivery, pauseMilliseconds: pauseMilliseconds)
+    private func retry(_ entry: Machine.Entry, _ pauseMilliseconds: Int) async {
         do throws(RedisError) {
-            let ids = try DeliveryName.ids(
-                of: await reply(command, in: delivery.partition, for: "retry"))
+            let reply = try await reply(settling: entry, for: "retry") {
+                $0.retry(entry.name, pauseMilliseconds: pauseMilliseconds, $1)
+            }
+            let ids = try DeliveryName.ids(of: reply)
             if ids.isEmpty { metrics?.retried.increment() }
-            removed(ids, delivery.partition)
+            removed(ids, entry.name.partition)
         } catch {
             // The entry stays pending: a consumer claims it after the visibility timeout.
             warn("no retry could be written", error)
@@ -72,7 +73,7 @@ extension ConsumerEngine {
     /// Moves the delivery to the dead-letter stream.
     func reject(_ serial: Machine.Serial, _ entry: Machine.Entry, reason: String) async {
         if isKept(serial) {
-            await deadLetter(entry.name, reason: reason)
+            await deadLetter(entry, reason: reason)
         }
         settle(serial)
     }
@@ -87,12 +88,29 @@ extension ConsumerEngine {
         }
     }
 
-    /// Moves an entry to the dead-letter stream.
+    private func deadLetter(_ entry: Machine.Entry, reason: String) async {
+        await deadLetter(entry.name, reason: reason) { () throws(RedisError) in
+            try await self.reply(settling: entry, for: "write a dead letter") {
+                $0.deadLetter(entry.name, reason: reason, $1)
+            }
+        }
+    }
+
+    /// Moves an entry that is no transaction to the dead-letter stream.
     func deadLetter(_ delivery: DeliveryName, reason: String) async {
-        let command = partitions[delivery].deadLetter(delivery, reason: reason)
+        await deadLetter(delivery, reason: reason) { () throws(RedisError) in
+            try await self.reply(
+                self.partitions[delivery].deadLetter(delivery, reason: reason),
+                in: delivery.partition, for: "write a dead letter")
+        }
+    }
+
+    private func deadLetter(
+        _ delivery: DeliveryName, reason: String,
+        _ write: () async throws(RedisError) -> RedisReply
+    ) async {
         do throws(RedisError) {
-            let ids = try DeliveryName.ids(
-                of: await reply(command, in: delivery.partition, for: "write a dead letter"))
+            let ids = try DeliveryName.ids(of: await write())
             if ids.isEmpty { deadLettered(delivery, reason: reason) }
             removed(ids, delivery.partition)
         } catch {
@@ -100,6 +118,35 @@ extension ConsumerEngine {
                 "no dead letter could be written",
                 metadata: ["entry": "\(delivery.id)", "reason": "\(error)"])
         }
+    }
+
+    /// Executes a command that settles a delivery and, if its status is kept, writes that in the
+    /// same step. Without the right to the record it is settled without: a consumer goes on
+    /// where a server begins to keep statuses before the consumer's user may write them.
+    ///
+    /// - Parameter command: is called with nil for a command without a status.
+    private func reply(
+        settling entry: Machine.Entry, for step: String,
+        _ command: (ConsumerCommands, TransactionStatusRecord.Note?) -> RedisCommand
+    ) async throws(RedisError) -> RedisReply {
+        let partition = entry.name.partition
+        let commands = partitions[partition]
+        if entry.statusSeconds > 0 {
+            let note = TransactionStatusRecord(entry.transaction)
+                .note(partitions.partitions.tag(partition), seconds: entry.statusSeconds)
+            do {
+                return try await connections.execute(
+                    command(commands, note), slot: partitions.slot(partition))
+            } catch {
+                let reason = error.reason
+                guard case .server(let answer) = reason, reason.isLastingForConsumer else {
+                    if reason.isLastingForConsumer { giveUp(reason, step) }
+                    throw reason
+                }
+                warnOfStatus(answer)
+            }
+        }
+        return try await reply(command(commands, nil), in: partition, for: step)
     }
 
     /// Pending entries were removed from the stream, for example by a trim: they are not delivered

@@ -178,6 +178,14 @@ final class ConsumerEngine: Sendable {
         logger.warning(message, metadata: ["reason": "\(reason)"])
     }
 
+    /// Logs, with a rate limit, that Redis lets this user write no statuses.
+    func warnOfStatus(_ answer: RedisServerError) {
+        guard state.withLock({ $0.warningLimit.isDue(now: .now()) }) else { return }
+        logger.warning(
+            "the status of transactions cannot be written: see docs/wire-formats.md for the rights",
+            metadata: ["reason": "\(answer)"])
+    }
+
     /// Executes a command for each partition.
     func execute(
         _ step: String, _ command: @escaping @Sendable (ConsumerCommands) -> RedisCommand

@@ -8,20 +8,27 @@ internal import CoreAPIRedis
 /// - ARGV: the group, the consumer; then the script's own arguments. A delivery is an entry's id
 ///   and its delivery count, `1636027031123-0 2`.
 ///
+/// With a fourth key and further arguments, `acknowledge`, `retry` and `deadLetter` write the
+/// transaction's status as well (`TransactionStatusRecord.Note`): the record's key; for how many
+/// seconds it lives, and its constant words.
+///
 /// An entry that waits for its next attempt stays pending and belongs to the pseudo-consumer
 /// `retry`. So Redis keeps its delivery count, and a real consumer's pending entries are exactly
 /// the deliveries in its hands.
 enum ConsumerScripts {
     /// Acknowledges an entry, and removes it if every group has acknowledged it.
     ///
-    /// - ARGV: the entry's id.
+    /// - ARGV: the entry's id; with a status the delivery count.
     /// - Returns: 1 if the entry was pending, else 0.
     static let acknowledge = script(
         """
         local acked = redis.call('XACK', key, group, ARGV[3])
         if acked == 1 then
           redis.call('ZREM', retries, ARGV[3])
-          remove(ARGV[3])
+          -- Other groups may have it still.
+          if remove(ARGV[3]) and KEYS[4] then
+            tell(redis.call, KEYS[4], 'processed', ARGV[4], ARGV[3], ARGV[5], ARGV[6])
+          end
         end
         return acked
         """, arguments: 3)
@@ -38,8 +45,14 @@ enum ConsumerScripts {
           if owns(id, count) then
             if claim('retry', id, 'RETRYCOUNT', count - ARGV[5], 'JUSTID') then
               redis.call('ZADD', retries, due, id)
+              if KEYS[4] then
+                tell(redis.call, KEYS[4], 'queued', count, id, ARGV[6], ARGV[7])
+              end
             else
               removed[#removed + 1] = id
+              if KEYS[4] then
+                tell(redis.call, KEYS[4], 'failed', count, id, ARGV[6], ARGV[7])
+              end
             end
           end
         end
@@ -53,8 +66,12 @@ enum ConsumerScripts {
     ///   pending, else an empty list.
     static let deadLetter = script(
         """
-        if owns(ARGV[3], ARGV[4]) and not dead_letter(ARGV[3], ARGV[4], ARGV[5]) then
-          return {ARGV[3]}
+        if owns(ARGV[3], ARGV[4]) then
+          local entry = dead_letter(ARGV[3], ARGV[4], ARGV[5])
+          if KEYS[4] then
+            tell(redis.call, KEYS[4], 'failed', ARGV[4], ARGV[3], ARGV[6], ARGV[7])
+          end
+          if not entry then return {ARGV[3]} end
         end
         return {}
         """, arguments: 5)
@@ -93,8 +110,10 @@ enum ConsumerScripts {
             -- XCLAIM with RETRYCOUNT may have set the count above 2^53-1, Lua's largest integer.
             count = math.min(count, 9007199254740991)
             local reason = string.format('not acknowledged after %.0f attempts', count)
-            if dead_letter(id, string.format('%.0f', count), reason) then
+            local entry = dead_letter(id, string.format('%.0f', count), reason)
+            if entry then
               dead_lettered[#dead_lettered + 1] = {id, count}
+              tell_failed(dictionary(entry[2]), count, id)
             else
               removed[#removed + 1] = id
             end
@@ -227,6 +246,18 @@ enum ConsumerScripts {
     /// The scripts that a consumer's connection loads.
     static let all = [acknowledge, retry, deadLetter, extend, claim, tidy, leave, take, due]
 
+    /// The function `less`: whether one entry's id is before another. The numbers may exceed Lua's
+    /// integers.
+    static let less = """
+        local function less(left, right)
+          local function smaller(a, b) return #a < #b or #a == #b and a < b end
+          local left_time, left_number = string.match(left, '(%d+)-(%d+)')
+          local right_time, right_number = string.match(right, '(%d+)-(%d+)')
+          if left_time ~= right_time then return smaller(left_time, right_time) end
+          return smaller(left_number, right_number)
+        end
+        """
+
     private static func script(_ body: String, arguments: Int) -> RedisScript {
         RedisScript("\(common)\n\(body)", keys: 3, arguments: arguments)
     }
@@ -244,6 +275,13 @@ enum ConsumerScripts {
     ///
     /// `dead_letter` writes before it acknowledges: if Redis refuses the write, the script ends
     /// without a change. It returns nil if the entry was removed from the stream.
+    ///
+    /// `remove` returns whether every group has acknowledged the entry.
+    ///
+    /// `tell` writes a status, unless a later entry of the transaction has one, or the entry has
+    /// failed in another group. `tell_failed` writes that of an entry whose fields are known to the
+    /// script alone; its key is not declared, so that it may be refused while the slot moves to
+    /// another node of a cluster: then the status stays as it was.
     private static let common = """
         local key, dead, retries = KEYS[1], KEYS[2], KEYS[3]
         local group, consumer = ARGV[1], ARGV[2]
@@ -259,14 +297,7 @@ enum ConsumerScripts {
           return values
         end
 
-        -- Whether one id is before another. Their numbers may exceed Lua's integers.
-        local function less(left, right)
-          local function smaller(a, b) return #a < #b or #a == #b and a < b end
-          local left_time, left_number = string.match(left, '(%d+)-(%d+)')
-          local right_time, right_number = string.match(right, '(%d+)-(%d+)')
-          if left_time ~= right_time then return smaller(left_time, right_time) end
-          return smaller(left_number, right_number)
-        end
+        \(less)
 
         -- Whether the entry is pending at this consumer with exactly this delivery count.
         local function owns(id, count)
@@ -307,6 +338,31 @@ enum ConsumerScripts {
           if first and done(first[1]) then
             redis.call('XTRIM', key, 'MINID', after(first[1]))
           end
+          return is_done
+        end
+
+        local function tell(call, status, state, attempts, entry, seconds, constants)
+          local known = call('GET', status)
+          if type(known) == 'string' then
+            local before, last = string.match(known, '^(%a+) %d+ %d+ (%d+%-%d+) ')
+            if last and (less(entry, last) or last == entry and before == 'failed') then
+              return
+            end
+          end
+          local words = {state, string.format('%.0f', now()), attempts, entry, constants}
+          call('SET', status, table.concat(words, ' '), 'EX', seconds)
+        end
+
+        local function tell_failed(fields, attempts, entry)
+          local seconds = string.match(fields['status_seconds'] or '', '^[1-9]%d*$')
+          local constants = {}
+          for _, name in ipairs({'user_id', 'amount', 'currency', 'created_at'}) do
+            constants[#constants + 1] = fields[name]
+          end
+          if not seconds or #seconds > 8 or not fields['id'] or #constants < 4 then return end
+          local tag = string.match(key, '^{.+}$') or '{' .. key .. '}'
+          tell(redis.pcall, 'core-api:status:' .. tag .. ':' .. fields['id'], 'failed',
+            string.format('%.0f', attempts), entry, seconds, table.concat(constants, ' '))
         end
 
         local function dead_letter(id, attempts, reason)

@@ -16,6 +16,8 @@ struct ConsumerStateMachine<Waiter> {
     struct Entry: Equatable {
         let name: DeliveryName
         let transaction: Transaction
+        /// For how long its status is kept; 0 for not at all.
+        var statusSeconds = 0
     }
 
     /// A delivery for a waiter.

@@ -59,6 +59,18 @@ extension StreamEntry {
             traceState: values[.traceState].flatMap { TraceState($0) })
     }
 
+    /// For how long the transaction's status is kept, by its entry; 0 if none is.
+    static func statusSeconds(_ words: [RedisReply]) -> Int {
+        for index in stride(from: 0, to: words.count - 1, by: 2) {
+            guard words[index] == .bulk(Array("status_seconds".utf8)),
+                case .bulk(let value) = words[index + 1]
+            else { continue }
+            let seconds = integer(String(decoding: value, as: UTF8.self)) ?? 0
+            return TransactionStatusRecord.secondsBounds ~= seconds ? seconds : 0
+        }
+        return 0
+    }
+
     private static func texts(_ words: [RedisReply]) throws(StreamEntryFlaw) -> [Field: String] {
         guard words.count.isMultiple(of: 2), !words.isEmpty else { throw .fieldsMissing }
         guard words.count <= wordsMax else { throw .tooLarge }

@@ -47,6 +47,13 @@ package final class TransactionChecks: Sendable {
 
     // MARK: - Token
 
+    /// The user of a token, who may ask for the status of transactions; refused as a transaction
+    /// with the token is.
+    package func userID(bearerToken: [UInt8]?) throws(IntakeRefusal) -> Int {
+        guard let bearerToken else { throw .tokenMissing }
+        return try verify(bearerToken.span, at: clock()).userID
+    }
+
     private func verify(
         _ request: TransactionRequest, _ body: Span<UInt8>, _ bearerToken: [UInt8]?,
         at now: UnixTime

@@ -37,6 +37,12 @@ package final class PendingTransaction: @unchecked Sendable {
         heldKey = idempotencyKey
     }
 
+    /// Makes the transaction that is held a part of the trace of another span.
+    package func trace(_ parent: TraceParent) {
+        precondition(sender == nil, "trace() while a transaction is enqueued")
+        held = held.map { $0.traced(parent, $0.traceState) }
+    }
+
     package var transaction: Transaction {
         guard let held else { preconditionFailure("transaction before hold()") }
         return held

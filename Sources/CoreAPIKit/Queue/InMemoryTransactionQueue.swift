@@ -7,11 +7,14 @@ internal import Synchronization
 ///
 /// Idempotency keys are remembered as in Redis, for 24 hours by the transactions' own times,
 /// whether or not the transaction is still queued.
+///
+/// With `statusSeconds` it is a ``TransactionStatusStore`` too. Who takes transactions then settles
+/// each by `acknowledge`, `retry` or `reject`.
 public final class InMemoryTransactionQueue: TransactionQueue {
     /// How many transactions it holds at most, and how many idempotency keys.
     public let capacity: Int
 
-    private let contents = Mutex(Contents())
+    private let contents: Mutex<Contents>
     private let metrics: QueueMetrics?
 
     private struct Contents {
@@ -19,6 +22,9 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         var records: [RecordKey: Transaction] = [:]
         /// The keys of the records, oldest first.
         var recordKeys: Deque<RecordKey> = []
+        var statuses: InMemoryStatuses
+
+        init(statuses: InMemoryStatuses) { self.statuses = statuses }
 
         mutating func remember(_ transaction: Transaction, _ key: RecordKey) {
             records[key] = transaction
@@ -43,14 +49,20 @@ public final class InMemoryTransactionQueue: TransactionQueue {
 
     /// - Parameters:
     ///   - capacity: at least 1.
+    ///   - statusSeconds: how long the status of a transaction is kept after its last change: 0,
+    ///     which keeps none, to a year. At most `capacity` statuses are kept.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
-    /// - Throws: `ArgumentError` for a capacity below 1.
+    /// - Throws: `ArgumentError` for an argument out of its bounds.
     public convenience init(
-        capacity: Int, metrics: any MetricsFactory = MetricsSystem.factory
+        capacity: Int, statusSeconds: Int = 0,
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) throws(ArgumentError) {
         try ArgumentError.check(capacity >= 1, "capacity", "at least 1")
-        self.init(validCapacity: capacity, metrics: metrics)
+        try ArgumentError.check(
+            QueueOptions.statusSecondsBounds.contains(statusSeconds), "statusSeconds",
+            "0 to 31536000 seconds")
+        self.init(validCapacity: capacity, statusSeconds: statusSeconds, metrics: metrics)
     }
 
     /// A queue of at most 10,000 transactions.
@@ -61,10 +73,16 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         self.init(validCapacity: 10_000, metrics: metrics)
     }
 
-    /// - Parameter validCapacity: at least 1.
-    package init(validCapacity capacity: Int, metrics: any MetricsFactory) {
+    /// - Parameters:
+    ///   - validCapacity: at least 1.
+    ///   - statusSeconds: within `QueueOptions.statusSecondsBounds`.
+    package init(
+        validCapacity capacity: Int, statusSeconds: Int = 0, metrics: any MetricsFactory
+    ) {
         precondition(capacity >= 1, "InMemoryTransactionQueue.init(validCapacity:) below 1")
         self.capacity = capacity
+        contents = Mutex(
+            Contents(statuses: InMemoryStatuses(seconds: statusSeconds, countMax: capacity)))
         self.metrics = QueueMetrics(metrics, queue: "memory")
     }
 
@@ -104,6 +122,7 @@ public final class InMemoryTransactionQueue: TransactionQueue {
                 throw .full
             }
             contents.waiting.append(transaction)
+            contents.statuses.set(transaction, .queued, now: transaction.createdAt)
             if let recordKey { contents.remember(transaction, recordKey) }
             return .enqueued
         }
@@ -113,7 +132,48 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     public var transactions: [Transaction] { contents.withLock { Array($0.waiting) } }
 
     /// Removes and returns the oldest transaction; nil if there is none.
-    public func take() -> Transaction? { contents.withLock { $0.waiting.popFirst() } }
+    public func take() -> Transaction? {
+        contents.withLock { contents in
+            guard let transaction = contents.waiting.popFirst() else { return nil }
+            contents.statuses.set(transaction, .processing, attempts: 1, now: .now())
+            return transaction
+        }
+    }
+
+    /// A transaction that was taken is processed.
+    public func acknowledge(_ transaction: Transaction) { set(transaction, .processed) }
+
+    /// A transaction that was taken is never processed.
+    public func reject(_ transaction: Transaction) { set(transaction, .failed) }
+
+    /// A transaction that was taken is queued once more, as the last; throws
+    /// ``QueueError/full`` at the capacity.
+    public func retry(_ transaction: Transaction) throws(QueueError) {
+        let capacity = capacity
+        try contents.withLock { contents throws(QueueError) in
+            guard contents.waiting.count < capacity else { throw .full }
+            contents.waiting.append(transaction)
+            contents.statuses.set(transaction, .queued, now: .now())
+        }
+    }
+
+    private func set(_ transaction: Transaction, _ state: TransactionStatus.State) {
+        contents.withLock { $0.statuses.set(transaction, state, now: .now()) }
+    }
+}
+
+extension InMemoryTransactionQueue: TransactionStatusStore {
+    /// The status of a transaction of the user: see ``TransactionStatusStore``.
+    public func status(
+        of id: TransactionID, userID: Int
+    ) async throws(TransactionStatusError) -> TransactionStatus? {
+        contents.withLock { contents in
+            guard let status = contents.statuses[id, .now()], status.userID == userID else {
+                return nil
+            }
+            return status
+        }
+    }
 }
 
 extension InMemoryTransactionQueue: CallbackTransactionQueue {

@@ -22,7 +22,7 @@ package struct QueueAccess: Equatable, Sendable {
     private static func commandNames(_ kind: QueueProbe.Kind) -> [String] {
         switch kind {
         case .rq: ["set", "get", "set", "get", "sadd", "hset", "rpush", "barrier"]
-        case .stream: ["set", "get", "set", "get", "xadd", "barrier"]
+        case .stream: ["set", "get", "set", "get", "xadd", "set", "barrier"]
         }
     }
 
@@ -83,18 +83,22 @@ package struct QueueAccess: Equatable, Sendable {
               {'RPUSH', KEYS[4], ''}
             """, keys: 5)
 
-    /// - KEYS: a session, a record, the stream.
+    /// - KEYS: a session, a record, the stream, the status of a transaction; where none is kept,
+    ///   the record once more.
     /// - ARGV: the barrier's command, empty for none.
     static let streamScript = script(
         // A range in which there never is an entry: nothing is read.
         types: "redis.pcall('XRANGE', KEYS[3], '0-0', '0-0', 'COUNT', 1)",
-        commands: "\(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}", keys: 3)
+        commands: """
+            \(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}, {'SET', KEYS[4], '', 'EX', '1'}
+            """, keys: 4)
 
     /// The calls of the kind's script: one, or more for a stream of many partitions.
     ///
     /// - Parameter partitions: of a stream, in groups for one call each.
     static func commands(
-        _ kind: QueueProbe.Kind, _ barrier: RedisBarrier?, _ partitions: [[Int]]
+        _ kind: QueueProbe.Kind, _ barrier: RedisBarrier?, _ partitions: [[Int]],
+        _ features: QueueFeatures
     ) -> [QueueProbe.Call] {
         let argument = barrier?.commandName ?? ""
         switch kind {
@@ -111,7 +115,12 @@ package struct QueueAccess: Equatable, Sendable {
                 QueueProbe.Call(
                     command: RedisCommand(
                         calling: streamScript,
-                        keys: group.flatMap { keys(stream.tag($0)) + [stream.streamKey($0)] },
+                        keys: group.flatMap { partition in
+                            let keys = keys(stream.tag(partition))
+                            let status = "core-api:status:{\(stream.tag(partition))}:"
+                            return keys + [stream.streamKey(partition)]
+                                + [features.keepsStatus ? status : keys[1]]
+                        },
                         arguments: [argument]), slot: stream.slot(group[0]))
             }
         }

@@ -11,7 +11,20 @@ struct QueueLossLog: Sendable {
 
     func report(_ losses: ProducerLosses) {
         if let lost = losses.lost { report(lost) }
-        report(losses.givenUp, "confirmed transactions are lost for good: Redis refuses them")
+        for reason in GivenUpMessage.Reason.allCases {
+            let ids = losses.givenUp.filter { $0.reason == reason }.map(\.name)
+            report(ids, QueueLossLog.message(reason))
+        }
+    }
+
+    private static func message(_ reason: GivenUpMessage.Reason) -> Logger.Message {
+        switch reason {
+        case .refused: "confirmed transactions are lost for good: Redis refuses them"
+        case .sessionLost:
+            "confirmed transactions may be lost: the session was removed while they were sent again"
+        case .closed:
+            "confirmed transactions may be lost: the queue was closed while they were sent again"
+        }
     }
 
     private func report(_ lost: LostConfirmations) {

@@ -23,6 +23,10 @@ public struct QueueOptions: Sendable {
     /// How many bytes of confirmed transactions are kept in memory for 30 s, to be sent again under
     /// the same ids if Redis loses them: 0, which keeps nothing, to 1 GiB.
     public var replayBytesMax = 16 * 1024 * 1024
+    /// How long the status of a transaction is kept after its last change, for a
+    /// ``TransactionStatusStore``: 0, which keeps none, to a year, in seconds. A job of python-rq
+    /// is kept for so long once it has finished.
+    public var statusSeconds = 0
 
     /// The defaults.
     public init() {}
@@ -35,11 +39,15 @@ public struct QueueOptions: Sendable {
         try ArgumentError.check(
             QueueOptions.replayBytesBounds.contains(replayBytesMax), "replayBytesMax",
             "0 to 1073741824 bytes")
+        try ArgumentError.check(
+            QueueOptions.statusSecondsBounds.contains(statusSeconds), "statusSeconds",
+            "0 to 31536000 seconds")
         try durability.check()
     }
 
     private static let enqueueTimeoutBounds = Duration.milliseconds(100)...(.seconds(30))
     package static let replayBytesBounds = 0...(1 << 30)
+    package static let statusSecondsBounds = TransactionStatusRecord.secondsBounds
 
     /// What a queue of this name is made with, on the loop of all embedders.
     func settings(
@@ -56,6 +64,7 @@ public struct QueueOptions: Sendable {
         settings.producer.tls = context
         settings.producer.metrics = metrics
         settings.tracer = tracer
+        settings.features.statusSeconds = statusSeconds
         do { return (try SharedEventLoop.running(), settings) } catch {
             throw .connectFailed(error)
         }

@@ -41,17 +41,23 @@ package struct QueueProbe: Sendable {
     let silenceSecondsMax: Int
     /// What the queue's connection confirms transactions with; nil for their own replies.
     let barrier: RedisBarrier?
+    /// What the queue keeps besides its transactions.
+    let features: QueueFeatures
 
     /// - Parameter client: has loaded the kind's scripts.
     package init(
         client: RedisClient, kind: Kind, silenceSecondsMax: Int,
-        barrier: RedisBarrier? = nil
+        barrier: RedisBarrier? = nil, features: QueueFeatures = QueueFeatures()
     ) {
         self.client = client
         self.kind = kind
         self.silenceSecondsMax = silenceSecondsMax
         self.barrier = barrier
+        self.features = features
     }
+
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) { client.renew(target) }
 
     /// The state at this moment. It has no deadline of its own but that of each command.
     package func status() async -> QueueStatus {
@@ -84,7 +90,8 @@ package struct QueueProbe: Sendable {
 
     /// Whether the node would accept the next transaction.
     package func access(_ node: Node) async throws(RedisFailure) -> QueueAccess {
-        let calls = QueueAccess.commands(kind, barrier, groups(node.partitions))
+        let calls = QueueAccess.commands(
+            kind, barrier, groups(node.partitions), features)
         let replies = try await execute(calls)
         return QueueAccess(worstOf: replies.map { QueueAccess(reply: $0, kind) })
     }

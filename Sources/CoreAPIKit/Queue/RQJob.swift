@@ -33,12 +33,12 @@ struct RQJob {
     /// - ARGV: those of `ProducerScripts.batchStart`; the queue's name; then of each transaction
     ///   the job's id, data, timestamp, description, meta if there is a trace, and the record's
     ///   text if it has an idempotency key.
-    private static func script(_ options: RQJobOptions) -> RedisScript {
+    private static func script(_ options: RQJobOptions, keepsStatus: Bool) -> RedisScript {
         let failure = options.failureLifetimeWord.map { "'failure_ttl', '\($0)', " } ?? ""
         return RedisScript(
             """
             \(ProducerScripts.batchStart)
-            local list, origin, at, key = KEYS[2], argv[5], 6, 3
+            local list, origin, at, key = KEYS[2], argv[5], \(keepsStatus ? 7 : 6), 3
             local ids, hashes, written, hashCount, idCount = {}, {}, {}, 0, 0
             local named = call('SADD', KEYS[3], list)
             if type(named) == 'table' then problem, applied = named.err, skipped end
@@ -54,7 +54,8 @@ struct RQJob {
                   'enqueued_at', time, 'description', description, 'origin', origin,
                   'status', 'queued', 'timeout', '\(options.timeoutWord)', \(failure)
                   'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-                  'success_callback_name', '', 'failure_callback_name', '')
+                  'success_callback_name', '', 'failure_callback_name', ''\(
+                  keepsStatus ? ", 'result_ttl', argv[6]" : ""))
                 if type(added) == 'table' then
                   if record then \(TransactionRecord.scriptUndo) end
                   problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
@@ -87,11 +88,14 @@ struct RQJob {
     }
 
     /// The call of the script.
-    static func call(_ keys: RQKeys, _ options: RQJobOptions) -> ProducerCall {
+    static func call(
+        _ keys: RQKeys, _ options: RQJobOptions, _ features: QueueFeatures
+    ) -> ProducerCall {
         let list = Array(keys.list.utf8)
         return ProducerCall(
-            script: script(options), tag: list, queueKeys: [list, Array(keys.queues.utf8)],
-            queueWords: [Array(keys.name.utf8)])
+            script: script(options, keepsStatus: features.keepsStatus), tag: list,
+            queueKeys: [list, Array(keys.queues.utf8)],
+            queueWords: [Array(keys.name.utf8)] + features.queueWords)
     }
 
     /// Adds the key of the job's hash to a batch.

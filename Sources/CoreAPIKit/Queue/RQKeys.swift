@@ -7,6 +7,8 @@ internal import CoreAPIRedis
 ///     PREFIX:queues         the set of all queues' keys
 ///     PREFIX:workers:NAME   the set of the queue's workers
 ///     PREFIX:job:ID         a job
+///     PREFIX:results:ID     the results of its executions, since rq 1.12
+///     PREFIX:failed:NAME    the registry of failed jobs
 ///
 /// `PREFIX` is `rq`; rq 3 takes another one from `RQ_KEY_PREFIX`.
 package struct RQKeys: Hashable, Sendable {
@@ -32,4 +34,10 @@ package struct RQKeys: Hashable, Sendable {
     var workers: String { "\(prefix):workers:\(name)" }
     /// What the key of every job begins with.
     var jobStart: String { "\(prefix):job:" }
+    /// What every key begins with.
+    var start: String { "\(prefix):" }
+    /// What the key of the results of every job begins with.
+    var resultsStart: String { "\(prefix):results:" }
+    /// The key of the registry of failed jobs.
+    var failed: String { "\(prefix):failed:\(name)" }
 }

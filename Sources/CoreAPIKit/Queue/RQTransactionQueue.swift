@@ -47,8 +47,8 @@ public final class RQTransactionQueue: TransactionQueue {
         format = RQJobFormat(keys, function: jobs.function)
         tag = HashTag.text(of: Array(keys.list.utf8))
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs) }, "rq", name: name,
-            on: loop, settings)
+            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs, settings.features) }, "rq",
+            name: name, on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.

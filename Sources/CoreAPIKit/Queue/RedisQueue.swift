@@ -14,6 +14,8 @@ package final class RedisQueue: Sendable {
         package var logger: Logger
         /// The last refusals of Redis, for readiness; nil where readiness is not reported.
         package var refusals: QueueRefusals?
+        /// What the queue keeps besides its transactions.
+        package var features = QueueFeatures()
         /// As `QueueOptions.tracer`.
         var tracer: (any Tracer)?
 

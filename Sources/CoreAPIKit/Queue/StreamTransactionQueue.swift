@@ -17,6 +17,7 @@ public final class StreamTransactionQueue: TransactionQueue {
     private let partitions: StreamPartitions
     /// The hash tags of the partitions, with their braces.
     private let tags: [[UInt8]]
+    private let keepsStatus: Bool
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
@@ -48,8 +49,11 @@ public final class StreamTransactionQueue: TransactionQueue {
         self.partitions = partitions
         key = partitions.key
         tags = partitions.indices.map { HashTag.text(of: Array(partitions.tag($0).utf8)) }
+        keepsStatus = settings.features.keepsStatus
         redis = RedisQueue(
-            ProducerPartitions(count: partitions.count) { StreamEntry.call(partitions, $0) },
+            ProducerPartitions(count: partitions.count) {
+                StreamEntry.call(partitions, $0, settings.features)
+            },
             "stream", name: key, on: loop, settings)
     }
 
@@ -70,7 +74,13 @@ extension StreamTransactionQueue: CallbackTransactionQueue {
         let partition = partitions.index(ofUser: pending.transaction.userID)
         return redis.enqueue(
             pending, partition: partition,
-            keys: { record.addKey(of: tags[partition], to: &$0) },
+            keys: { keys in
+                let count =
+                    keepsStatus
+                    ? TransactionStatusRecord(pending.transaction)
+                        .addKey(of: tags[partition], to: &keys) : 0
+                return count + record.addKey(of: tags[partition], to: &keys)
+            },
             words: { StreamEntry(pending.transaction).addWords(record, to: &$0) })
     }
 }

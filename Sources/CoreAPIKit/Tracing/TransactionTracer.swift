@@ -90,10 +90,7 @@ struct TransactionTracer: Sendable {
         guard let parent = fields[TraceFields.parent].flatMap({ TraceParent($0) }) else {
             return transaction
         }
-        return Transaction(
-            queued: transaction.id, amount: transaction.amount, currency: transaction.currency,
-            userID: transaction.userID, createdAt: transaction.createdAt, traceParent: parent,
-            traceState: fields[TraceFields.state].flatMap { TraceState($0) })
+        return transaction.traced(parent, fields[TraceFields.state].flatMap { TraceState($0) })
     }
 }
 

@@ -3,11 +3,13 @@ internal import CoreAPIBase
 /// A request's position in a distributed trace: the `traceparent` field of W3C Trace Context
 /// (Level 1, §3.2), `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`.
 ///
-/// The job carries the field unchanged. Core API makes no span; a connector may continue the
-/// caller's trace.
+/// The job carries the caller's field, or the producer's own span of the same trace, so that a
+/// connector continues it.
 public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
-    private let traceHigh: UInt64
-    private let traceLow: UInt64
+    /// The trace's id, of which not both halves are 0.
+    package let traceHigh: UInt64
+    package let traceLow: UInt64
+    /// The id of the span that the field names, not 0.
     private let parent: UInt64
     private let flags: UInt8
 
@@ -16,6 +18,16 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     /// From a version later than 00, only the fields of version 00 are used (§3.2.4).
     public init?(_ text: String) {
         self.init(field: 0..<text.utf8.count, Array(text.utf8).span)
+    }
+
+    /// The position of a span.
+    package init(traceHigh: UInt64, traceLow: UInt64, parent: UInt64, isSampled: Bool) {
+        precondition(
+            traceHigh | traceLow != 0 && parent != 0, "TraceParent.init: an id of zeros")
+        self.traceHigh = traceHigh
+        self.traceLow = traceLow
+        self.parent = parent
+        flags = isSampled ? 1 : 0
     }
 
     package init?(field: Range<Int>, _ bytes: Span<UInt8>) {
@@ -56,6 +68,16 @@ public struct TraceParent: Hashable, Sendable, CustomStringConvertible {
     public var traceID: String {
         String(decoding: [UInt8](capacity: 32) { appendTraceID(to: &$0) }, as: UTF8.self)
     }
+
+    /// The span's id: 16 hexadecimal digits in lower case.
+    public var parentID: String {
+        String(
+            decoding: [UInt8](capacity: 16) { $0.append(hexadecimal: parent, digits: 16) },
+            as: UTF8.self)
+    }
+
+    /// Whether the caller may have recorded the trace (§3.2.2.5.1).
+    public var isSampled: Bool { flags & 1 != 0 }
 
     /// The field's value, in the form of version 00.
     public var description: String { String(decoding: utf8, as: UTF8.self) }

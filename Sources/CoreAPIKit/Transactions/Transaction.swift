@@ -44,4 +44,11 @@ public struct Transaction: Hashable, Sendable, Identifiable {
         self.traceParent = traceParent
         self.traceState = traceParent == nil ? nil : traceState
     }
+
+    /// The same transaction in the trace of another span.
+    package func traced(_ parent: TraceParent, _ state: TraceState?) -> Transaction {
+        Transaction(
+            queued: id, amount: amount, currency: currency, userID: userID, createdAt: createdAt,
+            traceParent: parent, traceState: state)
+    }
 }

@@ -145,6 +145,8 @@ package final class RedisClusterConnection: Sendable {
         // A new login loads the scripts.
         case .server(let reply) where reply.isPassing: await onLoop { $0.staled() }
         case .slotUnserved, .clusterUnreachable: break
+        // No node has answered the question for the map yet.
+        case .timedOut where address == nil: break
         // The node serves no slots any more, or all of this is closed.
         case .closed: if await onLoop({ !$0.isClosed }) != true { return false }
         default:
@@ -188,7 +190,7 @@ private final class ClusterNodes: @unchecked Sendable {
     private var connections: [RedisAddress: RedisConnection] = [:]
     private var view = ClusterView()
     /// Why nothing is known of a slot.
-    private(set) var reason = RedisError.clusterUnreachable
+    private(set) var reason = RedisError.timedOut
     private(set) var isClosed = false
 
     init(

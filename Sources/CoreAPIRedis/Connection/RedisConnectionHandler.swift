@@ -116,6 +116,7 @@ extension RedisConnectionHandler {
         parts.metrics?.closed()
         parts.metrics = nil
         resolve(parts.machine.close())
+        report()
         parts.connection.close()
         parts.masters?.leave()
         parts.loop.removeTimed(self)

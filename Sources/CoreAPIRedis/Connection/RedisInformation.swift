@@ -3,6 +3,8 @@
 package struct RedisInformation: Equatable, Sendable {
     /// Whether the server is a replica.
     package private(set) var isReplica: Bool?
+    /// Names an uninterrupted time of the data set under one master (`master_replid`).
+    package private(set) var replicationID: String?
     /// Whether the server is a node of a Redis Cluster.
     package private(set) var isClusterNode: Bool?
     /// Whether the server writes an append-only file.
@@ -49,6 +51,8 @@ package struct RedisInformation: Equatable, Sendable {
     private mutating func add(_ name: String, _ value: String) {
         switch name {
         case "role": isReplica = value == "slave" || value == "replica"
+        case "master_replid":
+            if value.utf8.count <= 64 { replicationID = value }
         case "cluster_enabled": isClusterNode = RedisInformation.isSet(value)
         case "aof_enabled": hasAppendOnlyFile = RedisInformation.isSet(value)
         case "aof_last_write_status": cannotAppend = value != "ok"

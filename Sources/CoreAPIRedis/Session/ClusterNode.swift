@@ -43,6 +43,9 @@ final class ClusterNode: ProducerConnectionHandler, @unchecked Sendable {
         parts.machine.detach(partition, now: parts.loop.now)
     }
 
+    /// The slot of the partition moves to this node, or has arrived.
+    func setAsks(_ asks: Bool, _ partition: Int) { parts.machine.setAsks(asks, partition) }
+
     func attach(_ session: ProducerSession<any ProducerReceiver>, _ partition: Int) {
         parts.machine.attach(session, partition: partition)
         sendSoon()

@@ -24,8 +24,6 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
     private var url: RedisURL
     private let seeds: ClusterSeeds
     private let partitions: ProducerPartitions
-    /// By partition.
-    private let slots: [HashSlot]
     private let step: RedisLoginStep?
     private var options: ProducerConnection.Options
     private let loop: EventLoop
@@ -35,30 +33,21 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
     private let commands: RedisClusterConnection
     private var membership: ClusterMembership?
 
-    private var view = ClusterView()
+    private var routes: ClusterRoutes
     /// The sessions of partitions without a node.
     private var lobby: Machine
     /// The node of each partition; nil for those in the lobby.
     private var homes: [ClusterNode?]
     private var nodes: [RedisAddress: ClusterNode] = [:]
-    /// When a redirected partition tries again.
-    private var retries: [Int: MonotonicTime] = [:]
-    private var refreshesAt = MonotonicTime.never
     private var followsSoon = false
-    /// Whether the cluster has said that the queue has as many partitions.
-    private var isClaimed = false
     private var claim = Claim.rests
     private var claimBackoff = ClusterProducer.limits.backoff
     private var log: RedisOutageLog
     private var waiters: [Suspension<RedisError?>] = []
     private var isClosed = false
 
-    /// While a slot moves: most slots are moved in milliseconds.
-    private static let movingMilliseconds = 25
-    /// After `MOVED`, which brings a new map at once, and while the cluster is down.
-    private static let redirectedMilliseconds = 100
-    /// Between questions for the map while a node is away.
-    private static let refreshMilliseconds = 250
+    /// Whether the cluster has said that the queue has as many partitions.
+    private var isClaimed: Bool { routes.isOpen }
 
     /// A failover may end at any moment: see `RedisLimits.sentinelPauseMillisecondsMax`.
     private static var limits: RedisLimits {
@@ -75,7 +64,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         self.url = url
         self.seeds = seeds
         self.partitions = partitions
-        slots = (0..<partitions.count).map(partitions.slot)
+        routes = ClusterRoutes((0..<partitions.count).map(partitions.slot))
         step = partitions.call(0).loginStep
         self.options = options
         self.loop = loop
@@ -84,14 +73,11 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         lobby = ClusterProducer.machine(url, partitions, options)
         homes = Array(repeating: nil, count: partitions.count)
         log = RedisOutageLog(url, logger)
-        var limits = RedisLimits(commandTimeoutSeconds: 1)
-        limits.connectTimeoutMilliseconds = 1_000
-        limits.replyTimeoutMilliseconds = 1_000
         commands = RedisClusterConnection(
             url: url, on: loop,
             options: RedisConnection.Options(
-                limits: limits, scripts: step.map { [$0.script] } ?? [], isOnDemand: true,
-                name: options.name, tls: options.tls),
+                scripts: step.map { [$0.script] } ?? [], isOnDemand: true, name: options.name,
+                tls: options.tls),
             // The claim's failures are logged here.
             logger: Logger(label: "core-api.claim") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -111,7 +97,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         guard !isClosed else { return }
         loop.addTimed(self)
         join(seeds)
-        claim = .due(loop.now)
+        // Otherwise the number is asked for as soon as a node is known that may have it.
         if step == nil { claimed() }
         loop.bringForward(deadline)
     }
@@ -164,6 +150,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         for node in nodes.values { node.close() }
         nodes = [:]
         resume(lobby.close())
+        while lobby.hasLosses { onLoss(lobby.takeLosses()) }
         resumeWaiters(.closed)
     }
 
@@ -213,10 +200,10 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         guard !isClosed else { return }
         switch news {
         case .changed(let view):
-            self.view = view
+            routes.learned(view)
             followSoon()
             // The node that has the number may be known now.
-            if !isClaimed, case .due = claim { claim = .due(loop.now) }
+            if !isClaimed, claim != .asking, step != nil { claim = .due(loop.now) }
         case .unreachable(let error): if !isClaimed { failed(error) }
         }
         loop.bringForward(deadline)
@@ -233,10 +220,8 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         followsSoon = false
         guard !isClosed else { return }
         var resolutions: [Machine.Resolution] = []
-        for partition in homes.indices {
-            let address = isClaimed ? view.master(of: slots[partition]) : nil
-            guard homes[partition]?.address != address else { continue }
-            resolutions += move(partition, to: address.map(node))
+        for move in routes.moves() {
+            resolutions += perform(move, to: move.address.map(node))
         }
         for (address, node) in nodes where !homes.contains(where: { $0 === node }) {
             node.close()
@@ -256,16 +241,19 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         return node
     }
 
-    private func move(_ partition: Int, to new: ClusterNode?) -> [Machine.Resolution] {
+    private func perform(
+        _ move: ClusterRoutes.Move, to new: ClusterNode?
+    ) -> [Machine.Resolution] {
+        let partition = move.partition
         let old = homes[partition]
         homes[partition] = new
-        retries[partition] = nil
         let departure =
             if let old {
                 old.detach(partition)
             } else {
                 lobby.detach(partition, now: loop.now)
             }
+        if let new { new.setAsks(move.asks, partition) }
         guard let (session, resolutions) = departure else { return [] }
         if let new {
             new.attach(session, partition)
@@ -294,7 +282,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         case .success(let reply):
             if let error = step.failure(after: reply) {
                 // Another Redis has taken the place of the one that had the number.
-                isClaimed = false
+                routes.isOpen = false
                 proceed()
                 failed(error)
             } else {
@@ -311,7 +299,7 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         guard !isClaimed else { return }
         log.becameReady(at: nil)
         log.answered()
-        isClaimed = true
+        routes.isOpen = true
         followSoon()
     }
 
@@ -335,9 +323,15 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         _ = node.parts.machine.takeMissedBarrier()
         guard !isClosed else { return }
         if node.parts.machine.hasRedirections {
-            redirected(node.parts.machine.takeRedirections(), by: node)
+            for redirection in node.parts.machine.takeRedirections() {
+                redirected(redirection, by: node)
+            }
+            followSoon()
         }
-        if node.parts.machine.isDisconnected { refreshesAt = min(refreshesAt, loop.now) }
+        if node.parts.machine.isDisconnected {
+            routes.lost(node.address, now: loop.now)
+            followSoon()
+        }
         if node.changesReadiness(), node.isReady {
             if node.logins > 1, claim == .rests, step != nil { claim = .due(loop.now) }
             if isReady { resumeWaiters(nil) }
@@ -345,45 +339,31 @@ final class ClusterProducer: EventHandler, @unchecked Sendable {
         loop.bringForward(deadline)
     }
 
-    private func redirected(_ redirections: [Machine.Redirection], by node: ClusterNode) {
-        for redirection in redirections {
-            let pause: Int
-            switch redirection.error.kind {
-            case .moved:
-                let target = ClusterRedirection(redirection.error, asked: node.address)
-                membership?.redirected(slots[redirection.partition], to: target?.address)
-                pause = ClusterProducer.redirectedMilliseconds
-            case .clusterDown:
-                membership?.staled()
-                pause = ClusterProducer.redirectedMilliseconds
-            default: pause = ClusterProducer.movingMilliseconds
-            }
-            retries[redirection.partition] = loop.now.advanced(byMilliseconds: pause)
+    private func redirected(_ redirection: Machine.Redirection, by node: ClusterNode) {
+        let notice = routes.redirected(
+            redirection.partition, redirection.error,
+            concernsSession: redirection.concernsSession, by: node.address, now: loop.now)
+        switch notice {
+        case .none: break
+        case .staled: membership?.staled()
+        case .moved(let slot, let address): membership?.redirected(slot, to: address)
         }
     }
 
     // MARK: - Deadlines
 
     var deadline: MonotonicTime {
-        var deadline = min(lobby.deadline, refreshesAt)
+        var deadline = min(lobby.deadline, routes.deadline)
         if case .due(let time) = claim { deadline = min(deadline, time) }
-        for time in retries.values { deadline = min(deadline, time) }
         return deadline
     }
 
     func deadlineReached(now: MonotonicTime) {
         if case .due(let time) = claim, time <= now { ask() }
-        for (partition, time) in retries where time <= now {
-            retries[partition] = nil
-            homes[partition]?.resume(partition)
-        }
-        if refreshesAt <= now {
-            membership?.staled()
-            let isAway = nodes.values.contains { !$0.isReady }
-            refreshesAt =
-                isAway
-                ? now.advanced(byMilliseconds: ClusterProducer.refreshMilliseconds) : .never
-        }
+        let isAway = nodes.values.contains { !$0.isReady }
+        let (resumed, refreshes) = routes.deadlineReached(now: now, isAway: isAway)
+        for partition in resumed { homes[partition]?.resume(partition) }
+        if refreshes { membership?.staled() }
         resume(lobby.deadlineReached(now: now).resolutions)
     }
 }

@@ -11,6 +11,8 @@ extension PartitionedProducerMachine {
         let partition: Int
         /// `MOVED`, `ASK`, `TRYAGAIN` or `CLUSTERDOWN`.
         let error: RedisServerError
+        /// Whether the command has no other key than the session's: it opens the session.
+        let concernsSession: Bool
     }
 
     /// The sessions that were redirected since the last call. They send nothing until `resume`, or
@@ -23,11 +25,14 @@ extension PartitionedProducerMachine {
     mutating func redirected(
         _ place: Int, _ error: RedisServerError, _ now: MonotonicTime
     ) -> RedisConnectionAction<Resolution> {
+        let concernsSession = places[place].session.isOpening
         let resolutions = change(place) { $0.redirected(.server(error), now: now) }
         ignoreReplies(to: place)
         places[place].isHeld = true
         if let partition = indices.firstIndex(of: place) {
-            redirections.append(Redirection(partition: partition, error: error))
+            redirections.append(
+                Redirection(
+                    partition: partition, error: error, concernsSession: concernsSession))
         }
         return .resolveAll(resolutions)
     }
@@ -53,6 +58,13 @@ extension PartitionedProducerMachine {
     mutating func attach(_ session: ProducerSession<Waiter>, partition: Int) {
         precondition(indices[partition] == nil, "attach() of a partition that has a session")
         mark(add(session, partition))
+    }
+
+    /// Whether a partition's commands follow `ASKING`, since its slot has not moved here wholly.
+    /// To be called while the partition has no session here.
+    mutating func setAsks(_ asks: Bool, _ partition: Int) {
+        precondition(indices[partition] == nil, "setAsks() of a partition that has a session")
+        if asks { asking.insert(partition) } else { asking.remove(partition) }
     }
 
     /// The session tries again with this node: flush.

@@ -10,7 +10,15 @@ extension PartitionedProducerMachine {
             if places[place].isHeld { continue }
             if places[place].session.isDisconnected { places[place].session.loggedIn() }
             let replyCount = places[place].session.encode(now, to: &output)
-            for _ in 0..<replyCount { awaited.append(.session(place)) }
+            if places[place].session.asks {
+                // Every second reply is that to `ASKING`.
+                for _ in 0..<(replyCount / 2) {
+                    awaited.append(.ignored)
+                    awaited.append(.session(place))
+                }
+            } else {
+                for _ in 0..<replyCount { awaited.append(.session(place)) }
+            }
             if places[place].session.wantsBarrier, !places[place].isUnconfirmed {
                 places[place].isUnconfirmed = true
                 unconfirmed.append(place)

@@ -63,6 +63,8 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     var indices: [Int?]
     /// Of a node of a cluster: has the sessions that it is given, and may redirect them.
     let isNode: Bool
+    /// The partitions whose commands follow `ASKING`.
+    var asking: Set<Int> = []
     /// The sessions that Redis has redirected since the last `takeRedirections`.
     var redirections: [Redirection] = []
     var output = RedisCommand(capacity: 0)
@@ -84,7 +86,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
     private var lossesFound: [LostConfirmations] = []
-    private var givenUp: [String] = []
+    private var givenUp: [GivenUpMessage] = []
 
     /// - Parameters:
     ///   - name: of the connection.
@@ -154,6 +156,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
             places[place] = Place(session: session)
         }
         indices[partition] = place
+        places[place].session.asks = asking.contains(partition)
         takeAccount(of: place, since: .none)
         return place
     }
@@ -308,7 +311,10 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     package mutating func close() -> [Resolution] {
         guard state != .closed else { return [] }
         state = .closed
-        return end(.closed, .never) { _ in [] }
+        return end(.closed, .never) { session in
+            session.giveUpConfirmed()
+            return []
+        }
     }
 
     private mutating func end(

@@ -16,8 +16,8 @@ package struct LostConfirmations: Equatable, Sendable {
 package struct ProducerLosses: Equatable, Sendable {
     /// Found at a login.
     package var lost: LostConfirmations?
-    /// The names of confirmed messages that Redis lacks and refuses: they are lost for good.
-    package var givenUp: [String] = []
+    /// What is not sent again any more.
+    package var givenUp: [GivenUpMessage] = []
 
     package var isEmpty: Bool { lost == nil && givenUp.isEmpty }
 }

@@ -16,17 +16,32 @@ package enum ProducerScripts {
     /// `master_replid` names an uninterrupted time as the master. `run_id` would not do: a master
     /// that became a replica, took over another's data and is the master again keeps it.
     ///
+    /// A server without `SET … XX GET`, by which batches are applied, is refused here, so that the
+    /// log names its version.
+    ///
     /// - KEYS: the session.
     /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`, 0
     ///   without the right to call it; `master_replid`, empty without the right to call `INFO`.
-    static let open = RedisScript(
-        """
-        local number = redis.call('GET', KEYS[1])
-        local time = redis.pcall('TIME')
-        local info = redis.pcall('INFO', 'replication')
-        local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-        return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
-        """, keys: 1, arguments: 0)
+    static let open = open(leastVersion: (6, 2))
+
+    /// - Parameter leastVersion: of Redis: the first two numbers, each below 1,000.
+    package static func open(leastVersion: (Int, Int)) -> RedisScript {
+        RedisScript(
+            """
+            local server = redis.pcall('INFO', 'server')
+            local major, minor = string.match(
+              type(server) == 'string' and server or '', 'redis_version:(%d+)%.(%d+)')
+            if major and major * 1000 + minor < \(leastVersion.0 * 1_000 + leastVersion.1) then
+              return redis.error_reply('ERR Redis ' .. major .. '.' .. minor
+                .. ' is too old: version \(leastVersion.0).\(leastVersion.1) is the least')
+            end
+            local number = redis.call('GET', KEYS[1])
+            local time = redis.pcall('TIME')
+            local info = redis.pcall('INFO', 'replication')
+            local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+            return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
+            """, keys: 1, arguments: 0)
+    }
 
     /// Moves the session to a fence, if it still stands at the number that `open` returned; opens
     /// a session that is missing.

@@ -22,7 +22,17 @@ extension ProducerSession {
         output.removeAll()
         written = 0
         state = .disconnected
+        keyedOrder = .asSubmitted
         return expire(now, error)
+    }
+
+    /// The connection is closed for good, behind `lost`: what was to be sent again is given up.
+    mutating func giveUpConfirmed() {
+        for batch in Array(unresolved) + Array(unsent) {
+            for index in batch.messages.indices where batch.messages[index].isConfirmed {
+                givenUp.append(GivenUpMessage(batch.names[index], .closed))
+            }
+        }
     }
 
     /// Ends every wait. What is confirmed is kept: a Redis that refuses a login may lack it.

@@ -16,6 +16,7 @@ extension ProducerSession {
         precondition(
             state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
         state = .opening
+        if asks { output.add("ASKING") }
         output.append(call.open)
     }
 
@@ -72,6 +73,7 @@ extension ProducerSession {
         lineage.append(fence: fence, after: parent)
         if standing != nil { lineage.saw(run: run) }
         state = .fencing(standing: number, fence: fence)
+        if asks { output.add("ASKING") }
         output.append(call.fence(from: standing, to: fence))
         return .flush
     }
@@ -159,7 +161,9 @@ extension ProducerSession {
         for index in batch.messages.indices {
             if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }
             guard isApplied[index] == nil, !batch.messages[index].isKeyed else { continue }
-            if batch.messages[index].isConfirmed { givenUp.append(batch.names[index]) }
+            if batch.messages[index].isConfirmed {
+                givenUp.append(GivenUpMessage(batch.names[index], .sessionLost))
+            }
             guard let waiter = batch.takeWaiter(index) else { continue }
             let failure = RedisFailure.mayBeExecuted(.sessionLost)
             resolutions.append(Resolution(waiter: waiter, result: .failure(failure)))

@@ -1,4 +1,5 @@
 internal import CoreAPIBase
+internal import DequeModule
 
 /// A session that shares its connection with those of other partitions:
 /// `PartitionedProducerMachine` owns the output, the order of the replies and the barrier.
@@ -56,7 +57,9 @@ extension ProducerSession {
     ///
     /// - Returns: how many replies it has.
     mutating func encode(_ now: MonotonicTime, to connection: inout RedisCommand) -> Int {
-        if isReady { encodeBatches(now) }
+        if isReady {
+            if keyedOrder == .asSubmitted { encodeBatches(now) } else { encodeKeylessFirst(now) }
+        }
         let replyCount = output.replyCount
         guard replyCount > 0 else { return 0 }
         connection.append(output)
@@ -67,11 +70,51 @@ extension ProducerSession {
     /// The reply to the next command is a redirection: Redis has not executed it. What was sent
     /// behind it is settled by the next login.
     mutating func redirected(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
+        var isKeyed = false
         if !isOpening, case .batch(var batch)? = awaited.first {
+            isKeyed = batch.keyCount > 0
             batch.isRefused = true
             awaited[awaited.startIndex] = .batch(batch)
         }
-        return lost(error, now: now)
+        let resolutions = lost(error, now: now)
+        if isKeyed { keyedOrder = .last }
+        return resolutions
+    }
+
+    /// In which order messages with keys of their own are sent.
+    enum KeyedOrder: Equatable {
+        case asSubmitted
+        /// Behind all others: Redis has redirected some. While a slot moves, a record that is not
+        /// there yet can be written by neither node, and messages without one need not wait.
+        case last
+        /// As `last`: so many batches without keys are before them.
+        case waiting(keylessCount: Int)
+    }
+
+    /// Sends the messages without keys that wait. Once they are confirmed, all others follow.
+    private mutating func encodeKeylessFirst(_ now: MonotonicTime) {
+        if keyedOrder == .last {
+            endGathering()
+            // What was confirmed keeps its place before all that came later.
+            if unsent.contains(where: { $0.messages.contains(where: \.isConfirmed) }) {
+                keyedOrder = .asSubmitted
+                return encodeBatches(now)
+            }
+            let keyless = unsent.map { $0.filtered { !$1.isKeyed } }.filter { !$0.isEmpty }
+            let keyed = unsent.map { $0.filtered { $1.isKeyed } }.filter { !$0.isEmpty }
+            unsent = Deque(keyless + keyed)
+            keyedOrder = .waiting(keylessCount: keyless.count)
+        }
+        guard case .waiting(var count) = keyedOrder else { return }
+        while count > 0, inFlightCount < limits.batchesInFlightMax, let batch = unsent.popFirst() {
+            encode(batch, now)
+            count -= 1
+        }
+        count = min(count, unsent.count)
+        keyedOrder = .waiting(keylessCount: count)
+        guard count == 0, awaited.isEmpty, answered.isEmpty else { return }
+        keyedOrder = .asSubmitted
+        encodeBatches(now)
     }
 
     /// A barrier for all sessions of the connection is sent behind what this one has written: its

@@ -124,7 +124,9 @@ extension ProducerSession {
         var refused = batch
         for index in range {
             let message = batch.messages[index]
-            if message.isConfirmed { givenUp.append(batch.names[index]) }
+            if message.isConfirmed {
+                givenUp.append(GivenUpMessage(batch.names[index], .refused))
+            }
             guard let waiter = refused.takeWaiter(index) else { continue }
             let failure: RedisFailure =
                 message.mayBeExecuted

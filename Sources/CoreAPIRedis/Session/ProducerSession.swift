@@ -84,13 +84,15 @@ package struct ProducerSession<Waiter> {
     var settledRun = ""
     /// When the session's lifetime in Redis last began again: a batch or fence was sent.
     var usedAt = MonotonicTime(nanoseconds: 0)
-    /// The names of confirmed messages that a Redis lacks and has refused for as long as they are
-    /// kept.
-    var givenUp: [String] = []
+    var givenUp: [GivenUpMessage] = []
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
     /// No wait is over before.
     var waitDeadline = MonotonicTime.never
+    /// Of a node of a cluster that does not have the session's slot yet: each command follows
+    /// `ASKING`.
+    var asks = false
+    var keyedOrder = KeyedOrder.asSubmitted
     /// How many messages were ever taken.
     var submittedCount = 0
     var pendingCount = 0
@@ -158,7 +160,7 @@ package struct ProducerSession<Waiter> {
         return isReady ? .flush : .wait
     }
 
-    private mutating func endGathering() {
+    mutating func endGathering() {
         guard !gathering.isEmpty else { return }
         unsent.append(takeGathering())
     }
@@ -181,8 +183,8 @@ package struct ProducerSession<Waiter> {
     /// Bytes that the words of most batches of one fit into.
     private static var batchCapacityMin: Int { 512 }
 
-    /// The names of confirmed messages that are lost for good, since Redis lacks and refuses them.
-    package mutating func takeGivenUp() -> [String] { exchange(&givenUp, with: []) }
+    /// The confirmed messages that were given up since the last call.
+    package mutating func takeGivenUp() -> [GivenUpMessage] { exchange(&givenUp, with: []) }
 
     /// Whether `takeGivenUp` has any.
     var hasGivenUp: Bool { !givenUp.isEmpty }
@@ -232,13 +234,14 @@ package struct ProducerSession<Waiter> {
         }
     }
 
-    @inline(__always) private mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
+    @inline(__always) mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
         (batch.first, batch.run, batch.isRefused) = (next, run, false)
         next += batch.count
         usedAt = now
         // A batch that is sent again and has no waiters has the time of a new message.
         let deadline = min(
             batch.deadline, now.advanced(byMilliseconds: limits.messageTimeoutMilliseconds))
+        if asks { output.add("ASKING") }
         call.append(
             batch, deadline: max(0, deadline.wholeMilliseconds + clockOffset), to: &output)
         awaited.append(.batch(consume batch))

@@ -188,6 +188,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     package mutating func close() -> [Resolution] {
         guard state != .closed else { return [] }
         let resolutions = session.lost(.closed, now: .never)
+        session.giveUpConfirmed()
         state = .closed
         return resolutions
     }

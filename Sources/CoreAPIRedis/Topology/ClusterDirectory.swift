@@ -9,7 +9,8 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
     enum News: Sendable {
         /// What is known has changed, or was known before the member came.
         case changed(ClusterView)
-        /// None of the known nodes has answered the present question: why not the last one.
+        /// None of the known nodes has answered the present question: why not, if one has refused
+        /// the login.
         case unreachable(RedisError)
     }
 
@@ -127,7 +128,8 @@ final class ClusterDirectory: EventHandler, @unchecked Sendable {
             topology.failed(now: loop.now, jitter: .random(in: 0...1))
             loop.bringForward(deadline)
             guard topology.hasAskedAll else { return }
-            tell(.unreachable(error.isOfLogin ? error : .clusterUnreachable))
+            // A refused login is the reason, even if the last node has not answered at all.
+            tell(.unreachable(reasons.values.first { $0.isOfLogin } ?? .clusterUnreachable))
             warn()
             reasons = [:]
         }

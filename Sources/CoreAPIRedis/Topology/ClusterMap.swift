@@ -23,6 +23,7 @@ package struct ClusterMap: Equatable, Sendable {
 
     /// Whether each slot has the same master: nodes name masters in different orders.
     package static func == (left: ClusterMap, right: ClusterMap) -> Bool {
+        if left.masters == right.masters { return left.owners == right.owners }
         guard left.masters.count == right.masters.count else { return false }
         var indices: [UInt16] = []
         for master in left.masters {

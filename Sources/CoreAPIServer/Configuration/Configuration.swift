@@ -30,6 +30,24 @@ struct Configuration {
                 HashSlot(ofKey: [])
             }
         }
+
+        /// The name of the queue, without its kind.
+        var destination: String {
+            switch self {
+            case .rq(let name, _): name
+            case .stream(let partitions): partitions.key
+            case .memory: "memory"
+            }
+        }
+
+        /// The kind of a queue in Redis; nil for one in memory.
+        var kind: QueueProbe.Kind? {
+            switch self {
+            case .rq(let name, let jobs): .rq(RQKeys(name: name, prefix: jobs.keyPrefix))
+            case .stream(let partitions): .stream(partitions)
+            case .memory: nil
+            }
+        }
     }
 
     enum LogFormat: String, CaseIterable { case text, json }
@@ -39,6 +57,8 @@ struct Configuration {
     let port: UInt16
     /// The address that serves metrics; nil if the server records no metrics.
     let metrics: MetricsAddress?
+    /// The operators' web page; nil without it.
+    let console: ConsoleConfiguration?
     let redis: RedisConfiguration
     let secrets: SecretsConfiguration
     /// The algorithms of tokens that are believed.
@@ -54,6 +74,9 @@ struct Configuration {
     /// The limit of the bytes of confirmed transactions that all loops keep together, to be sent
     /// again if Redis loses them.
     let replayBytesMax: Int
+    /// How long the status of a transaction is kept after its last change, in seconds; 0 for not
+    /// at all.
+    let statusSeconds: Int
     /// The limit of callers' connections over all loops.
     let connectionsMax: Int
     /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
@@ -61,6 +84,8 @@ struct Configuration {
     let buffersBytesMax: Int
     let tokenPolicy: TokenPolicy
     let health: HealthThresholds
+    /// The export of spans; nil if requests are not traced.
+    let tracing: TracingConfiguration?
     let logLevel: Logger.Level
     /// The level of the access log's lines; nil disables the access log.
     let accessLogLevel: Logger.Level?
@@ -99,6 +124,7 @@ struct Configuration {
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
         let configuredMetrics = try values.metrics(publicHost: host, publicPort: port)
         metrics = inheritsMetricsSocket ? .inherited : configuredMetrics
+        console = try ConsoleConfiguration(values, hasPort: metrics != nil)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         try redis.check(queue)
@@ -112,6 +138,8 @@ struct Configuration {
         replayBytesMax =
             try values.integer("REPLAY_BYTES", in: QueueOptions.replayBytesBounds)
             ?? QueueOptions().replayBytesMax
+        statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
         connectionsMax = try values.connections(
             "MAX_CONNECTIONS",
             OpenFiles(
@@ -125,6 +153,7 @@ struct Configuration {
             try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
                 .map { .seconds($0) })
         health = try values.health()
+        tracing = try TracingConfiguration.read(values)
         logLevel =
             try values.choice(
                 "LOG_LEVEL", Logger.Level.allCases.map { ($0.rawValue, $0) }) ?? .info
@@ -137,12 +166,53 @@ struct Configuration {
 }
 
 extension Configuration {
+    /// Where callers' connections are accepted.
+    var listeningAddress: ListeningAddress {
+        ListeningAddress(prefix: "HTTP", host: host, port: port)
+    }
+
+    /// The queue and its Redis.
+    var target: Inspector.Target {
+        Inspector.Target(
+            queue: queue, url: redis.url, tls: redis.tls, barrier: durability, thresholds: health,
+            features: features)
+    }
+
     /// The options of each loop's connection of the queue.
     var producer: ProducerConnection.Options {
         var options = ProducerConnection.Options(barrier: durability, tls: redis.tls)
         options.limits.messageTimeoutMilliseconds = enqueueTimeoutSeconds * 1_000
         options.limits.historyBytesMax = replayBytesMax / threads
         return options
+    }
+
+    /// What the queue keeps besides transactions.
+    var features: QueueFeatures {
+        var features = QueueFeatures()
+        features.statusSeconds = statusSeconds
+        return features
+    }
+}
+
+extension Inspector.Target {
+    /// The queue and the Redis of the server's variables.
+    init(_ values: EnvironmentReader) throws(ConfigurationError) {
+        let redis = try RedisConfiguration(values)
+        queue = try values.queue("QUEUE", partitions: "PARTITIONS")
+        try redis.check(queue)
+        guard queue != .memory else {
+            throw ConfigurationError(
+                variable: "QUEUE", value: queue.name,
+                expectation: "such a queue is in the server's own memory: see its console")
+        }
+        url = redis.url
+        tls = redis.tls
+        barrier = try values.durability("DURABILITY", of: queue)
+        thresholds = try values.health()
+        var features = QueueFeatures()
+        features.statusSeconds =
+            try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
+        self.features = features
     }
 }
 

@@ -12,11 +12,17 @@ final class Application: @unchecked Sendable {
     let limits: HTTPLimits
     let health: HealthEndpoint
     let metrics: HTTPMetrics?
+    /// Traces the loop's requests; nil if the server exports no spans.
+    let tracer: RequestTracer?
+    /// The operators' web page; nil without it, and where the site is not `console`.
+    let console: Console?
     let accessLog: AccessLog
     let drain: DrainState
     /// The requests that wait for a verification by a public key.
     let slowSteps: SlowSteps
     private(set) var transactions: TransactionEndpoint
+    /// Whether the status of transactions can be asked for.
+    let keepsStatus: Bool
     /// Transactions that wait for the queue.
     private(set) var transactionsInFlight = 0 {
         didSet { metrics?.transactionsInFlight(transactionsInFlight) }
@@ -31,22 +37,30 @@ final class Application: @unchecked Sendable {
     /// - Parameters:
     ///   - site: the ports that the listener serves.
     ///   - metrics: the loop's metrics; nil if the server records no metrics.
+    ///   - tracer: the loop's tracer; nil if the server exports no spans.
     init(
         loop: EventLoop, site: Endpoint.Sites, limits: HTTPLimits = HTTPLimits(),
         transactions: TransactionEndpoint, health: HealthEndpoint, metrics: HTTPMetrics? = nil,
-        accessLog: AccessLog, drain: DrainState, logger: Logger
+        tracer: RequestTracer? = nil, console: Console? = nil, accessLog: AccessLog,
+        drain: DrainState, logger: Logger
     ) {
         precondition(
             !site.contains(.operators) || metrics != nil,
             "Application.init: the operators' port without metrics")
+        precondition(
+            site.contains(.console) == (console != nil),
+            "Application.init: the console's site without a console, or the other way round")
         self.loop = loop
         self.site = site
         self.limits = limits
         let slowSteps = SlowSteps(on: loop)
         self.slowSteps = slowSteps
         self.transactions = transactions.paced(by: slowSteps)
+        keepsStatus = transactions.statuses != nil
         self.health = health
         self.metrics = metrics
+        self.tracer = tracer
+        self.console = console
         self.accessLog = accessLog
         self.drain = drain
         self.logger = logger
@@ -56,11 +70,13 @@ final class Application: @unchecked Sendable {
     }
 
     /// Creates the application of another port on the same loop.
-    convenience init(beside other: Application, site: Endpoint.Sites) {
+    convenience init(
+        beside other: Application, site: Endpoint.Sites, console: Console?
+    ) {
         self.init(
             loop: other.loop, site: site, limits: other.limits, transactions: other.transactions,
-            health: other.health, metrics: other.metrics, accessLog: other.accessLog,
-            drain: other.drain, logger: other.logger)
+            health: other.health, metrics: other.metrics, tracer: other.tracer, console: console,
+            accessLog: other.accessLog, drain: other.drain, logger: other.logger)
     }
 
     /// Replaces the verifier of tokens for later requests. Any thread may call this.
@@ -106,6 +122,9 @@ final class Application: @unchecked Sendable {
         }
         let resource = Routes.table.resources[match.resource]
         guard let index = resource.methods.index(answering: head.method) else {
+            if resource.routes[0].endpoint.sites == .console {
+                return (match.resource, .endpoint(resource.routes[0].endpoint, parameter: []))
+            }
             return (match.resource, Application.options(resource.allow, head.method))
         }
         let endpoint = resource.routes[index].endpoint

@@ -13,6 +13,8 @@ final class Endpoint: Sendable {
         static let callers = Sites(rawValue: 1)
         /// `METRICS_PORT`.
         static let operators = Sites(rawValue: 2)
+        /// The operators' port of a server with a console.
+        static let console = Sites(rawValue: 4)
     }
 
     typealias HeadCheck = @Sendable (RequestHead, Span<UInt8>) -> Problem?

@@ -61,8 +61,34 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func answered(
         _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
-        application.metrics?.answered(response.status, note, since: began)
+        if let tracer = application.tracer {
+            let state = note.trace?.enqueued == nil ? nil : pending?.transaction.traceState
+            tracer.ended(note, state, response.status, since: began)
+        }
+        if let metrics = application.metrics {
+            metrics.answered(response.status, note, since: began)
+            if let recent = metrics.recent { record(response, in: recent, input, id) }
+        }
         application.accessLog.answered(response.status, note, input, id, since: began)
+    }
+
+    /// Records the answer for the console.
+    private func record(
+        _ response: Response, in recent: RecentAnswers, _ input: Span<UInt8>, _ id: RequestID
+    ) {
+        if let accepted = note.transactionID, let transaction = pending?.transaction {
+            recent.record(
+                RecentAnswers.Accepted(
+                    id: accepted, transaction: transaction,
+                    isReplayed: accepted != transaction.id, time: .now(),
+                    requestID: id.text(input)))
+        } else if let code = note.code {
+            recent.record(
+                RecentAnswers.Refused(
+                    code: code, problem: RecentAnswers.kept(response.body),
+                    route: ResourceName.all[note.resource], time: .now(),
+                    requestID: id.text(input)))
+        }
     }
 
     /// The response of a refusal. Notes its code, which metrics count.
@@ -85,6 +111,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     /// `POST /transaction`.
     func transact(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
         guard application.hasRoom else { return refuse(TransactionEndpoint.overloaded) }
+        if let tracer = application.tracer { begin(tracer, head, input.span) }
         if let problem = TransactionEndpoint.refusal(head, input.span) { return refuse(problem) }
         let pending = pendingTransaction()
         let bytes = input.span
@@ -94,11 +121,19 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         } catch {
             return refused(error, body)
         }
+        if let trace = note.trace {
+            pending.trace(trace.producer)
+            note.trace?.enqueued = .now()
+        }
         if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
         application.transactionBegan()
         return nil
+    }
+
+    private func begin(_ tracer: RequestTracer, _ head: RequestHead, _ bytes: Span<UInt8>) {
+        note.trace = tracer.begin(head.traceParent.flatMap { TraceParent(field: $0, bytes) })
     }
 
     /// The response of a refusal; nil if the request only waits for a slow step.
@@ -134,11 +169,32 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         case .success(let outcome):
             let accepted = AcceptedTransaction(transaction, outcome)
             note.transactionID = accepted.id
-            return TransactionEndpoint.response(to: accepted)
+            return TransactionEndpoint.response(
+                to: accepted, hasLocation: application.keepsStatus)
         case .failure(let error):
             if case .outcomeUnknown = error { note.unresolvedID = transaction.id }
             return refuse(Problem(.queue(error)))
         }
+    }
+
+    // MARK: - Status
+
+    /// `GET /transaction/{id}`.
+    func tellStatus(_ head: RequestHead, _ input: [UInt8]) -> Response? {
+        let transactions = application.transactions
+        let userID: Int
+        do { userID = try transactions.userID(head, input.span) } catch { return refuse(error) }
+        guard let statuses = transactions.statuses, let id = StatusEndpoint.id(head, input.span)
+        else { return refuse(StatusEndpoint.unknown) }
+        answer { [self] in
+            do throws(TransactionStatusError) {
+                guard let status = try await statuses.status(of: id, userID: userID) else {
+                    return refuse(StatusEndpoint.unknown)
+                }
+                return StatusEndpoint.response(status)
+            } catch { return refuse(StatusEndpoint.refusal(error)) }
+        }
+        return nil
     }
 
     // MARK: - Health and metrics
@@ -171,6 +227,17 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         }
         return nil
     }
+
+    /// The console and its parts.
+    func console(_ head: RequestHead, _ input: [UInt8], _ body: Range<Int>) -> Response? {
+        guard let console = application.console else {
+            preconditionFailure("console() called on a port without a console")
+        }
+        let request = ConsoleRequest(head, input.span, body: body)
+        let connection = connection
+        answer { await console.response(to: request, peer: connection.peerHost) }
+        return nil
+    }
 }
 
 /// The data of an answer for metrics and logs, besides its status.
@@ -188,6 +255,8 @@ struct ExchangeNote {
     /// The ID of a transaction whose outcome is unknown. It is only logged: a retry with the same
     /// key may get another ID.
     var unresolvedID: TransactionID?
+    /// The trace, if requests are traced.
+    var trace: RequestTrace?
 
     /// Creates the note of bytes that are no request.
     init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }

@@ -1,6 +1,10 @@
 /// The media types of responses.
 enum MediaType {
     static var json: StaticString { "application/json" }
+    static var html: StaticString { "text/html; charset=utf-8" }
+    static var css: StaticString { "text/css; charset=utf-8" }
+    static var javaScript: StaticString { "text/javascript; charset=utf-8" }
+    static var svg: StaticString { "image/svg+xml" }
     /// RFC 9457.
     static var problem: StaticString { "application/problem+json" }
     /// draft-inadarei-api-health-check-06.

@@ -15,6 +15,7 @@ extension Problem {
         case tokenClaimsInvalid = "token_claims_invalid"
         case userDisabled = "user_disabled"
         case notFound = "not_found"
+        case transactionUnknown = "transaction_unknown"
         case methodNotAllowed = "method_not_allowed"
         case requestTimeout = "request_timeout"
         case bodyTooLarge = "body_too_large"
@@ -43,7 +44,7 @@ extension Problem.Code {
             .tokenNotYetValid, .tokenClaimsInvalid:
             .unauthorized
         case .userDisabled: .forbidden
-        case .notFound: .notFound
+        case .notFound, .transactionUnknown: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .requestTimeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge
@@ -73,6 +74,7 @@ extension Problem.Code {
         case .tokenClaimsInvalid: "The token's claims are not accepted"
         case .userDisabled: "The user is disabled"
         case .notFound: "There is no such resource"
+        case .transactionUnknown: "There is no such transaction"
         case .methodNotAllowed: "The resource does not have this method"
         case .requestTimeout: "The request was not complete in time"
         case .bodyTooLarge: "The body is too large"

@@ -8,6 +8,11 @@ enum Routes {
             Endpoint(
                 sites: .callers, headCheck: TransactionEndpoint.refusal
             ) { $0.transact($1, $2, $3) }),
+        Route(
+            .get, "/transaction/{id}",
+            Endpoint(sites: .callers) { exchange, head, input, _ in
+                exchange.tellStatus(head, input)
+            }),
         Route(.get, "/health", health(.health)),
         Route(.get, "/health/live", health(.live)),
         Route(.get, "/health/ready", health(.ready)),
@@ -23,7 +28,16 @@ enum Routes {
             Endpoint(sites: .operators) { exchange, head, input, _ in
                 exchange.scrape(head, input)
             }),
+        Route(.get, "/console", console),
+        Route(.get, "/console/", console),
+        Route(.get, "/console/{part}", console),
+        Route(.post, "/console/{part}", console),
     ])
+
+    /// The endpoint answers other methods too, since all of its answers have the same fields.
+    private static let console = Endpoint(sites: .console) { exchange, head, input, body in
+        exchange.console(head, input, body)
+    }
 
     private static func health(_ probe: HealthEndpoint.Probe) -> Endpoint {
         Endpoint(sites: [.callers, .operators]) { exchange, head, input, _ in

@@ -9,6 +9,8 @@ internal import CoreAPIKit
 final class TransactionEndpoint: Sendable {
     private let checks: TransactionChecks
     private let queue: any CallbackTransactionQueue
+    /// Knows the status of transactions; nil if none is kept.
+    let statuses: (any TransactionStatusStore)?
     /// Limit of a loop's transactions that wait for the queue. It is below
     /// `ProducerLimits.pendingMax`, so that this endpoint refuses before any work.
     let inFlightMax: Int
@@ -17,17 +19,19 @@ final class TransactionEndpoint: Sendable {
 
     init(
         checks: TransactionChecks, queue: any CallbackTransactionQueue,
-        inFlightMax: Int = inFlightDefaultMax
+        statuses: (any TransactionStatusStore)? = nil, inFlightMax: Int = inFlightDefaultMax
     ) {
         self.checks = checks
         self.queue = queue
+        self.statuses = statuses
         self.inFlightMax = inFlightMax
     }
 
     /// The same endpoint with another verifier of tokens.
     func with(_ verifier: any TokenVerifier) -> TransactionEndpoint {
         TransactionEndpoint(
-            checks: checks.with(verifier), queue: queue, inFlightMax: inFlightMax)
+            checks: checks.with(verifier), queue: queue, statuses: statuses,
+            inFlightMax: inFlightMax)
     }
 
     /// The same endpoint, whose slow verifications wait for a step.
@@ -77,13 +81,21 @@ final class TransactionEndpoint: Sendable {
     }
 
     /// The answer to a transaction that the queue has confirmed.
-    static func response(to transaction: AcceptedTransaction) -> Response {
+    ///
+    /// - Parameter hasLocation: whether it names the resource of the transaction's status.
+    static func response(
+        to transaction: AcceptedTransaction, hasLocation: Bool = false
+    ) -> Response {
         var content: [UInt8] = []
         var bodyStart = 0
         content.append(addingCapacity: acceptedBytesMax) { content in
             content.append("\r\nTransaction-Id: ")
             transaction.id.append(to: &content)
             if transaction.isReplayed { content.append("\r\nIdempotent-Replayed: true") }
+            if hasLocation {
+                content.append("\r\nLocation: /transaction/")
+                transaction.id.append(to: &content)
+            }
             bodyStart = content.count
             content.append("{\"amount\":")
             content.append(decimal: transaction.amount.minorUnits)
@@ -97,9 +109,9 @@ final class TransactionEndpoint: Sendable {
             status: .ok, contentType: MediaType.json, content: content, bodyStart: bodyStart)
     }
 
-    /// Upper bound of the answer: fields of up to 54 and 27 bytes, 36 bytes of member names and
+    /// Upper bound of the answer: fields of up to 54, 27 and 61 bytes, 36 bytes of member names and
     /// braces, 3 of the currency, up to 19 for each of two numbers.
-    private static let acceptedBytesMax = 160
+    private static let acceptedBytesMax = 224
 
     private func traceState(_ head: RequestHead, _ bytes: Span<UInt8>) -> TraceState? {
         head.traceStateMembers(in: bytes).flatMap { TraceState(field: $0.span) }
@@ -123,6 +135,17 @@ final class TransactionEndpoint: Sendable {
         let end = ASCII.find(UInt8(ascii: ";"), contentType, of: bytes) ?? contentType.upperBound
         let type = Grammar.trimmed(contentType.lowerBound..<end, bytes)
         return Grammar.equalsIgnoringCase("application/json", type, bytes)
+    }
+
+    /// The user of a request's bearer token.
+    func userID(_ head: RequestHead, _ bytes: Span<UInt8>) throws(Problem) -> Int {
+        do { return try checks.userID(bearerToken: bearerToken(head, bytes)) } catch {
+            guard error != .tokenMissing else {
+                throw Problem(
+                    code: .tokenMissing, detail: "give a token, as Authorization: Bearer")
+            }
+            throw Problem(error)
+        }
     }
 
     /// The token of `Authorization: Bearer` (RFC 6750 §2.1); nil for other schemes, which are

@@ -1,6 +1,7 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
 internal import CoreAPIRedis
+internal import Logging
 
 /// Probes Redis and the queue for `/health`, `/health/ready` and `/metrics`. It answers within a
 /// second and coalesces callers, so that Redis gets at most one probe a second. Only its loop's
@@ -56,21 +57,23 @@ final class RedisMonitor: Sendable {
         let time: UnixTime
     }
 
-    private let producer: ProducerConnection
+    private let producer: ProducerConnection?
     private let refusals: QueueRefusals
     private let barrier: RedisBarrier?
     private let redis: CachedProbe<Check>
     private let queue: CachedProbe<QueueCheck>
+    private let probe: QueueProbe
 
     /// - Parameters:
-    ///   - producer: the connection that enqueues transactions.
+    ///   - producer: the connection that enqueues transactions; nil if another process does.
     ///   - refusals: the last refusals of transactions by Redis, shared by all loops.
     ///   - probe: the queue's probe, over a connection made with `options`.
     init(
-        producer: ProducerConnection, refusals: QueueRefusals, queue probe: QueueProbe,
+        producer: ProducerConnection?, refusals: QueueRefusals, queue probe: QueueProbe,
         barrier: RedisBarrier?, loop: EventLoop
     ) {
         self.producer = producer
+        self.probe = probe
         self.refusals = refusals
         self.barrier = barrier
         redis = CachedProbe(
@@ -81,11 +84,26 @@ final class RedisMonitor: Sendable {
             probe: { QueueCheck(status: await probe.status(), time: .now()) })
     }
 
-    /// The options of the connection of a loop's probes.
-    ///
-    /// - Parameter name: what the connection is for.
+    /// Makes the probes' connections anew, with another login and other certificates.
+    func renew(_ target: RedisTarget) { probe.renew(target) }
+
+    /// The probe of a queue, over a connection of its own on the loop.
+    static func probe(
+        _ kind: QueueProbe.Kind, _ target: Inspector.Target, on loop: EventLoop, named name: String
+    ) -> QueueProbe {
+        QueueProbe(
+            client: RedisClient(
+                url: target.url, on: loop,
+                options: options(kind, role: "\(name)-probe", tls: target.tls),
+                // No log lines: the caller of the probe gets the failure of its connection.
+                logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
+            kind: kind, silenceSecondsMax: target.thresholds.silenceSecondsMax,
+            barrier: target.barrier, features: target.features)
+    }
+
+    /// The options of a connection that asks about a queue.
     static func options(
-        _ kind: QueueProbe.Kind, name: String, tls: TLSContext?
+        _ kind: QueueProbe.Kind, role: String, tls: TLSContext?
     ) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
@@ -94,7 +112,7 @@ final class RedisMonitor: Sendable {
         limits.pauseMillisecondsMax = RedisMonitor.pauseMillisecondsMax
         return RedisConnection.Options(
             limits: limits, scripts: kind.scripts, isOnDemand: true,
-            name: RedisClientName(role: name), tls: tls)
+            name: RedisClientName(role: role), tls: tls)
     }
 
     /// The timeout of a probe's command: shorter than the second for which callers wait.
@@ -105,7 +123,7 @@ final class RedisMonitor: Sendable {
     /// The state of Redis, at most one second old.
     func check() async -> Check {
         var check = await redis.value()
-        if case .success = check.result, !producer.isReady {
+        if case .success = check.result, producer?.isReady == false {
             check.result = .failure(.notConnected)
         }
         let refusal = refusals.current(now: .now())
@@ -116,7 +134,9 @@ final class RedisMonitor: Sendable {
 
     /// The state of the queue, at most one second old; nil without a connection. A figure that
     /// Redis does not report in time is left out.
-    func queueCheck() async -> QueueCheck? { producer.isReady ? await queue.value() : nil }
+    func queueCheck() async -> QueueCheck? {
+        producer?.isReady == false ? nil : await queue.value()
+    }
 
     // MARK: - The probe
 

@@ -11,6 +11,8 @@ enum Process {
         case failure = 1
         /// The command line is wrong.
         case usage = 64
+        /// Redis does not answer.
+        case unavailable = 69
         /// The configuration is wrong.
         case configuration = 78
     }

@@ -13,7 +13,8 @@ final class RedisRenewal: Sendable {
     struct Connections: Sendable {
         let loop: EventLoop
         let producer: ProducerConnection
-        let probes: RedisClient
+        /// Renews the connections that ask: each is made anew between two questions.
+        let renewOthers: @Sendable (RedisTarget) -> Void
         /// The options of a connection that tries the login.
         let trial: RedisConnection.Options
     }
@@ -27,8 +28,17 @@ final class RedisRenewal: Sendable {
 
     private static let pauseSeconds = 1
 
-    /// - Parameter connections: of each loop, not empty.
-    init(_ connections: [Connections], slot: HashSlot, logger: Logger) {
+    /// Renews the connections of no loop of callers.
+    private let renewOthers: @Sendable (RedisTarget) -> Void
+
+    /// - Parameters:
+    ///   - connections: of each loop, not empty.
+    ///   - renewOthers: renews all others of the process.
+    init(
+        _ connections: [Connections], slot: HashSlot, logger: Logger,
+        renewOthers: @escaping @Sendable (RedisTarget) -> Void
+    ) {
+        self.renewOthers = renewOthers
         self.connections = connections
         self.slot = slot
         self.logger = logger
@@ -39,8 +49,9 @@ final class RedisRenewal: Sendable {
         let target = RedisTarget(url: redis.url, tls: redis.tls)
         for loop in connections {
             loop.producer.adopt(target)
-            loop.probes.renew(target)
+            loop.renewOthers(target)
         }
+        renewOthers(target)
         let own = number.add(1, ordering: .relaxed).newValue
         Task(executorPreference: connections[0].loop) { await self.renew(target, own) }
     }

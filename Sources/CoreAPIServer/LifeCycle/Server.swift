@@ -19,7 +19,10 @@ struct Server {
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
     private let operators: Operators?
+    /// The operators' web page; nil without it.
+    private let console: Console?
     private let drainState = DrainState()
+    private let exporter: SpanExporter?
     private let keys: TokenKeys
     /// The files that are read again while the server runs.
     private let files: [any WatchedContents]
@@ -31,16 +34,11 @@ struct Server {
     init(
         _ configuration: Configuration, inherited: InheritedSockets, logger: Logger
     ) throws(StartError) {
-        let limits = HTTPLimits()
-        limits.check()
-        precondition(
-            TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
-            "Server.init: the bound of transactions in flight is not below that of Redis")
+        let limits = Server.checkedLimits()
         let refusals = QueueRefusals()
         let keys = try TokenKeys(configuration, logger: logger)
         let verifier = try keys.verifier()
-        let configured = ListeningAddress(
-            prefix: "HTTP", host: configuration.host, port: configuration.port)
+        let configured = configuration.listeningAddress
         var sockets = try ListeningSockets(
             configured, inherited: inherited.callers, isForLoops: true)
         var port: UInt16 = 0
@@ -51,6 +49,8 @@ struct Server {
         let trimming = BoundedCount(max: 1)
         let registry = Server.registry(configuration, count, keys)
         let memory = Server.memory(configuration, registry)
+        exporter = try Server.exporter(configuration, registry, logger)
+        let console = try Server.console(configuration, registry, refusals, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
         var connections: [RedisRenewal.Connections] = []
         for index in 0..<configuration.threads {
@@ -63,16 +63,18 @@ struct Server {
                 if let redis = backend.redis { connections.append(redis) }
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
-                    loop: loop,
-                    site: configuration.metrics?.isPublic == true
-                        ? [.callers, .operators] : .callers,
-                    limits: limits,
-                    transactions: TransactionEndpoint(checks: checks, queue: backend.queue),
+                    loop: loop, site: Server.callersSite(configuration), limits: limits,
+                    transactions: TransactionEndpoint(
+                        checks: checks, queue: backend.queue, statuses: backend.statuses),
                     health: HealthEndpoint(
                         monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
-                        HTTPMetrics($0, $0.loops[index].shard, backend.monitor)
+                        HTTPMetrics(
+                            $0, $0.loops[index].shard, backend.monitor,
+                            recent: console?.recent(ofLoop: index))
                     },
+                    tracer: Server.tracer(configuration, exporter),
+                    console: configuration.metrics?.isPublic == true ? console : nil,
                     accessLog: AccessLog(logger, level: configuration.accessLogLevel),
                     drain: drainState, logger: logger)
                 let server = HTTPServer(
@@ -88,14 +90,24 @@ struct Server {
             port = try sockets.listen(callers[index].server)
         }
         self.callers = callers
-        operators = try Server.operators(
-            configuration, inherited: inherited.operators, beside: callers[0])
+        operators = try Operators(
+            configuration, inherited: inherited.operators, console, beside: callers[0])
+        self.console = console
         self.keys = keys
-        files = Server.watchedFiles(configuration, keys, connections, logger)
+        files = Server.watchedFiles(configuration, keys, connections, console, logger)
         socketFile = sockets.file
         host = inherited.callers.isEmpty ? configuration.host : "inherited"
         self.logger = logger
         self.port = port
+    }
+
+    private static func checkedLimits() -> HTTPLimits {
+        let limits = HTTPLimits()
+        limits.check()
+        precondition(
+            TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
+            "Server.init: the bound of transactions in flight is not below that of Redis")
+        return limits
     }
 
     /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
@@ -109,6 +121,7 @@ struct Server {
             }
         }
         if let watchdogMilliseconds { startWatchdog(watchdogMilliseconds) }
+        do { try console?.start() } catch { throw .system(error, "a thread for the console") }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
             logger.info(
@@ -122,6 +135,8 @@ struct Server {
         var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
         watch.waitForEnd()
         drain()
+        exporter?.finish(
+            before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
         operators?.file?.remove()
     }
 
@@ -166,17 +181,43 @@ struct Server {
         }
     }
 
+    // MARK: - Traces
+
+    /// How long the process waits at its end for the export of spans.
+    private static let exportTimeoutMilliseconds = 3_000
+
+    private static func exporter(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ logger: Logger
+    ) throws(StartError) -> SpanExporter? {
+        guard let tracing = configuration.tracing else { return nil }
+        do {
+            return try SpanExporter(
+                tracing, destination: configuration.queue.destination,
+                metrics: registry?.loops.first?.shard, logger: logger)
+        } catch {
+            throw .system(error, "the thread that exports spans")
+        }
+    }
+
+    private static func tracer(
+        _ configuration: Configuration, _ exporter: SpanExporter?
+    ) -> RequestTracer? {
+        guard let tracing = configuration.tracing, let exporter else { return nil }
+        return RequestTracer(tracing.sampler) { exporter.record($0) }
+    }
+
     // MARK: - Parts
 
     /// The files of secrets, of keys, and of Redis.
     private static func watchedFiles(
         _ configuration: Configuration, _ keys: TokenKeys,
-        _ connections: [RedisRenewal.Connections], _ logger: Logger
+        _ connections: [RedisRenewal.Connections], _ console: Console?, _ logger: Logger
     ) -> [any WatchedContents] {
         var files: [any WatchedContents] = []
         if !connections.isEmpty {
             let renewal = RedisRenewal(
-                connections, slot: configuration.queue.slot, logger: logger)
+                connections, slot: configuration.queue.slot, logger: logger,
+                renewOthers: { console?.data.inspector.renew($0) })
             if let redis = WatchedRedis(configuration.redis, logger: logger, use: renewal.use) {
                 files.append(redis)
             }
@@ -208,7 +249,19 @@ struct Server {
     ) -> InMemoryTransactionQueue? {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
-            validCapacity: Configuration.memoryQueueCapacity, metrics: factory(registry, 0))
+            validCapacity: Configuration.memoryQueueCapacity,
+            statusSeconds: configuration.statusSeconds, metrics: factory(registry, 0))
+    }
+
+    /// The queue of a loop, and what asks it and Redis.
+    private struct Backend {
+        let queue: any CallbackTransactionQueue
+        /// Nil without Redis.
+        var monitor: RedisMonitor?
+        /// Nil if no status is kept.
+        var statuses: (any TransactionStatusStore)?
+        /// Nil without Redis.
+        var redis: RedisRenewal.Connections?
     }
 
     private static func backend(
@@ -216,14 +269,19 @@ struct Server {
         _ refusals: QueueRefusals, _ loop: EventLoop, _ index: Int,
         _ metrics: any MetricsFactory, _ logger: Logger
     ) -> Backend {
-        if let memory { return Backend(queue: memory) }
+        let keepsStatus = configuration.statusSeconds > 0
+        if let memory {
+            return Backend(queue: memory, statuses: keepsStatus ? memory : nil)
+        }
         var settings = RedisQueue.Settings(url: configuration.redis.url, logger: logger)
         settings.refusals = refusals
         settings.producer = configuration.producer
         settings.producer.name = RedisClientName(role: "\(index)")
         settings.producer.metrics = metrics
+        settings.features = configuration.features
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
+        let source: RedisTransactionStatusStore.Source
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
@@ -231,27 +289,56 @@ struct Server {
             let jobs = RQTransactionQueue(name: name, options, on: loop, settings)
             let keys = RQKeys(name: name, prefix: options.keyPrefix)
             (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(keys))
+            source = .rq(keys)
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
+            source = .stream(partitions)
         }
-        let tls = configuration.redis.tls
-        let client = RedisClient(
-            url: configuration.redis.url, on: loop,
-            options: RedisMonitor.options(kind, name: "\(index)-probe", tls: tls),
-            // No log lines: the caller of the probe gets the failure of its connection.
-            logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() })
-        let probe = QueueProbe(
-            client: client, kind: kind,
-            silenceSecondsMax: configuration.health.silenceSecondsMax,
-            barrier: configuration.durability)
         let monitor = RedisMonitor(
-            producer: producer, refusals: refusals, queue: probe,
+            producer: producer, refusals: refusals,
+            queue: RedisMonitor.probe(
+                kind, configuration.target, on: loop, named: "\(index)"),
             barrier: configuration.durability, loop: loop)
-        let redis = RedisRenewal.Connections(
-            loop: loop, producer: producer, probes: client,
-            trial: RedisMonitor.options(kind, name: "trial", tls: tls))
-        return Backend(queue: queue, monitor: monitor, redis: redis)
+        var backend = Backend(queue: queue, monitor: monitor)
+        var statuses: RedisTransactionStatusStore?
+        if keepsStatus {
+            statuses = RedisTransactionStatusStore(
+                source, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
+                logger: logger)
+        }
+        backend.statuses = statuses
+        backend.redis = RedisRenewal.Connections(
+            loop: loop, producer: producer,
+            renewOthers: { [statuses] target in
+                monitor.renew(target)
+                statuses?.renew(target)
+            },
+            trial: RedisMonitor.options(kind, role: "trial", tls: configuration.redis.tls))
+        return backend
+    }
+
+    // MARK: - The console
+
+    /// The ports that the callers' listeners serve.
+    private static func callersSite(_ configuration: Configuration) -> Endpoint.Sites {
+        guard configuration.metrics?.isPublic == true else { return .callers }
+        return configuration.console == nil
+            ? [.callers, .operators] : [.callers, .operators, .console]
+    }
+
+    private static func console(
+        _ configuration: Configuration, _ registry: MetricsRegistry?, _ refusals: QueueRefusals,
+        _ logger: Logger
+    ) throws(StartError) -> Console? {
+        guard let console = configuration.console, let registry else { return nil }
+        do {
+            let loop = try EventLoop()
+            let inspector = Inspector(configuration.target, refusals: refusals, on: loop)
+            return Console(console, inspector, registry, on: loop, logger: logger)
+        } catch {
+            throw .system(error, "the loop of the console")
+        }
     }
 
     // MARK: - Metrics
@@ -271,45 +358,6 @@ struct Server {
     ) -> any MetricsFactory {
         registry.map { $0.loops[index].shard } ?? NOOPMetricsHandler.instance
     }
-
-    /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
-    /// cannot keep scrapers out.
-    private static func operators(
-        _ configuration: Configuration, inherited: [Int32],
-        beside callers: (server: HTTPServer, application: Application)
-    ) throws(StartError) -> Operators? {
-        guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
-        let configured = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
-        var sockets = try ListeningSockets(configured, inherited: inherited, isForLoops: false)
-        let other = callers.server
-        let server = HTTPServer(
-            Application(beside: callers.application, site: .operators), on: other.loop,
-            limits: other.limits, memory: other.memory,
-            count: ConnectionCount(
-                servedMax: OpenFiles.metricsConnectionsMax,
-                refusedMax: OpenFiles.metricsRefusedMax),
-            logger: callers.application.logger)
-        let port = try sockets.listen(server)
-        return Operators(
-            server: server, file: sockets.file,
-            address: MetricsAddress(host: wanted.host, port: port, isPublic: false))
-    }
-}
-
-/// The server of `METRICS_PORT`.
-private struct Operators {
-    let server: HTTPServer
-    /// The file of its Unix socket, if the server has made it.
-    let file: UnixSocketFile?
-    let address: MetricsAddress
-}
-
-/// What one loop does with transactions.
-private struct Backend {
-    let queue: any CallbackTransactionQueue
-    /// Nil for a queue in memory, as the next one.
-    var monitor: RedisMonitor?
-    var redis: RedisRenewal.Connections?
 }
 
 /// Why a server cannot start.

@@ -45,9 +45,8 @@ struct AccessLog {
         _ note: ExchangeNote, _ input: Span<UInt8>, _ id: RequestID
     ) -> Logger.Metadata {
         var names: Logger.Metadata = ["request_id": "\(id.text(input))"]
-        if let field = note.traceParent, let trace = TraceParent(field: field, input) {
-            names["trace_id"] = "\(trace.traceID)"
-        }
+        let caller = note.traceParent.flatMap { TraceParent(field: $0, input) }
+        if let trace = note.trace?.server ?? caller { names["trace_id"] = "\(trace.traceID)" }
         return names
     }
 

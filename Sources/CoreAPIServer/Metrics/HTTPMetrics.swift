@@ -10,6 +10,9 @@ final class HTTPMetrics {
         let cell: CounterCell
     }
 
+    /// The last answers, for the console; nil without a console.
+    let recent: RecentAnswers?
+
     private let registry: MetricsRegistry
     private let shard: MetricsShard
     private let monitor: RedisMonitor?
@@ -25,7 +28,12 @@ final class HTTPMetrics {
     /// - Parameters:
     ///   - shard: the loop's shard.
     ///   - monitor: the loop's Redis monitor; nil if the queue is not in Redis.
-    init(_ registry: MetricsRegistry, _ shard: MetricsShard, _ monitor: RedisMonitor?) {
+    ///   - recent: the last answers; nil if they are not kept.
+    init(
+        _ registry: MetricsRegistry, _ shard: MetricsShard, _ monitor: RedisMonitor?,
+        recent: RecentAnswers? = nil
+    ) {
+        self.recent = recent
         self.registry = registry
         self.shard = shard
         self.monitor = monitor
@@ -70,6 +78,9 @@ final class HTTPMetrics {
         if note.resource != ResourceName.unread {
             let nanoseconds = MonotonicTime.now().nanoseconds(since: began)
             durations[note.resource].recordNanoseconds(nanoseconds)
+            if let trace = note.trace, trace.isSampled {
+                durations[note.resource].keepExemplar(nanoseconds, trace.server)
+            }
         }
         if note.resource == ResourceName.transaction, status == .ok { return accepted.increment() }
         requestCell(note.resource, note.method, status).increment()

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
 internal import CoreMetrics
 internal import Synchronization
 
@@ -10,11 +12,30 @@ final class HistogramCell: TimerHandler {
         var ofBuckets = [UInt64](repeating: 0, count: HistogramCell.boundsNanoseconds.count + 1)
         /// The sum of all durations; it overflows after 584 years.
         var nanoseconds: UInt64 = 0
+        /// The last traced duration of each bucket; empty without any.
+        var exemplars: [Exemplar?] = []
 
         static func += (left: inout Counts, right: Counts) {
             for (index, count) in right.ofBuckets.enumerated() { left.ofBuckets[index] &+= count }
             left.nanoseconds &+= right.nanoseconds
+            if left.exemplars.isEmpty {
+                left.exemplars = right.exemplars
+            } else {
+                for (index, exemplar) in right.exemplars.enumerated() {
+                    guard let exemplar else { continue }
+                    if left.exemplars[index].map({ $0.time < exemplar.time }) ?? true {
+                        left.exemplars[index] = exemplar
+                    }
+                }
+            }
         }
+    }
+
+    /// A duration of a request whose spans are recorded (OpenMetrics 1.0, 'Exemplars').
+    struct Exemplar {
+        let span: TraceParent
+        let nanoseconds: UInt64
+        let time: UnixTime
     }
 
     static let boundsNanoseconds: [UInt64] = [
@@ -27,6 +48,8 @@ final class HistogramCell: TimerHandler {
     private let buckets: InlineArray<17, Atomic<UInt64>>
     private let sum = Atomic<UInt64>(0)
     private let bounds = HistogramCell.boundsNanoseconds
+    /// As `Counts.exemplars`.
+    private let exemplars = Mutex<[Exemplar?]>([])
 
     init() {
         buckets = InlineArray { _ in Atomic(0) }
@@ -36,10 +59,25 @@ final class HistogramCell: TimerHandler {
 
     func recordNanoseconds(_ duration: Int64) {
         let duration = UInt64(max(0, duration))
+        buckets[bucket(of: duration)].wrappingAdd(1, ordering: .relaxed)
+        sum.wrappingAdd(duration, ordering: .relaxed)
+    }
+
+    /// Keeps the span of a duration that was recorded.
+    func keepExemplar(_ duration: Int64, _ span: TraceParent) {
+        let duration = UInt64(max(0, duration))
+        let exemplar = Exemplar(span: span, nanoseconds: duration, time: .now())
+        let bucket = bucket(of: duration)
+        exemplars.withLock { exemplars in
+            if exemplars.isEmpty { exemplars = Array(repeating: nil, count: buckets.count) }
+            exemplars[bucket] = exemplar
+        }
+    }
+
+    private func bucket(of duration: UInt64) -> Int {
         var index = 0
         while index < bounds.count, duration > bounds[index] { index += 1 }
-        buckets[index].wrappingAdd(1, ordering: .relaxed)
-        sum.wrappingAdd(duration, ordering: .relaxed)
+        return index
     }
 
     var counts: Counts {
@@ -48,6 +86,7 @@ final class HistogramCell: TimerHandler {
             counts.ofBuckets[index] = buckets[index].load(ordering: .relaxed)
         }
         counts.nanoseconds = sum.load(ordering: .relaxed)
+        counts.exemplars = exemplars.withLock { $0 }
         return counts
     }
 }

@@ -29,6 +29,13 @@ enum MetricCatalogue {
         "core_api_transactions_in_flight_max", .gauge,
         "Limit of transactions in flight, over all event loops; more are refused.")
 
+    static let spansExported = MetricDescription(
+        "core_api_trace_spans_exported_total", .counter, "Spans that the collector has taken.")
+    static let spansDropped = MetricDescription(
+        "core_api_trace_spans_dropped_total", .counter,
+        "Spans that were not exported, by reason: the buffer was full, the collector was "
+            + "unavailable, or it rejected them.")
+
     // MARK: - Metrics of the Kit: see docs/embedding.md
 
     static let enqueues = MetricDescription(
@@ -118,6 +125,7 @@ enum MetricCatalogue {
         redisConnections, redisConnectionsReady, redisReconnects, redisFailures, keySetKeys,
         keySetAge, keySetFetches, turnDuration, turnLongest, loops, buildInfo, processCPU,
         processMemory, processVirtualMemory, processOpenFiles, processOpenFilesMax, processStart,
+        spansExported, spansDropped,
     ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

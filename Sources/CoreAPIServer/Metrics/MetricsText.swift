@@ -41,16 +41,18 @@ struct MetricsText {
             count += ofBucket
             let bounds = HistogramCell.boundsNanoseconds
             let bound = index < bounds.count ? "\(Double(bounds[index]) / 1e9)" : "+Inf"
+            let exemplar = index < counts.exemplars.count ? counts.exemplars[index] : nil
             addSample(
                 name + "_bucket", labels + [MetricSeries.Label(name: "le", value: bound)],
-                "\(count)")
+                "\(count)", exemplar)
         }
         addSample(name + "_sum", labels, MetricsText.text(Double(counts.nanoseconds) / 1e9))
         addSample(name + "_count", labels, "\(count)")
     }
 
     private mutating func addSample(
-        _ name: String, _ labels: [MetricSeries.Label], _ value: String
+        _ name: String, _ labels: [MetricSeries.Label], _ value: String,
+        _ exemplar: HistogramCell.Exemplar? = nil
     ) {
         add(name)
         for (index, label) in labels.enumerated() {
@@ -68,6 +70,11 @@ struct MetricsText {
         }
         add(labels.isEmpty ? " " : "} ")
         add(value)
+        if format == .openMetrics, let exemplar {
+            add(" # {trace_id=\"\(exemplar.span.traceID)\",span_id=\"\(exemplar.span.parentID)\"} ")
+            add("\(MetricsText.text(Double(exemplar.nanoseconds) / 1e9)) ")
+            bytes.append(thousandths: Int(exemplar.time.nanoseconds / 1_000_000))
+        }
         add("\n")
     }
 

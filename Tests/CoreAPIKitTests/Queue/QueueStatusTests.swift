@@ -138,7 +138,8 @@ import Testing
     @Test(
         arguments: [
             (0, 0, nil), (1, 0, nil), (0, 1, "set"), (0, 4, "get"), (1, 5, "xadd"),
-            (0, 6, "barrier"), (0, 7, nil), (0, -1, nil), (0, Int.max, nil), (0, Int.min, nil),
+            (0, 6, "set"), (0, 7, "barrier"), (0, 8, nil), (0, -1, nil), (0, Int.max, nil),
+            (0, Int.min, nil),
             (Int.min, 1, "set"),
         ] as [(Int, Int, String?)])
     func `a right that is missing is named by its number`(wrong: Int, number: Int, name: String?) {

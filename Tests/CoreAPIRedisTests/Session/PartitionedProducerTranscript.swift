@@ -32,11 +32,11 @@ extension PartitionedProducerTranscript {
     }
 
     @discardableResult func submit(
-        _ waiter: Int, to partition: Int, _ machine: inout Machine
+        _ waiter: Int, key: String? = nil, to partition: Int, _ machine: inout Machine
     ) -> RedisSubmitAction {
         machine.submit(
-            waiter, partition: partition, now: start, ProducerTraits(), keys: { _ in 0 },
-            words: { addWords(waiter, nil, &$0) })
+            waiter, partition: partition, now: start, ProducerTraits(isKeyed: key != nil),
+            keys: { addKey(key, &$0) }, words: { addWords(waiter, key, &$0) })
     }
 
     /// What a flush sends.
@@ -52,7 +52,7 @@ extension PartitionedProducerTranscript {
         let keys = words.indices.filter { words[$0] == "EVALSHA" }.map { words[$0 + 6] }
         var rest = keys[...]
         return texts(of: bytes).map { text in
-            text == "WAIT" ? text : "\(rest.popFirst() ?? "")/\(text)"
+            ["WAIT", "ASKING"].contains(text) ? text : "\(rest.popFirst() ?? "")/\(text)"
         }
     }
 

@@ -153,7 +153,7 @@ import Testing
         #expect(sent(&session) == ["9: m4"])
         let late = RedisReply.array([.integer(8), text("OOM x")])
         #expect(session.received(late, now: after(30_000)) == .flush)
-        #expect(session.takeGivenUp() == ["m4"])
+        #expect(session.takeGivenUp() == [GivenUpMessage("m4", .refused)])
         #expect(session.takeGivenUp() == [])
         #expect(session.pendingCount == 0 && session.pendingBytes == 0)
     }
@@ -272,7 +272,7 @@ import Testing
         #expect(sent(&session) == ["7: m3", "8: m4"])
         let refusal = RedisReply.array([.integer(6), text("OWN WRONGTYPE x")])
         _ = session.received(refusal, now: start)
-        #expect(session.takeGivenUp() == ["m3"])
+        #expect(session.takeGivenUp() == [GivenUpMessage("m3", .refused)])
         _ = session.received(.error(RedisServerError(message: "SESSION gap")), now: start)
         #expect(sent(&session) == ["7: m4"])
     }

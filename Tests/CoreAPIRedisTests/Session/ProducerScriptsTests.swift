@@ -52,6 +52,21 @@ import Testing
 
     private func texts(_ texts: String...) -> RedisReply { .array(texts.map { text($0) }) }
 
+    @Test func `a server that is too old is refused with its version`() throws {
+        let redis = try ScriptedRedis()
+        for (least, isRefused) in [((6, 2), false), ((7, 0), false), ((99, 0), true)] {
+            let script = ProducerScripts.open(leastVersion: least)
+            let reply = try redis.command("EVAL", script.source, "1", "session")
+            guard case .error(let error) = reply else {
+                #expect(!isRefused)
+                continue
+            }
+            #expect(isRefused)
+            #expect(error.message.hasSuffix(" is too old: version 99.0 is the least"))
+            #expect(!error.isPassing)
+        }
+    }
+
     @Test func `messages are applied once, and their copies have no effect`() throws {
         let redis = try ScriptedRedis()
         var session = session()

@@ -235,6 +235,22 @@ import Testing
 
     // MARK: - Losses
 
+    @Test func `what was to be sent again is named when the connection is closed`() throws {
+        var machine = try open()
+        submit(1, &machine)
+        _ = sent(&machine)
+        _ = reply(.integer(2), &machine)
+        _ = machine.lost(.connectionLost, now: start)
+        logIn(&machine)
+        _ = sent(&machine)
+        _ = reply(opened(1, "B"), &machine)
+        _ = sent(&machine)
+        _ = reply(.integer(3), &machine)
+        _ = machine.takeLosses()
+        #expect(machine.close().isEmpty)
+        #expect(machine.takeLosses() == ProducerLosses(givenUp: [GivenUpMessage("m1", .closed)]))
+    }
+
     @Test func `what is lost is told once`() throws {
         var machine = try open()
         submit(1, &machine)
@@ -257,7 +273,7 @@ import Testing
         let refusal = RedisReply.array([.integer(3), text("OOM x")])
         #expect(reply(refusal, &machine, at: after(30_000)) == "flush")
         #expect(machine.hasLosses)
-        #expect(machine.takeLosses() == ProducerLosses(givenUp: ["m1"]))
+        #expect(machine.takeLosses() == ProducerLosses(givenUp: [GivenUpMessage("m1", .refused)]))
         #expect(!machine.hasLosses)
     }
 

@@ -44,8 +44,13 @@ import Testing
         #expect(Set(try documented().keys) == routed)
     }
 
-    @Test func `the document demands a token for a transaction only`() throws {
+    @Test func `the document demands a token for transactions only`() throws {
         let withToken = try documented().filter(\.value).keys
-        #expect(Array(withToken) == [Operation(method: "POST", path: "/transaction")])
+        #expect(
+            Set(withToken) == [
+                Operation(method: "POST", path: "/transaction"),
+                Operation(method: "GET", path: "/transaction/{id}"),
+                Operation(method: "HEAD", path: "/transaction/{id}"),
+            ])
     }
 }

@@ -189,7 +189,7 @@ import Testing
         let names = try ReceivedEntry.list(read: read).map(\.name)
         try #require(names.count == 3)
         _ = try await connection.execute(commands.extend(names))
-        _ = try await connection.execute(commands.acknowledge(names[0].id))
+        _ = try await connection.execute(commands.acknowledge(names[0]))
         _ = try await connection.execute(commands.retry(names[1], pauseMilliseconds: 0))
         // One whose time has been deleted, and one that is due.
         _ = try await connection.execute(commands.retry(names[2], pauseMilliseconds: 0))
@@ -200,7 +200,7 @@ import Testing
         try #require(again == names[1...].map { DeliveryName(id: $0.id, attempt: 2) })
         _ = try await connection.execute(
             commands.deadLetter(again[0], reason: "no"))
-        _ = try await connection.execute(commands.acknowledge(names[2].id))
+        _ = try await connection.execute(commands.acknowledge(names[2]))
         _ = try await connection.execute(commands.tidy())
         _ = try await connection.execute(commands.leave)
     }

@@ -184,24 +184,4 @@ import Testing
             try await again.ack()
         }
     }
-
-    @Test func `dead letters are put back as docs/operations.md says`() async throws {
-        try await RedisServer.with { redis in
-            let transactions = try await Harness.enqueue(3, to: redis)
-            let consumer = try await Harness.consumer(redis)
-            for _ in transactions { await (try await consumer.take()).reject(because: "no") }
-            let identifiers = try await Harness.ids(redis, "s:dead")
-            #expect(identifiers.count == 3)
-            let result = try await Program.run(
-                "redis-cli",
-                [
-                    "-p", "\(redis.port)", "--eval",
-                    Program.root.appending(path: "scripts/requeue.lua").path, "s:dead", "s", ",",
-                ] + identifiers)
-            #expect(result.status == 0, "\(result.errors)")
-            #expect(result.output == "3\n")
-            #expect(try await Harness.length(redis, "s:dead") == 0)
-            try await consumer.process(transactions)
-        }
-    }
 }

@@ -263,17 +263,29 @@ extension ClusterGroup {
     }
 
     /// Moves the slot's keys.
-    func moveKeys(ofSlotOf key: String, from source: Node, to target: Node) async throws {
+    ///
+    /// - Parameter start: of the keys that move; nil for all.
+    func moveKeys(
+        ofSlotOf key: String, startingWith start: String? = nil, from source: Node, to target: Node
+    ) async throws {
         let slot = "\(ClusterGroup.slot(key))"
         while true {
-            let reply = try await command("CLUSTER", "GETKEYSINSLOT", slot, "100", at: source)
-            guard case .array(let keys) = reply, !keys.isEmpty else { return }
-            for case .bulk(let name) in keys {
+            let reply = try await command("CLUSTER", "GETKEYSINSLOT", slot, "10000", at: source)
+            let names = RedisServer.flatten(reply).filter { $0.hasPrefix(start ?? "") }
+            guard !names.isEmpty else { return }
+            for name in names {
                 try await command(
-                    "MIGRATE", "127.0.0.1", "\(target.port)",
-                    String(decoding: name, as: UTF8.self), "0", "5000", at: source)
+                    "MIGRATE", "127.0.0.1", "\(target.port)", name, "0", "5000", at: source)
             }
         }
+    }
+
+    /// Calls a slot's move off: the keys that the target has return to the source.
+    func moveKeysBack(ofSlotOf key: String, _ target: Node, _ source: Node) async throws {
+        let slot = "\(ClusterGroup.slot(key))"
+        try await command("CLUSTER", "SETSLOT", slot, "STABLE", at: source)
+        try await moveKeys(ofSlotOf: key, from: target, to: source)
+        try await command("CLUSTER", "SETSLOT", slot, "STABLE", at: target)
     }
 
     /// Gives the slot to the target, at all masters.

@@ -27,7 +27,10 @@ final class ClusterStream: Sendable {
 
     /// A command, of whose words the first that is a key of the stream says where it goes.
     @discardableResult
-    func command(_ words: String...) async throws -> RedisReply {
+    func command(_ words: String...) async throws -> RedisReply { try await command(words) }
+
+    @discardableResult
+    func command(_ words: [String]) async throws -> RedisReply {
         var command = RedisCommand()
         command.add(words)
         let key = try #require(words.first { $0.hasPrefix("{s:") })

@@ -21,9 +21,10 @@ final class LoopServer: Sendable {
         _ limits: HTTPLimits = HTTPLimits(),
         queue: any TransactionQueue = InMemoryTransactionQueue(), buffersBytesMax: Int = 1 << 26,
         inFlightMax: Int = TransactionEndpoint.inFlightDefaultMax,
+        verifier: (any TokenVerifier)? = nil,
         _ body: (LoopServer) async throws -> Void
     ) async throws {
-        let server = try LoopServer(limits, queue, buffersBytesMax, inFlightMax)
+        let server = try LoopServer(limits, queue, buffersBytesMax, inFlightMax, verifier)
         do { try await body(server) } catch {
             await server.end()
             throw error
@@ -33,11 +34,12 @@ final class LoopServer: Sendable {
 
     private init(
         _ limits: HTTPLimits, _ queue: any TransactionQueue, _ buffersBytesMax: Int,
-        _ inFlightMax: Int
+        _ inFlightMax: Int, _ verifier: (any TokenVerifier)?
     ) throws {
         limits.check()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let verifier = try HMACTokenVerifier(secret: Array(APIServer.secret.utf8))
+        let verifier =
+            try verifier ?? HMACTokenVerifier(secret: Array(APIServer.secret.utf8))
         let loop = try EventLoop()
         let count = ConnectionCount(servedMax: 1_000, refusedMax: 100)
         let buffers = BoundedCount(max: buffersBytesMax)

@@ -12,8 +12,8 @@ final class RedisServer: @unchecked Sendable {
     private let directory: URL
     private var program: Program?
 
-    /// The servers that tests run: Debian's, and one with the features of Redis 7.2.
-    enum Kind: CaseIterable { case redis, valkey }
+    /// The servers that tests run: Debian's, one with the features of Redis 7.2, and the oldest.
+    enum Kind: CaseIterable { case redis, valkey, oldest }
 
     /// Runs the body with a server, and ends it.
     static func with(
@@ -94,7 +94,11 @@ final class RedisServer: @unchecked Sendable {
     }
 
     /// Keeps a copy of what it has on its disk.
-    func keepState() throws {
+    func keepState() async throws {
+        // While its file is being synced, it may write nothing to it.
+        try await eventually("everything is in the file") {
+            try await self.texts("INFO", "persistence").joined().contains("aof_buffer_length:0")
+        }
         try? FileManager.default.removeItem(at: keptState)
         try FileManager.default.copyItem(at: directory, to: keptState)
     }
@@ -164,6 +168,14 @@ final class RedisServer: @unchecked Sendable {
         ["+ping", "+info", "+xinfo", "+xpending", "+xrange"],
     ]
 
+    /// The further permissions for statuses: of a stream's producer, of its consumer, of rq's
+    /// producer.
+    static let statusRights = [
+        ["+xinfo|groups", "+xpending", "+xrange"],
+        ["~core-api:status:*", "+get", "+set"],
+        ["+hmget", "+xlen"],
+    ]
+
     /// The further permissions of Redis's user with sentinels, and those of the sentinels' user.
     static let sentinelRights = (
         redis: ["+role", "+wait"],
@@ -193,7 +205,7 @@ final class RedisServer: @unchecked Sendable {
         RedisServer.flatten(try await command(words))
     }
 
-    private static func flatten(_ reply: RedisReply) -> [String] {
+    static func flatten(_ reply: RedisReply) -> [String] {
         switch reply {
         case .bulk(let bytes), .status(let bytes): [String(decoding: bytes, as: UTF8.self)]
         case .integer(let value): ["\(value)"]
@@ -202,13 +214,19 @@ final class RedisServer: @unchecked Sendable {
         }
     }
 
-    /// Valkey comes with a Python package, in a folder that names Python's version.
+    /// Those that are not Debian's come with Python packages, in folders of Python's version.
     private static func path(of kind: Kind) throws -> String {
-        guard kind == .valkey else { return "redis-server" }
-        let folder = Program.root.appending(path: ".run/valkey/lib")
+        let (environment, program) =
+            switch kind {
+            case .redis: ("", "redis-server")
+            case .valkey: ("valkey", "valkey-server")
+            case .oldest: ("redis-6.2", "redis-server")
+            }
+        guard kind != .redis else { return program }
+        let folder = Program.root.appending(path: ".run/\(environment)/lib")
         let files = FileManager.default.enumerator(atPath: folder.path)
-        let server = files?.first { ($0 as? String)?.hasSuffix("/valkey-server") == true }
-        let name = try #require(server as? String, "`make test` makes .run/valkey")
+        let server = files?.first { ($0 as? String)?.hasSuffix("/\(program)") == true }
+        let name = try #require(server as? String, "`make test` makes .run/\(environment)")
         return folder.appending(path: name).path
     }
 

@@ -34,4 +34,6 @@ if let url = arguments.first {
         guard case .invalid(let problems) = error else { throw error }
         for problem in problems { print("\(problem.pointer): \(problem.detail)") }
     }
+
+    try await acceptByPublicKey()
 }

@@ -175,7 +175,10 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
 
     private func metadata(of keySet: JSONWebKeySet) -> Logger.Metadata {
         var metadata: Logger.Metadata = ["url": "\(url)", "keys": "\(keySet.count)"]
-        if !keySet.unusedKeys.isEmpty { metadata["unused"] = "\(keySet.unusedKeys.count)" }
+        if let first = keySet.unusedKeys.first {
+            metadata["unused"] = "\(keySet.unusedKeys.count)"
+            metadata["reason"] = "of key \(first.index + 1), \(first.reason.rawValue)"
+        }
         return metadata
     }
 }

@@ -32,6 +32,6 @@ enum KeyMaterial: Hashable, Sendable {
         guard let first = exponent.first, first != 0, let last = exponent.last, last & 1 == 1,
             exponent != [1], exponent.count <= exponentBytesMax
         else { return .exponent }
-        return nil
+        return ROCAWeakness.has(modulus) ? .weakModulus : nil
     }
 }

@@ -35,20 +35,31 @@ internal import COpenSSL
             unsafe BN_free(e)
         }
         return unsafe key("RSA") { builder in
-            unsafe OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1
-                && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1
+            unsafe OSSL_PARAM_BLD_push_BN(builder, name("n"), n) == 1
+                && OSSL_PARAM_BLD_push_BN(builder, name("e"), e) == 1
         }
     }
 
     private static func ec(_ curve: EllipticCurve, _ x: [UInt8], _ y: [UInt8]) -> OpaquePointer? {
-        // SEC 1 §2.3.3: an uncompressed point.
-        let point = [4] + x + y
-        return unsafe key("EC") { builder in
-            unsafe OSSL_PARAM_BLD_push_utf8_string(
-                builder, OSSL_PKEY_PARAM_GROUP_NAME, curve.name, 0) == 1
-                && OSSL_PARAM_BLD_push_octet_string(
-                    builder, OSSL_PKEY_PARAM_PUB_KEY, point, point.count) == 1
+        let group: StaticString =
+            switch curve {
+            case .p256: "P-256"
+            case .p384: "P-384"
+            case .p521: "P-521"
+            }
+        // SEC 1 §2.3.3: an uncompressed point. libcrypto reads it after `push`.
+        return unsafe ([4] + x + y).withUnsafeBytes { point in
+            unsafe key("EC") { builder in
+                unsafe OSSL_PARAM_BLD_push_utf8_string(builder, name("group"), name(group), 0) == 1
+                    && OSSL_PARAM_BLD_push_octet_string(
+                        builder, name("pub"), point.baseAddress, point.count) == 1
+            }
         }
+    }
+
+    /// A text that lives as long as the program: libcrypto keeps pointers to names.
+    private static func name(_ literal: StaticString) -> UnsafePointer<CChar> {
+        unsafe UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 
     private static func number(_ bytes: [UInt8]) -> OpaquePointer? {

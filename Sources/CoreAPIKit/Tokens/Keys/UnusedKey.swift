@@ -26,6 +26,8 @@ public struct UnusedKey: Hashable, Sendable {
         case members = "a member is missing or not canonical base64url"
         /// RFC 7518 §3.3.
         case modulus = "its n is not an odd number of 2048 to 8192 bits"
+        /// CVE-2017-15361.
+        case weakModulus = "its n has the weakness ROCA: it can be factored"
         /// RFC 8017 §3.1.
         case exponent = "its e is not an odd number above 1 of at most 64 bits"
         /// RFC 7518 §6.2.1.2, RFC 8032 §5.1.3.

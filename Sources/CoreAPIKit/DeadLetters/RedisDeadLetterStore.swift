@@ -1,0 +1,289 @@
+package import CoreAPIBase
+public import CoreAPIRedis
+internal import Logging
+
+/// The dead letters of a queue in Redis: the streams `KEY:dead` of a stream and its partitions, or
+/// rq's registry of failed jobs, `rq:failed:NAME`.
+///
+/// Each command reads or changes a bounded number of letters. Nothing of rq is unpickled.
+public final class RedisDeadLetterStore: DeadLetterStore {
+    private let client: RedisClient
+    private let kind: QueueProbe.Kind
+    private let scripts: DeadLetterScripts
+
+    /// The letters that one command reads at most, and changes at most.
+    static let stepCount = 100
+    /// The commands of one page: letters of another reason are passed over.
+    private static let readsOfPageMax = 10
+    /// The newest letters that `reasons` examines.
+    private static let examinedMax = 1_000
+    private static let commandTimeoutSeconds = 2
+
+    /// Connects to Redis, to the dead letters of a stream.
+    ///
+    /// - Parameters:
+    ///   - url: as of ``StreamTransactionQueue``.
+    ///   - key: of the stream.
+    ///   - partitions: of the stream, 1 to 1,024.
+    ///   - options: logger and TLS.
+    /// - Throws: `RedisError`: `urlInvalid`, `argumentInvalid`, `queueNameInvalid`, `tlsInvalid`.
+    public convenience init(
+        url: String, stream key: String, partitions: Int = 1,
+        options: QueueOptions = QueueOptions()
+    ) throws(RedisError) {
+        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
+        let (loop, settings) = try options.settings(url, queueName: key)
+        self.init(
+            .stream(StreamPartitions(key: key, count: partitions)), settings.url, on: loop,
+            settings.producer.tls)
+    }
+
+    /// Connects to Redis, to the failed jobs of a queue of python-rq.
+    ///
+    /// - Parameters:
+    ///   - url: as of ``RQTransactionQueue``.
+    ///   - name: of the queue.
+    ///   - options: logger and TLS.
+    ///   - jobs: the prefix of rq's keys.
+    /// - Throws: `RedisError`: `urlInvalid`, `argumentInvalid`, `queueNameInvalid`, `tlsInvalid`.
+    public convenience init(
+        url: String, rqQueue name: String, options: QueueOptions = QueueOptions(),
+        jobs: RQJobOptions = RQJobOptions()
+    ) throws(RedisError) {
+        do { try jobs.check() } catch { throw .argumentInvalid(error) }
+        let (loop, settings) = try options.settings(url, queueName: name)
+        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
+        self.init(
+            .rq(RQKeys(name: name, prefix: jobs.keyPrefix)), settings.url, on: loop,
+            settings.producer.tls)
+    }
+
+    /// The store of a queue, over a connection of its own on the loop.
+    package init(
+        _ kind: QueueProbe.Kind, _ url: RedisURL, on loop: EventLoop, _ tls: TLSContext?
+    ) {
+        self.kind = kind
+        switch kind {
+        case .rq: scripts = .rq
+        case .stream: scripts = .stream
+        }
+        var limits = RedisLimits(
+            commandTimeoutSeconds: RedisDeadLetterStore.commandTimeoutSeconds)
+        limits.connectTimeoutMilliseconds = 1_000
+        client = RedisClient(
+            url: url, on: loop,
+            options: RedisConnection.Options(
+                limits: limits, scripts: scripts.all, isOnDemand: true,
+                name: RedisClientName(role: "dead-letters"), tls: tls),
+            // No log lines: the caller gets the failure.
+            logger: Logger(label: "core-api.dead-letters") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) { client.renew(target) }
+
+    /// Ends the connection; what waits for a reply fails.
+    public func close() { client.close() }
+
+    // MARK: - Places
+
+    /// How many sets of letters there are: one for each partition.
+    private var placeCount: Int {
+        if case .stream(let partitions) = kind { partitions.count } else { 1 }
+    }
+
+    /// The key of the letters.
+    private func key(_ place: Int) -> String {
+        switch kind {
+        case .rq(let keys): keys.failed
+        case .stream(let partitions): partitions.deadLetterKey(place)
+        }
+    }
+
+    private func queueKeys(_ place: Int) -> [String] {
+        switch kind {
+        case .rq(let keys): [keys.list, keys.queues]
+        case .stream(let partitions): [partitions.streamKey(place)]
+        }
+    }
+
+    /// The word that the scripts of rq get: the prefix of its keys.
+    private var prefix: [String] { if case .rq(let keys) = kind { [keys.start] } else { [] } }
+
+    /// The number of letters of each place.
+    private func counts() async throws(RedisError) -> [Int] {
+        let size = client.isCluster ? 1 : QueueProbe.partitionsOfCallMax
+        var counts: [Int] = []
+        for start in stride(from: 0, to: placeCount, by: size) {
+            let places = start..<min(start + size, placeCount)
+            let reply = try await call(scripts.count, places.map(key), [])
+            guard case .array(let numbers) = reply else { throw .protocolViolation }
+            counts += numbers.map { QueueProbe.count($0) ?? 0 }
+        }
+        guard counts.count == placeCount else { throw .protocolViolation }
+        return counts
+    }
+
+    // MARK: - Reading
+
+    public func count() async throws(RedisError) -> Int { try await counts().reduce(0, +) }
+
+    public func page(
+        after cursor: String?, reason: String?, limit: Int
+    ) async throws(RedisError) -> DeadLetterPage {
+        let limit = min(max(1, limit), RedisDeadLetterStore.stepCount)
+        var at = DeadLetterCursor(cursor)
+        var letters: [DeadLetter] = []
+        let counts = try await counts()
+        for _ in 0..<RedisDeadLetterStore.readsOfPageMax {
+            while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
+            guard at.place < placeCount else { break }
+            let wanted = reason == nil ? limit - letters.count : RedisDeadLetterStore.stepCount
+            let found = try await read(at.place, "down", after: at.position, wanted)
+            guard let last = found.last else {
+                at = .start(of: at.place + 1)
+                continue
+            }
+            at.position = last.position
+            for (position, letter) in found {
+                guard let letter, reason == nil || letter.reason == reason else { continue }
+                letters.append(letter)
+                if letters.count == limit {
+                    at.position = position
+                    return DeadLetterPage(letters: letters, next: at.text)
+                }
+            }
+        }
+        return DeadLetterPage(letters: letters, next: at.place < placeCount ? at.text : nil)
+    }
+
+    public func reasons() async throws(RedisError) -> DeadLetterReasons {
+        var letters: [DeadLetter] = []
+        var cursor: String?
+        repeat {
+            let page = try await page(
+                after: cursor, reason: nil, limit: RedisDeadLetterStore.stepCount)
+            letters += page.letters
+            cursor = page.next
+        } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
+        return DeadLetterReasons(of: letters)
+    }
+
+    public func letter(_ id: String) async throws(RedisError) -> DeadLetter? {
+        guard let (place, id) = parts(of: id) else { return nil }
+        return try await read(place, "one", after: id, 1, bytesMax: 64 * 1024).first?.letter
+    }
+
+    /// Letters with their positions; without a letter what rq has forgotten.
+    private func read(
+        _ place: Int, _ mode: String, after position: String, _ limit: Int,
+        bytesMax: Int = 16 * 1024
+    ) async throws(RedisError) -> [(position: String, letter: DeadLetter?)] {
+        let arguments = [mode, position, "\(limit)", "\(bytesMax)"] + prefix
+        let reply = try await call(scripts.read, [key(place)], arguments)
+        guard case .array(let entries) = reply else { throw .protocolViolation }
+        var letters: [(position: String, letter: DeadLetter?)] = []
+        for entry in entries {
+            guard case .array(let parts) = entry else { throw .protocolViolation }
+            let words = parts.map { DeadLetterWords.bytes($0) }
+            guard let position = words.first.map({ String(decoding: $0, as: UTF8.self) }) else {
+                throw .protocolViolation
+            }
+            guard words.count > 1 else {
+                letters.append((position, nil))
+                continue
+            }
+            let id = String(decoding: words[1], as: UTF8.self)
+            let found = DeadLetterWords(Array(words[2...]))
+            switch kind {
+            case .rq: letters.append((position, found.job(id, isWhole: mode == "one")))
+            case .stream:
+                letters.append((position, found.entry(id, place: placeCount > 1 ? place : nil)))
+            }
+        }
+        return letters
+    }
+
+    /// The place and the id of a letter; nil for an id that no letter has.
+    private func parts(of id: String) -> (place: Int, id: String)? {
+        guard case .stream = kind else { return (0, id) }
+        let parts = id.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == (placeCount > 1 ? 2 : 1), let entry = parts.last,
+            let place = placeCount > 1 ? Int(parts[0]) : 0, 0..<placeCount ~= place
+        else { return nil }
+        let numbers = entry.split(separator: "-", omittingEmptySubsequences: false)
+        guard numbers.count == 2, numbers.allSatisfy({ UInt64($0) != nil }) else { return nil }
+        return (place, String(entry))
+    }
+
+    // MARK: - Changing
+
+    public func perform(
+        _ action: DeadLetterAction, on id: String
+    ) async throws(RedisError) -> Bool {
+        guard let (place, id) = parts(of: id) else { return false }
+        return try await perform(action, [id], place) > 0
+    }
+
+    public func perform(
+        _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
+    ) async throws(RedisError) -> DeadLetterStep {
+        var at = DeadLetterCursor(cursor)
+        if at.remaining == nil {
+            let counts = try await counts()
+            while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
+            guard at.place < placeCount else { return DeadLetterStep(count: 0, next: nil) }
+            at.remaining = counts[at.place]
+        }
+        let limit = min(RedisDeadLetterStore.stepCount, at.remaining ?? 0)
+        let found = try await read(at.place, "up", after: at.position, limit)
+        let ids = found.compactMap(\.letter).filter { reason == nil || $0.reason == reason }
+            .compactMap { parts(of: $0.id)?.id }
+        let count = ids.isEmpty ? 0 : try await perform(action, ids, at.place)
+        // Letters that die again meanwhile are behind the others: they are not reached.
+        let remaining = (at.remaining ?? 0) - found.count
+        if let last = found.last, remaining > 0 {
+            (at.position, at.remaining) = (last.position, remaining)
+        } else {
+            at = .start(of: at.place + 1)
+        }
+        return DeadLetterStep(count: count, next: at.place < placeCount ? at.text : nil)
+    }
+
+    /// - Returns: how many of the letters were there.
+    private func perform(
+        _ action: DeadLetterAction, _ ids: [String], _ place: Int
+    ) async throws(RedisError) -> Int {
+        let reply: RedisReply
+        switch action {
+        case .remove: reply = try await call(scripts.remove, [key(place)], prefix + ids)
+        case .requeue:
+            let time = prefix.isEmpty ? [] : [UnixTime.now().timestamp]
+            let arguments = time + prefix + ids
+            reply = try await call(
+                scripts.requeue, [key(place)] + queueKeys(place), arguments)
+        }
+        guard let count = QueueProbe.count(reply) else { throw .protocolViolation }
+        return count
+    }
+
+    // MARK: - Redis
+
+    /// Once more if Redis has forgotten the script: a new login loads it.
+    private func call(
+        _ script: RedisScript, _ keys: [String], _ arguments: [String]
+    ) async throws(RedisError) -> RedisReply {
+        let command = RedisCommand(calling: script, keys: keys, arguments: arguments)
+        let slot = HashSlot(ofKey: keys[0].utf8)
+        for _ in 0..<2 {
+            switch await client.reply(to: command, slot: slot) {
+            case .success(.error(let error)): throw .server(error)
+            case .success(let reply): return reply
+            case .failure(.notExecuted(.server(let reply))) where reply.kind == .scriptUnknown:
+                continue
+            case .failure(let failure): throw failure.reason
+            }
+        }
+        throw .connectionLost
+    }
+}

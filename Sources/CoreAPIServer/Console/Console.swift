@@ -1,0 +1,182 @@
+internal import CoreAPIBase
+internal import CoreAPIHTTP
+internal import CoreAPIKit
+internal import CoreAPIRedis
+internal import Logging
+
+/// The operators' web page at `/console/`: signs in, answers, and logs each change. It has a loop
+/// and connections to Redis of its own, so that it delays no transaction.
+final class Console: Sendable {
+    let loop: EventLoop
+    /// The last answers, which the callers' loops record: those of more loops share a list, so that
+    /// the memory has a bound.
+    private let recent: [RecentAnswers]
+    let data: ConsoleData
+
+    private let signIn: SignIn
+    private let allowsActions: Bool
+    private let clock: ConsoleClock
+    private let logger: Logger
+
+    init(
+        _ configuration: ConsoleConfiguration, _ inspector: Inspector, _ registry: MetricsRegistry,
+        on loop: EventLoop, logger: Logger
+    ) {
+        self.loop = loop
+        self.logger = logger
+        clock = ConsoleClock(loop)
+        recent = (0..<min(registry.loops.count, Console.recentMax)).map { _ in RecentAnswers() }
+        signIn = SignIn(configuration, clock: clock, logger: logger)
+        allowsActions = configuration.allowsActions
+        let queue = inspector.target.queue.name
+        let cells = TrafficCells(registry.loops.map(\.shard), queue: queue)
+        data = ConsoleData(
+            inspector, Sampler(cells, inspector, on: loop), recent,
+            allowsActions: configuration.allowsActions)
+    }
+
+    private static let recentMax = 8
+
+    /// Where a loop records its answers.
+    func recent(ofLoop index: Int) -> RecentAnswers { recent[index % recent.count] }
+
+    /// Starts the thread of the loop.
+    func start() throws(SystemError) {
+        let loop = loop
+        clock.start { [sampler = data.sampler] in sampler.tick() }
+        try Thread.start(named: "core-api-console") { loop.run() }
+    }
+
+    /// The answer to a request. Any task may ask.
+    func response(to request: ConsoleRequest, peer: String) async -> Response {
+        // Only this console's loop uses its parts.
+        let task = Task(executorPreference: loop) { [self] in
+            await answer(to: request, peer: peer)
+        }
+        return await task.value
+    }
+
+    private func answer(to request: ConsoleRequest, peer: String) async -> Response {
+        switch await signIn.verdict(request.authorization, peer: peer) {
+        case .missing, .wrong: return .console(.unauthorized, "sign in as \(SignIn.user)")
+        case .tooMany:
+            return .console(.tooManyRequests, "a wrong password is being answered: try again")
+        case .right: break
+        }
+        guard let name = request.name else {
+            return .console(.permanentRedirect, "", location: "/console/")
+        }
+        switch request.method {
+        case .get, .head: return await data.answer(name, request)
+        case .post: return await change(name, request, peer: peer)
+        case .options: return .console(.noContent, "", allow: Console.methods)
+        default:
+            return .console(
+                .methodNotAllowed, "the methods here are \(Console.methods)",
+                allow: Console.methods)
+        }
+    }
+
+    private static let methods = "GET, HEAD, POST, OPTIONS"
+
+    // MARK: - Changes
+
+    private func change(_ name: String, _ request: ConsoleRequest, peer: String) async -> Response {
+        guard request.isSameOrigin else {
+            return .console(
+                .forbidden, "a change needs Sec-Fetch-Site: same-origin, or the Origin of this page"
+            )
+        }
+        guard allowsActions else {
+            return .console(.forbidden, "CONSOLE_ACTIONS is off: the console changes nothing")
+        }
+        guard let action = DeadLetterAction(rawValue: name) else {
+            return .console(.notFound, "there are requeue and remove")
+        }
+        let id = request["id"]
+        guard id != nil || request["reason"] != nil || request["all"] == "1" else {
+            return .console(.badRequest, "give id, reason or all=1")
+        }
+        var metadata: Logger.Metadata = ["operator": "\(SignIn.user)", "peer": "\(peer)"]
+        if let id {
+            metadata["id"] = "\(id.prefix(512))"
+        } else {
+            metadata["reason"] = "\(request["reason"] ?? "any")"
+        }
+        do {
+            let inspector = data.inspector
+            let step: DeadLetterStep
+            if let id {
+                let isDone = try await inspector.letters.perform(action, on: id)
+                step = DeadLetterStep(count: isDone ? 1 : 0, next: nil)
+            } else {
+                step = try await inspector.perform(
+                    action, onReason: request["reason"], after: request["after"])
+            }
+            metadata["count"] = "\(step.count)"
+            logger.notice("console: \(action.rawValue) of dead letters", metadata: metadata)
+            var json = JSONWriter()
+            json.member("count", step.count, isFirst: true)
+            json.member("next", step.next)
+            json.raw("}")
+            return .console(json)
+        } catch {
+            metadata["error"] = "\(error.reason)"
+            logger.error("console: \(action.rawValue) of dead letters failed", metadata: metadata)
+            return .console(error)
+        }
+    }
+}
+
+extension Response {
+    /// An answer of the console in JSON.
+    static func console(_ json: JSONWriter) -> Response {
+        console(.ok, MediaType.json, json.bytes)
+    }
+
+    /// A refusal of the console: `{"error": …}`.
+    static func console(
+        _ status: HTTPStatus, _ error: String, allow: String? = nil, location: String? = nil
+    ) -> Response {
+        var json = JSONWriter()
+        json.member("error", error, isFirst: true)
+        json.raw("}")
+        var fields = ResponseFields()
+        if let allow { fields.add("Allow", allow) }
+        if let location { fields.add("Location", location) }
+        switch status {
+        case .unauthorized:
+            fields.add("WWW-Authenticate", "Basic realm=\"Core API console\", charset=\"UTF-8\"")
+        case .tooManyRequests: fields.add("Retry-After", "1")
+        default: break
+        }
+        return console(
+            status, MediaType.json, status == .noContent ? [] : json.bytes, fields)
+    }
+
+    /// Redis has not answered, or has refused. The text of its error stays out: it may name users.
+    static func console(_ error: RedisError) -> Response {
+        console(.serviceUnavailable, "Redis does not answer, or refuses: \(error.reason)")
+    }
+
+    /// An answer with the fields that every answer of the console has.
+    static func console(
+        _ status: HTTPStatus, _ type: StaticString, _ body: [UInt8],
+        _ fields: ResponseFields = ResponseFields()
+    ) -> Response {
+        var fields = fields
+        fields.add(
+            "Content-Security-Policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                + "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                + "frame-ancestors 'none'")
+        fields.add("Cache-Control", "no-store")
+        fields.add("X-Content-Type-Options", "nosniff")
+        fields.add("X-Frame-Options", "DENY")
+        fields.add("Referrer-Policy", "no-referrer")
+        fields.add("Cross-Origin-Resource-Policy", "same-origin")
+        return Response(
+            status: status, contentType: status == .noContent ? nil : type, fields: fields,
+            body: body)
+    }
+}

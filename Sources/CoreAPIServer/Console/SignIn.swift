@@ -1,0 +1,105 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+internal import Logging
+
+/// Checks who may see the console: HTTP Basic (RFC 7617), user `operator`. Only the console's loop
+/// uses it.
+///
+/// A wrong password is answered after a second. Until then further requests of the same address are
+/// refused without a check, so that an address has one guess a second, and other addresses are not
+/// slowed down.
+final class SignIn: @unchecked Sendable {
+    enum Verdict {
+        case right
+        /// No user and password are given.
+        case missing
+        case wrong
+        /// The address has a wrong password that is not answered yet.
+        case tooMany
+    }
+
+    private let file: String
+    private let logger: Logger
+    private let clock: ConsoleClock
+    /// `operator:password` in Base64 (RFC 4648 §4).
+    private var expected: [UInt8]
+    private var nextReading = MonotonicTime.now().advanced(
+        byMilliseconds: SignIn.readingMilliseconds)
+    /// The addresses whose wrong password is not answered yet.
+    private var waiting: Set<String> = []
+
+    static let user = "operator"
+    private static let delayMilliseconds = 1_000
+    private static let waitingMax = 16
+    private static let readingMilliseconds = 2_000
+
+    init(_ configuration: ConsoleConfiguration, clock: ConsoleClock, logger: Logger) {
+        file = configuration.file
+        expected = SignIn.credentials(configuration.password)
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// - Parameters:
+    ///   - authorization: the value of the field; nil without it.
+    ///   - peer: the caller's address.
+    func verdict(_ authorization: [UInt8]?, peer: String) async -> Verdict {
+        if waiting.contains(peer) { return .tooMany }
+        guard let authorization, !authorization.isEmpty else { return .missing }
+        await readAgain()
+        if isRight(authorization) { return .right }
+        guard waiting.count < SignIn.waitingMax, waiting.insert(peer).inserted else {
+            return .tooMany
+        }
+        logger.warning("console: a wrong user or password", metadata: ["peer": "\(peer)"])
+        await clock.wait(milliseconds: SignIn.delayMilliseconds)
+        waiting.remove(peer)
+        return .wrong
+    }
+
+    /// Compares in a time that depends on the length of what is given alone.
+    private func isRight(_ authorization: [UInt8]) -> Bool {
+        let scheme = authorization.prefix(6).map { $0 | 0x20 }
+        guard scheme == Array("basic ".utf8) else { return false }
+        let given = authorization[6...].drop { $0 == UInt8(ascii: " ") }
+        var difference: UInt8 = given.count == expected.count ? 0 : 1
+        for (index, byte) in given.enumerated() {
+            difference |= byte ^ expected[index % expected.count]
+        }
+        return difference == 0
+    }
+
+    static func credentials(_ password: [UInt8]) -> [UInt8] {
+        let bytes = Array("\(user):".utf8) + password
+        let digits = Base64URL.encode(bytes.span).map { byte in
+            switch byte {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: byte
+            }
+        }
+        return digits + Array(repeating: UInt8(ascii: "="), count: (3 - bytes.count % 3) % 3)
+    }
+
+    /// Takes a changed password of the file, which a thread reads: a loop never waits for a disk.
+    /// A file that cannot be read changes nothing.
+    private func readAgain() async {
+        let now = MonotonicTime.now()
+        guard now >= nextReading else { return }
+        nextReading = now.advanced(byMilliseconds: SignIn.readingMilliseconds)
+        let file = file
+        let found = await Suspension<[UInt8]?>.value { waiter in
+            let read: @Sendable () -> Void = {
+                waiter.resume(returning: try? ConsoleConfiguration.read(file).get())
+            }
+            do { try Thread.start(named: "core-api-file", read) } catch {
+                waiter.resume(returning: nil)
+            }
+        }
+        guard let found else { return }
+        let credentials = SignIn.credentials(found)
+        guard credentials != expected else { return }
+        expected = credentials
+        logger.info("console: the password has changed")
+    }
+}

@@ -1,0 +1,148 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+internal import CoreAPIRedis
+internal import Logging
+
+/// What operators ask of a queue and its Redis, for the console and the command line: the checks of
+/// `/health`, and the dead letters. Only its loop uses it, over connections of its own.
+final class Inspector: Sendable {
+    /// What a queue is and where.
+    struct Target: Sendable {
+        let queue: Configuration.Queue
+        let url: RedisURL
+        let tls: TLSContext?
+        let barrier: RedisBarrier?
+        let thresholds: HealthThresholds
+        let features: QueueFeatures
+
+        /// The queue's kind in Redis; nil for one in memory.
+        var kind: QueueProbe.Kind? { queue.kind }
+    }
+
+    /// The state of the queue and of Redis.
+    struct Overview: Sendable {
+        let checks: [HealthCheck]
+        let redis: RedisMonitor.Check?
+        let queue: QueueStatus?
+        /// The number of dead letters; nil if Redis does not tell it.
+        let deadLetters: Int?
+
+        var status: HealthCheck.Status { .worst(of: checks.map(\.status)) }
+    }
+
+    let target: Target
+    let letters: any DeadLetterStore
+    private let monitor: RedisMonitor?
+    /// Renews the connection to the dead letters; nil without Redis.
+    private let renewLetters: (@Sendable (RedisTarget) -> Void)?
+    /// Nil without Redis.
+    private let statuses: RedisTransactionStatusStore?
+
+    /// - Parameter refusals: the last refusals of transactions by Redis, if the process enqueues.
+    init(_ target: Target, refusals: QueueRefusals = QueueRefusals(), on loop: EventLoop) {
+        self.target = target
+        guard let kind = target.kind else {
+            letters = InMemoryDeadLetterStore()
+            (monitor, statuses, renewLetters) = (nil, nil, nil)
+            return
+        }
+        let source: RedisTransactionStatusStore.Source =
+            switch kind {
+            case .rq(let keys): .rq(keys)
+            case .stream(let partitions): .stream(partitions)
+            }
+        statuses = RedisTransactionStatusStore(
+            source, url: target.url, on: loop, tls: target.tls,
+            logger: Logger(label: "core-api.statuses") { _ in SwiftLogNoOpLogHandler() })
+        let letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
+        self.letters = letters
+        renewLetters = letters.renew
+        monitor = RedisMonitor(
+            producer: nil, refusals: refusals,
+            queue: RedisMonitor.probe(kind, target, on: loop, named: "console"),
+            barrier: target.barrier, loop: loop)
+    }
+
+    /// Makes the connections anew, with another login and other certificates.
+    func renew(_ target: RedisTarget) {
+        monitor?.renew(target)
+        statuses?.renew(target)
+        renewLetters?(target)
+    }
+
+    /// The state, at most a second old, within a second; the dead letters are counted each time.
+    func overview() async -> Overview {
+        guard let monitor else {
+            return Overview(checks: [], redis: nil, queue: nil, deadLetters: 0)
+        }
+        async let queue = monitor.queueCheck()
+        async let deadLetters = deadLetterCount()
+        let redis = await monitor.check()
+        var checks = HealthCheck.checks(of: redis)
+        let found = await queue
+        if let found { checks += HealthCheck.checks(of: found, target.thresholds) }
+        return Overview(
+            checks: checks, redis: redis, queue: found?.status,
+            deadLetters: redis.isAnswered ? await deadLetters : nil)
+    }
+
+    private func deadLetterCount() async -> Int? {
+        do { return try await letters.count() } catch { return nil }
+    }
+
+    // MARK: - Transactions
+
+    /// The status of a transaction of any user, and the id of its dead letter if it has failed; nil
+    /// if it is not known.
+    func transaction(
+        _ text: String
+    ) async throws(RedisError) -> (status: TransactionStatus, letterID: String?)? {
+        guard let id = TransactionID(text), let statuses else { return nil }
+        let found: TransactionStatus?
+        do { found = try await statuses.status(of: id) } catch {
+            switch error {
+            case .unavailable(let reason): throw reason
+            default: throw .backlogFull
+            }
+        }
+        guard let found else { return nil }
+        return (found, found.state == .failed ? try await letterID(of: text) : nil)
+    }
+
+    /// The dead letter of a transaction: of a stream, among the newest.
+    private func letterID(of transactionID: String) async throws(RedisError) -> String? {
+        if case .rq = target.kind { return try await letters.letter(transactionID)?.id }
+        var cursor: String?
+        for _ in 0..<Inspector.pagesSearchedMax {
+            let page = try await letters.page(after: cursor, reason: nil, limit: 100)
+            if let letter = page.letters.first(where: { $0.transactionID == transactionID }) {
+                return letter.id
+            }
+            cursor = page.next
+            if cursor == nil { return nil }
+        }
+        return nil
+    }
+
+    private static let pagesSearchedMax = 10
+
+    // MARK: - Changes
+
+    /// Puts back or removes all letters of a reason, or all, for up to `changeMilliseconds`.
+    ///
+    /// - Returns: how many, and what continues; nil if that is all.
+    func perform(
+        _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
+    ) async throws(RedisError) -> DeadLetterStep {
+        let end = MonotonicTime.now().advanced(byMilliseconds: Inspector.changeMilliseconds)
+        var (count, next) = (0, cursor)
+        repeat {
+            let step = try await letters.perform(action, onReason: reason, after: next)
+            count += step.count
+            next = step.next
+        } while next != nil && MonotonicTime.now() < end
+        return DeadLetterStep(count: count, next: next)
+    }
+
+    private static let changeMilliseconds = 2_000
+}

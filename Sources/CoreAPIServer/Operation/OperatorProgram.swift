@@ -1,0 +1,262 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+internal import CoreAPIRedis
+
+/// Runs a command for operators: asks Redis, prints, and returns the exit status.
+struct OperatorProgram: Sendable {
+    let inspector: Inspector
+    let asJSON: Bool
+
+    /// Runs the command on a loop of its own, which the calling thread runs.
+    static func run(
+        _ command: OperatorCommand, asJSON: Bool, _ target: Inspector.Target
+    ) throws(SystemError) -> Process.Status {
+        let loop = try EventLoop()
+        let program = OperatorProgram(inspector: Inspector(target, on: loop), asJSON: asJSON)
+        let outcome = Outcome()
+        Task(executorPreference: loop) {
+            outcome.status = await program.status(of: command)
+            loop.stop()
+        }
+        loop.run()
+        return outcome.status
+    }
+
+    /// Only the thread that runs the loop uses it.
+    private final class Outcome: @unchecked Sendable {
+        var status = Process.Status.failure
+    }
+
+    private func status(of command: OperatorCommand) async -> Process.Status {
+        do {
+            switch command {
+            case .status: return await overview()
+            case .transaction(let id): return try await transaction(id)
+            case .list(let reason, let all): return try await list(reason, all: all)
+            case .show(let id): return try await show(id)
+            case .change(let action, let letters): return try await change(action, letters)
+            }
+        } catch {
+            fail("Redis at \(inspector.target.url) does not answer, or refuses: \(error.reason)")
+            return .unavailable
+        }
+    }
+
+    private func fail(_ reason: String) { Process.writeError(Array("core-api: \(reason)\n".utf8)) }
+
+    private func print(_ json: JSONWriter) {
+        Process.print(String(decoding: json.bytes, as: UTF8.self) + "\n")
+    }
+
+    // MARK: - status
+
+    private static let unknownNumbers =
+        "rates, latencies, transactions in flight and refusals: the server's /metrics and its "
+        + "console have them"
+
+    private func overview() async -> Process.Status {
+        let overview = await inspector.overview()
+        let isAnswered = overview.redis?.isAnswered == true
+        if asJSON {
+            var json = JSONWriter(capacity: 2_048)
+            json.raw("{")
+            overview.writeMembers(to: &json, inspector.target)
+            json.member("checks")
+            json.raw("{")
+            for (index, check) in overview.checks.enumerated() {
+                if index > 0 { json.raw(",") }
+                check.write(to: &json)
+            }
+            json.raw("}")
+            json.member("unknown", OperatorProgram.unknownNumbers)
+            json.raw("}")
+            print(json)
+        } else {
+            Process.print(text(of: overview))
+        }
+        if !isAnswered { fail("Redis at \(inspector.target.url) does not answer") }
+        if !isAnswered { return .unavailable }
+        return overview.status == .fail ? .failure : .ok
+    }
+
+    private func text(of overview: Inspector.Overview) -> String {
+        var lines = ["\(overview.status.rawValue): \(inspector.target.queue.name)"]
+        lines.append(OperatorProgram.line("redis", "\(inspector.target.url)"))
+        if let role = overview.redisRole { lines.append(OperatorProgram.line("role", role)) }
+        for check in overview.checks {
+            let value = check.observedText
+            let mark = check.status == .pass ? "" : "  [\(check.status.rawValue)]"
+            lines.append(
+                OperatorProgram.line(
+                    check.title.lowercased(), (value.isEmpty ? "-" : value) + mark))
+            if let output = check.output { lines.append("    \(output)") }
+            if let advice = check.advice { lines.append("    \(advice)") }
+        }
+        let count = overview.deadLetters
+        lines.append(OperatorProgram.line("dead letters", count.map { "\($0)" } ?? "unknown"))
+        lines.append("not known here: \(OperatorProgram.unknownNumbers)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func line(_ name: String, _ value: String) -> String {
+        name + String(repeating: " ", count: max(1, 20 - name.utf8.count))
+            + value.visible
+    }
+
+    // MARK: - transaction
+
+    private func transaction(_ id: String) async throws(RedisError) -> Process.Status {
+        guard let (status, letterID) = try await inspector.transaction(id) else {
+            fail(
+                "the transaction \"\(id.visible)\" is not known, or its status is not kept any more"
+            )
+            return .failure
+        }
+        if asJSON {
+            var json = JSONWriter()
+            StatusEndpoint.write(status, to: &json)
+            json.member("letter", letterID)
+            json.raw("}")
+            print(json)
+            return .ok
+        }
+        var lines = [
+            OperatorProgram.line("id", "\(status.id)"),
+            OperatorProgram.line("status", status.state.rawValue),
+            OperatorProgram.line("amount", "\(status.amount.minorUnits) \(status.currency)"),
+            OperatorProgram.line("user", "\(status.userID)"),
+            OperatorProgram.line("accepted", status.createdAt.timestamp),
+            OperatorProgram.line("last change", status.updatedAt.timestamp),
+            OperatorProgram.line("attempts", "\(status.attempts)"),
+        ]
+        if let letterID { lines.append(OperatorProgram.line("dead letter", letterID)) }
+        Process.print(lines.joined(separator: "\n") + "\n")
+        return .ok
+    }
+
+    // MARK: - dead
+
+    private func list(
+        _ reason: String?, all: Bool
+    ) async throws(RedisError) -> Process.Status {
+        if reason == nil, !all { return try await reasons() }
+        var cursor: String?
+        repeat {
+            let page = try await inspector.letters.page(after: cursor, reason: reason, limit: 100)
+            if asJSON {
+                for letter in page.letters {
+                    var json = JSONWriter()
+                    letter.write(to: &json, isWhole: false)
+                    print(json)
+                }
+            } else {
+                for letter in page.letters { Process.print(OperatorProgram.line(of: letter)) }
+            }
+            cursor = page.next
+        } while cursor != nil
+        return .ok
+    }
+
+    private func reasons() async throws(RedisError) -> Process.Status {
+        let count = try await inspector.letters.count()
+        let reasons = try await inspector.letters.reasons()
+        if asJSON {
+            var json = JSONWriter()
+            reasons.write(to: &json, count: count)
+            print(json)
+            return .ok
+        }
+        let sample = reasons.examined < count ? ", of the newest \(reasons.examined)" : ""
+        Process.print("\(count) dead letters\(sample)\n")
+        for entry in reasons.counts {
+            Process.print(
+                OperatorProgram.line(
+                    "\(entry.count)",
+                    "\(entry.oldest?.timestamp ?? "-")  \(entry.reason)") + "\n")
+        }
+        return .ok
+    }
+
+    private static func line(of letter: DeadLetter) -> String {
+        let amount = "\(letter.value("amount") ?? "-") \(letter.value("currency") ?? "")"
+        return [
+            letter.id, letter.diedAt?.timestamp ?? "-", amount,
+            "user \(letter.value("user_id") ?? "-")", letter.reason,
+        ].map(\.visible).joined(separator: "  ") + "\n"
+    }
+
+    private func show(_ id: String) async throws(RedisError) -> Process.Status {
+        guard let letter = try await inspector.letters.letter(id) else { return unknown(id) }
+        if asJSON {
+            var json = JSONWriter()
+            letter.write(to: &json, isWhole: true)
+            print(json)
+            return .ok
+        }
+        var lines = [
+            OperatorProgram.line("id", letter.id),
+            OperatorProgram.line("transaction", letter.transactionID),
+            OperatorProgram.line("reason", letter.reason),
+            OperatorProgram.line("died at", letter.diedAt?.timestamp ?? "unknown"),
+        ]
+        if let attempts = letter.attempts {
+            lines.append(OperatorProgram.line("attempts", "\(attempts)"))
+        }
+        for field in letter.fields where field.name != "id" {
+            lines.append(OperatorProgram.line(field.name.visible, field.value))
+        }
+        let trace = letter.traceback.split(whereSeparator: \.isNewline)
+        lines += trace.map { "    " + String($0).visible }
+        Process.print(lines.joined(separator: "\n") + "\n")
+        return .ok
+    }
+
+    private func unknown(_ id: String) -> Process.Status {
+        fail("there is no dead letter \"\(id.visible)\"")
+        return .failure
+    }
+
+    private func change(
+        _ action: DeadLetterAction, _ letters: OperatorCommand.Letters
+    ) async throws(RedisError) -> Process.Status {
+        var count = 0
+        switch letters {
+        case .id(let id):
+            guard try await inspector.letters.perform(action, on: id) else { return unknown(id) }
+            count = 1
+        case .reason, .all:
+            var reason: String?
+            if case .reason(let text) = letters { reason = text }
+            var next: String?
+            repeat {
+                let step = try await inspector.perform(action, onReason: reason, after: next)
+                count += step.count
+                next = step.next
+            } while next != nil
+        }
+        if asJSON {
+            var json = JSONWriter()
+            json.member("count", count, isFirst: true)
+            json.raw("}")
+            print(json)
+        } else {
+            Process.print("\(action == .requeue ? "requeued" : "removed"): \(count)\n")
+        }
+        return .ok
+    }
+}
+
+extension String {
+    /// The text with control characters replaced: it may be of anyone's making, and a terminal
+    /// obeys such characters.
+    fileprivate var visible: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    switch scalar.value {
+                    case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: "\u{FFFD}"
+                    default: scalar
+                    }
+                }))
+    }
+}

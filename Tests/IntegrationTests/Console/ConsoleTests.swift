@@ -1,0 +1,184 @@
+import Foundation
+import Testing
+
+/// The console without a browser: who may see it, and what may change anything. The page itself is
+/// tested in Tests/ConsoleTests, in a browser.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ConsoleTests {
+    private static let password = "a password of the tests"
+
+    /// A server with a console, and its operators' port.
+    private func with(
+        _ environment: [String: String] = [:], _ body: (APIServer, UInt16) async throws -> Void
+    ) async throws {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "core-api-\(UUID().uuidString)")
+        try Data("\(Self.password)\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        var all = ["QUEUE": "memory", "METRICS_PORT": "0", "CONSOLE_PASSWORD_FILE": file.path]
+        all.merge(environment) { $1 }
+        try await APIServer.with(all) { server in
+            let isShared = environment["METRICS_PORT"] != nil
+            try await body(server, isShared ? server.port : try await server.metricsPort())
+        }
+    }
+
+    private func ask(
+        _ port: UInt16, _ method: String = "GET", _ path: String = "/console/now",
+        password: String? = ConsoleTests.password, _ fields: [String] = [], body: String = ""
+    ) throws -> Answer {
+        var fields = fields
+        if let password {
+            let login = Data("operator:\(password)".utf8).base64EncodedString()
+            fields.append("Authorization: Basic \(login)")
+        }
+        let client = try RawClient(port: port)
+        try client.send(
+            "\(method) \(path) HTTP/1.1\r\nHost: ops:1\r\n"
+                + fields.map { "\($0)\r\n" }.joined()
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        return try client.readAnswer()
+    }
+
+    @Test func `every answer has the fields that protect it`() async throws {
+        try await with { _, port in
+            for (method, path, status) in [
+                ("GET", "/console/", 200), ("GET", "/console/console.js", 200),
+                ("GET", "/console/console.css", 200), ("GET", "/console/icon.svg", 200),
+                ("GET", "/console/now", 200), ("GET", "/console/plots", 200),
+                ("GET", "/console/recent", 200), ("GET", "/console/reasons", 200),
+                ("GET", "/console/dead", 200), ("GET", "/console", 308),
+                ("GET", "/console/none", 404), ("POST", "/console/remove", 403),
+                ("PUT", "/console/", 405), ("DELETE", "/console/now", 405),
+                ("OPTIONS", "/console/now", 204), ("POST", "/console/", 403),
+            ] {
+                let answer = try ask(port, method, path)
+                #expect(answer.status == status, "\(method) \(path)")
+                let policy = try #require(answer.fields["content-security-policy"])
+                #expect(policy.contains("default-src 'none'"))
+                #expect(policy.contains("frame-ancestors 'none'"))
+                #expect(answer.fields["cache-control"] == "no-store")
+                #expect(answer.fields["x-content-type-options"] == "nosniff")
+            }
+            let answer = try ask(port, password: nil)
+            #expect(answer.status == 401)
+            #expect(try #require(answer.fields["www-authenticate"]).hasPrefix("Basic "))
+            #expect(answer.fields["content-security-policy"] != nil)
+        }
+    }
+
+    @Test(arguments: [
+        "Basic", "Basic ", "Basic x", "Bearer x", "basic !!!", "Basic b3BlcmF0b3I6",
+    ])
+    func `a malformed login is a wrong one`(field: String) async throws {
+        try await with { _, port in
+            let answer = try ask(port, password: nil, ["Authorization: \(field)"])
+            #expect([401, 429].contains(answer.status))
+        }
+    }
+
+    @Test func `without a password there is no console`() async throws {
+        try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in
+            let port = try await server.metricsPort()
+            #expect(try ask(port, "GET", "/console/").status == 404)
+            #expect(try server.get("/console/").status == 404)
+        }
+        try await with { server, _ in
+            let answer = try server.get("/console/")
+            #expect(answer.status == 404)
+        }
+    }
+
+    @Test func `the console is served on a port that both share`() async throws {
+        let port = try RedisServer.freePort()
+        try await with(["HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)", "THREADS": "2"]) {
+            server, _ in
+            for _ in 0..<4 {
+                let answer = try ask(server.port)
+                #expect(answer.status == 200)
+            }
+        }
+    }
+
+    @Test func `wrong passwords are slow for their address alone, and logged`() async throws {
+        try await with { server, port in
+            let slow = Task { try ask(port, password: "wrong").status }
+            var statuses: [Int] = []
+            try await eventually("the address has to wait") {
+                statuses.append(try ask(port).status)
+                return statuses.last == 429
+            }
+            #expect(try await slow.value == 401)
+            try await eventually("it may ask again") { try ask(port).status == 200 }
+            #expect(server.program.errors.contains("\"peer\":\"127.0.0.1\""))
+            #expect(!server.program.errors.contains(Self.password))
+        }
+    }
+
+    @Test func `only the console's own page changes anything`() async throws {
+        try await with { _, port in
+            for fields in [
+                [], ["Sec-Fetch-Site: cross-site"], ["Sec-Fetch-Site: none"],
+                ["Origin: http://evil"], ["Origin: null"], ["Origin: http://ops:12"],
+                ["Sec-Fetch-Site: cross-site", "Origin: http://ops:1"],
+                ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"],
+            ] {
+                let answer = try ask(port, "POST", "/console/requeue", fields, body: "id=1")
+                #expect(answer.status == 403, "\(fields)")
+            }
+            for fields in [["Sec-Fetch-Site: same-origin"], ["Origin: http://ops:1"]] {
+                let answer = try ask(port, "POST", "/console/requeue", fields, body: "id=1")
+                #expect(answer.body == "{\"count\":0,\"next\":null}")
+                #expect(try ask(port, "POST", "/console/requeue", fields).status == 400)
+                #expect(try ask(port, "POST", "/console/now", fields).status == 404)
+            }
+        }
+        try await with(["CONSOLE_ACTIONS": "off"]) { _, port in
+            let fields = ["Sec-Fetch-Site: same-origin"]
+            let answer = try ask(port, "POST", "/console/remove", fields, body: "all=1")
+            #expect(answer.status == 403 && answer.body.contains("CONSOLE_ACTIONS"))
+        }
+    }
+
+    @Test func `the last answers are listed without tokens`() async throws {
+        try await with { server, port in
+            let id = try #require(
+                try server.post(APIServer.body(), fields: "X-Request-Id: r1\r\n")
+                    .fields["transaction-id"])
+            _ = try server.post(APIServer.body(currency: "XXX"))
+            _ = try server.post(APIServer.body(token: "a.secret.token"))
+            let answer = try ask(port, "GET", "/console/recent")
+            let parts = try JSONSerialization.jsonObject(with: Data(answer.body.utf8))
+            let lists = try #require(parts as? [String: [[String: Any]]])
+            let accepted = try #require(lists["accepted"])
+            #expect(accepted.map { $0["id"] as? String } == [id])
+            #expect(accepted[0]["request_id"] as? String == "r1")
+            #expect(accepted[0]["amount"] as? Int == 100)
+            let refused = try #require(lists["refused"])
+            #expect(
+                refused.map { $0["code"] as? String } == ["token_malformed", "invalid_transaction"])
+            #expect(!answer.body.contains("secret"))
+        }
+    }
+
+    @Test(arguments: [
+        (["CONSOLE_PASSWORD_FILE": "/nowhere"], Int32(1), "CONSOLE_PASSWORD_FILE"),
+        (["CONSOLE_ACTIONS": "maybe"], 78, "CONSOLE_ACTIONS"),
+        (["METRICS_PORT": ""], 78, "METRICS_PORT"),
+    ])
+    func `a wrong setting is named`(
+        setting: [String: String], status: Int32, name: String
+    ) async throws {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "core-api-\(UUID().uuidString)")
+        try Data("password".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let environment = [
+            "JWT_SECRET": APIServer.secret, "QUEUE": "memory", "METRICS_PORT": "0",
+            "CONSOLE_PASSWORD_FILE": file.path, "HTTP_PORT": "0",
+        ].merging(setting) { $1 }
+        let result = try await Program.run(
+            Program.built("core-api"), environment: environment)
+        #expect(result.status == status)
+        #expect(result.errors.contains(name) && !result.errors.contains("password\n"))
+    }
+}

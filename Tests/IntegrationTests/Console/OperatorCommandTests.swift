@@ -1,0 +1,98 @@
+import CoreAPIRedis
+import Foundation
+import Testing
+
+/// `core-api status`, `transaction` and `dead`, with the server's environment.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct OperatorCommandTests {
+    private func run(
+        _ arguments: [String], _ redis: RedisServer, _ environment: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String, errors: String) {
+        try await Program.run(
+            Program.built("core-api"), arguments,
+            environment: ["REDIS_URL": redis.url].merging(environment) { $1 })
+    }
+
+    @Test func `status says what health says`() async throws {
+        try await RedisServer.with { redis in
+            let text = try await run(["status"], redis)
+            #expect(text.status == 0, "\(text.errors)")
+            #expect(text.output.hasPrefix("warn: rq:default\n"), "\(text.output)")
+            #expect(text.output.contains("no worker takes transactions out of the queue"))
+            #expect(text.output.contains("Start the connector"))
+            #expect(text.output.contains("dead letters        0"))
+            let json = try await run(["status", "--json"], redis)
+            let found = try JSONSerialization.jsonObject(with: Data(json.output.utf8))
+            let members = try #require(found as? [String: Any])
+            #expect(members["status"] as? String == "warn")
+            #expect(members["depth"] as? Int == 0 && members["dead_letters"] as? Int == 0)
+            let checks = try #require(members["checks"] as? [String: Any])
+            #expect(checks["workers:count"] != nil && checks["redis:responseTime"] != nil)
+        }
+    }
+
+    @Test func `a Redis that is away is one clear line, within seconds`() async throws {
+        try await RedisServer.with { redis in
+            redis.kill()
+            for arguments in [
+                ["status"], ["status", "--json"], ["dead", "list"], ["dead", "show", "x"],
+                ["dead", "requeue", "--all"],
+            ] {
+                let result = try await run(arguments, redis)
+                #expect(result.status == 69, "\(arguments): \(result)")
+                #expect(result.errors.contains("Redis at redis://"), "\(result.errors)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ["dead"], ["dead", "lists"], ["dead", "requeue"], ["dead", "requeue", "1", "--all"],
+        ["dead", "remove", "--reason"], ["dead", "show"], ["status", "now"], ["status", "--all"],
+        ["dead", "list", "--nothing"], ["dead", "requeue", "--all", "--reason", "x"],
+        ["dead", "show", "1", "2"],
+    ])
+    func `a wrong command line is named, with the usage`(arguments: [String]) async throws {
+        let result = try await Program.run(Program.built("core-api"), arguments)
+        #expect(result.status == 64)
+        #expect(result.errors.contains("usage:"))
+    }
+
+    @Test func `a queue in memory cannot be asked`() async throws {
+        let result = try await Program.run(
+            Program.built("core-api"), ["status"], environment: ["QUEUE": "memory"])
+        #expect(result.status == 78 && result.errors.contains("QUEUE is \"memory\""))
+    }
+
+    @Test func `dead letters are listed, shown, put back and removed`() async throws {
+        try await RedisServer.with { redis in
+            for number in 0..<250 {
+                _ = try await redis.command(
+                    "XADD", "s:dead", "1-\(number + 1)", "id", "t\(number)", "amount", "100",
+                    "currency", "EUR", "user_id", "7", "dead_reason",
+                    number % 2 == 0 ? "even" : "odd\u{1B}[31m", "dead_attempts", "3")
+            }
+            let stream = ["QUEUE": "stream:s"]
+            let reasons = try await run(["dead", "list"], redis, stream)
+            #expect(reasons.output.hasPrefix("250 dead letters\n"), "\(reasons)")
+            #expect(reasons.output.contains("even") && !reasons.output.contains("\u{1B}"))
+            let all = try await run(["dead", "list", "--all"], redis, stream)
+            #expect(all.output.split(separator: "\n").count == 250)
+            let odd = try await run(
+                ["dead", "list", "--reason", "even", "--json"], redis, stream)
+            #expect(odd.output.split(separator: "\n").count == 125)
+            let one = try await run(["dead", "show", "1-1"], redis, stream)
+            #expect(one.output.contains("transaction         t0"), "\(one)")
+            #expect(one.output.contains("attempts            3"))
+            #expect(try await run(["dead", "show", "9-9"], redis, stream).status == 1)
+            let requeued = try await run(["dead", "requeue", "1-1"], redis, stream)
+            #expect(requeued.output == "requeued: 1\n")
+            #expect(try await run(["dead", "requeue", "1-1"], redis, stream).status == 1)
+            let even = try await run(
+                ["dead", "requeue", "--reason", "even", "--json"], redis, stream)
+            #expect(even.output == "{\"count\":124}\n")
+            #expect(try await redis.command("XLEN", "s") == .integer(125))
+            let removed = try await run(["dead", "remove", "--all"], redis, stream)
+            #expect(removed.output == "removed: 125\n")
+            #expect(try await redis.command("XLEN", "s:dead") == .integer(0))
+        }
+    }
+}
