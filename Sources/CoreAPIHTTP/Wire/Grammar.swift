@@ -33,7 +33,7 @@ package enum Grammar {
     }
 
     /// Whether every byte of the range is legal in a field value.
-    static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
+    @inline(__always) static func isFieldValue(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var rest = bytes.extracting(range)
         while rest.count >= 8 {
             let eight = EightBytes(first: rest)

@@ -34,7 +34,7 @@ package final class PendingTransaction: @unchecked Sendable {
     }
 
     /// Takes the place of the transaction before it, which has its outcome.
-    package func hold(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
+    package func hold(_ transaction: consuming Transaction, _ idempotencyKey: IdempotencyKey?) {
         precondition(sender == nil, "hold() while a transaction is enqueued")
         held = transaction
         heldKey = idempotencyKey
