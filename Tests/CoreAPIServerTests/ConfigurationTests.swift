@@ -27,6 +27,7 @@ import Testing
         #expect(configuration.tokenPolicy == TokenPolicy())
         #expect(configuration.logLevel == .info)
         #expect(configuration.logFormat == nil)
+        #expect(configuration.statusSeconds == 0 && configuration.rateLimit == nil)
     }
 
     @Test func `every variable is read`() throws {
@@ -34,7 +35,7 @@ import Testing
             "HTTP_HOST": "::1", "HTTP_PORT": "0", "REDIS_URL": "redis://u:p@h:1/2",
             "QUEUE": "stream:a:b",
             "THREADS": "2", "MAX_CONNECTIONS": "500", "JWT_AUDIENCE": "core", "JWT_ISSUER": "auth",
-            "JWT_LEEWAY_SECONDS": "5",
+            "JWT_LEEWAY_SECONDS": "5", "STATUS_SECONDS": "31536000", "RATE_LIMIT": "100000/86400",
             "JWT_MAX_LIFETIME_SECONDS": "60", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
         ])
         #expect(configuration.host == "::1")
@@ -44,6 +45,8 @@ import Testing
         #expect(configuration.queue == .stream(StreamPartitions(key: "a:b")))
         #expect(configuration.threads == 2)
         #expect(configuration.connectionsMax == 500)
+        #expect(configuration.statusSeconds == 31_536_000)
+        #expect(configuration.rateLimit == (try RateLimit(count: 100_000, seconds: 86_400)))
         #expect(
             configuration.tokenPolicy
                 == TokenPolicy(
@@ -173,6 +176,12 @@ import Testing
         ("QUEUE", "Memory"), ("QUEUE", "rq:a{b"), ("QUEUE", "rq:}"), ("QUEUE", "stream:{a}"),
         ("QUEUE", "stream:a}:1"),
         ("THREADS", "0"), ("THREADS", "1025"), ("THREADS", "two"),
+        ("STATUS_SECONDS", "-1"), ("STATUS_SECONDS", "31536001"), ("STATUS_SECONDS", "1h"),
+        ("RATE_LIMIT", "100"), ("RATE_LIMIT", "100/"), ("RATE_LIMIT", "/60"), ("RATE_LIMIT", "/"),
+        ("RATE_LIMIT", "0/60"), ("RATE_LIMIT", "100/0"), ("RATE_LIMIT", "100001/60"),
+        ("RATE_LIMIT", "1/86401"), ("RATE_LIMIT", "1/1/1"), ("RATE_LIMIT", "+1/60"),
+        ("RATE_LIMIT", "1.5/60"), ("RATE_LIMIT", " 1/60"), ("RATE_LIMIT", "100/min"),
+        ("RATE_LIMIT", "99999999999999999999/60"),
         ("MAX_CONNECTIONS", "0"), ("MAX_CONNECTIONS", "1000001"), ("MAX_CONNECTIONS", "many"),
         ("MAX_CONNECTIONS", "1000"),
         ("JWT_LEEWAY_SECONDS", "-1"),

@@ -102,7 +102,6 @@ import Testing
                     #expect(health.body.contains("no complete answer in time"))
                     #expect(health.body.contains("\"status\": \"warn\""))
                 }
-                #expect(issuer.isSerial)
             }
         }
     }

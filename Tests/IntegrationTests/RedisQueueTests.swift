@@ -149,7 +149,8 @@ import Testing
             #expect(text.contains(line), "\(line)")
         }
         for (user, rights) in zip(
-            ["stream-producer", "stream-consumer", "rq-producer"], RedisServer.statusRights)
+            ["stream-producer", "stream-consumer", "rq-producer"] + ["rq-producer"]
+                + ["stream-producer"], RedisServer.statusRights + RedisServer.limitRights)
         {
             let line =
                 "ACL SETUSER \(user) "

@@ -87,6 +87,7 @@ class Suite:
             self._report("refusals of HTTP", await self._refusals())
             self._report("an outcome that is not known", await self._outcome_unknown())
             self._report("the status of a transaction", await self._statuses())
+            self._report("a user beyond the limit", await self._rate_limited())
         finally:
             await self._redis.end()
         unseen = sorted(self._document.exchanges() - self._seen)
@@ -204,6 +205,24 @@ class Suite:
         if not head.startswith(b"HTTP/1.1 200 ") or not head.endswith(b"\r\n\r\n"):
             problems.append(f"HEAD {target}: {head!r}")
         self._seen.add(("HEAD", "/transaction/{id}", 200))
+        return problems
+
+    async def _rate_limited(self) -> list[str]:
+        problems: list[str] = []
+        async with self._server(QUEUE="memory", RATE_LIMIT="1/3600") as server:
+            caller = http_caller.HTTPCaller()
+            await caller.connect(server.port)
+            try:
+                for status in (200, 429):
+                    answer = await caller.exchange(
+                        http_caller.request(100, http_caller.token(1)))
+                    problems += self._judge(
+                        refusals.Refused("POST", "/transaction", status, answer))
+                    problems += [
+                        f"{name} is missing from {status}"
+                        for name in ("ratelimit-policy", "ratelimit") if name not in answer.fields]
+            finally:
+                caller.close()
         return problems
 
     @staticmethod

@@ -39,7 +39,7 @@ package struct Response {
 
 /// The fields that an application adds to an answer, in wire form.
 package struct ResponseFields {
-    fileprivate(set) var bytes: [UInt8] = []
+    package fileprivate(set) var bytes: [UInt8] = []
 
     package init() {}
 

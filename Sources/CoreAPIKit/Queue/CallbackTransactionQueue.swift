@@ -23,6 +23,9 @@ package final class PendingTransaction: @unchecked Sendable {
     /// The queue that has sent the transaction to Redis.
     private var sender: RedisQueue?
     private var sent = MonotonicTime.never
+    /// What the user's limit allows behind the transaction that has its outcome; nil if no rate is
+    /// limited, or the queue could not tell.
+    package var allowance: RateAllowance?
 
     /// - Parameter confirmed: is called with what has become of the transaction, unless the queue
     ///   knew at once.
@@ -35,6 +38,7 @@ package final class PendingTransaction: @unchecked Sendable {
         precondition(sender == nil, "hold() while a transaction is enqueued")
         held = transaction
         heldKey = idempotencyKey
+        allowance = nil
     }
 
     /// Makes the transaction that is held a part of the trace of another span.

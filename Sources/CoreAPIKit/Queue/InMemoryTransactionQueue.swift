@@ -16,6 +16,7 @@ public final class InMemoryTransactionQueue: TransactionQueue {
 
     private let contents: Mutex<Contents>
     private let metrics: QueueMetrics?
+    private let limitsRate: Bool
 
     private struct Contents {
         var waiting: Deque<Transaction> = []
@@ -23,8 +24,13 @@ public final class InMemoryTransactionQueue: TransactionQueue {
         /// The keys of the records, oldest first.
         var recordKeys: Deque<RecordKey> = []
         var statuses: InMemoryStatuses
+        /// Nil if no rate is limited.
+        var rates: UserRates?
 
-        init(statuses: InMemoryStatuses) { self.statuses = statuses }
+        init(statuses: InMemoryStatuses, rates: UserRates?) {
+            self.statuses = statuses
+            self.rates = rates
+        }
 
         mutating func remember(_ transaction: Transaction, _ key: RecordKey) {
             records[key] = transaction
@@ -51,18 +57,21 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     ///   - capacity: at least 1.
     ///   - statusSeconds: how long the status of a transaction is kept after its last change: 0,
     ///     which keeps none, to a year. At most `capacity` statuses are kept.
+    ///   - rateLimit: how many transactions of each user are accepted; nil for any number.
     ///   - metrics: where it records what it does: by default what the process was bootstrapped
     ///     with.
     /// - Throws: `ArgumentError` for an argument out of its bounds.
     public convenience init(
-        capacity: Int, statusSeconds: Int = 0,
+        capacity: Int, statusSeconds: Int = 0, rateLimit: RateLimit? = nil,
         metrics: any MetricsFactory = MetricsSystem.factory
     ) throws(ArgumentError) {
         try ArgumentError.check(capacity >= 1, "capacity", "at least 1")
         try ArgumentError.check(
             QueueOptions.statusSecondsBounds.contains(statusSeconds), "statusSeconds",
             "0 to 31536000 seconds")
-        self.init(validCapacity: capacity, statusSeconds: statusSeconds, metrics: metrics)
+        self.init(
+            validCapacity: capacity, statusSeconds: statusSeconds, rateLimit: rateLimit,
+            metrics: metrics)
     }
 
     /// A queue of at most 10,000 transactions.
@@ -77,12 +86,16 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     ///   - validCapacity: at least 1.
     ///   - statusSeconds: within `QueueOptions.statusSecondsBounds`.
     package init(
-        validCapacity capacity: Int, statusSeconds: Int = 0, metrics: any MetricsFactory
+        validCapacity capacity: Int, statusSeconds: Int = 0, rateLimit: RateLimit? = nil,
+        metrics: any MetricsFactory
     ) {
         precondition(capacity >= 1, "InMemoryTransactionQueue.init(validCapacity:) below 1")
         self.capacity = capacity
+        limitsRate = rateLimit != nil
         contents = Mutex(
-            Contents(statuses: InMemoryStatuses(seconds: statusSeconds, countMax: capacity)))
+            Contents(
+                statuses: InMemoryStatuses(seconds: statusSeconds, countMax: capacity),
+                rates: rateLimit.map { UserRates($0) }))
         self.metrics = QueueMetrics(metrics, queue: "memory")
     }
 
@@ -90,14 +103,18 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     public func enqueue(
         _ transaction: Transaction, idempotencyKey: IdempotencyKey?
     ) async throws(QueueError) -> EnqueueOutcome {
-        try outcome(transaction, idempotencyKey).get()
+        var allowance: RateAllowance?
+        return try outcome(transaction, idempotencyKey, &allowance).get()
     }
 
     private func outcome(
-        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?
+        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?,
+        _ allowance: inout RateAllowance?
     ) -> Result<EnqueueOutcome, QueueError> {
         func outcome() -> Result<EnqueueOutcome, QueueError> {
-            Result { () throws(QueueError) in try add(transaction, idempotencyKey) }
+            do throws(QueueError) {
+                return .success(try add(transaction, idempotencyKey, &allowance))
+            } catch { return .failure(error) }
         }
         guard let metrics else { return outcome() }
         let start = MonotonicTime.now()
@@ -107,11 +124,15 @@ public final class InMemoryTransactionQueue: TransactionQueue {
     }
 
     private func add(
-        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?
+        _ transaction: Transaction, _ idempotencyKey: IdempotencyKey?,
+        _ allowance: inout RateAllowance?
     ) throws(QueueError) -> EnqueueOutcome {
-        let capacity = capacity
+        let (capacity, limitsRate) = (capacity, limitsRate)
+        let userID = transaction.userID
+        let now = limitsRate ? Int(UnixTime.now().nanoseconds / 1_000) : 0
         let recordKey = idempotencyKey.map { RecordKey(userID: transaction.userID, key: $0) }
         return try contents.withLock { contents throws(QueueError) in
+            defer { if limitsRate { allowance = contents.rates?.allowance(userID, now: now) } }
             contents.forgetRecords(before: transaction.createdAt)
             if let recordKey, let first = contents.records[recordKey] {
                 guard first.amount == transaction.amount, first.currency == transaction.currency
@@ -120,6 +141,10 @@ public final class InMemoryTransactionQueue: TransactionQueue {
             }
             guard contents.waiting.count < capacity, contents.records.count < capacity else {
                 throw .full
+            }
+            guard !limitsRate || contents.rates?.take(userID, now: now) != false else {
+                let allowance = contents.rates?.allowance(userID, now: now)
+                throw .rateLimited(retryAfterSeconds: allowance?.seconds ?? 1)
             }
             contents.waiting.append(transaction)
             contents.statuses.set(transaction, .queued, now: transaction.createdAt)
@@ -178,6 +203,6 @@ extension InMemoryTransactionQueue: TransactionStatusStore {
 
 extension InMemoryTransactionQueue: CallbackTransactionQueue {
     package func enqueue(_ pending: PendingTransaction) -> PendingTransaction.Outcome? {
-        outcome(pending.transaction, pending.idempotencyKey)
+        outcome(pending.transaction, pending.idempotencyKey, &pending.allowance)
     }
 }

@@ -13,10 +13,19 @@ package struct QueueAccess: Equatable, Sendable {
         guard case .array(let parts) = reply, parts.count == 2 else { return }
         isWrongType = parts[0] == .integer(1)
         let names = QueueAccess.commandNames(kind)
-        if let number = QueueProbe.count(parts[1]), names.indices.contains(number - 1) {
-            deniedCommand = names[number - 1]
+        guard let number = QueueProbe.count(parts[1]) else { return }
+        if names.indices.contains(number - 1) { deniedCommand = names[number - 1] }
+        let limit = number - QueueAccess.limitNumber - 1
+        if QueueAccess.limitCommandNames.indices.contains(limit) {
+            deniedCommand = QueueAccess.limitCommandNames[limit]
         }
     }
+
+    /// Those that a limit needs besides, and the number before the first of them.
+    private static let limitCommandNames = [
+        "set", "get", "time", "lrange", "rpush", "ltrim", "expire",
+    ]
+    private static let limitNumber = 100
 
     /// Those that are checked, in the order of the scripts; the last is the barrier's.
     private static func commandNames(_ kind: QueueProbe.Kind) -> [String] {
@@ -33,7 +42,7 @@ package struct QueueAccess: Equatable, Sendable {
     /// Redis's user (`acl_check_cmd`, Redis 7); before Redis 7 no missing right is found.
     ///
     /// - Parameter keys: how many keys each queue or partition has. `types` and `commands` see
-    ///   these alone.
+    ///   these alone, of which the last two are a user's rate and the session's refusals.
     private static func script(
         types: String, commands: String, keys: Int
     ) -> RedisScript {
@@ -50,13 +59,21 @@ package struct QueueAccess: Equatable, Sendable {
             local commands = {\(commands)}
             if ARGV[1] ~= '' then commands[#commands + 1] = {ARGV[1], '1', '1', '1'} end
             if ARGV[1] == 'WAIT' then commands[#commands] = {ARGV[1], '1', '1'} end
-            if redis.acl_check_cmd then
-              for number, command in ipairs(commands) do
+            local function denied(commands, first)
+              for number, command in ipairs(redis.acl_check_cmd and commands or {}) do
                 local isKnown, isAllowed = pcall(redis.acl_check_cmd, unpack(command))
-                if not isKnown or not isAllowed then return {wrong, number} end
+                if not isKnown or not isAllowed then return first + number end
               end
+              return 0
             end
-            return {wrong, 0}
+            local number = denied(commands, 0)
+            if number == 0 and ARGV[2] == '1' then
+              local rate, refused = KEYS[#KEYS - 1], KEYS[#KEYS]
+              number = denied({{'SET', rate, '', 'PX', '1'}, {'GET', rate}, {'TIME'},
+                {'LRANGE', refused, '0', '0'}, {'RPUSH', refused, '0'},
+                {'LTRIM', refused, '0', '0'}, {'EXPIRE', refused, '1'}}, \(limitNumber))
+            end
+            return {wrong, number}
             end
             local worst = {0, 0}
             for at = 1, #KEYS, \(keys) do
@@ -74,24 +91,25 @@ package struct QueueAccess: Equatable, Sendable {
           {'SET', KEYS[2], '', 'EX', '1'}, {'GET', KEYS[2]}
         """
 
-    /// - KEYS: a session, a record, a job's hash, the list, the set of all queues.
-    /// - ARGV: the barrier's command, empty for none.
+    /// - KEYS: a session, a record, a job's hash, the list, the set of all queues, a user's rate,
+    ///   refusals; where no rate is limited, the record for both.
+    /// - ARGV: the barrier's command, empty for none; 1 if the rate is limited.
     static let rqScript = script(
         types: "redis.pcall('LLEN', KEYS[4]), redis.pcall('SCARD', KEYS[5])",
         commands: """
             \(batchCommands), {'SADD', KEYS[5], ''}, {'HSET', KEYS[3], 'a', ''},
               {'RPUSH', KEYS[4], ''}
-            """, keys: 5)
+            """, keys: 7)
 
-    /// - KEYS: a session, a record, the stream, the status of a transaction; where none is kept,
-    ///   the record once more.
-    /// - ARGV: the barrier's command, empty for none.
+    /// - KEYS: a session, a record, the stream, the status of a transaction, a user's rate,
+    ///   refusals; for what the queue does without, the record once more.
+    /// - ARGV: the barrier's command, empty for none; 1 if the rate is limited.
     static let streamScript = script(
         // A range in which there never is an entry: nothing is read.
         types: "redis.pcall('XRANGE', KEYS[3], '0-0', '0-0', 'COUNT', 1)",
         commands: """
             \(batchCommands), {'XADD', KEYS[3], '*', 'a', ''}, {'SET', KEYS[4], '', 'EX', '1'}
-            """, keys: 4)
+            """, keys: 6)
 
     /// The calls of the kind's script: one, or more for a stream of many partitions.
     ///
@@ -100,15 +118,16 @@ package struct QueueAccess: Equatable, Sendable {
         _ kind: QueueProbe.Kind, _ barrier: RedisBarrier?, _ partitions: [[Int]],
         _ features: QueueFeatures
     ) -> [QueueProbe.Call] {
-        let argument = barrier?.commandName ?? ""
+        let arguments = [barrier?.commandName ?? "", features.rateLimit == nil ? "0" : "1"]
         switch kind {
         case .rq(let rq):
             return [
                 QueueProbe.Call(
                     command: RedisCommand(
                         calling: rqScript,
-                        keys: keys(rq.list) + [rq.jobStart + "probe", rq.list, rq.queues],
-                        arguments: [argument]), slot: HashSlot(ofKey: rq.list.utf8))
+                        keys: keys(rq.list) + [rq.jobStart + "probe", rq.list, rq.queues]
+                            + limitKeys(rq.list, features),
+                        arguments: arguments), slot: HashSlot(ofKey: rq.list.utf8))
             ]
         case .stream(let stream):
             return partitions.map { group in
@@ -120,8 +139,9 @@ package struct QueueAccess: Equatable, Sendable {
                             let status = "core-api:status:{\(stream.tag(partition))}:"
                             return keys + [stream.streamKey(partition)]
                                 + [features.keepsStatus ? status : keys[1]]
+                                + limitKeys(stream.tag(partition), features)
                         },
-                        arguments: [argument]), slot: stream.slot(group[0]))
+                        arguments: arguments), slot: stream.slot(group[0]))
             }
         }
     }
@@ -130,6 +150,14 @@ package struct QueueAccess: Equatable, Sendable {
     init(worstOf all: [QueueAccess]) {
         isWrongType = all.contains { $0.isWrongType }
         deniedCommand = all.lazy.compactMap(\.deniedCommand).first
+    }
+
+    /// The key of a rate that no user has, and that of a session's refusals.
+    private static func limitKeys(_ tag: String, _ features: QueueFeatures) -> [String] {
+        let keys = keys(tag)
+        guard features.rateLimit != nil else { return [keys[1], keys[1]] }
+        let text = String(decoding: HashTag.text(of: Array(tag.utf8)), as: UTF8.self)
+        return ["core-api:limit:\(text):", keys[0] + ":refused"]
     }
 
     /// A session's and a record's key that no session and no record has, of the pattern of those

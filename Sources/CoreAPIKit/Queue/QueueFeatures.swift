@@ -3,13 +3,33 @@
 package struct QueueFeatures: Sendable {
     /// For how many seconds a transaction's status is kept after its last change; 0 for none.
     package var statusSeconds = 0
+    /// How many transactions of each user are accepted; nil for any number.
+    package var rateLimit: RateLimit?
 
     package init() {}
 
     var keepsStatus: Bool { statusSeconds > 0 }
 
-    /// What the script gets once for all messages of a batch.
-    var queueWords: [[UInt8]] { keepsStatus ? [Array(String(statusSeconds).utf8)] : [] }
+    /// What the script gets once for all messages of a batch: the seconds of a status, then the
+    /// count of the limit and its window in microseconds.
+    var queueWords: [[UInt8]] {
+        var numbers: [Int] = []
+        if keepsStatus { numbers.append(statusSeconds) }
+        if let rateLimit { numbers += [rateLimit.count, rateLimit.window] }
+        return numbers.map { Array(String($0).utf8) }
+    }
+
+    /// The parts of the script.
+    var parts: Parts { Parts(keepsStatus: keepsStatus, limitsRate: rateLimit != nil) }
+
+    /// Which parts a script has.
+    struct Parts: Hashable {
+        var keepsStatus = false
+        var limitsRate = false
+
+        /// How many words the parts have.
+        var wordCount: Int { (keepsStatus ? 1 : 0) + (limitsRate ? 2 : 0) }
+    }
 
     /// The lines of a script that are not empty: a part that is left out leaves an empty one.
     static func lines(_ script: String) -> String {

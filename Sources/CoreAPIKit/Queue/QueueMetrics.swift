@@ -93,6 +93,7 @@ extension QueueError {
         switch self {
         case .full: "full"
         case .idempotencyKeyReused: "idempotency_key_reused"
+        case .rateLimited: "rate_limited"
         case .unavailable(let error), .outcomeUnknown(let error): error.reason
         }
     }

@@ -27,6 +27,9 @@ public struct QueueOptions: Sendable {
     /// ``TransactionStatusStore``: 0, which keeps none, to a year, in seconds. A job of python-rq
     /// is kept for so long once it has finished.
     public var statusSeconds = 0
+    /// How many transactions of each user are accepted; nil for any number. It holds for all queues
+    /// of the same name that have this limit.
+    public var rateLimit: RateLimit?
 
     /// The defaults.
     public init() {}
@@ -65,6 +68,7 @@ public struct QueueOptions: Sendable {
         settings.producer.metrics = metrics
         settings.tracer = tracer
         settings.features.statusSeconds = statusSeconds
+        settings.features.rateLimit = rateLimit
         do { return (try SharedEventLoop.running(), settings) } catch {
             throw .connectFailed(error)
         }

@@ -31,7 +31,7 @@ package final class QueueRefusals: Sendable {
 
     func record(_ outcome: Result<EnqueueOutcome, QueueError>) {
         switch outcome {
-        case .success, .failure(.idempotencyKeyReused): accepted()
+        case .success, .failure(.idempotencyKeyReused), .failure(.rateLimited): accepted()
         case .failure(.unavailable(let error)), .failure(.outcomeUnknown(let error)):
             if error.isRefusal { refused(error, now: .now()) }
         case .failure(.full): break

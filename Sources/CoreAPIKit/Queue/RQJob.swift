@@ -19,83 +19,16 @@ struct RQJob {
         self.format = format
     }
 
-    /// Applies a batch: the record and the job of each transaction, then all ids by one push, which
-    /// makes them visible: workers see all of a job or nothing.
-    ///
-    /// The first command that Redis refuses ends the batch; what is complete by then is pushed. If
-    /// the push is refused, nothing is applied: the records are made void (`TransactionRecord`),
-    /// and the hashes that this call has made are removed. Without the right to `DEL` they stay,
-    /// with ids that no list names and no later job has. `meta` cannot be refused where the fields
-    /// before it were not: it is the same command on the same key.
-    ///
-    /// - KEYS: the session, the queue's list, the set of all queues; then of each transaction the
-    ///   job's hash, and the record if it has an idempotency key.
-    /// - ARGV: those of `ProducerScripts.batchStart`; the queue's name; then of each transaction
-    ///   the job's id, data, timestamp, description, meta if there is a trace, and the record's
-    ///   text if it has an idempotency key.
-    private static func script(_ options: RQJobOptions, keepsStatus: Bool) -> RedisScript {
-        let failure = options.failureLifetimeWord.map { "'failure_ttl', '\($0)', " } ?? ""
-        return RedisScript(
-            """
-            \(ProducerScripts.batchStart)
-            local list, origin, at, key = KEYS[2], argv[5], \(keepsStatus ? 7 : 6), 3
-            local ids, hashes, written, hashCount, idCount = {}, {}, {}, 0, 0
-            local named = call('SADD', KEYS[3], list)
-            if type(named) == 'table' then problem, applied = named.err, skipped end
-            for index = 0, (problem and 0 or count) - 1 do
-              local id, data, time = argv[at], argv[at + 1], argv[at + 2]
-              local description = argv[at + 3]
-              at = at + 4
-              key = key + 1
-              local hash = KEYS[key]
-              \(TransactionRecord.scriptStart)
-              if not problem and isNew then
-                local added = call('HSET', hash, 'data', data, 'created_at', time,
-                  'enqueued_at', time, 'description', description, 'origin', origin,
-                  'status', 'queued', 'timeout', '\(options.timeoutWord)', \(failure)
-                  'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-                  'success_callback_name', '', 'failure_callback_name', ''\(
-                  keepsStatus ? ", 'result_ttl', argv[6]" : ""))
-                if type(added) == 'table' then
-                  if record then \(TransactionRecord.scriptUndo) end
-                  problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
-                else
-                  if extra then redis.call('HSET', hash, 'meta', extra) end
-                  if added > 0 then
-                    hashCount = hashCount + 1
-                    hashes[hashCount] = hash
-                  end
-                  if record then written[#written + 1] = record end
-                  idCount = idCount + 1
-                  ids[idCount] = id
-                end
-              end
-              if problem then
-                applied = index
-                break
-              end
-            end
-            if idCount > 0 then
-              local pushed = call('RPUSH', list, unpack(ids))
-              if type(pushed) == 'table' then
-                for _, record in ipairs(written) do \(TransactionRecord.scriptUndo) end
-                if hashCount > 0 then call('DEL', unpack(hashes)) end
-                problem, isOwn, applied = pushed.err, false, skipped
-              end
-            end
-            \(ProducerScripts.batchEnd)
-            """)
-    }
-
     /// The call of the script.
     static func call(
         _ keys: RQKeys, _ options: RQJobOptions, _ features: QueueFeatures
     ) -> ProducerCall {
         let list = Array(keys.list.utf8)
         return ProducerCall(
-            script: script(options, keepsStatus: features.keepsStatus), tag: list,
+            script: RQScripts.script(features, options), tag: list,
             queueKeys: [list, Array(keys.queues.utf8)],
-            queueWords: [Array(keys.name.utf8)] + features.queueWords)
+            queueWords: [Array(keys.name.utf8)] + features.queueWords,
+            tellsOfEach: features.rateLimit != nil)
     }
 
     /// Adds the key of the job's hash to a batch.

@@ -11,6 +11,7 @@ public final class RQTransactionQueue: TransactionQueue {
     private let format: RQJobFormat
     /// The hash tag of the keys that Core API keeps for the queue.
     private let tag: [UInt8]
+    private let limitsRate: Bool
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
@@ -46,6 +47,7 @@ public final class RQTransactionQueue: TransactionQueue {
         let keys = RQKeys(name: name, prefix: jobs.keyPrefix)
         format = RQJobFormat(keys, function: jobs.function)
         tag = HashTag.text(of: Array(keys.list.utf8))
+        limitsRate = settings.features.rateLimit != nil
         redis = RedisQueue(
             ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs, settings.features) }, "rq",
             name: name, on: loop, settings)
@@ -68,7 +70,14 @@ extension RQTransactionQueue: CallbackTransactionQueue {
         let job = RQJob(pending.transaction, format)
         return redis.enqueue(
             pending,
-            keys: { job.addKey(record, to: &$0) + record.addKey(of: tag, to: &$0) },
+            keys: { keys in
+                let count =
+                    limitsRate
+                    ? RateLimitScript.addKey(
+                        ofUser: pending.transaction.userID, tag, to: &keys) : 0
+                return count + job.addKey(record, to: &keys)
+                    + record.addKey(of: tag, to: &keys)
+            },
             words: { job.addWords(record, to: &$0) })
     }
 }

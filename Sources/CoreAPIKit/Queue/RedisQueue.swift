@@ -121,6 +121,18 @@ package final class RedisQueue: Sendable {
     ) throws(QueueError) -> EnqueueOutcome {
         switch result {
         case .success(.applied): return .enqueued
+        case .success(.told(let text)):
+            guard let answer = RateLimitAnswer(text) else {
+                throw .outcomeUnknown(.protocolViolation)
+            }
+            pending.allowance = answer.allowance
+            switch answer.state {
+            case .applied: return .enqueued
+            case .limited: throw .rateLimited(retryAfterSeconds: answer.allowance.seconds)
+            case .found:
+                let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+                return try record.outcome(found: answer.record)
+            }
         case .success(.found(let text)):
             let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
             return try record.outcome(found: text)

@@ -24,7 +24,7 @@ struct StreamEntry {
         var call = ProducerCall(
             script: StreamScripts.script(features), tag: Array(partitions.tag(partition).utf8),
             queueKeys: [Array(partitions.streamKey(partition).utf8)],
-            queueWords: features.queueWords)
+            queueWords: features.queueWords, tellsOfEach: features.rateLimit != nil)
         call.loginStep = partitions.claim
         return call
     }

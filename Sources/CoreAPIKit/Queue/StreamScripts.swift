@@ -4,8 +4,9 @@ internal import CoreAPIRedis
 /// its idempotency key if it has one (`TransactionRecord`). The first command that Redis refuses
 /// ends the batch: the transactions before it are applied.
 ///
-/// - KEYS: the session, the stream; then of each transaction its status, if it is kept, and its
-///   record, if it has an idempotency key.
+/// - KEYS: the session, the stream, with a limit the session's refusals; then of each transaction
+///   its user's rate, if that is limited, its status, if that is kept, and its record, if it has an
+///   idempotency key.
 /// - ARGV: those of `ProducerScripts.batchStart`; the words of `QueueFeatures`; then of each
 ///   transaction the entry's values, the trace if there is one (`TRACEPARENT` or `TRACEPARENT
 ///   TRACESTATE`), and the record's text if it has an idempotency key.
@@ -13,27 +14,42 @@ internal import CoreAPIRedis
 /// A status (`TransactionStatusRecord`) is written before the entry, so that a refusal leaves
 /// nothing visible, and again with the entry's id, by the same command, which is not refused then.
 enum StreamScripts {
-    private static let plain = make(keepsStatus: false)
-    private static let withStatus = make(keepsStatus: true)
+    private static let plain = make(QueueFeatures.Parts())
+    private static let withStatus = make(QueueFeatures.Parts(keepsStatus: true))
+    private static let withLimit = make(QueueFeatures.Parts(limitsRate: true))
+    private static let withBoth = make(QueueFeatures.Parts(keepsStatus: true, limitsRate: true))
 
     static func script(_ features: QueueFeatures) -> RedisScript {
-        features.keepsStatus ? withStatus : plain
+        let parts = features.parts
+        return parts.limitsRate
+            ? (parts.keepsStatus ? withBoth : withLimit)
+            : (parts.keepsStatus ? withStatus : plain)
     }
 
-    private static func make(keepsStatus: Bool) -> RedisScript {
-        let status = keepsStatus ? StatusParts() : nil
+    private static func make(_ parts: QueueFeatures.Parts) -> RedisScript {
+        let status = parts.keepsStatus ? StatusParts() : nil
+        let limit =
+            parts.limitsRate
+            ? RateLimitScript(position: parts.keepsStatus ? 6 : 5, refusalsKey: "KEYS[3]") : nil
+        let (wordStart, keyCount) = (5 + parts.wordCount, parts.limitsRate ? 3 : 2)
+        let recordStart =
+            parts.limitsRate
+            ? TransactionRecord.scriptStartTellingOfEach : TransactionRecord.scriptStart
         return RedisScript(
             QueueFeatures.lines(
                 """
                 \(ProducerScripts.batchStart)
-                local stream, at, key = KEYS[2], 5, 2
+                local stream, at, key = KEYS[2], \(wordStart), \(keyCount)
                 \(status?.start ?? "")
-                for index = 0, count - 1 do
+                \(limit?.start ?? "")
+                for index = 0, \(parts.limitsRate ? "(problem and 0 or count)" : "count") - 1 do
                   local id, amount, currency = argv[at], argv[at + 1], argv[at + 2]
                   local user, time = argv[at + 3], argv[at + 4]
                   at = at + 5
+                  \(limit?.key ?? "")
                   \(status?.key ?? "")
-                  \(TransactionRecord.scriptStart)
+                  \(recordStart)
+                  \(limit?.before ?? "")
                   \(status?.before ?? "")
                   if not problem and isNew then
                     local added
@@ -59,21 +75,21 @@ enum StreamScripts {
                     \(status?.after ?? "")
                     end
                   end
+                  \(limit.map { "if problem and former then \($0.undo) end" } ?? "")
+                  \(limit?.end ?? "")
                   if problem then
                     applied = index
                     break
                   end
                 end
+                \(limit?.last ?? "")
                 \(ProducerScripts.batchEnd)
                 """))
     }
 
     /// The lines of a script that keeps statuses.
     private struct StatusParts {
-        let start = """
-            local keep = argv[5]
-            at = 6
-            """
+        let start = "local keep = argv[5]"
         let key = """
             key = key + 1
             local status = KEYS[key]

@@ -17,7 +17,8 @@ public final class StreamTransactionQueue: TransactionQueue {
     private let partitions: StreamPartitions
     /// The hash tags of the partitions, with their braces.
     private let tags: [[UInt8]]
-    private let keepsStatus: Bool
+    private let parts: QueueFeatures.Parts
+    private let hasFeatures: Bool
 
     /// Connects to Redis. If the connection breaks later, the queue reconnects.
     ///
@@ -49,7 +50,8 @@ public final class StreamTransactionQueue: TransactionQueue {
         self.partitions = partitions
         key = partitions.key
         tags = partitions.indices.map { HashTag.text(of: Array(partitions.tag($0).utf8)) }
-        keepsStatus = settings.features.keepsStatus
+        parts = settings.features.parts
+        hasFeatures = parts != QueueFeatures.Parts()
         redis = RedisQueue(
             ProducerPartitions(count: partitions.count) {
                 StreamEntry.call(partitions, $0, settings.features)
@@ -75,12 +77,24 @@ extension StreamTransactionQueue: CallbackTransactionQueue {
         return redis.enqueue(
             pending, partition: partition,
             keys: { keys in
-                let count =
-                    keepsStatus
-                    ? TransactionStatusRecord(pending.transaction)
-                        .addKey(of: tags[partition], to: &keys) : 0
+                let count = hasFeatures ? addKeys(pending.transaction, partition, to: &keys) : 0
                 return count + record.addKey(of: tags[partition], to: &keys)
             },
             words: { StreamEntry(pending.transaction).addWords(record, to: &$0) })
+    }
+
+    /// Adds the keys of what the queue keeps besides entries.
+    private func addKeys(
+        _ transaction: Transaction, _ partition: Int, to keys: inout RedisCommand
+    ) -> Int {
+        var count = 0
+        if parts.limitsRate {
+            count += RateLimitScript.addKey(
+                ofUser: transaction.userID, tags[partition], to: &keys)
+        }
+        if parts.keepsStatus {
+            count += TransactionStatusRecord(transaction).addKey(of: tags[partition], to: &keys)
+        }
+        return count
     }
 }

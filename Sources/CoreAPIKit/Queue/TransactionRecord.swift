@@ -39,7 +39,8 @@ struct TransactionRecord {
     /// The record is written, unless there is one: its text is an answer of the batch then. Of a
     /// message that a copy of the batch has applied, the record of another transaction is an
     /// answer: the copy has found that.
-    private static let scriptCheck = """
+    private static func scriptCheck(_ findRecord: String) -> String {
+        """
         local text = argv[at]
         at = at + 1
         key = key + 1
@@ -47,32 +48,47 @@ struct TransactionRecord {
         local known = call('GET', record)
         if not isNew then
           if type(known) == 'string' and known ~= '' and known ~= text then
-            \(ProducerScripts.findRecord)
+            \(findRecord)
           end
         elseif type(known) == 'table' then
           problem, isOwn = known.err, true
         elseif known and known ~= '' then
-          \(ProducerScripts.findRecord)
+          \(findRecord)
           isNew = false
         else
           local kept = call('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
           if kept.err then problem, isOwn = kept.err, true end
         end
         """
+    }
 
     /// The begin of each message, once its words are taken: `extra` becomes the word that only an
     /// extended message has, and `record` and `isNew` as in `scriptCheck`.
-    static let scriptStart = """
+    static let scriptStart = start(ProducerScripts.findRecord, "")
+
+    /// As `scriptStart`, for a script that tells of each message: the record that is known becomes
+    /// `found`, and `isExempt` tells whether no rule refuses the message.
+    static let scriptStartTellingOfEach = start(
+        "found = known",
+        """
+        local isExempt, found = kind >= \(UInt8(ascii: "0") + ProducerTraits.exemptBit), nil
+        if isExempt then kind = kind - \(ProducerTraits.exemptBit) end
+        """)
+
+    private static func start(_ findRecord: String, _ exemption: String) -> String {
+        """
         local isNew, record, extra = index >= skipped, nil, nil
         local kind = isPlain and \(ProducerTraits().digit) or string.byte(kinds, index + 1)
+        \(exemption)
         if kind >= \(ProducerTraits(isExtended: true).digit) then
           extra = argv[at]
           at = at + 1
         end
         if kind % 2 == 1 then
-          \(scriptCheck)
+          \(scriptCheck(findRecord))
         end
         """
+    }
 
     /// Makes the record void.
     static let scriptUndo = "redis.call('SET', record, '', 'PX', 1)"

@@ -24,26 +24,22 @@ struct TransactionStatusRecord {
 
     // MARK: - The key
 
-    private static var keyStart: StaticString { "core-api:status:{" }
-    private static var tagEnd: StaticString { "}:" }
+    private static var keyStart: StaticString { "core-api:status:" }
 
-    /// - Parameter tag: of the queue or the partition.
-    static func key(_ tag: String, _ id: TransactionID) -> String {
-        "\(keyStart)\(tag)\(tagEnd)\(id)"
-    }
+    /// - Parameter tag: of the queue or the partition, without braces.
+    static func key(_ tag: String, _ id: TransactionID) -> String { "\(keyStart){\(tag)}:\(id)" }
 
     /// Adds the record's key to a batch.
     ///
+    /// - Parameter tag: of the queue or the partition, with its braces (`HashTag`).
     /// - Returns: 1, the number of keys.
     func addKey(of tag: [UInt8], to keys: inout RedisCommand) -> Int {
-        let (start, tagEnd) = (TransactionStatusRecord.keyStart, TransactionStatusRecord.tagEnd)
-        let count =
-            start.utf8CodeUnitCount + tag.count + tagEnd.utf8CodeUnitCount
-            + TransactionID.textLength
+        let start = TransactionStatusRecord.keyStart
+        let count = start.utf8CodeUnitCount + tag.count + 1 + TransactionID.textLength
         keys.word(count: count) { word in
             word.append(start)
             word.append(copying: tag.span)
-            word.append(tagEnd)
+            word.append(":")
             transaction.id.append(to: &word)
         }
         return 1

@@ -280,8 +280,8 @@ extension RedisConnectionHandler {
     /// Makes the connection anew, once Redis has answered what was sent over it. What is submitted
     /// meanwhile waits for the new one. On the loop's thread.
     ///
-    /// - Parameter waiter: gets nil once the new connection is ready, or if none is wanted; else the
-    ///   error of the attempt.
+    /// - Parameter waiter: gets nil once the new connection is ready, or if none is wanted; else
+    ///   the error of the attempt.
     func renew(_ waiter: Suspension<RedisError?>?) {
         guard !parts.machine.isClosed else { return resume(waiter, .closed) }
         let isWanted = parts.machine.isWanted

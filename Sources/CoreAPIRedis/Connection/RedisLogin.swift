@@ -1,5 +1,5 @@
-/// The commands that log a new connection in (AUTH, CLIENT SETNAME, ROLE, SELECT and SCRIPT LOAD, as
-/// needed, and a step of the connection's own), and the expected reply of each.
+/// The commands that log a new connection in (AUTH, CLIENT SETNAME, ROLE, SELECT and SCRIPT LOAD,
+/// as needed, and a step of the connection's own), and the expected reply of each.
 struct RedisLogin {
     /// The reply that a command must have.
     enum Expected {

@@ -284,4 +284,11 @@ package struct ProducerBatch<Waiter> {
     func appendTraits(to word: inout OutputSpan<UInt8>) {
         for index in messages.indices { word.append(messages[index].traits.digit) }
     }
+
+    /// As `appendTraits`, for a call that tells of each message.
+    func appendTraitsWithExemptions(to word: inout OutputSpan<UInt8>) {
+        for message in messages {
+            word.append(message.traits.digit | (message.isConfirmed ? ProducerTraits.exemptBit : 0))
+        }
+    }
 }

@@ -6,6 +6,10 @@ package struct ProducerCall: Sendable {
     /// What each login ends with, before the session is opened.
     package var loginStep: RedisLoginStep?
     let sessionKey: [UInt8]
+    /// Whether the script tells of each message what it did (`ProducerOutcome.told`), and may
+    /// refuse one by a rule of the queue without an end of the batch. Such a message has its
+    /// number, which the script adds to the list `refusalsKey`, the last of the queue's keys.
+    let tellsOfEach: Bool
     private let queueKeyCount: Int
     private let queueWordCount: Int
     /// The words that are the same in each call, encoded: EVALSHA and the digest; the keys of the
@@ -26,11 +30,17 @@ package struct ProducerCall: Sendable {
     ///   - sessionKey: of the producer alone.
     ///   - queueKeys: those that follow it in each call.
     ///   - queueWords: those that come before the words of the messages.
+    ///   - tellsOfEach: whether the script tells of each message; then `refusalsKey` follows the
+    ///     queue's keys.
     package init(
-        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]]
+        script: RedisScript, sessionKey: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
+        tellsOfEach: Bool = false
     ) {
+        let queueKeys =
+            queueKeys + (tellsOfEach ? [ProducerCall.refusalsKey(sessionKey)] : [])
         self.script = script
         self.sessionKey = sessionKey
+        self.tellsOfEach = tellsOfEach
         queueKeyCount = queueKeys.count
         queueWordCount = queueWords.count
         start = ProducerCall.encoded([Array("EVALSHA".utf8), Array(script.digest.utf8)])
@@ -50,7 +60,8 @@ package struct ProducerCall: Sendable {
     ///
     /// - Parameter tag: of the queue, so that the session lies in its slot of a Redis Cluster.
     package init(
-        script: RedisScript, tag: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]]
+        script: RedisScript, tag: [UInt8], queueKeys: [[UInt8]], queueWords: [[UInt8]],
+        tellsOfEach: Bool = false
     ) {
         let random = SystemRandom.words()
         let id = [UInt8](capacity: 32) { id in
@@ -59,7 +70,12 @@ package struct ProducerCall: Sendable {
         }
         self.init(
             script: script, sessionKey: ProducerCall.sessionKeyStart(tag) + id,
-            queueKeys: queueKeys, queueWords: queueWords)
+            queueKeys: queueKeys, queueWords: queueWords, tellsOfEach: tellsOfEach)
+    }
+
+    /// The list of the numbers of messages that a rule has refused, the latest last.
+    private static func refusalsKey(_ sessionKey: [UInt8]) -> [UInt8] {
+        sessionKey + Array(":refused".utf8)
     }
 
     /// What the key of every session of a queue begins with.
@@ -68,7 +84,11 @@ package struct ProducerCall: Sendable {
     }
 
     /// The scripts that each login loads.
-    package var scripts: [RedisScript] { [script, ProducerScripts.open, ProducerScripts.fence] }
+    package var scripts: [RedisScript] { [script, openScript, ProducerScripts.fence] }
+
+    private var openScript: RedisScript {
+        tellsOfEach ? ProducerScripts.openWithRefusals : ProducerScripts.open
+    }
 
     /// Appends the call of the batch.
     ///
@@ -94,7 +114,13 @@ package struct ProducerCall: Sendable {
             output.word(decimal: batch.first - 1)
             output.word(decimal: batch.last)
             output.word(decimal: deadline)
-            output.word(count: batch.count) { batch.appendTraits(to: &$0) }
+            output.word(count: batch.count) { word in
+                if tellsOfEach {
+                    batch.appendTraitsWithExemptions(to: &word)
+                } else {
+                    batch.appendTraits(to: &word)
+                }
+            }
             output.append(copying: words.span)
             output.append(copying: batch.words.bytes.span)
         }
@@ -102,8 +128,9 @@ package struct ProducerCall: Sendable {
 
     /// The call that asks where the session stands.
     var open: RedisCommand {
-        var command = RedisCommand(calling: ProducerScripts.open)
+        var command = RedisCommand(calling: openScript)
         command.word(sessionKey)
+        if tellsOfEach { command.word(ProducerCall.refusalsKey(sessionKey)) }
         return command
     }
 

@@ -67,6 +67,8 @@ struct ProducerApplied {
     fileprivate(set) var ranges: [ClosedRange<Int>]
     /// Of the numbers below nothing is known.
     fileprivate(set) var knownFrom: Int
+    /// Numbers of messages that a rule of the queue has refused: they are not applied.
+    var refused: Set<Int> = []
 
     /// Whether a number is applied; nil if that is not known.
     func contains(_ number: Int) -> Bool? {
@@ -82,6 +84,7 @@ struct ProducerApplied {
     func contains(_ number: Int?, former: [Int], isKeyed: Bool) -> Bool? {
         var isKnown = true
         for number in (number.map { [$0] } ?? []) + (isKeyed ? [] : former) {
+            if refused.contains(number) { continue }
             guard let isApplied = contains(number) else {
                 isKnown = false
                 continue

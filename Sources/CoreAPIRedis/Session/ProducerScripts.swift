@@ -24,9 +24,24 @@ package enum ProducerScripts {
     ///   without the right to call it; `master_replid`, empty without the right to call `INFO`.
     static let open = open(leastVersion: (6, 2))
 
-    /// - Parameter leastVersion: of Redis: the first two numbers, each below 1,000.
-    package static func open(leastVersion: (Int, Int)) -> RedisScript {
-        RedisScript(
+    /// As `open`, for a call that tells of each message (`ProducerCall.tellsOfEach`).
+    ///
+    /// - KEYS: the session, its refusals.
+    /// - Returns: as `open`, then the numbers of messages that a rule has refused.
+    static let openWithRefusals = open(leastVersion: (6, 2), withRefusals: true)
+
+    /// How many numbers of refused messages are kept: more than can be without a reply, sent again
+    /// at each of several logins.
+    package static let refusalsMax = 16 * 64 * 8
+
+    /// - Parameters:
+    ///   - leastVersion: of Redis: the first two numbers, each below 1,000.
+    ///   - withRefusals: for `openWithRefusals`.
+    package static func open(
+        leastVersion: (Int, Int), withRefusals: Bool = false
+    ) -> RedisScript {
+        let refusals = withRefusals ? ", redis.call('LRANGE', KEYS[2], 0, -1)" : ""
+        return RedisScript(
             """
             local server = redis.pcall('INFO', 'server')
             local major, minor = string.match(
@@ -39,8 +54,9 @@ package enum ProducerScripts {
             local time = redis.pcall('TIME')
             local info = redis.pcall('INFO', 'replication')
             local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-            return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run}
-            """, keys: 1, arguments: 0)
+            return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run\(
+              refusals)}
+            """, keys: withRefusals ? 2 : 1, arguments: 0)
     }
 
     /// Moves the session to a fence, if it still stands at the number that `open` returned; opens

@@ -16,6 +16,11 @@ extension ProducerSession {
         precondition(
             state == .disconnected && awaited.isEmpty, "loggedIn() before lost() was called")
         state = .opening
+        ask()
+    }
+
+    /// Asks the session's Redis where it stands.
+    private mutating func ask() {
         if asks { output.add("ASKING") }
         output.append(call.open)
     }
@@ -28,13 +33,20 @@ extension ProducerSession {
         switch (state, reply) {
         case (_, .error(let error)): return .fail(.server(secrets.stripped(error)))
         case (.opening, .array(let elements)):
-            guard elements.count == 4, case .integer(let number) = elements[0],
+            guard elements.count == (call.tellsOfEach ? 5 : 4),
+                case .integer(let number) = elements[0],
                 case .integer(let seconds) = elements[1],
                 case .integer(let microseconds) = elements[2], case .bulk(let run) = elements[3],
                 ProducerSession.numbers ~= number,
                 0...ProducerSession.secondsMax ~= seconds, 0..<1_000_000 ~= microseconds
             else { return .fail(.protocolViolation) }
             let milliseconds = Int(seconds) * 1_000 + Int(microseconds) / 1_000
+            if call.tellsOfEach {
+                guard let refused = ProducerSession.refusals(elements[4]) else {
+                    return .fail(.protocolViolation)
+                }
+                self.refused = refused
+            }
             self.run = String(decoding: run, as: UTF8.self)
             clockOffset = milliseconds - now.wholeMilliseconds
             return opened(number, now)
@@ -46,9 +58,28 @@ extension ProducerSession {
                 return .fail(.server(RedisServerError(message: "SESSION went back")))
             }
             // A batch or fence of the connection before has come between.
+            if call.tellsOfEach {
+                // It may have had messages refused.
+                state = .opening
+                ask()
+                return .flush
+            }
             return opened(number, now)
         default: return .fail(.protocolViolation)
         }
+    }
+
+    /// The numbers in the last element of the reply to `openWithRefusals`; nil for another one.
+    private static func refusals(_ reply: RedisReply) -> Set<Int>? {
+        guard case .array(let elements) = reply else { return nil }
+        var numbers: Set<Int> = []
+        for element in elements {
+            guard case .bulk(let text) = element,
+                let number = Int(String(decoding: text, as: UTF8.self))
+            else { return nil }
+            numbers.insert(number)
+        }
+        return numbers
     }
 
     /// The year 9999: milliseconds of any later time need not fit.
@@ -100,7 +131,8 @@ extension ProducerSession {
 
     /// No copy of an earlier batch has any effect from now on: what Redis lacks is sent again.
     private mutating func fenced(at fence: Int, _ now: MonotonicTime) -> LoginAction {
-        let applied = lineage.applied(at: fence)
+        var applied = lineage.applied(at: fence)
+        applied.refused = refused
         let lost = takeLost(applied, now)
         var resolutions = Resolutions.none
         var again: [Batch] = lost.batches

@@ -47,7 +47,8 @@ extension ProducerSession {
                 let action = receivedForBatch(reply, batch, now)
                 if case .fail = action {
                     var batch = batch
-                    batch.isRefused = BatchAnswer.refusesAll(reply, batch)
+                    batch.isRefused = BatchAnswer.refusesAll(
+                        reply, batch, tellsOfEach: call.tellsOfEach)
                     awaited.prepend(.batch(batch))
                     inFlightCount += 1
                 }
@@ -65,7 +66,7 @@ extension ProducerSession {
         case .integer(let number) where number == batch.last:
             return applied(batch, ProducerOutcomes(applied: batch.count), refusal: nil, now)
         case .array(let elements):
-            guard let answer = BatchAnswer(elements, batch) else {
+            guard let answer = BatchAnswer(elements, batch, tellsOfEach: call.tellsOfEach) else {
                 return .fail(.protocolViolation)
             }
             return applied(batch, answer.outcomes, refusal: answer.refusal, now)
@@ -182,12 +183,17 @@ extension ProducerSession {
         resolutions.reserve(outcomes.count)
         for index in 0..<outcomes.count {
             guard let waiter = batch.takeWaiter(index) else { continue }
-            resolutions.append(Resolution(waiter: waiter, result: .success(outcomes[index])))
+            var result = Result<Outcome, RedisFailure>.success(outcomes[index])
+            if outcomes[index].isRefused, batch.messages[index].mayBeExecuted {
+                // Another Redis may come back with it.
+                result = .failure(.mayBeExecuted(.sessionLost))
+            }
+            resolutions.append(Resolution(waiter: waiter, result: result))
         }
         confirmed = max(confirmed, batch.last)
         // A message that found the record of another was not applied itself.
         for run in batch.runs(where: { index, message in
-            outcomes[index] == .applied || message.mayBeExecuted || message.isConfirmed
+            outcomes[index].isApplied || message.mayBeExecuted || message.isConfirmed
         }) { history.append(run, at: now) }
         history.expire(before: now)
     }
@@ -259,19 +265,24 @@ private struct BatchAnswer<Waiter> {
     let refusal: BatchRefusal?
 
     /// Whether Redis has answered that it takes nothing of the batch.
-    static func refusesAll(_ reply: RedisReply, _ batch: ProducerBatch<Waiter>) -> Bool {
+    static func refusesAll(
+        _ reply: RedisReply, _ batch: ProducerBatch<Waiter>, tellsOfEach: Bool
+    ) -> Bool {
         switch reply {
         case .error: return true
         case .array(let elements):
-            guard let answer = BatchAnswer(elements, batch) else { return false }
+            guard let answer = BatchAnswer(elements, batch, tellsOfEach: tellsOfEach) else {
+                return false
+            }
             return answer.refusal != nil && answer.outcomes.count == 0
         case .integer, .status, .bulk, .null: return false
         }
     }
 
     /// - Parameter elements: the number of the last message applied, an error or nothing, then the
-    ///   index (from 0) and the text of each record that was found.
-    init?(_ elements: [RedisReply], _ batch: ProducerBatch<Waiter>) {
+    ///   index (from 0) and the text of each record that was found, or of each message where the
+    ///   script tells of each.
+    init?(_ elements: [RedisReply], _ batch: ProducerBatch<Waiter>, tellsOfEach: Bool) {
         guard elements.count >= 2, elements.count.isMultiple(of: 2),
             case .integer(let number) = elements[0], case .bulk(let text) = elements[1],
             batch.first - 1...batch.last ~= Int(number)
@@ -281,9 +292,9 @@ private struct BatchAnswer<Waiter> {
         for position in stride(from: 2, to: elements.count, by: 2) {
             guard case .integer(let index) = elements[position],
                 case .bulk(let record) = elements[position + 1], 0..<count ~= Int(index),
-                batch.messages[Int(index)].isKeyed
+                tellsOfEach || batch.messages[Int(index)].isKeyed
             else { return nil }
-            outcomes.find(record, at: Int(index))
+            outcomes.set(tellsOfEach ? .told(record) : .found(record), at: Int(index))
         }
         self.outcomes = outcomes
         guard text.isEmpty == (number == batch.last) else { return nil }

@@ -82,6 +82,8 @@ package struct ProducerSession<Waiter> {
     var run = ""
     /// The Redis of the last login that ended.
     var settledRun = ""
+    /// The numbers of messages that this Redis has refused by a rule of the queue.
+    var refused: Set<Int> = []
     /// When the session's lifetime in Redis last began again: a batch or fence was sent.
     var usedAt = MonotonicTime(nanoseconds: 0)
     var givenUp: [GivenUpMessage] = []

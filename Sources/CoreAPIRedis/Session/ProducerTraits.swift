@@ -19,4 +19,8 @@ package struct ProducerTraits: Equatable, Sendable {
 
     /// The character in the call: `0` to `3`.
     package var digit: UInt8 { UInt8(ascii: "0") | number }
+
+    /// Is added to the digit of a message that was confirmed before, in a call that tells of each
+    /// (`ProducerCall.tellsOfEach`): no rule of the queue refuses it.
+    package static var exemptBit: UInt8 { 4 }
 }

@@ -68,6 +68,8 @@ struct Configuration {
     /// How long the status of a transaction is kept after its last change, in seconds; 0 for not
     /// at all.
     let statusSeconds: Int
+    /// How many transactions of each user are accepted; nil for any number.
+    let rateLimit: RateLimit?
     /// The limit of callers' connections over all loops.
     let connectionsMax: Int
     /// The limit of all connections' buffers together, in bytes, beyond each connection's own small
@@ -129,6 +131,7 @@ struct Configuration {
             ?? QueueOptions().replayBytesMax
         statusSeconds =
             try values.integer("STATUS_SECONDS", in: QueueOptions.statusSecondsBounds) ?? 0
+        rateLimit = try values.rateLimit("RATE_LIMIT")
         connectionsMax = try values.connections(
             "MAX_CONNECTIONS",
             OpenFiles(
@@ -175,6 +178,7 @@ extension Configuration {
     var features: QueueFeatures {
         var features = QueueFeatures()
         features.statusSeconds = statusSeconds
+        features.rateLimit = rateLimit
         return features
     }
 }

@@ -135,6 +135,25 @@ struct EnvironmentReader {
         return needsFile ? .appendOnlyFileAndReplicas(count) : .replicas(count)
     }
 
+    /// The limit of each user's transactions: `COUNT/SECONDS`.
+    func rateLimit(_ variable: String) throws(ConfigurationError) -> RateLimit? {
+        guard let text = try text(variable) else { return nil }
+        let digits = Array(text.utf8)
+        let slash = digits.firstIndex(of: UInt8(ascii: "/")) ?? digits.endIndex
+        if slash < digits.endIndex, let count = Digits.integer(0..<slash, of: digits.span),
+            let seconds = Digits.integer((slash + 1)..<digits.count, of: digits.span),
+            let limit = try? RateLimit(count: count, seconds: seconds)
+        {
+            return limit
+        }
+        let (counts, times) = (RateLimit.countBounds, RateLimit.secondsBounds)
+        throw ConfigurationError(
+            variable: variable, value: text,
+            expectation: "give COUNT/SECONDS, such as 100/60: COUNT transactions of each user, "
+                + "\(counts.lowerBound) to \(counts.upperBound), in \(times.lowerBound) to "
+                + "\(times.upperBound) seconds")
+    }
+
     /// The thresholds of `/health`; 0 disables a threshold.
     func health() throws(ConfigurationError) -> HealthThresholds {
         var thresholds = HealthThresholds()

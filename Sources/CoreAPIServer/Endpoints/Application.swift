@@ -21,8 +21,8 @@ final class Application: @unchecked Sendable {
     /// The requests that wait for a verification by a public key.
     let slowSteps: SlowSteps
     private(set) var transactions: TransactionEndpoint
-    /// Whether the status of transactions can be asked for.
-    let keepsStatus: Bool
+    /// Whether accepted transactions have further fields.
+    let hasFurtherFields: Bool
     /// Transactions that wait for the queue.
     private(set) var transactionsInFlight = 0 {
         didSet { metrics?.transactionsInFlight(transactionsInFlight) }
@@ -56,7 +56,7 @@ final class Application: @unchecked Sendable {
         let slowSteps = SlowSteps(on: loop)
         self.slowSteps = slowSteps
         self.transactions = transactions.paced(by: slowSteps)
-        keepsStatus = transactions.statuses != nil
+        hasFurtherFields = transactions.hasFurtherFields
         self.health = health
         self.metrics = metrics
         self.tracer = tracer

@@ -169,11 +169,15 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         case .success(let outcome):
             let accepted = AcceptedTransaction(transaction, outcome)
             note.transactionID = accepted.id
-            return TransactionEndpoint.response(
-                to: accepted, hasLocation: application.keepsStatus)
+            guard application.hasFurtherFields else {
+                return TransactionEndpoint.response(to: accepted)
+            }
+            let further = application.transactions.furtherFields(accepted, pending?.allowance)
+            return TransactionEndpoint.response(to: accepted, further: further.bytes)
         case .failure(let error):
             if case .outcomeUnknown = error { note.unresolvedID = transaction.id }
-            return refuse(Problem(.queue(error)))
+            return refuse(
+                application.transactions.limited(Problem(.queue(error)), pending?.allowance))
         }
     }
 
@@ -187,14 +191,15 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
             return refused(error, 0..<0)
         }
         guard let statuses = transactions.statuses, let id = StatusEndpoint.id(head, input.span)
-        else { return refuse(StatusEndpoint.unknown) }
+        else { return refuse(transactions.limited(StatusEndpoint.unknown)) }
         answer { [self] in
             do throws(TransactionStatusError) {
                 guard let status = try await statuses.status(of: id, userID: userID) else {
-                    return refuse(StatusEndpoint.unknown)
+                    return refuse(transactions.limited(StatusEndpoint.unknown))
                 }
-                return StatusEndpoint.response(status)
-            } catch { return refuse(StatusEndpoint.refusal(error)) }
+                return StatusEndpoint.response(
+                    status, further: transactions.rateLimit?.list(nil) ?? [])
+            } catch { return refuse(transactions.limited(StatusEndpoint.refusal(error))) }
         }
         return nil
     }

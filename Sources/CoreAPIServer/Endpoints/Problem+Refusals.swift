@@ -68,6 +68,12 @@ extension Problem {
                 code: .idempotencyKeyReused,
                 detail: "the key was used within 24 hours with another amount or currency: "
                     + "choose a new key for a new transaction")
+        case .rateLimited(let seconds):
+            self.init(
+                code: .rateLimited,
+                detail: "the user has as many transactions as the limit allows: "
+                    + "try again in \(seconds) s",
+                header: [("Retry-After", "\(seconds)")])
         case .outcomeUnknown:
             self.init(
                 code: .outcomeUnknown,

@@ -25,6 +25,7 @@ extension Problem {
         case expectationFailed = "expectation_failed"
         case invalidTransaction = "invalid_transaction"
         case idempotencyKeyReused = "idempotency_key_reused"
+        case rateLimited = "rate_limited"
         case notImplemented = "not_implemented"
         case overloaded
         case queueUnavailable = "queue_unavailable"
@@ -53,6 +54,7 @@ extension Problem.Code {
         case .unsupportedMediaType: .unsupportedMediaType
         case .expectationFailed: .expectationFailed
         case .invalidTransaction, .idempotencyKeyReused: .unprocessableContent
+        case .rateLimited: .tooManyRequests
         case .notImplemented: .notImplemented
         case .overloaded, .queueUnavailable, .keysUnavailable: .serviceUnavailable
         case .outcomeUnknown: .gatewayTimeout
@@ -84,6 +86,7 @@ extension Problem.Code {
         case .expectationFailed: "The expectation cannot be met"
         case .invalidTransaction: "The body is not a valid transaction"
         case .idempotencyKeyReused: "The idempotency key was used for another transaction"
+        case .rateLimited: "The user's rate limit is reached"
         case .notImplemented: "The method or transfer coding is not implemented"
         case .overloaded: "The service has too much to do"
         case .queueUnavailable: "The queue is not available"

@@ -31,12 +31,16 @@ enum StatusEndpoint {
         return TransactionID(String(decoding: match.parameter, as: UTF8.self))
     }
 
-    static func response(_ status: TransactionStatus) -> Response {
+    /// - Parameter further: further fields.
+    static func response(
+        _ status: TransactionStatus, further: [(name: StaticString, value: String)]
+    ) -> Response {
         var json = JSONWriter()
         write(status, to: &json)
         json.raw("}")
         var fields = ResponseFields()
         fields.add("Cache-Control", "no-store")
+        for (name, value) in further { fields.add(name, value) }
         return Response(
             status: .ok, contentType: MediaType.json, fields: fields, body: json.bytes)
     }

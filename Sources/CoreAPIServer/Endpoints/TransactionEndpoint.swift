@@ -11,6 +11,8 @@ final class TransactionEndpoint: Sendable {
     private let queue: any CallbackTransactionQueue
     /// Knows the status of transactions; nil if none is kept.
     let statuses: (any TransactionStatusStore)?
+    /// Nil if no rate is limited.
+    let rateLimit: RateLimitFields?
     /// Limit of a loop's transactions that wait for the queue. It is below
     /// `ProducerLimits.pendingMax`, so that this endpoint refuses before any work.
     let inFlightMax: Int
@@ -19,11 +21,13 @@ final class TransactionEndpoint: Sendable {
 
     init(
         checks: TransactionChecks, queue: any CallbackTransactionQueue,
-        statuses: (any TransactionStatusStore)? = nil, inFlightMax: Int = inFlightDefaultMax
+        statuses: (any TransactionStatusStore)? = nil, rateLimit: RateLimitFields? = nil,
+        inFlightMax: Int = inFlightDefaultMax
     ) {
         self.checks = checks
         self.queue = queue
         self.statuses = statuses
+        self.rateLimit = rateLimit
         self.inFlightMax = inFlightMax
     }
 
@@ -31,7 +35,7 @@ final class TransactionEndpoint: Sendable {
     func with(_ verifier: any TokenVerifier) -> TransactionEndpoint {
         TransactionEndpoint(
             checks: checks.with(verifier), queue: queue, statuses: statuses,
-            inFlightMax: inFlightMax)
+            rateLimit: rateLimit, inFlightMax: inFlightMax)
     }
 
     /// The same endpoint, whose slow verifications wait for a step.
@@ -69,9 +73,21 @@ final class TransactionEndpoint: Sendable {
                 traceParent: head.traceParent.flatMap { TraceParent(field: $0, bytes) },
                 traceState: head.traceParent.flatMap { _ in traceState(head, bytes) })
         } catch {
-            throw Problem(error)
+            throw limited(Problem(error), isVerified: error.isOfVerifiedUser)
         }
-        pending.hold(transaction, try idempotencyKey(head, bytes))
+        do { pending.hold(transaction, try idempotencyKey(head, bytes)) } catch {
+            throw limited(error)
+        }
+    }
+
+    /// The problem with the fields of the limit, if there is one.
+    func limited(
+        _ problem: Problem, _ allowance: RateAllowance? = nil, isVerified: Bool = true
+    ) -> Problem {
+        guard isVerified, let rateLimit else { return problem }
+        var problem = problem
+        problem.header += rateLimit.list(allowance)
+        return problem
     }
 
     /// Enqueues the transaction. Returns the outcome if the queue has it at once; nil if `pending`
@@ -82,20 +98,17 @@ final class TransactionEndpoint: Sendable {
 
     /// The answer to a transaction that the queue has confirmed.
     ///
-    /// - Parameter hasLocation: whether it names the resource of the transaction's status.
+    /// - Parameter further: lines of further fields.
     static func response(
-        to transaction: AcceptedTransaction, hasLocation: Bool = false
+        to transaction: AcceptedTransaction, further: [UInt8] = []
     ) -> Response {
         var content: [UInt8] = []
         var bodyStart = 0
-        content.append(addingCapacity: acceptedBytesMax) { content in
+        content.append(addingCapacity: acceptedBytesMax + further.count) { content in
             content.append("\r\nTransaction-Id: ")
             transaction.id.append(to: &content)
             if transaction.isReplayed { content.append("\r\nIdempotent-Replayed: true") }
-            if hasLocation {
-                content.append("\r\nLocation: /transaction/")
-                transaction.id.append(to: &content)
-            }
+            if !further.isEmpty { content.append(copying: further.span) }
             bodyStart = content.count
             content.append("{\"amount\":")
             content.append(decimal: transaction.amount.minorUnits)
@@ -109,9 +122,23 @@ final class TransactionEndpoint: Sendable {
             status: .ok, contentType: MediaType.json, content: content, bodyStart: bodyStart)
     }
 
-    /// Upper bound of the answer: fields of up to 54, 27 and 61 bytes, 36 bytes of member names and
+    /// The fields of an accepted transaction that not every server has: the resource of its status,
+    /// and the user's limit.
+    func furtherFields(
+        _ transaction: AcceptedTransaction, _ allowance: RateAllowance?
+    ) -> ResponseFields {
+        var fields = ResponseFields()
+        if statuses != nil { fields.add("Location", "/transaction/\(transaction.id)") }
+        for (name, value) in rateLimit?.list(allowance) ?? [] { fields.add(name, value) }
+        return fields
+    }
+
+    /// Whether `furtherFields` has any.
+    var hasFurtherFields: Bool { statuses != nil || rateLimit != nil }
+
+    /// Upper bound of the answer: fields of up to 54 and 27 bytes, 36 bytes of member names and
     /// braces, 3 of the currency, up to 19 for each of two numbers.
-    private static let acceptedBytesMax = 224
+    private static let acceptedBytesMax = 160
 
     private func traceState(_ head: RequestHead, _ bytes: Span<UInt8>) -> TraceState? {
         head.traceStateMembers(in: bytes).flatMap { TraceState(field: $0.span) }
@@ -160,5 +187,17 @@ final class TransactionEndpoint: Sendable {
         var copy: [UInt8] = []
         copy.append(addingCapacity: token.count) { $0.append(copying: token) }
         return copy
+    }
+}
+
+extension IntakeRefusal {
+    /// Whether the token was verified before.
+    fileprivate var isOfVerifiedUser: Bool {
+        switch self {
+        // A body with two tokens is refused before.
+        case .invalid(let fields): !fields.contains { $0.pointer == "/token" }
+        case .queue: true
+        default: false
+        }
     }
 }

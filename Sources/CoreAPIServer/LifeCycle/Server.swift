@@ -66,8 +66,7 @@ struct Server {
                     loop: loop,
                     site: Server.callersSite(configuration),
                     limits: limits,
-                    transactions: TransactionEndpoint(
-                        checks: checks, queue: backend.queue, statuses: backend.statuses),
+                    transactions: backend.endpoint(checks, configuration),
                     health: HealthEndpoint(
                         monitor: backend.monitor, keys: keys, thresholds: configuration.health),
                     metrics: registry.map {
@@ -215,7 +214,8 @@ struct Server {
         guard configuration.queue == .memory else { return nil }
         return InMemoryTransactionQueue(
             validCapacity: Configuration.memoryQueueCapacity,
-            statusSeconds: configuration.statusSeconds, metrics: factory(registry, 0))
+            statusSeconds: configuration.statusSeconds, rateLimit: configuration.rateLimit,
+            metrics: factory(registry, 0))
     }
 
     /// The queue of a loop, and what asks it and Redis.
@@ -225,6 +225,14 @@ struct Server {
         var monitor: RedisMonitor?
         /// Nil if no status is kept.
         var statuses: (any TransactionStatusStore)?
+
+        func endpoint(
+            _ checks: TransactionChecks, _ configuration: Configuration
+        ) -> TransactionEndpoint {
+            TransactionEndpoint(
+                checks: checks, queue: queue, statuses: statuses,
+                rateLimit: configuration.rateLimit.map { RateLimitFields($0) })
+        }
     }
 
     private static func backend(

@@ -42,6 +42,8 @@ extension ProducerMachineTranscript {
             case .success(.applied): "\(resolution.waiter) applied"
             case .success(.found(let record)):
                 "\(resolution.waiter) found \(String(decoding: record, as: UTF8.self))"
+            case .success(.told(let told)):
+                "\(resolution.waiter) told \(String(decoding: told, as: UTF8.self))"
             case .failure(.notExecuted(let error)): "\(resolution.waiter) not executed: \(error)"
             case .failure(.mayBeExecuted(let error)):
                 "\(resolution.waiter) may be executed: \(error)"

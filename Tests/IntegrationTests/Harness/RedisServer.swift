@@ -176,6 +176,11 @@ final class RedisServer: @unchecked Sendable {
         ["+hmget", "+xlen"],
     ]
 
+    /// The further permissions for a rate limit: of rq's producer, of a stream's.
+    static let limitRights = [
+        ["+lrange", "+ltrim", "+expire"], ["+lrange", "+rpush", "+ltrim", "+expire"],
+    ]
+
     /// The further permissions of Redis's user with sentinels, and those of the sentinels' user.
     static let sentinelRights = (
         redis: ["+role", "+wait"],

@@ -90,6 +90,18 @@ def answer(connection: socket.socket, mode: str) -> None:
             pass
 
 
+def count(connection: socket.socket, received: bytes) -> None:
+    """Reads a body slowly at first, and answers with its length."""
+    fields, rest = received.split(b"\r\n\r\n", 1)
+    length = int(fields.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    time.sleep(0.2)
+    size = len(rest)
+    while size < length and (more := connection.recv(65_536)):
+        size += len(more)
+    text = str(size).encode()
+    connection.sendall(head("200 OK", f"Content-Length: {len(text)}") + text)
+
+
 def serve(plain: socket.socket, context: ssl.SSLContext | None) -> None:
     note("begin")
     try:
@@ -110,7 +122,10 @@ def serve(plain: socket.socket, context: ssl.SSLContext | None) -> None:
                 return
             received += more
         (FOLDER / "request").write_bytes(received)
-        answer(connection, mode)
+        if mode == "count":
+            count(connection, received)
+        else:
+            answer(connection, mode)
         # With TLS an orderly end is a close_notify; without, the end of the stream.
         if context and mode != "cut":
             connection.unwrap()

@@ -1,5 +1,6 @@
 import CoreAPIBase
 import CoreAPIKit
+import CoreAPIRedis
 import Foundation
 import Testing
 
@@ -81,12 +82,17 @@ import Testing
                 queue: try await RQTransactionQueue(url: redis.url, options: options),
                 statuses: try RedisTransactionStatusStore(url: redis.url, rqQueue: "default"),
                 take: {
-                    if worker.value == nil {
-                        worker.value = try StatusWorker("rq-newest", redis)
-                    }
+                    worker.value = try StatusWorker("rq-newest", redis)
                     try await worker.value?.begins()
                 },
-                settle: { try await worker.value?.say($0 ? .succeed : .fail) }))
+                settle: { succeeds in
+                    try await worker.value?.say(succeeds ? .succeed : .fail)
+                    try await eventually("the job has ended") {
+                        try await redis.command("ZCARD", "rq:wip:default") == .integer(0)
+                    }
+                    // It takes nothing that is enqueued later.
+                    worker.value = nil
+                }))
     }
 
     private func transaction(user: Int = 1) throws -> Transaction {

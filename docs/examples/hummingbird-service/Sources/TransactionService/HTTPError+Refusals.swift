@@ -33,6 +33,10 @@ extension HTTPError {
                 .serviceUnavailable, headers: [.retryAfter: "1"], message: "not enqueued")
         case .idempotencyKeyReused:
             self.init(.unprocessableContent, message: "the key belongs to another transaction")
+        case .rateLimited(let seconds):
+            self.init(
+                .tooManyRequests, headers: [.retryAfter: "\(seconds)"],
+                message: "the user's limit is reached")
         case .outcomeUnknown:
             // It may be enqueued: only a retry with the same key is safe.
             self.init(.gatewayTimeout, message: "try again with the same Idempotency-Key")
