@@ -63,9 +63,7 @@ struct Server {
                     Server.factory(registry, index), logger)
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
-                    loop: loop,
-                    site: Server.callersSite(configuration),
-                    limits: limits,
+                    loop: loop, site: Server.callersSite(configuration), limits: limits,
                     transactions: backend.endpoint(checks, configuration),
                     health: HealthEndpoint(
                         monitor: backend.monitor, keys: keys, thresholds: configuration.health),
