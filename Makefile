@@ -104,6 +104,7 @@ gates: release
 	.run/check/bin/python scripts/check-currencies.py
 	scripts/check-binary.sh
 	scripts/check-deployment.py
+	.run/check/bin/python scripts/check-kubernetes.py
 
 openapi: build
 	@scripts/setup.sh openapi

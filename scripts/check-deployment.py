@@ -114,10 +114,14 @@ def allowed_calls(unit: str) -> set:
 def traced(binary: pathlib.Path, trace: pathlib.Path) -> None:
     """Runs the binary under strace: it looks for a Redis by name, answers, reloads, and ends."""
     log = trace.with_suffix(".log")
+    url = trace.with_suffix(".url")
+    url.write_text("redis://localhost:1")
     environment = {
         "JWT_SECRET": "0123456789abcdef0123456789abcdef", "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0", "REDIS_URL": "redis://localhost:1", "LOG_FORMAT": "json",
-        "ENQUEUE_TIMEOUT": "1", "NOTIFY_SOCKET": f"{trace.parent}/nobody"}
+        "HTTP_PORT": "0", "LOG_FORMAT": "json",
+        "ENQUEUE_TIMEOUT": "1", "NOTIFY_SOCKET": f"{trace.parent}/nobody",
+        "WATCHDOG_USEC": "100000", "METRICS_HOST": f"unix:{trace.parent}/metrics.sock",
+        "REDIS_URL_FILE": str(url)}
     # -D: the server is our child, not strace's.
     with log.open("wb") as errors:
         server = subprocess.Popen(

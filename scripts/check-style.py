@@ -31,6 +31,7 @@ UNSAFE_FILES = {
     "CoreAPIBase/IO/SystemCall.swift",
     "CoreAPIBase/IO/SystemRandom.swift",
     "CoreAPIBase/IO/Thread.swift",
+    "CoreAPIBase/IO/UnixSocketFile.swift",
     "CoreAPIBase/Time/UnixTime+System.swift",
     "CoreAPIRedis/RESP/RedisReplyReader.swift",
     "CoreAPIRedis/RESP/RedisScript.swift",
@@ -61,6 +62,7 @@ C_MODULES = {
         "CoreAPIBase/IO/Heap.swift",
         "CoreAPIBase/IO/Socket.swift",
         "CoreAPIBase/IO/Thread.swift",
+    "CoreAPIBase/IO/UnixSocketFile.swift",
     },
     "CHiredis": {"CoreAPIRedis/RESP/RedisReplyReader.swift"},
     "COpenSSL": {

@@ -79,10 +79,11 @@ enum Command: Equatable {
           JWT_ALGORITHMS             the algorithms to believe: HS256, RS256, RS384, RS512, PS256,
                                      PS384, PS512, ES256, ES384, ES512, Ed25519, EdDSA, with commas
                                      between them (what the keys permit)
-          HTTP_HOST                  address to listen on (0.0.0.0)
+          HTTP_HOST                  address to listen on, or unix:/path (0.0.0.0)
           HTTP_PORT                  port to listen on (5000); 0 picks a free one
           METRICS_PORT               port to serve GET /metrics on (none); 0 picks a free one
-          METRICS_HOST               address to serve GET /metrics on (HTTP_HOST)
+          METRICS_HOST               address to serve GET /metrics on, or unix:/path instead of
+                                     METRICS_PORT (HTTP_HOST)
           CONSOLE_PASSWORD_FILE      the password of the operators' page at METRICS_PORT, user
                                      operator (none: there is no page)
           CONSOLE_ACTIONS            on, or off: the page changes nothing (on)
@@ -92,7 +93,8 @@ enum Command: Equatable {
                                      rediss-sentinel://, or nodes of a cluster:
                                      redis-cluster://host[:port][,host…], rediss-cluster://
                                      (redis://127.0.0.1:6379/0)
-          REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL
+          REDIS_URL_FILE             a file that holds the URL, instead of REDIS_URL; this file and
+                                     the next three are read again on a change and on SIGHUP
           REDIS_TLS_CA_FILE          the authorities to trust, PEM (the system's)
           REDIS_TLS_CERT_FILE        the client's certificate, PEM (none)
           REDIS_TLS_KEY_FILE         the certificate's private key, PEM (none)

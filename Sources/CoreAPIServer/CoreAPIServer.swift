@@ -73,14 +73,18 @@ enum CoreAPIServer {
     private static func serve() {
         Process.holdSignals()
         let configuration: Configuration
-        let inherited: Int32?
+        let inherited: InheritedSockets
+        let watchdogMilliseconds: Int?
         do {
-            inherited = try ServiceManager.listeningDescriptor(
+            inherited = try ServiceManager.inheritedSockets(
+                Process.environment, process: Process.identifier)
+            watchdogMilliseconds = try ServiceManager.watchdogMilliseconds(
                 Process.environment, process: Process.identifier)
             configuration = try Configuration(
                 environment: Process.environment, cores: Process.cores,
                 openFilesMax: Process.raiseOpenFilesLimit(to: OpenFiles.limitMax),
-                memoryBytes: Process.memoryBytes)
+                memoryBytes: Process.memoryBytes,
+                inheritsMetricsSocket: !inherited.operators.isEmpty)
         } catch {
             fail(error.mayPass ? .failure : .configuration, "\(error)")
         }
@@ -90,7 +94,7 @@ enum CoreAPIServer {
         checkDurability(configuration, logger)
         do {
             let server = try Server(configuration, inherited: inherited, logger: logger)
-            try server.run(host: inherited == nil ? configuration.host : "inherited")
+            try server.run(watchdogMilliseconds: watchdogMilliseconds)
         } catch {
             if error.isOfConfiguration { fail(.configuration, reason(error)) }
             logger.critical("cannot start", metadata: ["reason": "\(reason(error))"])
@@ -183,7 +187,7 @@ enum CoreAPIServer {
         case .keySet(let error): "\(KeySetConfiguration.urlVariable) cannot be used: \(error)"
         case .host(let reason): reason
         case .inheritedSocket:
-            "LISTEN_FDS: the file descriptor that was given is not a listening TCP socket"
+            "LISTEN_FDS: a file descriptor that was given is not a listening TCP or Unix socket"
         case .system(let error, let wanted): "\(wanted): \(error)"
         }
     }

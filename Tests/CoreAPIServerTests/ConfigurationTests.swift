@@ -119,6 +119,37 @@ import Testing
         }
     }
 
+    @Test func `a Unix socket is listened on, by callers and by operators`() throws {
+        let socket = ["HTTP_HOST": "unix:/run/core-api/api.sock"]
+        #expect(try configuration(socket).host == "unix:/run/core-api/api.sock")
+        #expect(try configuration(socket).metrics == nil)
+        let operators = socket.merging(["METRICS_HOST": "unix:/run/m.sock"]) { $1 }
+        #expect(
+            try configuration(operators).metrics
+                == MetricsAddress(host: "unix:/run/m.sock", port: 0, isPublic: false))
+        #expect(
+            try configuration(["METRICS_HOST": "unix:/run/m.sock", "METRICS_PORT": "9100"]).metrics
+                == MetricsAddress(host: "unix:/run/m.sock", port: 0, isPublic: false))
+        let both = socket.merging(["METRICS_HOST": "unix:/run/core-api/api.sock"]) { $1 }
+        #expect(try configuration(both).metrics?.isPublic == true)
+        let port = socket.merging(["METRICS_PORT": "5000", "METRICS_HOST": "127.0.0.1"]) { $1 }
+        #expect(
+            try configuration(port).metrics
+                == MetricsAddress(host: "127.0.0.1", port: 5_000, isPublic: false))
+        do throws(ConfigurationError) {
+            _ = try configuration(socket.merging(["METRICS_PORT": "9100"]) { $1 })
+            Issue.record("the metrics have no address")
+        } catch { #expect(error.variable == "METRICS_PORT") }
+        for path in ["", "relative", "/", "/folder/", "/" + String(repeating: "p", count: 107)] {
+            for variable in ["HTTP_HOST", "METRICS_HOST"] {
+                do throws(ConfigurationError) {
+                    _ = try configuration([variable: "unix:\(path)"])
+                    Issue.record("\(path) is accepted")
+                } catch { #expect(error.variable == variable) }
+            }
+        }
+    }
+
     @Test func `metrics are served where METRICS_PORT says, by default on HTTP_HOST`() throws {
         #expect(try configuration([:]).metrics == nil)
         let host = ["HTTP_HOST": "::1", "METRICS_PORT": "9100"]

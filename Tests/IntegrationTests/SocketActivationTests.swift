@@ -81,7 +81,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [("2", "one socket"), ("1", "not a listening TCP socket")])
+    @Test(arguments: [
+        ("65", "at most 64 sockets"), ("2", "not a listening TCP or Unix socket"),
+        ("1", "not a listening TCP or Unix socket"),
+    ])
     func `an inherited descriptor that is not a listening socket is a configuration error`(
         count: String, expected: String
     ) async throws {
@@ -96,6 +99,34 @@ import Testing
         #expect(result.status == 78)
         #expect(result.errors.contains("LISTEN_FDS"))
         #expect(result.errors.contains(expected))
+    }
+
+    @Test func `callers' and operators' sockets are told apart by their names`() async throws {
+        let script = Program.root.appending(
+            path: "Tests/IntegrationTests/Harness/several-sockets.py"
+        ).path
+        let result = try await Program.run(
+            "python3", [script, Program.built("core-api")],
+            environment: ["JWT_SECRET": APIServer.secret, "QUEUE": "memory", "THREADS": "2"])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(
+            result.output.split(separator: "\n") == [
+                "tcp 200", "tcp metrics 404", "unix 200", "metrics 200", "metrics transaction 404",
+                "ended 0", "the manager's socket file stays",
+            ], "\(result.output)\(result.errors)")
+    }
+
+    @Test func `WATCHDOG=1 comes from the loops, and not while one hangs`() async throws {
+        let script = Program.root.appending(path: "Tests/IntegrationTests/Harness/watchdog.py").path
+        let result = try await Program.run(
+            "python3", [script, Program.built("core-api")],
+            environment: ["JWT_SECRET": APIServer.secret, "QUEUE": "memory"])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(
+            result.output.split(separator: "\n") == [
+                "READY=1", "notices come", "a loop hangs: none comes", "notices come again",
+                "ended 0", "none for another process",
+            ], "\(result.output)\(result.errors)")
     }
 
     @Test func `a socket for another process is not used`() async throws {

@@ -101,7 +101,8 @@ extension ClusterSimulation {
         guard link.number == number, link.isConnected else { return }
         switch link.machine.received(reply, now: now) {
         case .none, .flush: break
-        case .ready(let resolutions), .resolveAll(let resolutions): resolve(resolutions)
+        case .ready(let resolutions), .resolveAll(let resolutions), .renew(let resolutions):
+            resolve(resolutions)
         case .resolve(let resolution): resolve([resolution])
         case .renew: preconditionFailure("received() renews a link that nobody renews")
         case .fail(let error): lose(link, error)

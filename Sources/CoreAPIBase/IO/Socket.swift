@@ -45,22 +45,25 @@ package struct Socket: ~Copyable, Sendable {
     ) throws(SystemError) -> Socket {
         let socket = try bound(to: address, sharesPort: sharesPort)
         // Accepted connections inherit TCP_NODELAY: answers leave at once.
-        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        if address.family != AF_UNIX { try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
         let number = socket.descriptor.number
         _ = try SystemCall.run("listen") { listen(number, backlog) }
         return socket
     }
 
-    /// A duplicate of a listening TCP socket that the process inherited at its start, so that
-    /// several loops can accept from one socket. Nil if the descriptor is no listening TCP socket.
+    /// A duplicate of a listening socket, TCP or Unix, such as one that the process inherited, so
+    /// that several loops can accept from one socket. Nil if the descriptor is none.
     ///
-    /// - Parameter number: the inherited descriptor. It stays open, so that it can be duplicated
+    /// - Parameter number: the descriptor. It stays open, so that it can be duplicated
     ///   again.
     package static func listening(inherited number: Int32) throws(SystemError) -> Socket? {
         let family = option(SO_DOMAIN, of: number)
-        guard family == AF_INET || family == AF_INET6,
-            option(SO_PROTOCOL, of: number) == Int32(IPPROTO_TCP),
-            option(SO_ACCEPTCONN, of: number) == 1
+        let isTCP =
+            (family == AF_INET || family == AF_INET6)
+            && option(SO_PROTOCOL, of: number) == Int32(IPPROTO_TCP)
+        let isUnix =
+            family == AF_UNIX && option(SO_TYPE, of: number) == Int32(SOCK_STREAM.rawValue)
+        guard isTCP || isUnix, option(SO_ACCEPTCONN, of: number) == 1
         else { return nil }
         let copy = try SystemCall.run("fcntl") { fcntl(number, F_DUPFD_CLOEXEC, 0) }
         guard let copy else { preconditionFailure("F_DUPFD_CLOEXEC returned EAGAIN") }
@@ -68,7 +71,7 @@ package struct Socket: ~Copyable, Sendable {
         let flags = try SystemCall.run("fcntl") { fcntl(copy, F_GETFL) }
         guard let flags else { preconditionFailure("F_GETFL returned EAGAIN") }
         _ = try SystemCall.run("fcntl") { fcntl(copy, F_SETFL, flags | O_NONBLOCK) }
-        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        if isTCP { try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
         return socket
     }
 

@@ -154,9 +154,11 @@ package struct SocketAddress: Sendable {
 
     package var isIPv4: Bool { family == AF_INET }
 
+    /// The port; 0 of a Unix socket.
     package var port: UInt16 {
+        if family == AF_UNIX { return 0 }
         // The port has the same offset in the addresses of both families, in network byte order.
-        unsafe withUnsafeBytes(of: storage) { bytes in
+        return unsafe withUnsafeBytes(of: storage) { bytes in
             unsafe UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         }
     }

@@ -1,7 +1,7 @@
 package import CoreAPIBase
 package import Logging
 
-/// The listener of one loop and its connections.
+/// The listeners of one loop and their connections.
 ///
 /// Sendable by discipline: the loop's thread calls it, except for `init`, `listen` and `drain`.
 package final class HTTPServer: @unchecked Sendable {
@@ -15,7 +15,7 @@ package final class HTTPServer: @unchecked Sendable {
     private let logger: Logger
     private var requestNumber = RequestNumber()
     private let encoder = ResponseEncoder()
-    private var listener: Listener?
+    private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// The callback of `drain`; nil before it is called and after the last connection has ended.
     private var drained: (@Sendable () -> Void)?
@@ -33,13 +33,17 @@ package final class HTTPServer: @unchecked Sendable {
         self.logger = logger
     }
 
-    /// Starts to accept. Must be called before the loop runs.
+    /// Starts to accept from a socket, of which there may be several. Must be called before the
+    /// loop runs.
     ///
-    /// - Parameter isShared: whether other listeners accept from the socket too.
-    package func listen(_ socket: consuming Socket, isShared: Bool = false) throws(SystemError) {
-        listener = try Listener(socket, isShared: isShared, on: loop, logger: logger) {
+    /// - Parameter sharing: who else accepts from the socket.
+    package func listen(
+        _ socket: consuming Socket, _ sharing: ListenerSharing = .none
+    ) throws(SystemError) {
+        let listener = try Listener(socket, sharing, on: loop, logger: logger) {
             [unowned self] connection in begin(connection)
         }
+        listeners.append(listener)
     }
 
     /// Stops listening, drains the connections, and calls `drained` after the last one has ended.
@@ -47,8 +51,8 @@ package final class HTTPServer: @unchecked Sendable {
     package func drain(_ drained: @escaping @Sendable () -> Void) {
         loop.submit { [self] in
             self.drained = drained
-            listener?.close()
-            listener = nil
+            for listener in listeners { listener.close() }
+            listeners = []
             for connection in connections.values { connection.drain() }
             endDrain()
         }

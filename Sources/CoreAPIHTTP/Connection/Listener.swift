@@ -9,7 +9,7 @@ final class Listener: EventHandler, @unchecked Sendable {
     private let loop: EventLoop
     private let logger: Logger
     private let accepted: (consuming Socket) -> Void
-    private let isShared: Bool
+    private let sharing: ListenerSharing
     private(set) var deadline = MonotonicTime.never
     /// Whether the last accept failed. An outage is logged once, not at each retry.
     private var isFailing = false
@@ -23,29 +23,31 @@ final class Listener: EventHandler, @unchecked Sendable {
     private var isClosed = false
 
     /// - Parameters:
-    ///   - isShared: whether other listeners accept from the socket too, in this process or in its
-    ///     successor.
+    ///   - sharing: who else accepts from the socket.
     ///   - accepted: receives each accepted connection.
     init(
-        _ socket: consuming Socket, isShared: Bool, on loop: EventLoop, logger: Logger,
+        _ socket: consuming Socket, _ sharing: ListenerSharing, on loop: EventLoop, logger: Logger,
         accepted: @escaping (consuming Socket) -> Void
     ) throws(SystemError) {
         self.socket = socket
         self.loop = loop
         self.logger = logger
         self.accepted = accepted
-        self.isShared = isShared
+        self.sharing = sharing
         try loop.register(self, for: self.socket)
     }
 
-    /// Accepts the connections in the backlog, then stops listening. The backlog of a shared socket
-    /// is left to the other listeners.
+    /// Accepts the connections in the backlog, then stops listening. The backlog of a socket that
+    /// other processes share is left to them.
     func close() {
-        if isShared {
-            loop.unregister(shared: socket)
-        } else {
+        switch sharing {
+        case .none:
             accept(atMost: Listener.acceptsAtCloseMax)
             loop.unregister(socket)
+        case .loops:
+            accept(atMost: Listener.acceptsAtCloseMax)
+            loop.unregister(shared: socket)
+        case .processes: loop.unregister(shared: socket)
         }
         isClosed = true
         deadline = .never

@@ -73,10 +73,14 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         client = RedisClient(
             url: url, on: loop,
             options: RedisConnection.Options(
-                limits: limits, scripts: scripts.all, isOnDemand: true, tls: tls),
+                limits: limits, scripts: scripts.all, isOnDemand: true,
+                name: RedisClientName(role: "dead-letters"), tls: tls),
             // No log lines: the caller gets the failure.
             logger: Logger(label: "core-api.dead-letters") { _ in SwiftLogNoOpLogHandler() })
     }
+
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) { client.renew(target) }
 
     /// Ends the connection; what waits for a reply fails.
     public func close() { client.close() }

@@ -56,6 +56,9 @@ package struct QueueProbe: Sendable {
         self.features = features
     }
 
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) { client.renew(target) }
+
     /// The state at this moment. It has no deadline of its own but that of each command.
     package func status() async -> QueueStatus {
         switch kind {

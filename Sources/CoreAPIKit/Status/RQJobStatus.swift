@@ -88,13 +88,14 @@ extension RQJob {
                 text.last == UInt8(ascii: ")")
             else { return nil }
             let inner = description[description.utf8.index(after: open)...].dropLast()
-            let parts = inner.split(separator: ", ", omittingEmptySubsequences: false)
+            // By one character: a separator of several needs the engine of regular expressions.
+            let parts = inner.split(separator: ",", omittingEmptySubsequences: false)
             guard parts.count == 3,
                 let amount = Call.value(parts[0], "amount=", "").flatMap({ Call.integer($0) })
                     .flatMap({ Amount(queued: $0) }),
-                let currency = Call.value(parts[1], "currency='", "'")
+                let currency = Call.value(parts[1], " currency='", "'")
                     .flatMap({ CurrencyCode(queued: String($0)) }),
-                let user = Call.value(parts[2], "user_id=", "").flatMap({ Call.integer($0) })
+                let user = Call.value(parts[2], " user_id=", "").flatMap({ Call.integer($0) })
             else { return nil }
             self.amount = amount
             self.currency = currency

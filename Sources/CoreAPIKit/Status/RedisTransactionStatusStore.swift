@@ -70,9 +70,13 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
             url: url, on: loop,
             options: RedisConnection.Options(
                 limits: RedisTransactionStatusStore.limits,
-                scripts: [StreamStatus.script, RQJobStatus.script], isOnDemand: true, tls: tls),
+                scripts: [StreamStatus.script, RQJobStatus.script], isOnDemand: true,
+                name: RedisClientName(role: "status"), tls: tls),
             logger: logger)
     }
+
+    /// Uses another login and other certificates: see `RedisConnection.renew`.
+    package func renew(_ target: RedisTarget) { client.renew(target) }
 
     /// The maximum of questions that wait for Redis: a script takes some 20 µs of its time, so that
     /// the intake waits for a millisecond at most.

@@ -22,6 +22,15 @@ struct Configuration {
             }
         }
 
+        /// A slot of a Redis Cluster that has keys of the queue.
+        var slot: HashSlot {
+            if case .stream(let partitions) = self {
+                partitions.slot(0)
+            } else {
+                HashSlot(ofKey: [])
+            }
+        }
+
         /// The name of the queue, without its kind.
         var destination: String {
             switch self {
@@ -102,9 +111,10 @@ struct Configuration {
     ///   - cores: the number of online cores: the default of `THREADS`.
     ///   - openFilesMax: the process's limit of open files.
     ///   - memoryBytes: the memory that the process may use.
+    ///   - inheritsMetricsSocket: whether the process inherited a socket that serves metrics.
     init(
         environment: @escaping (String) -> [UInt8]?, cores: Int, openFilesMax: Int,
-        memoryBytes: Int = .max
+        memoryBytes: Int = .max, inheritsMetricsSocket: Bool = false
     ) throws(ConfigurationError) {
         let values = EnvironmentReader(environment)
         let hasKeySet = try KeySetConfiguration.isConfigured(values)
@@ -114,7 +124,8 @@ struct Configuration {
         keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
-        metrics = try values.metrics(publicHost: host, publicPort: port)
+        let configuredMetrics = try values.metrics(publicHost: host, publicPort: port)
+        metrics = inheritsMetricsSocket ? .inherited : configuredMetrics
         console = try ConsoleConfiguration(values, hasPort: metrics != nil)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
@@ -159,6 +170,11 @@ struct Configuration {
 }
 
 extension Configuration {
+    /// Where callers' connections are accepted.
+    var listeningAddress: ListeningAddress {
+        ListeningAddress(prefix: "HTTP", host: host, port: port)
+    }
+
     /// The queue and its Redis.
     var target: Inspector.Target {
         Inspector.Target(

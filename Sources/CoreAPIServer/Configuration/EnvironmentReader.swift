@@ -39,14 +39,24 @@ struct EnvironmentReader {
         return value
     }
 
-    /// An address or a host name to listen on. The name is not resolved here: it may get its
-    /// address later.
+    /// An address, a host name or a Unix socket to listen on. The name is not resolved here: it may
+    /// get its address later.
     func host(_ variable: String) throws(ConfigurationError) -> String? {
         guard let text = try text(variable) else { return nil }
+        if let path = ListeningAddress.unixPath(text) {
+            guard ListeningAddress.isSocketPath(path) else {
+                throw ConfigurationError(
+                    variable: variable, value: text,
+                    expectation: "give unix: and the absolute path of a socket, of at most "
+                        + "\(SocketAddress.unixPathBytesMax) bytes")
+            }
+            return text
+        }
         guard SocketAddress.isHost(text) else {
             throw ConfigurationError(
                 variable: variable, value: text,
-                expectation: "give an IPv4 address, an IPv6 address without brackets, or a name")
+                expectation: "give an IPv4 address, an IPv6 address without brackets, a name, or "
+                    + "unix: and the absolute path of a socket")
         }
         return text
     }
@@ -178,14 +188,23 @@ struct EnvironmentReader {
         publicHost: String, publicPort: UInt16
     ) throws(ConfigurationError) -> MetricsAddress? {
         let given = try host("METRICS_HOST")
+        // A Unix socket has no port.
+        if let given, ListeningAddress.unixPath(given) != nil {
+            return MetricsAddress(host: given, port: 0, isPublic: given == publicHost)
+        }
         guard let number = try integer("METRICS_PORT", in: 0...65_535) else {
             guard let given else { return nil }
             throw ConfigurationError(
                 variable: "METRICS_HOST", value: given,
                 expectation: "give METRICS_PORT too: without it there are no metrics")
         }
-        let host = given ?? publicHost
-        let isPublic = number != 0 && number == publicPort
+        let isSocket = ListeningAddress.unixPath(publicHost) != nil
+        guard let host = given ?? (isSocket ? nil : publicHost) else {
+            throw ConfigurationError(
+                variable: "METRICS_PORT", value: "\(number)",
+                expectation: "HTTP_HOST is a Unix socket: give METRICS_HOST too")
+        }
+        let isPublic = !isSocket && number != 0 && number == publicPort
         guard !isPublic || host == publicHost else {
             throw ConfigurationError(
                 variable: "METRICS_HOST", value: host,

@@ -7,6 +7,10 @@ struct RedisConfiguration {
     let url: RedisURL
     /// The TLS context; nil without TLS.
     let tls: TLSContext?
+    /// The files of URL and certificates.
+    let files: RedisFiles
+    /// What the files had before they were used.
+    let contents: RedisFiles.Contents
 
     static let urlStandard = "redis://127.0.0.1:6379/0"
     private static let forms =
@@ -27,11 +31,41 @@ struct RedisConfiguration {
     }
 
     init(_ values: EnvironmentReader) throws(ConfigurationError) {
-        url = try RedisConfiguration.url(values)
         let options = try RedisConfiguration.options(values)
-        do { tls = try TLSContext.of(url, options) } catch {
-            throw RedisConfiguration.wrong(error, options)
+        files = RedisFiles(url: try values.text(Variable.urlFile), tls: options)
+        contents = files.read()
+        url = try RedisConfiguration.url(values)
+        tls = try RedisConfiguration.tls(url, options)
+    }
+
+    private init(
+        _ url: RedisURL, _ tls: TLSContext?, _ files: RedisFiles, _ contents: RedisFiles.Contents
+    ) {
+        (self.url, self.tls, self.files, self.contents) = (url, tls, files, contents)
+    }
+
+    /// The configuration of the same files, which have changed.
+    ///
+    /// - Parameter contents: theirs.
+    /// - Throws: also if the URL may be of another Redis (`RedisURL.checkReplaces`).
+    func reread(
+        _ contents: RedisFiles.Contents
+    ) throws(ConfigurationError) -> RedisConfiguration {
+        var url = self.url
+        if let path = files.url {
+            url = try RedisConfiguration.url(inFile: path)
+            do { try url.checkReplaces(self.url) } catch {
+                throw RedisConfiguration.wrongFile(path, "the URL in it differs: \(error.rawValue)")
+            }
         }
+        let tls = try RedisConfiguration.tls(url, files.tls)
+        return RedisConfiguration(url, tls, files, contents)
+    }
+
+    private static func tls(
+        _ url: RedisURL, _ options: TLSOptions
+    ) throws(ConfigurationError) -> TLSContext? {
+        do { return try TLSContext.of(url, options) } catch { throw wrong(error, options) }
     }
 
     /// Throws if the queue cannot be in the Redis of the URL.
@@ -58,6 +92,10 @@ struct RedisConfiguration {
         guard given == nil else {
             throw wrongFile(path, "\(Variable.url) is set too: give one of the two")
         }
+        return try url(inFile: path)
+    }
+
+    private static func url(inFile path: String) throws(ConfigurationError) -> RedisURL {
         let text = try text(ofFile: path)
         do { return try RedisURL(text) } catch {
             throw wrongFile(path, "the URL in it is wrong: \(error.rawValue); \(forms)")

@@ -12,6 +12,8 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     private var pending: PendingTransaction?
     private var outcome: PendingTransaction.Outcome?
     private var response: Response?
+    /// The trace of the current request, if requests are traced.
+    private var trace: RequestTrace?
     /// The data of the current request for metrics and logs.
     private var note = ExchangeNote()
 
@@ -61,15 +63,22 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func answered(
         _ response: Response, _ input: Span<UInt8>, _ id: RequestID, since began: MonotonicTime
     ) {
-        if let tracer = application.tracer {
-            let state = note.trace?.enqueued == nil ? nil : pending?.transaction.traceState
-            tracer.ended(note, state, response.status, since: began)
-        }
+        let span = application.tracer.flatMap { endTrace($0, response.status, since: began) }
         if let metrics = application.metrics {
-            metrics.answered(response.status, note, since: began)
+            metrics.answered(response.status, note, span, since: began)
             if let recent = metrics.recent { record(response, in: recent, input, id) }
         }
-        application.accessLog.answered(response.status, note, input, id, since: began)
+        application.accessLog.answered(response.status, note, span, input, id, since: began)
+    }
+
+    /// Ends the trace of the request, and returns the server's span; nil if the request has none.
+    private func endTrace(
+        _ tracer: RequestTracer, _ status: HTTPStatus, since began: MonotonicTime
+    ) -> TraceParent? {
+        guard let trace = trace.take() else { return nil }
+        let state = trace.enqueued == nil ? nil : pending?.transaction.traceState
+        tracer.ended(trace, note, state, status, since: began)
+        return trace.server
     }
 
     /// Records the answer for the console.
@@ -121,10 +130,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         } catch {
             return refused(error, body)
         }
-        if let trace = note.trace {
-            pending.trace(trace.producer)
-            note.trace?.enqueued = .now()
-        }
+        if application.tracer != nil { enterTrace(pending) }
         if let outcome = transactions.enqueue(pending) {
             return response(to: outcome, of: pending.transaction)
         }
@@ -132,8 +138,15 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         return nil
     }
 
+    /// Makes the transaction a part of the request's trace.
+    private func enterTrace(_ pending: PendingTransaction) {
+        guard let producer = trace?.producer else { return }
+        pending.trace(producer)
+        trace?.enqueued = .now()
+    }
+
     private func begin(_ tracer: RequestTracer, _ head: RequestHead, _ bytes: Span<UInt8>) {
-        note.trace = tracer.begin(head.traceParent.flatMap { TraceParent(field: $0, bytes) })
+        trace = tracer.begin(head.traceParent.flatMap { TraceParent(field: $0, bytes) })
     }
 
     /// The response of a refusal; nil if the request only waits for a slow step.
@@ -262,8 +275,6 @@ struct ExchangeNote {
     /// The ID of a transaction whose outcome is unknown. It is only logged: a retry with the same
     /// key may get another ID.
     var unresolvedID: TransactionID?
-    /// The trace, if requests are traced.
-    var trace: RequestTrace?
 
     /// Creates the note of bytes that are no request.
     init() { (resource, method, traceParent) = (ResourceName.unread, nil, nil) }

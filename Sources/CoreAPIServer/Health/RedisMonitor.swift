@@ -62,6 +62,7 @@ final class RedisMonitor: Sendable {
     private let barrier: RedisBarrier?
     private let redis: CachedProbe<Check>
     private let queue: CachedProbe<QueueCheck>
+    private let probe: QueueProbe
 
     /// - Parameters:
     ///   - producer: the connection that enqueues transactions; nil if another process does.
@@ -72,6 +73,7 @@ final class RedisMonitor: Sendable {
         barrier: RedisBarrier?, loop: EventLoop
     ) {
         self.producer = producer
+        self.probe = probe
         self.refusals = refusals
         self.barrier = barrier
         redis = CachedProbe(
@@ -82,22 +84,26 @@ final class RedisMonitor: Sendable {
             probe: { QueueCheck(status: await probe.status(), time: .now()) })
     }
 
+    /// Makes the probes' connections anew, with another login and other certificates.
+    func renew(_ target: RedisTarget) { probe.renew(target) }
+
     /// The probe of a queue, over a connection of its own on the loop.
     static func probe(
         _ kind: QueueProbe.Kind, _ target: Inspector.Target, on loop: EventLoop, named name: String
     ) -> QueueProbe {
         QueueProbe(
             client: RedisClient(
-                url: target.url, on: loop, options: options(kind, named: name, tls: target.tls),
+                url: target.url, on: loop,
+                options: options(kind, role: "\(name)-probe", tls: target.tls),
                 // No log lines: the caller of the probe gets the failure of its connection.
                 logger: Logger(label: "core-api.probe") { _ in SwiftLogNoOpLogHandler() }),
             kind: kind, silenceSecondsMax: target.thresholds.silenceSecondsMax,
             barrier: target.barrier, features: target.features)
     }
 
-    /// The options of a probe's connection.
-    private static func options(
-        _ kind: QueueProbe.Kind, named name: String, tls: TLSContext?
+    /// The options of a connection that asks about a queue.
+    static func options(
+        _ kind: QueueProbe.Kind, role: String, tls: TLSContext?
     ) -> RedisConnection.Options {
         var limits = RedisLimits()
         limits.commandTimeoutMilliseconds = RedisMonitor.timeoutMilliseconds
@@ -106,7 +112,7 @@ final class RedisMonitor: Sendable {
         limits.pauseMillisecondsMax = RedisMonitor.pauseMillisecondsMax
         return RedisConnection.Options(
             limits: limits, scripts: kind.scripts, isOnDemand: true,
-            name: RedisClientName(role: "\(name)-probe"), tls: tls)
+            name: RedisClientName(role: role), tls: tls)
     }
 
     /// The timeout of a probe's command: shorter than the second for which callers wait.

@@ -8,13 +8,17 @@ internal import Synchronization
 
 /// The assembled server: one event loop, HTTP server and Redis connection for each thread.
 struct Server {
-    /// The port that the callers' servers listen on.
-    let port: UInt16
+    /// What the callers' servers listen on: `inherited` for inherited sockets.
+    private let host: String
+    /// The port that the callers' servers listen on; 0 for a Unix socket.
+    private let port: UInt16
+    /// The file of the callers' Unix socket, if the server has made it.
+    private let socketFile: UnixSocketFile?
 
     /// The HTTP server and the application of each loop.
     private let callers: [(server: HTTPServer, application: Application)]
     /// The server of `METRICS_PORT`; nil if it is not set or is the callers' port.
-    private let operators: (server: HTTPServer, address: MetricsAddress)?
+    private let operators: Operators?
     /// The operators' web page; nil without it.
     private let console: Console?
     private let drainState = DrainState()
@@ -26,21 +30,17 @@ struct Server {
 
     /// Builds the parts and listens. `run` starts the loops.
     ///
-    /// - Parameter inherited: the descriptor of the inherited listening socket; nil without one.
+    /// - Parameter inherited: the sockets that the process inherited.
     init(
-        _ configuration: Configuration, inherited: Int32?, logger: Logger
+        _ configuration: Configuration, inherited: InheritedSockets, logger: Logger
     ) throws(StartError) {
-        let limits = HTTPLimits()
-        limits.check()
-        precondition(
-            TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
-            "Server.init: the bound of transactions in flight is not below that of Redis")
+        let limits = Server.checkedLimits()
         let refusals = QueueRefusals()
         let keys = try TokenKeys(configuration, logger: logger)
         let verifier = try keys.verifier()
-        let configured = ListeningAddress(
-            prefix: "HTTP", host: configuration.host, port: configuration.port)
-        var sockets = try ListeningSockets(configured, inherited: inherited)
+        let configured = configuration.listeningAddress
+        var sockets = try ListeningSockets(
+            configured, inherited: inherited.callers, isForLoops: true)
         var port: UInt16 = 0
         let count = ConnectionCount(
             servedMax: configuration.connectionsMax,
@@ -52,15 +52,15 @@ struct Server {
         exporter = try Server.exporter(configuration, registry, logger)
         let console = try Server.console(configuration, registry, refusals, logger)
         var callers: [(server: HTTPServer, application: Application)] = []
+        var connections: [RedisRenewal.Connections] = []
         for index in 0..<configuration.threads {
-            let socket = try sockets.next()
             do {
-                port = try socket.address().port
                 let recorder = registry?.loops[index]
                 let loop = try EventLoop(turnEnded: recorder?.turns.record)
                 let backend = Server.backend(
                     configuration, memory, refusals, loop, index,
                     Server.factory(registry, index), logger)
+                if let redis = backend.redis { connections.append(redis) }
                 let checks = TransactionChecks(verifier: verifier)
                 let application = Application(
                     loop: loop, site: Server.callersSite(configuration), limits: limits,
@@ -82,28 +82,44 @@ struct Server {
                         loop: loop, buffers: buffers, trimming: trimming,
                         loopCount: configuration.threads),
                     count: count, logger: logger)
-                try server.listen(socket, isShared: sockets.areShared)
                 callers.append((server, application))
             } catch {
                 throw .system(error, "\(configured)")
             }
+            port = try sockets.listen(callers[index].server)
         }
         self.callers = callers
-        operators = try Server.operators(configuration, console, beside: callers[0])
+        operators = try Operators(
+            configuration, inherited: inherited.operators, console, beside: callers[0])
         self.console = console
         self.keys = keys
-        files = Server.watchedFiles(configuration, keys, logger)
+        files = Server.watchedFiles(configuration, keys, connections, console, logger)
+        socketFile = sockets.file
+        host = inherited.callers.isEmpty ? configuration.host : "inherited"
         self.logger = logger
         self.port = port
     }
 
+    private static func checkedLimits() -> HTTPLimits {
+        let limits = HTTPLimits()
+        limits.check()
+        precondition(
+            TransactionEndpoint.inFlightDefaultMax < ProducerLimits().pendingMax,
+            "Server.init: the bound of transactions in flight is not below that of Redis")
+        return limits
+    }
+
     /// Runs until SIGTERM or SIGINT, then drains: requests in flight finish.
-    func run(host: String) throws(StartError) {
+    ///
+    /// - Parameter watchdogMilliseconds: how often the service manager is told that all loops turn;
+    ///   nil if it is not told.
+    func run(watchdogMilliseconds: Int?) throws(StartError) {
         for (server, _) in callers {
             do { try Thread.start(named: "core-api-loop") { server.loop.run() } } catch {
                 throw .system(error, "a thread for each event loop")
             }
         }
+        if let watchdogMilliseconds { startWatchdog(watchdogMilliseconds) }
         do { try console?.start() } catch { throw .system(error, "a thread for the console") }
         logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
         if let address = operators?.address {
@@ -120,6 +136,17 @@ struct Server {
         drain()
         exporter?.finish(
             before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
+        operators?.file?.remove()
+    }
+
+    private func startWatchdog(_ milliseconds: Int) {
+        let logger = logger
+        let loops = callers.map(\.server.loop)
+        WatchdogTimer(loops, intervalMilliseconds: milliseconds) {
+            if !ServiceManager.notify(.watchdog) {
+                logger.warning("the service manager cannot be notified: WATCHDOG=1")
+            }
+        }.start()
     }
 
     private func notifyServiceManager(_ state: ServiceManager.State) {
@@ -137,6 +164,7 @@ struct Server {
         let remaining = Remaining(callers.count)
         // The metrics port answers scrapes and probes until the process ends.
         drainState.begin()
+        socketFile?.remove()
         for (server, _) in callers { server.drain { remaining.countDown() } }
         while !remaining.isEmpty, MonotonicTime.now() < deadline {
             // SIGHUP is ignored while the server drains.
@@ -179,11 +207,20 @@ struct Server {
 
     // MARK: - Parts
 
-    /// The files of secrets and of keys.
+    /// The files of secrets, of keys, and of Redis.
     private static func watchedFiles(
-        _ configuration: Configuration, _ keys: TokenKeys, _ logger: Logger
+        _ configuration: Configuration, _ keys: TokenKeys,
+        _ connections: [RedisRenewal.Connections], _ console: Console?, _ logger: Logger
     ) -> [any WatchedContents] {
         var files: [any WatchedContents] = []
+        if !connections.isEmpty {
+            let renewal = RedisRenewal(
+                connections, slot: configuration.queue.slot, logger: logger,
+                renewOthers: { console?.data.inspector.renew($0) })
+            if let redis = WatchedRedis(configuration.redis, logger: logger, use: renewal.use) {
+                files.append(redis)
+            }
+        }
         if let file = configuration.secrets.file {
             files.append(
                 WatchedFile(
@@ -223,6 +260,8 @@ struct Server {
         var monitor: RedisMonitor?
         /// Nil if no status is kept.
         var statuses: (any TransactionStatusStore)?
+        /// Nil without Redis.
+        var redis: RedisRenewal.Connections?
 
         func endpoint(
             _ checks: TransactionChecks, _ configuration: Configuration
@@ -270,11 +309,20 @@ struct Server {
                 kind, configuration.target, on: loop, named: "\(index)"),
             barrier: configuration.durability, loop: loop)
         var backend = Backend(queue: queue, monitor: monitor)
+        var statuses: RedisTransactionStatusStore?
         if keepsStatus {
-            backend.statuses = RedisTransactionStatusStore(
+            statuses = RedisTransactionStatusStore(
                 source, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
                 logger: logger)
         }
+        backend.statuses = statuses
+        backend.redis = RedisRenewal.Connections(
+            loop: loop, producer: producer,
+            renewOthers: { [statuses] target in
+                monitor.renew(target)
+                statuses?.renew(target)
+            },
+            trial: RedisMonitor.options(kind, role: "trial", tls: configuration.redis.tls))
         return backend
     }
 
@@ -318,38 +366,6 @@ struct Server {
     ) -> any MetricsFactory {
         registry.map { $0.loops[index].shard } ?? NOOPMetricsHandler.instance
     }
-
-    /// Listens on `METRICS_PORT`, if it is set. Its connection limit is separate, so that callers
-    /// cannot keep scrapers out.
-    private static func operators(
-        _ configuration: Configuration, _ console: Console?,
-        beside callers: (server: HTTPServer, application: Application)
-    ) throws(StartError) -> (server: HTTPServer, address: MetricsAddress)? {
-        guard let wanted = configuration.metrics, !wanted.isPublic else { return nil }
-        let configured = ListeningAddress(prefix: "METRICS", host: wanted.host, port: wanted.port)
-        let address = try configured.resolved()
-        do {
-            let other = callers.server
-            let server = HTTPServer(
-                Application(
-                    beside: callers.application,
-                    site: console == nil ? .operators : [.operators, .console],
-                    console: console),
-                on: other.loop,
-                limits: other.limits, memory: other.memory,
-                count: ConnectionCount(
-                    servedMax: OpenFiles.metricsConnectionsMax,
-                    refusedMax: OpenFiles.metricsRefusedMax),
-                logger: callers.application.logger)
-            let socket = try Socket.listening(
-                on: address, sharesPort: false, backlog: ListeningSockets.backlog)
-            let port = try socket.address().port
-            try server.listen(socket)
-            return (server, MetricsAddress(host: wanted.host, port: port, isPublic: false))
-        } catch {
-            throw .system(error, "\(configured)")
-        }
-    }
 }
 
 /// Why a server cannot start.
@@ -359,7 +375,7 @@ enum StartError: Error {
     case keySet(KeySetSourceError)
     /// The host to listen on has no address. The text names the variable and the resolver's reason.
     case host(String)
-    /// The inherited descriptor is not a listening TCP socket.
+    /// An inherited descriptor is not a listening socket.
     case inheritedSocket
     /// A system call failed. The text names the resource that it should have created.
     case system(SystemError, String)

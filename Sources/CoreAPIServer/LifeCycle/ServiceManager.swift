@@ -11,6 +11,8 @@ enum ServiceManager {
         case ready = "READY=1"
         /// The server drains: it accepts no connections and finishes requests in flight.
         case stopping = "STOPPING=1"
+        /// Every event loop has turned since the last time.
+        case watchdog = "WATCHDOG=1"
     }
 
     /// The first inherited descriptor (SD_LISTEN_FDS_START).
@@ -18,22 +20,58 @@ enum ServiceManager {
     /// The timeout of sending a notification to the service manager.
     private static let sendTimeoutSeconds = 5
 
-    /// The descriptor of the inherited listening socket; nil if the process inherited none.
+    /// The limit of inherited sockets.
+    private static let socketsMax = 64
+
+    /// The inherited listening sockets, by their names in `LISTEN_FDNAMES`.
     ///
     /// - Parameter process: this process's identifier: `LISTEN_PID` must name it.
-    static func listeningDescriptor(
+    static func inheritedSockets(
         _ environment: @escaping (String) -> [UInt8]?, process: Int32
-    ) throws(ConfigurationError) -> Int32? {
+    ) throws(ConfigurationError) -> InheritedSockets {
         let values = EnvironmentReader(environment)
         guard try values.integer("LISTEN_PID", in: 1...Int(Int32.max)) == Int(process),
             let count = try values.integer("LISTEN_FDS", in: 0...Int(Int32.max)), count > 0
-        else { return nil }
-        guard count == 1 else {
+        else { return InheritedSockets() }
+        guard count <= socketsMax else {
             throw ConfigurationError(
                 variable: "LISTEN_FDS", value: "\(count)",
-                expectation: "give one socket: a single ListenStream= in the socket unit")
+                expectation: "give at most \(socketsMax) sockets: ListenStream= in socket units")
         }
-        return firstDescriptor
+        let names = try values.text("LISTEN_FDNAMES").map {
+            $0.split(separator: ":", omittingEmptySubsequences: false)
+        }
+        if let names, names.count != count {
+            throw ConfigurationError(
+                variable: "LISTEN_FDNAMES", value: names.joined(separator: ":"),
+                expectation: "give as many names as LISTEN_FDS says: \(count)")
+        }
+        var sockets = InheritedSockets()
+        for index in 0..<count {
+            let isOperators = names.map { $0[index] == InheritedSockets.operatorsName } ?? false
+            let descriptor = firstDescriptor + Int32(index)
+            if isOperators {
+                sockets.operators.append(descriptor)
+            } else {
+                sockets.callers.append(descriptor)
+            }
+        }
+        return sockets
+    }
+
+    /// How often the service manager is to be told that the server lives, in milliseconds: half of
+    /// the time in `WATCHDOG_USEC`; nil if it is not to be told.
+    ///
+    /// - Parameter process: this process's identifier: `WATCHDOG_PID`, if it is set, must name it.
+    static func watchdogMilliseconds(
+        _ environment: @escaping (String) -> [UInt8]?, process: Int32
+    ) throws(ConfigurationError) -> Int? {
+        let values = EnvironmentReader(environment)
+        let watched = try values.integer("WATCHDOG_PID", in: 1...Int(Int32.max))
+        guard watched == nil || watched == Int(process),
+            let microseconds = try values.integer("WATCHDOG_USEC", in: 1...Int(Int64.max))
+        else { return nil }
+        return max(1, microseconds / 2_000)
     }
 
     /// Notifies the service manager of the state, if `NOTIFY_SOCKET` is set.
@@ -41,11 +79,15 @@ enum ServiceManager {
     /// - Returns: false if sending failed.
     static func notify(_ state: State) -> Bool {
         guard let name = Process.environment("NOTIFY_SOCKET"), !name.isEmpty else { return true }
-        return send(Array(state.rawValue.utf8), toUnixSocket: name)
+        // An event loop, which must not wait, sends the watchdog's notice.
+        return send(
+            Array(state.rawValue.utf8), toUnixSocket: name, waits: state != .watchdog)
     }
 
     /// - Parameter name: a path, or, with `@` in front, an abstract name (unix(7)).
-    private static func send(_ message: [UInt8], toUnixSocket name: [UInt8]) -> Bool {
+    private static func send(
+        _ message: [UInt8], toUnixSocket name: [UInt8], waits: Bool
+    ) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
@@ -65,10 +107,11 @@ enum ServiceManager {
         else { return false }
         let length = MemoryLayout.offset(of: \sockaddr_un.sun_path).map { $0 + name.count }
         guard let length else { return false }
+        let flags = Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT))
         let sent = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 unsafe sendto(
-                    descriptor.number, message, message.count, Int32(MSG_NOSIGNAL), address,
+                    descriptor.number, message, message.count, flags, address,
                     socklen_t(length))
             }
         }

@@ -18,19 +18,21 @@ struct AccessLog {
         self.level = level.flatMap { $0 >= logger.logLevel ? $0 : nil }
     }
 
-    /// - Parameter began: the time at which the request was complete.
+    /// - Parameters:
+    ///   - span: the server's span, if the request is traced.
+    ///   - began: the time at which the request was complete.
     func answered(
-        _ status: HTTPStatus, _ note: ExchangeNote, _ input: Span<UInt8>, _ id: RequestID,
-        since began: MonotonicTime
+        _ status: HTTPStatus, _ note: ExchangeNote, _ span: TraceParent?, _ input: Span<UInt8>,
+        _ id: RequestID, since began: MonotonicTime
     ) {
         if let transaction = note.unresolvedID {
             logger.warning(
                 "outcome unknown: look for the transaction in the queue",
-                metadata: AccessLog.names(note, input, id)
+                metadata: AccessLog.names(note, span, input, id)
                     .merging(["transaction_id": "\(transaction)"]) { $1 })
         }
         guard let level else { return }
-        var metadata = AccessLog.names(note, input, id)
+        var metadata = AccessLog.names(note, span, input, id)
         metadata["status"] = "\(status.rawValue)"
         metadata["duration_ms"] = "\(AccessLog.milliseconds(since: began))"
         metadata["method"] = "\(note.method?.rawValue ?? "-")"
@@ -42,11 +44,11 @@ struct AccessLog {
     }
 
     private static func names(
-        _ note: ExchangeNote, _ input: Span<UInt8>, _ id: RequestID
+        _ note: ExchangeNote, _ span: TraceParent?, _ input: Span<UInt8>, _ id: RequestID
     ) -> Logger.Metadata {
         var names: Logger.Metadata = ["request_id": "\(id.text(input))"]
         let caller = note.traceParent.flatMap { TraceParent(field: $0, input) }
-        if let trace = note.trace?.server ?? caller { names["trace_id"] = "\(trace.traceID)" }
+        if let trace = span ?? caller { names["trace_id"] = "\(trace.traceID)" }
         return names
     }
 

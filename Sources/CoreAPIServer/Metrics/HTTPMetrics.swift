@@ -73,13 +73,18 @@ final class HTTPMetrics {
 
     /// Records one answer: its duration, status and problem code.
     ///
-    /// - Parameter began: the time at which the request was complete.
-    func answered(_ status: HTTPStatus, _ note: ExchangeNote, since began: MonotonicTime) {
+    /// - Parameters:
+    ///   - span: the server's span, if the request is traced.
+    ///   - began: the time at which the request was complete.
+    func answered(
+        _ status: HTTPStatus, _ note: ExchangeNote, _ span: TraceParent?,
+        since began: MonotonicTime
+    ) {
         if note.resource != ResourceName.unread {
             let nanoseconds = MonotonicTime.now().nanoseconds(since: began)
             durations[note.resource].recordNanoseconds(nanoseconds)
-            if let trace = note.trace, trace.isSampled {
-                durations[note.resource].keepExemplar(nanoseconds, trace.server)
+            if let span, span.isSampled {
+                durations[note.resource].keepExemplar(nanoseconds, span)
             }
         }
         if note.resource == ResourceName.transaction, status == .ok { return accepted.increment() }

@@ -33,6 +33,8 @@ final class Inspector: Sendable {
     let target: Target
     let letters: any DeadLetterStore
     private let monitor: RedisMonitor?
+    /// Renews the connection to the dead letters; nil without Redis.
+    private let renewLetters: (@Sendable (RedisTarget) -> Void)?
     /// Nil without Redis.
     private let statuses: RedisTransactionStatusStore?
 
@@ -41,7 +43,7 @@ final class Inspector: Sendable {
         self.target = target
         guard let kind = target.kind else {
             letters = InMemoryDeadLetterStore()
-            (monitor, statuses) = (nil, nil)
+            (monitor, statuses, renewLetters) = (nil, nil, nil)
             return
         }
         let source: RedisTransactionStatusStore.Source =
@@ -52,11 +54,20 @@ final class Inspector: Sendable {
         statuses = RedisTransactionStatusStore(
             source, url: target.url, on: loop, tls: target.tls,
             logger: Logger(label: "core-api.statuses") { _ in SwiftLogNoOpLogHandler() })
-        letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
+        let letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
+        self.letters = letters
+        renewLetters = letters.renew
         monitor = RedisMonitor(
             producer: nil, refusals: refusals,
             queue: RedisMonitor.probe(kind, target, on: loop, named: "console"),
             barrier: target.barrier, loop: loop)
+    }
+
+    /// Makes the connections anew, with another login and other certificates.
+    func renew(_ target: RedisTarget) {
+        monitor?.renew(target)
+        statuses?.renew(target)
+        renewLetters?(target)
     }
 
     /// The state, at most a second old, within a second; the dead letters are counted each time.

@@ -32,10 +32,10 @@ final class RequestTracer {
     ///
     /// - Parameter began: the time at which the request was complete.
     func ended(
-        _ note: ExchangeNote, _ state: TraceState?, _ status: HTTPStatus,
+        _ trace: RequestTrace, _ note: ExchangeNote, _ state: TraceState?, _ status: HTTPStatus,
         since began: MonotonicTime
     ) {
-        guard let trace = note.trace, trace.isSampled else { return }
+        guard trace.isSampled else { return }
         let (now, end) = (MonotonicTime.now(), UnixTime.now().nanoseconds)
         record(
             RequestSpans(

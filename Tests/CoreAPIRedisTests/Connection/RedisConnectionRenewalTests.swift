@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("host", "0", "core-api:host:42:0"), ("a b\n:é", "0-probe", "core-api:a-b-----:42:0-probe"),
+        ("host", "0", "core-api:host:42:0"), ("a b\n:é", "0-probe", "core-api:a-b----:42:0-probe"),
         ("", "", "core-api::42:"), ("A.b_c-9", "map", "core-api:A.b_c-9:42:map"),
     ])
     func `a name has no space, whatever the host is called`(

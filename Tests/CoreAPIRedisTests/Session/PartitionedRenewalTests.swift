@@ -29,11 +29,11 @@ import Testing
         #expect(sent(&machine) == ["0/open", "2/open"])
         #expect(reply(opened(2), &machine) == "ready")
         #expect(reply(opened(-1), &machine) == "flush")
-        #expect(sent(&machine) == ["0/3: m3", "2/fence -1 1"])
+        #expect(sent(&machine) == ["0/3: m3", "2/fence -1 2"])
         #expect(reply(.integer(3), &machine) == "3 applied")
-        #expect(reply(.integer(1), &machine) == "")
-        #expect(sent(&machine) == ["2/2: m2"])
-        #expect(reply(.integer(2), &machine) == "2 applied")
+        #expect(reply(.integer(2), &machine) == "")
+        #expect(sent(&machine) == ["2/3: m2"])
+        #expect(reply(.integer(3), &machine) == "2 applied")
     }
 
     @Test func `without anything in flight it is made anew at once, and a closed one is not`()

@@ -90,13 +90,17 @@ import Testing
         try await RedisServer.with { redis in
             let stream = try await Stream(redis)
             let transaction = try await stream.enqueue()
-            let consumer = try await Harness.consumer(redis, Harness.options(attemptsMax: 1))
-            try await consumer.take().retry()
+            let first = try await Harness.consumer(redis, Harness.options(attemptsMax: 1))
+            try await first.take().retry()
             try await stream.expect(.failed, attempts: 1, transaction)
+            first.stop()
+            for try await _ in first {}
             let letter = try #require(try await Harness.ids(redis, "s:dead").first)
             let letters = try RedisDeadLetterStore(url: redis.url, stream: "s")
             defer { letters.close() }
             #expect(try await letters.perform(.requeue, on: letter))
+            try await stream.expect(.queued, attempts: 0, transaction)
+            let consumer = try await Harness.consumer(redis)
             let delivery = try await consumer.take()
             #expect(delivery.transaction == transaction)
             try await stream.expect(.processing, attempts: 1, transaction)

@@ -1,0 +1,41 @@
+internal import CoreAPIBase
+internal import CoreAPIKit
+
+/// The files of the configuration of Redis.
+struct RedisFiles: CustomStringConvertible {
+    /// The bytes of each file; nil of one that cannot be read, or that is too large.
+    struct Contents: Equatable {
+        let files: [[UInt8]?]
+    }
+
+    /// The file of the URL; nil without one.
+    let url: String?
+    let tls: TLSOptions
+
+    /// Authorities of the whole system are some 300 KiB.
+    private static let bytesMax = 4 * 1024 * 1024
+
+    private var paths: [String] {
+        [
+            url, tls.authorityFile, tls.clientCertificate?.file, tls.clientCertificate?.keyFile,
+        ].compactMap { $0 }
+    }
+
+    /// Whether there is any.
+    var areWatched: Bool { !paths.isEmpty }
+
+    /// The paths.
+    var description: String { paths.joined(separator: ", ") }
+
+    /// Reads all files. The calling thread blocks.
+    func read() -> Contents {
+        Contents(
+            files: paths.map { path in
+                guard
+                    let bytes = try? Process.readFile(path, bytesMax: RedisFiles.bytesMax + 1),
+                    bytes.count <= RedisFiles.bytesMax
+                else { return nil }
+                return bytes
+            })
+    }
+}
