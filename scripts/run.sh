@@ -47,18 +47,24 @@ if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
     say "so the server listens on $HTTP_HOST (HTTP_HOST): every client that reaches it can post"
 fi
-# The operators' page needs a port of its own, and a password: one for trials, if none is given.
+# The operators' page needs a password, one for trials if none is given, and a port: the next one,
+# for this machine alone.
 if [ -z "${CONSOLE_PASSWORD_FILE:-}" ]; then
-    port=${HTTP_PORT:-5000}
-    export METRICS_PORT=${METRICS_PORT:-$((port == 0 ? 0 : port + 1))}
-    export METRICS_HOST=${METRICS_HOST:-127.0.0.1}
+    if [ -z "${METRICS_PORT:-}" ]; then
+        port=${HTTP_PORT:-5000}
+        export METRICS_PORT=$((port == 0 ? 0 : port + 1))
+        export METRICS_HOST=${METRICS_HOST:-127.0.0.1}
+    fi
     export CONSOLE_PASSWORD_FILE="$PWD/.run/console-password"
     mkdir -p .run
     if [ ! -s "$CONSOLE_PASSWORD_FILE" ]; then
         (umask 077; od -An -N12 -tx1 /dev/urandom | tr -d ' \n' > "$CONSOLE_PASSWORD_FILE")
     fi
-    place=$METRICS_HOST:$METRICS_PORT
-    [ "$METRICS_PORT" != 0 ] || place="$METRICS_HOST:PORT"
-    say "the console: http://operator:$(cat "$CONSOLE_PASSWORD_FILE")@$place/console/"
+    host=${METRICS_HOST:-${HTTP_HOST:-0.0.0.0}}
+    [ "$host" != 0.0.0.0 ] || host=127.0.0.1
+    case "$host" in *:*) host="[$host]" ;; esac
+    port=$METRICS_PORT
+    [ "$port" != 0 ] || port=PORT
+    say "the console: http://operator:$(cat "$CONSOLE_PASSWORD_FILE")@$host:$port/console/"
 fi
 exec .build/release/core-api

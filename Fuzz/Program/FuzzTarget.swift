@@ -21,6 +21,8 @@ enum FuzzTarget: String, CaseIterable {
     case keyset
     /// The value of an `Idempotency-Key` field.
     case key
+    /// A failed job's traceback, compressed or not, and its description.
+    case letter
 
     /// Ends the program if a property does not hold for these bytes.
     func run(_ bytes: [UInt8]) {
@@ -35,6 +37,7 @@ enum FuzzTarget: String, CaseIterable {
         case .sentinel: SentinelTarget.run(bytes)
         case .keyset: KeySetTarget.run(bytes)
         case .key: KeyTarget.run(bytes)
+        case .letter: LetterTarget.run(bytes)
         }
     }
 }

@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", default=str(ROOT / ".build/release/core-api"))
     parser.add_argument("--folder", default=str(ROOT / ".run/console-pictures"))
+    parser.add_argument("--documents", action="store_true", help="write those of docs/ alone")
     parser.add_argument("--seconds", type=int, default=HISTORY_SECONDS)
     arguments = parser.parse_args()
     folder = pathlib.Path(arguments.folder)
@@ -53,6 +54,9 @@ def main() -> None:
         try:
             time.sleep(arguments.seconds)
             worker.end()
+            if arguments.documents:
+                take_documents(site)
+                return
             for is_dark in (False, True):
                 for name, size in (("wide", WIDE), ("narrow", NARROW)):
                     take(site, folder, is_dark, name, size)
@@ -60,6 +64,18 @@ def main() -> None:
             ends.set()
             caller.join()
     print(f"pictures: {folder}")
+
+
+def take_documents(site: Site) -> None:
+    """The two small pictures that README.md and docs/operations.md show."""
+    with Browser(site, size=(1060, 640)) as browser:
+        browser.open()
+        until("the warning", lambda: "no worker" in browser.shown("#warnings"))
+        until("the plots are drawn", lambda: "max" in browser.text("#cards-rates .axis"))
+        browser.picture(ROOT / "docs/console-now.png", whole=False)
+        browser.click("nav a", "Dead letters")
+        until("letters are listed", lambda: browser.all("#letters tbody tr"))
+        browser.picture(ROOT / "docs/console-dead.png", whole=False)
 
 
 def take(site: Site, folder: pathlib.Path, is_dark: bool, name: str, size: tuple) -> None:

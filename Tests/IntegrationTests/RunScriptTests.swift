@@ -61,4 +61,26 @@ import Testing
         #expect(said.contains("Redis does not answer at"))
         #expect(!said.contains("hunter2"), "\(said)")
     }
+
+    @Test func `a console for trials has a password of its own, on loopback alone`() async throws {
+        let (said, given) = try await run(["JWT_SECRET": "s", "QUEUE": "memory"])
+        #expect(given.contains("METRICS_PORT=5001"))
+        #expect(given.contains("METRICS_HOST=127.0.0.1"))
+        let file = try #require(given.first { $0.hasPrefix("CONSOLE_PASSWORD_FILE=/") })
+        #expect(file.hasSuffix("/.run/console-password"))
+        let mark = "the console: http://operator:"
+        let address = try #require(said.components(separatedBy: mark).last)
+        let parts = address.split(separator: "@")
+        #expect(parts[0].count == 24)
+        #expect(parts[1].hasPrefix("127.0.0.1:5001/console/"))
+        let chosen = try await run([
+            "JWT_SECRET": "s", "QUEUE": "memory", "METRICS_PORT": "9100", "HTTP_HOST": "::1",
+        ])
+        #expect(!chosen.given.contains { $0.hasPrefix("METRICS_HOST=") })
+        #expect(chosen.said.contains("@[::1]:9100/console/"))
+        let own = try await run([
+            "JWT_SECRET": "s", "QUEUE": "memory", "CONSOLE_PASSWORD_FILE": "/own",
+        ])
+        #expect(!own.said.contains("console") && own.given.contains("CONSOLE_PASSWORD_FILE=/own"))
+    }
 }

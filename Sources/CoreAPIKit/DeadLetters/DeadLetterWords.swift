@@ -79,10 +79,11 @@ struct DeadLetterWords {
     private func reason(_ traceback: String?) -> String {
         if bytes("gone") != nil { return "rq has forgotten the job: only its id is left" }
         guard let traceback else { return "its traceback is too long to be read" }
-        let line = traceback.split(whereSeparator: \.isNewline).last { line in
-            line.contains { $0 != " " }
-        }
-        guard let line else { return "no traceback is given" }
+        var text = traceback.utf8[...]
+        while let last = text.last, last <= 0x20 { text.removeLast() }
+        let lineEnd = text.lastIndex { $0 == 0x0A || $0 == 0x0D }
+        let line = Substring(lineEnd.map { text[text.index(after: $0)...] } ?? text)
+        guard !line.isEmpty else { return "no traceback is given" }
         // rq writes the time behind the reason of a job whose worker died.
         let hasTime = line.hasPrefix("Moved to ")
         let end = hasTime ? line.firstRange(ofASCII: ", at ")?.lowerBound : nil

@@ -147,7 +147,8 @@ struct Configuration {
             "MAX_CONNECTIONS",
             OpenFiles(
                 limit: openFilesMax, threads: threads,
-                hasMetricsPort: metrics?.isPublic == false), memoryBytes: memoryBytes)
+                hasMetricsPort: metrics?.isPublic == false, hasConsole: console != nil),
+            memoryBytes: memoryBytes)
         buffersBytesMax = MemoryLimit.buffersMax(memoryBytes: memoryBytes)
         tokenPolicy = TokenPolicy(
             audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),

@@ -6,6 +6,8 @@ struct OpenFiles {
     let threads: Int
     /// Whether `METRICS_PORT` opens a second listener.
     var hasMetricsPort = false
+    /// Whether the operators' console has a loop and connections of its own.
+    var hasConsole = false
 
     /// Descriptors reserved for the process: the standard streams, inherited descriptors, and with
     /// sentinels the loop and the two connections that find the master.
@@ -26,6 +28,10 @@ struct OpenFiles {
     /// once, and the connections, served or refused.
     private static let reservedForMetrics = 2 + metricsConnectionsMax + metricsRefusedMax
 
+    /// Descriptors reserved for the console: epoll, eventfd, three connections to Redis, sockets
+    /// and files of the name resolver, the file of the password.
+    private static let reservedForConsole = 10
+
     /// Maximum number of connections beyond the limit that get a 503 at the same time.
     static func refusedMax(connectionsMax: Int) -> Int { min(max(1, connectionsMax / 8), 256) }
 
@@ -43,5 +49,6 @@ struct OpenFiles {
     private var reserved: Int {
         OpenFiles.reservedForProcess + OpenFiles.reservedForLoop * threads
             + (hasMetricsPort ? OpenFiles.reservedForMetrics : 0)
+            + (hasConsole ? OpenFiles.reservedForConsole : 0)
     }
 }
