@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test under a sanitizer: `thread` or `address`. With --short no simulation is run, and
-# the address sanitizer runs no integration test. A failed test is an error. A finding in two runs
+# Runs every test under a sanitizer: `thread` or `address`. With --short no simulation is run, the
+# thread sanitizer runs the integration tests below alone, and the address sanitizer none. A failed test is an error. A finding in two runs
 # is an error: the thread sanitizer has rare false alarms, since it does not see all of
 # Synchronization.Mutex (thread-sanitizer.supp). The address sanitizer ends the faulty process, so
 # its findings mostly show as failed tests.
@@ -13,6 +13,12 @@ if [[ ${1:-} == --short ]]; then
     shift
 fi
 
+# The integration tests of what several threads share.
+shared='QueueContractTests|RedisQueueTests|ProducerSessionTests|SharedEventLoopTests'
+shared+='|TransactionConsumerTests|ConsumerOutageTests|ClusterQueueTests|SentinelQueueTests'
+shared+='|KeySetSourceTests|KeySetServerTests|SecretRotationTests|RedisRotationTests'
+shared+='|StatusContractTests|RateLimitTests|ConsoleTests|MetricsTests|SpanExportTests'
+
 # The filters of the runs, one a line: the tests that need no other process, then the suites of the
 # integration tests, some at a time. Hundreds of tests at once would starve each other, and slow
 # stream consumers would lose their leases.
@@ -21,6 +27,9 @@ parts() {
     if $short; then
         echo '^CoreAPI'
         if [[ $sanitizer == address ]]; then return; fi
+        echo "$shared" | tr '|' '\n' | paste -sd '|||||\n' \
+            | sed 's,.*,^IntegrationTests\\.(&)/,'
+        return
     else
         echo '^CoreAPI|^SimulationTests'
     fi

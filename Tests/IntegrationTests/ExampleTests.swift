@@ -119,15 +119,4 @@ import Testing
             #expect(problems.contains("`\(code.status.rawValue)`"), "\(code.rawValue)")
         }
     }
-
-    @Test func `the README lists every variable`() throws {
-        let readme = try document("README.md")
-        for line in Command.usage.split(separator: "\n") {
-            let word = line.split(separator: " ").first ?? ""
-            guard line.hasPrefix("  "), word.count > 3,
-                word.allSatisfy({ $0.isUppercase || $0 == "_" })
-            else { continue }
-            #expect(readme.contains("| `\(word)` |"), "\(word)")
-        }
-    }
 }

@@ -131,7 +131,7 @@ import Testing
             let token = APIServer.token()
             let fields = "X-Request-Id: first\r\ntraceparent: \(TraceTests.trace)\r\n"
             let accepted = try server.post(APIServer.body(token: token), fields: fields)
-            _ = try server.get("/transaction/\(token)")
+            _ = try server.get("/other/\(token)")
             _ = try server.exchange("nonsense\r\n\r\n")
             try await eventually("three lines") {
                 entries("request", in: server.program.errors).count == 3

@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIKit
 
 /// The rounds in which the partitions of a cluster are polled.
-@Suite(.timeLimit(.minutes(1))) struct ConsumerPollingTests {
+@Suite(.timeLimit(.minutes(10))) struct ConsumerPollingTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
     private func after(_ milliseconds: Int) -> MonotonicTime {
