@@ -104,7 +104,7 @@ enum ProbeTarget {
         _ url: String, _ barrier: RedisBarrier?, _ replies: [RedisReply]
     ) {
         guard let url = try? RedisURL(url), let transaction else { return }
-        var call = StreamEntry.call(StreamPartitions(key: "s"))
+        var call = StreamEntry.call(StreamPartitions(key: "s"), 0, QueueFeatures())
         // The corpus has logins without it.
         call.loginStep = nil
         var machine = ProducerStateMachine<Int>(
@@ -127,7 +127,8 @@ enum ProbeTarget {
     ) {
         guard let url = try? RedisURL(url), let transaction else { return }
         let partitions = ProducerPartitions(count: 2) { partition in
-            var call = StreamEntry.call(StreamPartitions(key: "s", count: 2), partition)
+            var call = StreamEntry.call(
+                StreamPartitions(key: "s", count: 2), partition, QueueFeatures())
             call.loginStep = nil
             return call
         }
@@ -170,7 +171,8 @@ enum ProbeTarget {
             }
             switch machine.received(reply, now: start) {
             case .none, .flush: break
-            case .ready(let resolutions), .resolveAll(let resolutions): resolve(resolutions)
+            case .ready(let resolutions), .resolveAll(let resolutions), .renew(let resolutions):
+                resolve(resolutions)
             case .resolve(let resolution): resolve([resolution])
             case .fail(let error):
                 demand(!"\(error)".contains("\r"), "\(error)")
