@@ -21,8 +21,14 @@ class Refused:
     component: str | None = None
 
 
+def _target(path: str) -> str:
+    """The path with an id in place of its parameter: braces are no characters of a target."""
+    return path.replace("{id}", "f47ac10b-58cc-4372-a567-0e02b2c3d479")
+
+
 def _requests(method: str, path: str) -> dict[int, str]:
     """The refused requests, by their status."""
+    path = _target(path)
     line, host = f"{method} {path} HTTP/1.1\r\n", "Host: localhost\r\n"
     return {
         400: f"{line}\r\n",
@@ -62,7 +68,7 @@ async def of_http(port: int, operations: list[tuple[str, str]]) -> list[Refused]
     rest = "HTTP/1.1\r\nHost: localhost\r\n\r\n"
     waiting.append(refuse("GET", "/nowhere", 404, f"GET /nowhere {rest}", "NotFound"))
     for path in {path for _, path in operations}:
-        waiting.append(refuse("PUT", path, 405, f"PUT {path} {rest}", "MethodNotAllowed"))
+        waiting.append(refuse("PUT", path, 405, f"PUT {_target(path)} {rest}", "MethodNotAllowed"))
     return await asyncio.gather(*waiting)
 
 
@@ -80,7 +86,7 @@ async def of_too_many(
             await caller.connect(port)
             await caller.exchange(request.format("GET", "/health/live").encode())
         return [
-            Refused(method, path, 503, await _exchange(port, request.format(method, path)))
+            Refused(method, path, 503, await _exchange(port, request.format(method, _target(path))))
             for method, path in operations
         ]
     finally:
