@@ -31,6 +31,7 @@ public protocol DeadLetterStore: Sendable {
     /// `next` until that is nil, it reaches every letter that was there at the first call.
     ///
     /// - Parameters:
+    ///   - action: what becomes of each letter.
     ///   - reason: of the letters; nil for all.
     ///   - cursor: the `next` of the step before; nil for the first step.
     func perform(

@@ -36,6 +36,8 @@ public struct TransactionStatus: Hashable, Sendable, Identifiable {
     /// A status; a test of an embedder may make one.
     ///
     /// - Parameters:
+    ///   - transaction: whose status it is.
+    ///   - state: what became of it.
     ///   - updatedAt: a time before the transaction's own counts as that one, since clocks differ.
     ///   - attempts: a negative number counts as 0.
     public init(

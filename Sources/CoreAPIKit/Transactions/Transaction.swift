@@ -17,9 +17,8 @@ public struct Transaction: Hashable, Sendable, Identifiable {
     /// What vendors add to the trace, which the job carries; nil without a trace.
     public let traceState: TraceState?
 
-    /// Creates a transaction to enqueue; throws if the user's id is not 0 to 2^53-1.
-    ///
-    /// - Parameter traceState: is ignored without a `traceParent`.
+    /// Creates a transaction to enqueue; throws if the user's id is not 0 to 2^53-1. A `traceState`
+    /// without a `traceParent` is ignored.
     public init(
         id: TransactionID, amount: Amount, currency: CurrencyCode, userID: Int,
         createdAt: UnixTime, traceParent: TraceParent? = nil, traceState: TraceState? = nil
