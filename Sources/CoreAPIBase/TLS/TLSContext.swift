@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// The TLS configuration that all connections to a server share: certificates and verification
 /// rules.
@@ -35,6 +36,9 @@ internal import COpenSSL
             unsafe SSL_CTX_set_default_verify_paths(context)
             return
         }
+        guard TLSContext.mayBeRead(path) else {
+            throw .authorityFile(path, reason: TLSContext.notRegular)
+        }
         ERR_clear_error()
         guard unsafe SSL_CTX_load_verify_locations(context, path, nil) == 1 else {
             throw .authorityFile(path, reason: TLSContext.reason(for: "certificate"))
@@ -42,6 +46,12 @@ internal import COpenSSL
     }
 
     private func use(_ certificate: TLSOptions.ClientCertificate) throws(TLSOptionsError) {
+        guard TLSContext.mayBeRead(certificate.file) else {
+            throw .certificateFile(certificate.file, reason: TLSContext.notRegular)
+        }
+        guard TLSContext.mayBeRead(certificate.keyFile) else {
+            throw .keyFile(certificate.keyFile, reason: TLSContext.notRegular)
+        }
         ERR_clear_error()
         guard unsafe SSL_CTX_use_certificate_chain_file(context, certificate.file) == 1 else {
             throw .certificateFile(
@@ -53,6 +63,16 @@ internal import COpenSSL
         guard unsafe SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) == 1 else {
             throw .keyFile(path, reason: TLSContext.reason(for: "private key"))
         }
+    }
+
+    private static let notRegular = "it is not a regular file"
+
+    /// False for a pipe, a directory or a device: libcrypto would wait for a pipe's writer. True
+    /// for a file that is not there, whose reason libcrypto gives.
+    private static func mayBeRead(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return true }
+        return status.st_mode & S_IFMT == S_IFREG
     }
 
     /// The reason why libcrypto rejected a file: the first error of this thread's queue.

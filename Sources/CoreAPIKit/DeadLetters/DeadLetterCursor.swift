@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// Where a reading of dead letters continues: `PLACE POSITION`, or, for an action on many,
 /// `PLACE/REMAINING POSITION`.
 struct DeadLetterCursor {
@@ -16,17 +18,42 @@ struct DeadLetterCursor {
         (self.place, self.remaining, self.position) = (place, remaining, position)
     }
 
-    /// The cursor of a text; the beginning for nil and for a text that is no cursor.
-    init(_ text: String?) {
+    /// The cursor of a text; the beginning for nil. Throws for a text that no page or step of these
+    /// letters has returned: an action must not begin anew by mistake.
+    ///
+    /// - Parameters:
+    ///   - places: how many there are.
+    ///   - isPosition: whether a text that is not empty is a position in a place.
+    init(
+        _ text: String?, places: Int, _ isPosition: (String) -> Bool
+    ) throws(ArgumentError) {
         self = .start(of: 0)
         guard let text else { return }
+        guard let cursor = DeadLetterCursor(parsing: text), cursor.place < places,
+            cursor.position.isEmpty || isPosition(cursor.position)
+        else {
+            throw ArgumentError(
+                argument: "after", expectation: "the cursor that a page or step has returned")
+        }
+        self = cursor
+    }
+
+    private init?(parsing text: String) {
         let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        let numbers = parts[0].split(separator: "/", maxSplits: 1)
-        guard parts.count == 2, let first = numbers.first, let place = Int(first), place >= 0
-        else { return }
-        self.place = place
-        position = String(parts[1])
-        if numbers.count == 2 { remaining = Int(numbers[1]).map { max(0, $0) } }
+        guard parts.count == 2 else { return nil }
+        let numbers = parts[0].split(separator: "/", omittingEmptySubsequences: false)
+        guard numbers.count <= 2, let place = DeadLetterCursor.number(numbers[0]) else {
+            return nil
+        }
+        (self.place, remaining, position) = (place, nil, String(parts[1]))
+        guard numbers.count == 2 else { return }
+        guard let count = DeadLetterCursor.number(numbers[1]) else { return nil }
+        remaining = count
+    }
+
+    private static func number(_ text: Substring) -> Int? {
+        let bytes = Array(text.utf8)
+        return Digits.integer(0..<bytes.count, of: bytes.span)
     }
 
     var text: String { remaining.map { "\(place)/\($0) \(position)" } ?? "\(place) \(position)" }

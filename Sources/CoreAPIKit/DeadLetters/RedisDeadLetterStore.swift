@@ -132,7 +132,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         after cursor: String?, reason: String?, limit: Int
     ) async throws(RedisError) -> DeadLetterPage {
         let limit = min(max(1, limit), RedisDeadLetterStore.stepCount)
-        var at = DeadLetterCursor(cursor)
+        var at = try self.cursor(cursor)
         var letters: [DeadLetter] = []
         let counts = try await counts()
         for _ in 0..<RedisDeadLetterStore.readsOfPageMax {
@@ -211,9 +211,24 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         guard parts.count == (placeCount > 1 ? 2 : 1), let entry = parts.last,
             let place = placeCount > 1 ? Int(parts[0]) : 0, 0..<placeCount ~= place
         else { return nil }
-        let numbers = entry.split(separator: "-", omittingEmptySubsequences: false)
-        guard numbers.count == 2, numbers.allSatisfy({ UInt64($0) != nil }) else { return nil }
+        guard RedisDeadLetterStore.isEntryID(entry) else { return nil }
         return (place, String(entry))
+    }
+
+    private static func isEntryID(_ text: some StringProtocol) -> Bool {
+        let numbers = text.split(separator: "-", omittingEmptySubsequences: false)
+        return numbers.count == 2 && numbers.allSatisfy { UInt64($0) != nil }
+    }
+
+    private func cursor(_ text: String?) throws(RedisError) -> DeadLetterCursor {
+        do {
+            return try DeadLetterCursor(text, places: placeCount) { position in
+                if case .stream = kind { return RedisDeadLetterStore.isEntryID(position) }
+                // The score of a job in the registry, and its id.
+                let parts = position.split(separator: " ", maxSplits: 1)
+                return parts.count == 2 && Double(parts[0])?.isFinite == true
+            }
+        } catch { throw .argumentInvalid(error) }
     }
 
     // MARK: - Changing
@@ -228,7 +243,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     public func perform(
         _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
     ) async throws(RedisError) -> DeadLetterStep {
-        var at = DeadLetterCursor(cursor)
+        var at = try self.cursor(cursor)
         if at.remaining == nil {
             let counts = try await counts()
             while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }

@@ -154,9 +154,13 @@ extension Response {
             status, MediaType.json, status == .noContent ? [] : json.bytes, fields)
     }
 
-    /// Redis has not answered, or has refused. The text of its error stays out: it may name users.
+    /// Redis has not answered, or has refused, or was not asked, since an argument is wrong. The
+    /// text of Redis's error stays out: it may name users.
     static func console(_ error: RedisError) -> Response {
-        console(.serviceUnavailable, "Redis does not answer, or refuses: \(error.reason)")
+        if case .argumentInvalid(let error) = error {
+            return console(.badRequest, "give another argument: \(error)")
+        }
+        return console(.serviceUnavailable, "Redis does not answer, or refuses: \(error.reason)")
     }
 
     /// An answer with the fields that every answer of the console has.

@@ -54,6 +54,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        "", "0", "x", "-1 ", "1 ", "9223372036854775807 ", "9223372036854775807/5 0-0",
+        "9223372036854775807/5 ", "99999999999999999999 ", "0/-1 ", "0/ ", "0/1/2 ", "/5 ",
+        "0 garbage", "0 1-x", "0 +", "0/5 (1-1",
+    ])
+    func `a cursor that no page has returned is refused, and nothing changes`(
+        cursor: String
+    ) async throws {
+        try await RedisServer.with { redis in
+            _ = try await redis.command(
+                "XADD", "s:dead", "*", "id", "x", "dead_group", "psp", "dead_reason", "no")
+            for store in [
+                try RedisDeadLetterStore(url: redis.url, stream: "s"),
+                try RedisDeadLetterStore(url: redis.url, rqQueue: "default"),
+            ] {
+                defer { store.close() }
+                await #expect(throws: RedisError.self) {
+                    _ = try await store.page(after: cursor, reason: nil, limit: 9)
+                }
+                for action in [DeadLetterAction.remove, .requeue] {
+                    await #expect(throws: RedisError.self) {
+                        _ = try await store.perform(action, onReason: nil, after: cursor)
+                    }
+                }
+            }
+            #expect(try await Harness.length(redis, "s:dead") == 1)
+        }
+    }
+
     @Test func `letters that die again meanwhile do not make an action endless`() async throws {
         try await RedisServer.with { redis in
             func add(_ number: Int) async throws {

@@ -4,6 +4,7 @@ public struct UnusedKey: Hashable, Sendable {
     public let index: Int
     /// The key's `kid`; nil without one.
     public let keyID: String?
+    /// Why the key is not used.
     public let reason: Reason
 
     /// Why a key is not used. The raw value says it.
