@@ -31,11 +31,10 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         url: String, stream key: String, partitions: Int = 1,
         options: QueueOptions = QueueOptions()
     ) throws(RedisError) {
-        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: key)
+        let target = try options.target(url, stream: key, partitions: partitions)
         self.init(
-            .stream(StreamPartitions(key: key, count: partitions)), settings.url, on: loop,
-            settings.producer.tls)
+            .stream(target.queue), target.settings.url, on: target.loop,
+            target.settings.producer.tls)
     }
 
     /// Connects to Redis, to the failed jobs of a queue of python-rq.
@@ -50,12 +49,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         url: String, rqQueue name: String, options: QueueOptions = QueueOptions(),
         jobs: RQJobOptions = RQJobOptions()
     ) throws(RedisError) {
-        do { try jobs.check() } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: name)
-        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
+        let target = try options.target(url, rqQueue: name, jobs)
         self.init(
-            .rq(RQKeys(name: name, prefix: jobs.keyPrefix)), settings.url, on: loop,
-            settings.producer.tls)
+            .rq(target.queue), target.settings.url, on: target.loop, target.settings.producer.tls)
     }
 
     /// The store of a queue, over a connection of its own on the loop.

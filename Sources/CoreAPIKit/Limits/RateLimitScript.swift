@@ -97,11 +97,9 @@ struct RateLimitScript {
         """
     }
 
-    /// Gives back what a message that is refused has taken.
-    let undo = "put(rate, former[1], former[2])"
-
-    /// Behind a message.
+    /// Behind a message: one that is refused gives back what it has taken.
     let end = """
+        if problem and former then put(rate, former[1], former[2]) end
         if not problem then
           local free = math.max((now + window - base) * quota - used * window, 0)
           local left = math.floor(free / window)

@@ -29,6 +29,24 @@ package struct QueueFeatures: Sendable {
 
         /// How many words the parts have.
         var wordCount: Int { (keepsStatus ? 1 : 0) + (limitsRate ? 2 : 0) }
+
+        /// The lines that limit the rate; nil without a limit.
+        ///
+        /// - Parameters:
+        ///   - wordStart: the position of the first word of the parts in `argv`.
+        ///   - queueKeyCount: how many keys the session and the queue have: the key of the list of
+        ///     refusals follows them.
+        func limit(wordStart: Int, queueKeyCount: Int) -> RateLimitScript? {
+            guard limitsRate else { return nil }
+            return RateLimitScript(
+                position: wordStart + (keepsStatus ? 1 : 0),
+                refusalsKey: "KEYS[\(queueKeyCount + 1)]")
+        }
+
+        /// The begin of each message.
+        var recordStart: String {
+            limitsRate ? TransactionRecord.scriptStartTellingOfEach : TransactionRecord.scriptStart
+        }
     }
 
     /// The lines of a script that are not empty: a part that is left out leaves an empty one.

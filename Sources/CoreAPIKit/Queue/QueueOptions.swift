@@ -52,8 +52,35 @@ public struct QueueOptions: Sendable {
     package static let replayBytesBounds = 0...(1 << 30)
     package static let statusSecondsBounds = TransactionStatusRecord.secondsBounds
 
-    /// What a queue of this name is made with, on the loop of all embedders.
-    func settings(
+    /// What a queue is made with, on the loop of all embedders.
+    struct Target<Queue> {
+        let queue: Queue
+        let loop: EventLoop
+        let settings: RedisQueue.Settings
+    }
+
+    /// A stream with these partitions.
+    func target(
+        _ url: String, stream key: String, partitions: Int
+    ) throws(RedisError) -> Target<StreamPartitions> {
+        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
+        let (loop, settings) = try settings(url, queueName: key)
+        return Target(
+            queue: StreamPartitions(key: key, count: partitions), loop: loop, settings: settings)
+    }
+
+    /// A queue of python-rq.
+    func target(
+        _ url: String, rqQueue name: String, _ jobs: RQJobOptions
+    ) throws(RedisError) -> Target<RQKeys> {
+        do { try jobs.check() } catch { throw .argumentInvalid(error) }
+        let (loop, settings) = try settings(url, queueName: name)
+        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
+        return Target(
+            queue: RQKeys(name: name, prefix: jobs.keyPrefix), loop: loop, settings: settings)
+    }
+
+    private func settings(
         _ url: String, queueName: String
     ) throws(RedisError) -> (loop: EventLoop, settings: RedisQueue.Settings) {
         do { try QueueNameError.check(queueName) } catch { throw .queueNameInvalid(error) }

@@ -20,18 +20,8 @@ internal import CoreAPIRedis
 /// A status is rq's own: the job gets `result_ttl`.
 enum RQScripts {
     static func script(_ features: QueueFeatures, _ options: RQJobOptions) -> RedisScript {
-        make(features.parts, options)
-    }
-
-    private static func make(
-        _ parts: QueueFeatures.Parts, _ options: RQJobOptions
-    ) -> RedisScript {
-        let limit =
-            parts.limitsRate
-            ? RateLimitScript(position: parts.keepsStatus ? 7 : 6, refusalsKey: "KEYS[4]") : nil
-        let recordStart =
-            parts.limitsRate
-            ? TransactionRecord.scriptStartTellingOfEach : TransactionRecord.scriptStart
+        let parts = features.parts
+        let limit = parts.limit(wordStart: 6, queueKeyCount: 3)
         let (wordStart, keyCount) = (6 + parts.wordCount, parts.limitsRate ? 4 : 3)
         return RedisScript(
             QueueFeatures.lines(
@@ -50,10 +40,9 @@ enum RQScripts {
                   \(limit?.key ?? "")
                   key = key + 1
                   local hash = KEYS[key]
-                  \(recordStart)
+                  \(parts.recordStart)
                   \(limit?.before ?? "")
                   \(job(parts, options))
-                  \(limit.map { "if problem and former then \($0.undo) end" } ?? "")
                   \(limit?.end ?? "")
                   if problem then
                     applied = index

@@ -29,10 +29,8 @@ public final class RQTransactionQueue: TransactionQueue {
         url: String, name: String = "default", options: QueueOptions = QueueOptions(),
         jobs: RQJobOptions = RQJobOptions()
     ) async throws(RedisError) {
-        do { try jobs.check() } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: name)
-        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
-        self.init(name: name, jobs, on: loop, settings)
+        let target = try options.target(url, rqQueue: name, jobs)
+        self.init(name: name, jobs, on: target.loop, target.settings)
         try await redis.connection.ready()
     }
 

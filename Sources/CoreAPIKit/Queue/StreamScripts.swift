@@ -28,13 +28,8 @@ enum StreamScripts {
 
     private static func make(_ parts: QueueFeatures.Parts) -> RedisScript {
         let status = parts.keepsStatus ? StatusParts() : nil
-        let limit =
-            parts.limitsRate
-            ? RateLimitScript(position: parts.keepsStatus ? 6 : 5, refusalsKey: "KEYS[3]") : nil
+        let limit = parts.limit(wordStart: 5, queueKeyCount: 2)
         let (wordStart, keyCount) = (5 + parts.wordCount, parts.limitsRate ? 3 : 2)
-        let recordStart =
-            parts.limitsRate
-            ? TransactionRecord.scriptStartTellingOfEach : TransactionRecord.scriptStart
         return RedisScript(
             QueueFeatures.lines(
                 """
@@ -48,7 +43,7 @@ enum StreamScripts {
                   at = at + 5
                   \(limit?.key ?? "")
                   \(status?.key ?? "")
-                  \(recordStart)
+                  \(parts.recordStart)
                   \(limit?.before ?? "")
                   \(status?.before ?? "")
                   if not problem and isNew then
@@ -75,7 +70,6 @@ enum StreamScripts {
                     \(status?.after ?? "")
                     end
                   end
-                  \(limit.map { "if problem and former then \($0.undo) end" } ?? "")
                   \(limit?.end ?? "")
                   if problem then
                     applied = index

@@ -37,9 +37,8 @@ public final class StreamTransactionQueue: TransactionQueue {
     public convenience init(
         url: String, key: String, partitions: Int = 1, options: QueueOptions = QueueOptions()
     ) async throws(RedisError) {
-        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: key)
-        self.init(StreamPartitions(key: key, count: partitions), on: loop, settings)
+        let target = try options.target(url, stream: key, partitions: partitions)
+        self.init(target.queue, on: target.loop, target.settings)
         try await redis.connection.ready()
     }
 

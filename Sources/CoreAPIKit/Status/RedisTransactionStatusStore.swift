@@ -11,14 +11,8 @@ internal import Synchronization
 /// The queue keeps them if its option `statusSeconds` says so. Questions have a connection of their
 /// own, which the first one opens; at most 64 wait for Redis at once, each for up to two seconds.
 public final class RedisTransactionStatusStore: TransactionStatusStore {
-    /// Whose transactions they are.
-    package enum Source: Sendable {
-        case rq(RQKeys)
-        case stream(StreamPartitions)
-    }
-
     private let client: RedisClient
-    private let source: Source
+    private let kind: QueueProbe.Kind
     private let logger: Logger
     private let warning = Mutex(WarningLimit())
 
@@ -34,11 +28,10 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
         url: String, stream key: String, partitions: Int = 1,
         options: QueueOptions = QueueOptions()
     ) throws(RedisError) {
-        do { try StreamPartitions.check(partitions) } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: key)
+        let target = try options.target(url, stream: key, partitions: partitions)
         self.init(
-            .stream(StreamPartitions(key: key, count: partitions)), url: settings.url, on: loop,
-            tls: settings.producer.tls, logger: options.logger)
+            .stream(target.queue), url: target.settings.url, on: target.loop,
+            tls: target.settings.producer.tls, logger: options.logger)
     }
 
     /// The statuses of the jobs of a queue of python-rq.
@@ -53,18 +46,16 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
         url: String, rqQueue name: String, options: QueueOptions = QueueOptions(),
         jobs: RQJobOptions = RQJobOptions()
     ) throws(RedisError) {
-        do { try jobs.check() } catch { throw .argumentInvalid(error) }
-        let (loop, settings) = try options.settings(url, queueName: name)
-        guard settings.url.place.cluster == nil else { throw .urlInvalid(.clusterOfJobs) }
+        let target = try options.target(url, rqQueue: name, jobs)
         self.init(
-            .rq(RQKeys(name: name, prefix: jobs.keyPrefix)), url: settings.url, on: loop,
-            tls: settings.producer.tls, logger: options.logger)
+            .rq(target.queue), url: target.settings.url, on: target.loop,
+            tls: target.settings.producer.tls, logger: options.logger)
     }
 
     package init(
-        _ source: Source, url: RedisURL, on loop: EventLoop, tls: TLSContext?, logger: Logger
+        _ kind: QueueProbe.Kind, url: RedisURL, on loop: EventLoop, tls: TLSContext?, logger: Logger
     ) {
-        self.source = source
+        self.kind = kind
         self.logger = logger
         client = RedisClient(
             url: url, on: loop,
@@ -98,7 +89,7 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
     public func status(
         of id: TransactionID, userID: Int
     ) async throws(TransactionStatusError) -> TransactionStatus? {
-        switch source {
+        switch kind {
         case .rq: try await status(of: id, userID: userID, partition: 0)
         case .stream(let stream):
             try await status(of: id, userID: userID, partition: stream.index(ofUser: userID))
@@ -109,7 +100,7 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
     package func status(
         of id: TransactionID
     ) async throws(TransactionStatusError) -> TransactionStatus? {
-        guard case .stream(let stream) = source else {
+        guard case .stream(let stream) = kind else {
             return try await status(of: id, userID: nil, partition: 0)
         }
         for partition in stream.indices {
@@ -127,7 +118,7 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
         of id: TransactionID, userID: Int?, partition: Int
     ) async throws(TransactionStatusError) -> TransactionStatus? {
         do throws(RedisError) {
-            switch source {
+            switch kind {
             case .rq(let keys):
                 let slot = HashSlot(ofKey: keys.list.utf8)
                 let reply = try await reply(to: RQJobStatus.command(id, keys), slot)

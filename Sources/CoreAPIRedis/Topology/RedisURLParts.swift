@@ -32,19 +32,7 @@ struct RedisURLParts {
 
     /// The percent-decoded text; nil if it is malformed or not UTF-8.
     static func decode(_ text: Substring) -> String? {
-        var decoded: [UInt8] = []
-        var bytes = text.utf8.makeIterator()
-        while let byte = bytes.next() {
-            guard byte == UInt8(ascii: "%") else {
-                decoded.append(byte)
-                continue
-            }
-            guard let high = bytes.next().flatMap(ASCII.hexadecimalValue),
-                let low = bytes.next().flatMap(ASCII.hexadecimalValue)
-            else { return nil }
-            decoded.append(high << 4 | low)
-        }
-        return String(validating: decoded, as: UTF8.self)
+        PercentEncoding.decode(text).flatMap { String(validating: $0, as: UTF8.self) }
     }
 }
 

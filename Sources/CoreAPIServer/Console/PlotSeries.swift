@@ -56,22 +56,14 @@ struct PlotSample {
 /// The last samples at a fixed distance: 180 of them, some 10 KB.
 struct PlotRing {
     let secondsPerSample: Int
-    private var samples: [PlotSample] = []
-    private var next = 0
+    private var samples = Ring<PlotSample>(countMax: PlotRing.countMax)
 
     static let countMax = 180
 
     init(secondsPerSample: Int) { self.secondsPerSample = secondsPerSample }
 
-    mutating func add(_ sample: PlotSample) {
-        if samples.count < PlotRing.countMax {
-            samples.append(sample)
-        } else {
-            samples[next] = sample
-            next = (next + 1) % PlotRing.countMax
-        }
-    }
+    mutating func add(_ sample: PlotSample) { samples.add(sample) }
 
     /// The samples, the oldest first.
-    var all: [PlotSample] { Array(samples[next...] + samples[..<next]) }
+    var all: [PlotSample] { samples.inOrder }
 }

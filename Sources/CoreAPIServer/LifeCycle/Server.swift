@@ -289,7 +289,6 @@ struct Server {
         settings.features = configuration.features
         let queue: any CallbackTransactionQueue
         let producer: ProducerConnection
-        let source: RedisTransactionStatusStore.Source
         let kind: QueueProbe.Kind
         switch configuration.queue {
         case .memory: preconditionFailure("backend() of QUEUE=memory without its queue")
@@ -297,11 +296,9 @@ struct Server {
             let jobs = RQTransactionQueue(name: name, options, on: loop, settings)
             let keys = RQKeys(name: name, prefix: options.keyPrefix)
             (queue, producer, kind) = (jobs, jobs.redis.connection, .rq(keys))
-            source = .rq(keys)
         case .stream(let partitions):
             let entries = StreamTransactionQueue(partitions, on: loop, settings)
             (queue, producer, kind) = (entries, entries.redis.connection, .stream(partitions))
-            source = .stream(partitions)
         }
         let monitor = RedisMonitor(
             producer: producer, refusals: refusals,
@@ -312,7 +309,7 @@ struct Server {
         var statuses: RedisTransactionStatusStore?
         if keepsStatus {
             statuses = RedisTransactionStatusStore(
-                source, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
+                kind, url: configuration.redis.url, on: loop, tls: configuration.redis.tls,
                 logger: logger)
         }
         backend.statuses = statuses

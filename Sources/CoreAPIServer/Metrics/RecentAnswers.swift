@@ -26,8 +26,8 @@ final class RecentAnswers: Sendable {
     }
 
     private struct Lists {
-        var accepted = RecentList<Accepted>()
-        var refused = RecentList<Refused>()
+        var accepted = Ring<Accepted>(countMax: RecentAnswers.countMax)
+        var refused = Ring<Refused>(countMax: RecentAnswers.countMax)
     }
 
     private let lists = Mutex(Lists())
@@ -44,23 +44,8 @@ final class RecentAnswers: Sendable {
         problem.count <= problemBytesMax ? problem : []
     }
 
-    /// In any order.
-    var accepted: [Accepted] { lists.withLock { $0.accepted.elements } }
-    /// In any order.
-    var refused: [Refused] { lists.withLock { $0.refused.elements } }
-}
-
-/// The last elements, in any order.
-struct RecentList<Element> {
-    private(set) var elements: [Element] = []
-    private var next = 0
-
-    mutating func add(_ element: Element) {
-        if elements.count < RecentAnswers.countMax {
-            elements.append(element)
-        } else {
-            elements[next] = element
-            next = (next + 1) % RecentAnswers.countMax
-        }
-    }
+    /// The oldest first.
+    var accepted: [Accepted] { lists.withLock { $0.accepted.inOrder } }
+    /// The oldest first.
+    var refused: [Refused] { lists.withLock { $0.refused.inOrder } }
 }

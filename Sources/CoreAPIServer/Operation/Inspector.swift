@@ -46,13 +46,8 @@ final class Inspector: Sendable {
             (monitor, statuses, renewLetters) = (nil, nil, nil)
             return
         }
-        let source: RedisTransactionStatusStore.Source =
-            switch kind {
-            case .rq(let keys): .rq(keys)
-            case .stream(let partitions): .stream(partitions)
-            }
         statuses = RedisTransactionStatusStore(
-            source, url: target.url, on: loop, tls: target.tls,
+            kind, url: target.url, on: loop, tls: target.tls,
             logger: Logger(label: "core-api.statuses") { _ in SwiftLogNoOpLogHandler() })
         let letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
         self.letters = letters

@@ -162,17 +162,6 @@ struct TracingConfiguration {
 
     /// Nil if it is not percent-encoded UTF-8 without control characters.
     private static func decoded(_ text: Substring) -> String? {
-        var (bytes, rest) = ([UInt8](), Array(text.utf8)[...])
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap({ ASCII.hexadecimalValue($0) }),
-                let low = rest.popFirst().flatMap({ ASCII.hexadecimalValue($0) })
-            else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return EnvironmentReader.text(bytes)
+        PercentEncoding.decode(text).flatMap { EnvironmentReader.text($0) }
     }
 }
