@@ -101,6 +101,7 @@ let package = Package(
         .target(
             name: "ChildProcess", dependencies: ["CEpoll"], path: "Tests/ChildProcess",
             swiftSettings: strict),
+        .target(name: "TestKeys", path: "Tests/TestKeys", swiftSettings: strict),
         .testTarget(
             name: "CoreAPIRedisTests",
             dependencies: ["ChildProcess", "CoreAPIBase", "CoreAPIRedis"],
@@ -111,7 +112,7 @@ let package = Package(
         .testTarget(
             name: "CoreAPIKitTests",
             dependencies: [
-                "CoreAPIBase", "CoreAPIKit", "CoreAPIRedis",
+                "CoreAPIBase", "CoreAPIKit", "CoreAPIRedis", "TestKeys",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -137,7 +138,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "ChildProcess", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis",
-                "CoreAPIServer", "connector-example", "embedder-example",
+                "CoreAPIServer", "TestKeys", "connector-example", "embedder-example",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -165,7 +166,9 @@ if Context.environment["BENCH_LIBRARY"] != nil {
         .target(name: "CBareMAC", dependencies: ["COpenSSL"], path: "Benchmarks/library/CBareMAC"),
         .executableTarget(
             name: "bench-library",
-            dependencies: ["CBareMAC", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis"],
+            dependencies: [
+                "CBareMAC", "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis", "TestKeys",
+            ],
             path: "Benchmarks/library/Program",
             swiftSettings: strict),
     ]

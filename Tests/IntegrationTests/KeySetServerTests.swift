@@ -77,7 +77,7 @@ import Testing
             try await with(issuer, ["METRICS_PORT": "0"]) { server in
                 try await eventually(200, server, token)
                 try issuer.answer("hang")
-                try await FixedTokenLoad.with(server, tokens: [token]) { load in
+                try await TokenLoad.with(server, tokens: [token]) { load in
                     #expect(try status(server, unknown) == 401)
                     try await IntegrationTests.eventually("a fetch hangs") {
                         issuer.fetchCount == 2
@@ -142,7 +142,7 @@ import Testing
         try await KeySetIssuer.with([old]) { issuer in
             try await with(issuer) { server in
                 try await eventually(200, server, oldToken)
-                try await FixedTokenLoad.with(server, tokens: [oldToken]) { load in
+                try await TokenLoad.with(server, tokens: [oldToken]) { load in
                     try issuer.publish([old, new])
                     // The first token of the new key asks for the set, and is refused at once.
                     #expect(try status(server, newToken) == 401)
@@ -166,7 +166,7 @@ import Testing
         try await KeySetIssuer.with([key]) { issuer in
             try await with(issuer, secret: true) { server in
                 try await eventually(200, server, signed)
-                try await FixedTokenLoad.with(server, tokens: [shared]) { load in
+                try await TokenLoad.with(server, tokens: [shared]) { load in
                     try await load.use([shared, signed])
                     try await load.use([signed])
                     #expect(load.refused == [])

@@ -323,33 +323,13 @@ import Testing
                 #expect(open.answer.body.hasSuffix("\n# EOF\n"))
                 #expect(Set(open.values.keys).isSuperset(of: text.values.keys))
 
-                let url = "http://127.0.0.1:\(port)/metrics"
-                let checked = try await Program.run(
-                    "bash",
-                    ["-c", "set -o pipefail; curl -sSf \(url) | promtool check metrics 2>&1"])
-                #expect(checked.status == 0, "\(checked)")
-                #expect(checked.output == "")
-                let python = Program.root.appending(path: ".run/prometheus/bin/python").path
-                let read = try await Program.run(
-                    "bash",
-                    [
-                        "-c",
-                        "set -o pipefail; curl -sSf -H 'Accept: application/openmetrics-text' "
-                            + "\(url) | \(python) -c '\(MetricsTests.strictReader)'",
-                    ])
-                #expect(read.status == 0, "\(read.errors)")
-                #expect(Set(read.output.split(separator: " ").map(String.init)) == open.families)
+                try await Scrape.expectLintFree(port: port)
+                let names = try await Scrape.openMetrics(
+                    port: port, printing: "[family.name for family in families]")
+                #expect(Set(names.split(separator: " ").map(String.init)) == open.families)
             }
         }
     }
-
-    /// Python that prints the names of all families, or fails where a rule of OpenMetrics is
-    /// broken.
-    private static let strictReader = """
-        import sys
-        from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
-        print(*[family.name for family in read(sys.stdin.read())], end="")
-        """
 
     @Test func `the process's own figures are the kernel's`() async throws {
         try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in

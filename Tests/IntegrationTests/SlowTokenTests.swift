@@ -2,20 +2,11 @@ import CoreAPIBase
 import CoreAPIHTTP
 import CoreAPIKit
 import Foundation
+import TestKeys
 import Testing
 
 /// Signatures by public keys take long: see SlowSteps.
 @Suite(.timeLimit(.minutes(2))) struct SlowTokenTests {
-    private static let key = """
-        -----BEGIN PRIVATE KEY-----
-        MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBlLmxzur8C3Jw1Tve
-        +i6SKRlwWl9aBrkE99bkgDGW9bx3GfKStZCAS86Ib384HTE2uS8hXTonEcxxrn7U
-        3iFzmByhgYkDgYYABAAhqubp9NlDIyA9/ouZzEpbdGku3kPJoQRkWsxvI9B7AQ6l
-        Zl7PZ7AauEqsIJQxW/tjYTLrQRENzHUCW3ykH/Wu+gA5MsnSQBhjPBTdoMi0PYmc
-        x87pnjcXOPEseiFCb6CB7jP2PUpUix8w/dVTY5y371CJjBWdDX3HV4wrSdAFccar
-        qA==
-        -----END PRIVATE KEY-----
-        """
     private static let keySet =
         #"{"keys":[{"kty":"EC","crv":"P-521","x":"ACGq5un02UMjID3-i5nMSlt0aS7eQ8mhBGRazG8j0HsB"#
         + #"DqVmXs9nsBq4SqwglDFb-2NhMutBEQ3MdQJbfKQf9a76","#
@@ -24,7 +15,7 @@ import Testing
     private static let expiry = UnixTime(seconds: UnixTime.now().wholeSeconds + 3_600)
 
     private func token(_ user: Int) throws -> String {
-        try TokenIssuer(privateKey: Array(Self.key.utf8)).issue(
+        try TokenIssuer(privateKey: Array(TestKeys.p521.utf8)).issue(
             userID: user, username: "a", expiresAt: Self.expiry)
     }
 

@@ -204,36 +204,23 @@ import Testing
                 let fields = SpanExportTests.fields()
                 #expect(try server.post(APIServer.body(), fields: fields).status == 200)
                 let port = try await server.metricsPort()
-                let url = "http://127.0.0.1:\(port)/metrics"
-                let python = Program.root.appending(path: ".run/prometheus/bin/python").path
-                let read = try await Program.run(
-                    "bash",
-                    [
-                        "-c",
-                        "set -o pipefail; curl -sSf -H 'Accept: application/openmetrics-text' "
-                            + "\(url) | \(python) -c '\(SpanExportTests.exemplars)'",
-                    ])
-                #expect(read.status == 0, "\(read.errors)")
+                let exemplars = try await Scrape.openMetrics(
+                    port: port, printing: SpanExportTests.exemplars)
                 #expect(
-                    read.output
+                    exemplars
                         == "core_api_http_request_duration_seconds_bucket "
-                        + SpanExportTests.traceID
-                )
-                let text = try await Program.run(
-                    "bash", ["-c", "curl -sSf \(url) | promtool check metrics 2>&1"])
-                #expect(text.status == 0 && text.output == "", "\(text)")
+                        + SpanExportTests.traceID)
+                try await Scrape.expectLintFree(port: port)
             }
         }
     }
 
-    /// Python that prints the sample and the trace of each exemplar, read strictly.
+    /// The sample and the trace of each exemplar, in Python.
     private static let exemplars = """
-        import sys
-        from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
-        print(*[
+        [
             sample.name + " " + sample.exemplar.labels["trace_id"]
-            for family in read(sys.stdin.read()) for sample in family.samples if sample.exemplar
-        ], end="")
+            for family in families for sample in family.samples if sample.exemplar
+        ]
         """
 
     @Test(arguments: [

@@ -10,7 +10,7 @@ final class ClusterSimulation: SeededSimulation {
     typealias Machine = PartitionedProducerMachine<Int>
     typealias Outcome = Result<ProducerOutcome, RedisFailure>
 
-    struct Message {
+    struct Message: SimulatedMessage {
         let id: String
         let key: String?
         let partition: Int
@@ -155,17 +155,8 @@ final class ClusterSimulation: SeededSimulation {
         let body: (inout Machine) -> RedisSubmitAction = { [now] machine in
             machine.submit(
                 index, partition: message.partition, now: now,
-                ProducerTraits(isKeyed: message.key != nil),
-                keys: { command in
-                    guard let key = message.key else { return 0 }
-                    command.word(key)
-                    return 1
-                },
-                words: {
-                    $0.word(message.id)
-                    $0.word(message.key == nil ? "-" : "keyed")
-                    return 2
-                })
+                message.traits, keys: { message.addKey(to: &$0) },
+                words: { message.addWords(to: &$0) })
         }
         let action =
             if let address = routes.address(of: message.partition), let link = links[address] {

@@ -67,17 +67,8 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         let failure = submit {
             $0.submit(
                 index, partition: Machine.partition(of: message.key ?? message.id), now: now,
-                ProducerTraits(isKeyed: message.key != nil),
-                keys: { command in
-                    guard let key = message.key else { return 0 }
-                    command.word(key)
-                    return 1
-                },
-                words: {
-                    $0.word(message.id)
-                    $0.word(message.key == nil ? "-" : "keyed")
-                    return 2
-                })
+                message.traits, keys: { message.addKey(to: &$0) },
+                words: { message.addWords(to: &$0) })
         }
         if let failure { resolve(index, .failure(failure)) }
     }

@@ -20,7 +20,7 @@ struct ProducerSimulationSchedule {
         case refuseLogin, jump
     }
 
-    struct Message {
+    struct Message: SimulatedMessage {
         let id: String
         let key: String?
         let time: Int

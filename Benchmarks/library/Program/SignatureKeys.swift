@@ -1,14 +1,15 @@
 internal import CoreAPIKit
+internal import TestKeys
 
-/// Keys of measurements alone, made by `openssl genpkey`.
+/// The key of each algorithm.
 enum SignatureKeys {
     static func pem(_ algorithm: TokenAlgorithm) -> String {
         switch algorithm {
-        case .es256: p256
-        case .es384: p384
-        case .es512: p521
-        case .ed25519, .edDSA: ed25519
-        default: rsa
+        case .es256: TestKeys.p256
+        case .es384: TestKeys.p384
+        case .es512: TestKeys.p521
+        case .ed25519, .edDSA: TestKeys.ed25519
+        default: TestKeys.rsa
         }
     }
 
@@ -16,69 +17,4 @@ enum SignatureKeys {
     static func hash(_ algorithm: TokenAlgorithm) -> String? {
         [.ed25519, .edDSA].contains(algorithm) ? nil : "SHA" + algorithm.rawValue.suffix(3)
     }
-
-    private static let rsa = """
-        -----BEGIN PRIVATE KEY-----
-        MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCDJ4+40gHYvo48
-        2GF3GY2tGBWYVqZp+EjdDQTPcVR3RKeP6TdSypaFyAq6TvxcvCCo964rKtYDq808
-        YQ7aDhs6r7BKPeSXfFxxDhpYqqILMtzbII8LeQfG2VxX+hssgMa8pr2xgJzcIZ35
-        pIdHd/c5+IzkVhfE+4jpbrQs/w4qj2UAIlspuD7wtRsoE/gJYOAExhQ4LIVyGePo
-        ytfgW5G8dDu0VbaVOyG3G70KMda2Q2Tf/OJNBBpJcM0rdzRRJM5SU2QCvwCZ4yO+
-        oZu0TaPF/AaZzgc6uMEYnyhBNkcs+fKN3yBdHWqBvYMQnTaiUnYa4Gb0XEt3FtEO
-        z3LjA2r5AgMBAAECggEAIFAWakgfWVm1bIs5FCFRFQTaiTJMBM69kOycs0kuMMZS
-        7DNexICSLjq3XeiI54YYG9kN6ae/m57vzUDyaknQbpiLe/ccwy/KDLaXSiIcE1tA
-        K6Kta3uxrU2vISPHHyNJE4CXOsy/mMKVi8R76eFGIVu5xqXpbEg2lqCGNpHOWTCp
-        vOd7Vo6M+ZOjtXn1HUgXP8Atti0J9Qlrq4CkJ5cmt4/diQmmhFON4Fqtm7ilLnpq
-        h1BlaC54Ij/rxcTEEg2vYbZqGUEHO5IwFKqUEEQgYHLklHCE/ovz/nikRtW0LO0L
-        Q7M2bqvs2gS3tBGiaTBWY82ar0HNYgqb6cz5j73i6QKBgQC3R6DeLLA+ZhCIkZ2G
-        IdQmSBpGXdfNoeGhAWrkGh7NGsC5oVH4TqPdd5+wgY11OLJsHjQaIR9kwulJogXS
-        KZxjmdGIyejZpxf6ttjJpC6Wns3r6bXETNx+R1qXpr1aZVe8dj3Y57qSUSW1iLTZ
-        rABC1Tr8gGb4LyH44TmVW3KfJQKBgQC3MWMxmRujSAz+9CNnYYqbwg4SrEzmRE2G
-        /lwAfHvZfkOsrYBKPhdxFj7LXzuzaxoPdRqGomDlHDzaYvp9mBUO5CSZ6c5eHRyE
-        VS9p3A0P0snajMC2Tb5JbBSFUrSufff3kJ5aEOaEuxuLh9bBtOJf+v5owDJK97sq
-        UMDRefiORQKBgB5IC2Ap6gSlQF4QEQK0XCTnDNBLePhUor7DSTHezu/8V5NUAAMS
-        myhgN1YmUYTolTIf22PlzRYMzhaIWoXasigSpff/xCUR4nhd9Xt7UOc53bP4rTt9
-        p4CFsYYU2nww+kn9D0LjJoQ+PAi+SYMdU/221UQawuiGgQppy+XNciaxAoGALOfl
-        WeYfOUJTNTghaZkmghHqozcrTpLVsk6tvMzHC0SBUFXjic94rZb3Y6D/oHaTl9Br
-        5S7us5rda+cxYhIir1jLhBMlLDrUn7fF/Jwdc5CHPJSeNNIP4C2nRhtFATUN0NjZ
-        iFh2OXkoQmbVBPzTNRXwwTrD2U6qya+r5G2SuUUCgYApD+Z2IBdwRXT6qhhbOKYw
-        DZGo238g4UskyXUbeXOmXuykn4BmG+wx1qccfH4WKPqnFAdTG+kxlHoucNqABTnW
-        g0eLKUyNY1EsRaWk3PeDz7X+uQ3wio80Patd+dMxIX5HKVYkFWU0PEJYtKz60RDF
-        8ySdWFncisMJVIc9Jq9OQA==
-        -----END PRIVATE KEY-----
-        """
-
-    private static let p256 = """
-        -----BEGIN PRIVATE KEY-----
-        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgslRiHTUKclvX0TKe
-        DxG9kwl808xzoOuAPr2cWRiUDrChRANCAATuTFn2Ivp9LEEx2Dm9CwcScbRq9DP4
-        /PI+xCp1w22AMA9RDdwMzyGhplG/FmrcF5G31MO7mY4etNWyp1fOIIx1
-        -----END PRIVATE KEY-----
-        """
-
-    private static let p384 = """
-        -----BEGIN PRIVATE KEY-----
-        MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDDmiZohtcuPbr66qCKC
-        ekPDeuJJ08iJThXrxHG5fru3L7xQ9kYi/f+A3j1IFZAPhAChZANiAARaVgkxwAuL
-        F9Yle9ZHzxHdWIoVXB99otZ0DWS3gbcQaeoprtjXlY9DY+8IanMhdqF5W7Ft53No
-        loR5L1GqrRQTAmjCz2Mvjl0dbVZ+a63yZd2E6joK34i5fcHW6xcbutU=
-        -----END PRIVATE KEY-----
-        """
-
-    private static let p521 = """
-        -----BEGIN PRIVATE KEY-----
-        MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBlLmxzur8C3Jw1Tve
-        +i6SKRlwWl9aBrkE99bkgDGW9bx3GfKStZCAS86Ib384HTE2uS8hXTonEcxxrn7U
-        3iFzmByhgYkDgYYABAAhqubp9NlDIyA9/ouZzEpbdGku3kPJoQRkWsxvI9B7AQ6l
-        Zl7PZ7AauEqsIJQxW/tjYTLrQRENzHUCW3ykH/Wu+gA5MsnSQBhjPBTdoMi0PYmc
-        x87pnjcXOPEseiFCb6CB7jP2PUpUix8w/dVTY5y371CJjBWdDX3HV4wrSdAFccar
-        qA==
-        -----END PRIVATE KEY-----
-        """
-
-    private static let ed25519 = """
-        -----BEGIN PRIVATE KEY-----
-        MC4CAQAwBQYDK2VwBCIEIE/GlvFc4i4DvnDXcpPEFcIYkIp9ZPmlaPUrJsBVldny
-        -----END PRIVATE KEY-----
-        """
 }

@@ -10,12 +10,17 @@ import Testing
             script: script, sessionKey: Array("session".utf8), queueKeys: [Array("queue".utf8)],
             queueWords: [], tellsOfEach: true)
         var session = Session(call, limits: ProducerLimits())
+        login(&session, opened(-1, refused: []), fence: 1)
+        return session
+    }
+
+    /// A connection is there: the session gets its number, and sets its fence.
+    private func login(_ session: inout Session, _ opened: RedisReply, fence: Int64) {
         session.loggedIn()
         _ = bytes(&session)
-        _ = session.received(opened(-1, refused: []), now: start)
+        _ = session.received(opened, now: start)
         _ = bytes(&session)
-        _ = session.received(.integer(1), now: start)
-        return session
+        _ = session.received(.integer(fence), now: start)
     }
 
     private func opened(_ number: Int, _ run: String = "A", refused: [Int]) -> RedisReply {
@@ -97,11 +102,7 @@ import Testing
         _ = submit(1, key: "k", &session)
         _ = bytes(&session)
         _ = session.lost(.connectionLost, now: start)
-        session.loggedIn()
-        _ = bytes(&session)
-        _ = session.received(opened(2, refused: []), now: start)
-        _ = bytes(&session)
-        _ = session.received(.integer(3), now: start)
+        login(&session, opened(2, refused: []), fence: 3)
         _ = bytes(&session)
         #expect(
             outcomes(session.received(told(4, "F 0 1 m1"), now: start)) == ["1 F 0 1 m1"])
@@ -113,12 +114,8 @@ import Testing
         _ = bytes(&session)
         _ = session.received(told(3, "A 1 1", "L 0 1"), now: start)
         _ = session.lost(.connectionLost, now: start)
-        session.loggedIn()
-        _ = bytes(&session)
         // Another Redis, with a state from before the session.
-        _ = session.received(opened(-1, "B", refused: []), now: start)
-        _ = bytes(&session)
-        _ = session.received(.integer(4), now: start)
+        login(&session, opened(-1, "B", refused: []), fence: 4)
         let again = bytes(&session)
         #expect(again.contains("m1") && !again.contains("m2"))
         // The digit of its traits says that no rule refuses it.
@@ -130,11 +127,7 @@ import Testing
         submit(1...1, &session)
         _ = bytes(&session)
         _ = session.lost(.connectionLost, now: start)
-        session.loggedIn()
-        _ = bytes(&session)
-        _ = session.received(opened(-1, "B", refused: []), now: start)
-        _ = bytes(&session)
-        _ = session.received(.integer(3), now: start)
+        login(&session, opened(-1, "B", refused: []), fence: 3)
         _ = bytes(&session)
         #expect(
             outcomes(session.received(told(4, "L 0 1"), now: start))

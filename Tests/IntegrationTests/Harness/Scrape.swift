@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// The metrics of a server at one moment.
@@ -27,6 +28,38 @@ struct Scrape {
     }
 
     subscript(_ series: String) -> Double? { values[series] }
+
+    /// Expects that promtool finds nothing in the text.
+    static func expectLintFree(port: UInt16) async throws {
+        let checked = try await Program.run(
+            "bash",
+            ["-c", "set -o pipefail; curl -sSf \(url(port)) | promtool check metrics 2>&1"])
+        #expect(checked.status == 0, "\(checked)")
+        #expect(checked.output == "")
+    }
+
+    /// What a Python expression over `families` prints, which a strict parser has read from the
+    /// OpenMetrics.
+    static func openMetrics(port: UInt16, printing expression: String) async throws -> String {
+        let python = Program.root.appending(path: ".run/prometheus/bin/python").path
+        let reader = """
+            import sys
+            from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
+            families = list(read(sys.stdin.read()))
+            print(*\(expression), end="")
+            """
+        let read = try await Program.run(
+            "bash",
+            [
+                "-c",
+                "set -o pipefail; curl -sSf -H 'Accept: application/openmetrics-text' "
+                    + "\(url(port)) | \(python) -c '\(reader)'",
+            ])
+        #expect(read.status == 0, "\(read.errors)")
+        return read.output
+    }
+
+    private static func url(_ port: UInt16) -> String { "http://127.0.0.1:\(port)/metrics" }
 
     /// The names of all families, from the `# TYPE` lines.
     var families: Set<String> {

@@ -3,15 +3,34 @@ import CoreAPIKit
 import Glibc
 import Synchronization
 
-/// Callers that post transactions continuously, each with a fresh token, and their unexpected
-/// answers.
+/// Callers that post transactions continuously, and their unexpected answers.
 final class TokenLoad: Sendable {
     private static let callers = 3
     /// A new connection comes to another loop, as the kernel likes.
     private static let requestsPerConnection = 20
 
+    /// Where the token of a request comes from.
+    private enum Source {
+        /// A fresh token is signed by it.
+        case secret(String)
+        case token(String)
+
+        func body() throws -> String {
+            switch self {
+            case .secret(let secret): try TokenLoad.body(signedWith: secret)
+            case .token(let token): APIServer.body(token: token)
+            }
+        }
+
+        /// What a refusal says of it.
+        var note: String {
+            if case .secret(let secret) = self { "\(secret.prefix(3)): " } else { "" }
+        }
+    }
+
     private struct State {
-        var secrets: [String]
+        /// Used in turn.
+        var sources: [Source]
         /// By each caller.
         var answered = [Int](repeating: 0, count: TokenLoad.callers)
         var refused: [String] = []
@@ -22,14 +41,27 @@ final class TokenLoad: Sendable {
     private let port: UInt16
     private let state: Mutex<State>
 
-    /// Posts while the body runs.
+    /// Posts while the body runs, each time with a fresh token.
     ///
     /// - Parameter secrets: the secrets that sign the tokens, in turn.
     static func with(
         _ server: APIServer, signedWith secrets: [String],
         _ body: (TokenLoad) async throws -> Void
     ) async throws {
-        let load = TokenLoad(port: server.port, secrets)
+        try await with(server, secrets.map(Source.secret), body)
+    }
+
+    /// Posts while the body runs, with these tokens in turn.
+    static func with(
+        _ server: APIServer, tokens: [String], _ body: (TokenLoad) async throws -> Void
+    ) async throws {
+        try await with(server, tokens.map(Source.token), body)
+    }
+
+    private static func with(
+        _ server: APIServer, _ sources: [Source], _ body: (TokenLoad) async throws -> Void
+    ) async throws {
+        let load = TokenLoad(port: server.port, sources)
         for caller in 0..<TokenLoad.callers { try Thread.start { load.call(caller) } }
         let result: Result<Void, any Error>
         do { result = .success(try await body(load)) } catch { result = .failure(error) }
@@ -38,9 +70,9 @@ final class TokenLoad: Sendable {
         try result.get()
     }
 
-    private init(port: UInt16, _ secrets: [String]) {
+    private init(port: UInt16, _ sources: [Source]) {
         self.port = port
-        state = Mutex(State(secrets: secrets))
+        state = Mutex(State(sources: sources))
     }
 
     /// Every answer but 200, and every connection that broke.
@@ -48,8 +80,14 @@ final class TokenLoad: Sendable {
 
     /// Signs tokens with these from now on; returns once no other token is under way.
     func sign(with secrets: [String]) async throws {
-        state.withLock { $0.secrets = secrets }
+        state.withLock { $0.sources = secrets.map(Source.secret) }
         try await answers(2)
+    }
+
+    /// Uses these tokens from now on; returns once each caller has used them.
+    func use(_ tokens: [String]) async throws {
+        state.withLock { $0.sources = tokens.map(Source.token) }
+        try await answers(2 + tokens.count)
     }
 
     /// Returns once each caller has received the given number of further responses.
@@ -65,14 +103,14 @@ final class TokenLoad: Sendable {
         defer { state.withLock { $0.running -= 1 } }
         var client: RawClient?
         var count = caller
-        while let secret = nextSecret(count) {
+        while let source = nextSource(count) {
             do {
                 if client == nil || count % TokenLoad.requestsPerConnection == 0 {
                     client = try RawClient(port: port)
                 }
-                try client?.send(APIServer.post(TokenLoad.body(signedWith: secret)))
+                try client?.send(APIServer.post(source.body()))
                 let status = try client?.readAnswer().status
-                if status != 200 { note("\(secret.prefix(3)): \(status ?? 0)") }
+                if status != 200 { note("\(source.note)\(status ?? 0)") }
             } catch {
                 client = nil
                 note("\(error)")
@@ -84,8 +122,8 @@ final class TokenLoad: Sendable {
         }
     }
 
-    private func nextSecret(_ count: Int) -> String? {
-        state.withLock { $0.isOver ? nil : $0.secrets[count % $0.secrets.count] }
+    private func nextSource(_ count: Int) -> Source? {
+        state.withLock { $0.isOver ? nil : $0.sources[count % $0.sources.count] }
     }
 
     private func note(_ what: String) {

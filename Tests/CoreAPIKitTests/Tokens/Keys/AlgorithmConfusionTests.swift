@@ -1,4 +1,5 @@
 import Foundation
+import TestKeys
 import Testing
 
 @testable import CoreAPIBase
@@ -48,8 +49,8 @@ import Testing
     }
 
     @Test(arguments: [
-        KeySetMaterial.rsa, KeySetMaterial.p256, KeySetMaterial.p384, KeySetMaterial.p521,
-        KeySetMaterial.ed25519,
+        TestKeys.rsa, TestKeys.p256, TestKeys.p384, TestKeys.p521,
+        TestKeys.ed25519,
     ])
     func `a MAC with a form of the public key is never believed`(pem: String) throws {
         let verifiers = try verifiers(
@@ -71,7 +72,7 @@ import Testing
 
     @Test func `a key of type oct in a set verifies nothing`() throws {
         let octets = Self.encoded(Array(Self.secret.utf8))
-        let other = try KeySetMaterial.webKey(KeySetMaterial.p256)
+        let other = try KeySetMaterial.webKey(TestKeys.p256)
         let keys = try KeySetMaterial.set(
             #"{"kty":"oct","alg":"HS256","kid":"k","k":"\#(octets)"}"#, other)
         let header = #"{"alg":"HS256","kid":"k"}"#
@@ -87,8 +88,8 @@ import Testing
 
     @Test func `a signature under the name of another algorithm is not believed`() throws {
         let pems = [
-            KeySetMaterial.rsa, KeySetMaterial.p256, KeySetMaterial.p384, KeySetMaterial.p521,
-            KeySetMaterial.ed25519,
+            TestKeys.rsa, TestKeys.p256, TestKeys.p384, TestKeys.p521,
+            TestKeys.ed25519,
         ]
         let keys = try pems.map { try KeySetMaterial.webKey($0) }
         let set = try JSONWebKeySet(parsing: #"{"keys":[\#(keys.joined(separator: ","))]}"#)

@@ -1,3 +1,4 @@
+import TestKeys
 import Testing
 
 @testable import CoreAPIBase
@@ -40,14 +41,14 @@ import Testing
             (#""x5c":["AAAA"],"x5t":"AA","ext":true"#, nil), (#""\u0075se":"enc""#, .use),
         ] as [(String, Reason?)])
     func `a key is used as its members permit`(members: String, expected: Reason?) throws {
-        let key = try KeySetMaterial.webKey(KeySetMaterial.p256, members: members)
+        let key = try KeySetMaterial.webKey(TestKeys.p256, members: members)
         #expect(try reason(key) == expected)
     }
 
     @Test(arguments: [
-        (KeySetMaterial.rsa, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
-        (KeySetMaterial.p256, ["ES256"]), (KeySetMaterial.p384, ["ES384"]),
-        (KeySetMaterial.p521, ["ES512"]), (KeySetMaterial.ed25519, ["Ed25519", "EdDSA"]),
+        (TestKeys.rsa, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
+        (TestKeys.p256, ["ES256"]), (TestKeys.p384, ["ES384"]),
+        (TestKeys.p521, ["ES512"]), (TestKeys.ed25519, ["Ed25519", "EdDSA"]),
     ])
     func `a key without alg serves the algorithms of its type alone`(
         pem: String, names: [String]
@@ -60,7 +61,7 @@ import Testing
 
     @Test(arguments: TokenAlgorithm.allCases)
     func `a key with alg serves that algorithm alone`(algorithm: TokenAlgorithm) throws {
-        for pem in [KeySetMaterial.rsa, KeySetMaterial.p521, KeySetMaterial.ed25519] {
+        for pem in [TestKeys.rsa, TestKeys.p521, TestKeys.ed25519] {
             let members = "\"alg\":\"\(algorithm.rawValue)\""
             let set = try KeySetMaterial.set(try KeySetMaterial.webKey(pem, members: members))
             // Both names of Ed25519 are one algorithm (RFC 9864 §2.2).
@@ -122,13 +123,13 @@ import Testing
             ([1, 0, 0, 0, 0, 0, 0, 0, 1], false),
         ] as [([UInt8], Bool)])
     func `an RSA exponent is odd, above 1 and short`(exponent: [UInt8], isUsed: Bool) throws {
-        let key = try KeySetMaterial.webKey(KeySetMaterial.rsa)
+        let key = try KeySetMaterial.webKey(TestKeys.rsa)
         let changed = key.replacing(#""e":"AQAB""#, with: #""e":"\#(Self.text(exponent))""#)
         #expect(try reason(changed) == (isUsed ? nil : .exponent))
     }
 
     @Test(arguments: [
-        (KeySetMaterial.p256, 32), (KeySetMaterial.p384, 48), (KeySetMaterial.p521, 66),
+        (TestKeys.p256, 32), (TestKeys.p384, 48), (TestKeys.p521, 66),
     ])
     func `a point of an EC key has coordinates of full length and is on the curve`(
         pem: String, length: Int
@@ -189,7 +190,7 @@ import Testing
 
     @Test(arguments: ["d", "p", "q", "dp", "dq", "qi", "oth", "priv", #"\u0064"#])
     func `a set with a private member is refused as a whole`(name: String) throws {
-        let good = try KeySetMaterial.webKey(KeySetMaterial.p256)
+        let good = try KeySetMaterial.webKey(TestKeys.p256)
         for start in [
             #"{"kty":"RSA""#, #"{"kty":"EC""#, #"{"kty":"OKP""#, #"{"kty":"new""#, "{\"a\":1",
         ] {
@@ -225,9 +226,9 @@ import Testing
     }
 
     @Test func `keys beside an unused one are used, and the unused one has a name`() throws {
-        let good = try KeySetMaterial.webKey(KeySetMaterial.p256, members: #""kid":"good""#)
+        let good = try KeySetMaterial.webKey(TestKeys.p256, members: #""kid":"good""#)
         let bad = try KeySetMaterial.webKey(
-            KeySetMaterial.ed25519, members: #""kid":"bad","use":"enc""#)
+            TestKeys.ed25519, members: #""kid":"bad","use":"enc""#)
         let set = try KeySetMaterial.set(bad, good)
         #expect(set.count == 2 && set.hasUsableKey)
         #expect(set.unusedKeys == [UnusedKey(index: 0, keyID: "bad", reason: .use)])

@@ -1,3 +1,4 @@
+import TestKeys
 import Testing
 
 @testable import CoreAPIBase
@@ -5,9 +6,9 @@ import Testing
 
 @Suite struct PEMKeyTests {
     @Test(arguments: [
-        (KeySetMaterial.rsa, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
-        (KeySetMaterial.p256, ["ES256"]), (KeySetMaterial.p384, ["ES384"]),
-        (KeySetMaterial.p521, ["ES512"]), (KeySetMaterial.ed25519, ["Ed25519", "EdDSA"]),
+        (TestKeys.rsa, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
+        (TestKeys.p256, ["ES256"]), (TestKeys.p384, ["ES384"]),
+        (TestKeys.p521, ["ES512"]), (TestKeys.ed25519, ["Ed25519", "EdDSA"]),
     ])
     func `an issuer signs by every algorithm of its key, and by no other`(
         pem: String, names: [String]
@@ -44,7 +45,7 @@ import Testing
     }
 
     @Test func `a web key has no private member`() throws {
-        for pem in [KeySetMaterial.rsa, KeySetMaterial.p256, KeySetMaterial.ed25519] {
+        for pem in [TestKeys.rsa, TestKeys.p256, TestKeys.ed25519] {
             let key = try PEMKey(Array(pem.utf8)).webKey(keyID: "a \" kid")
             let set = try KeySetMaterial.set(key)
             #expect(set.keys.first?.keyID == Array("a \" kid".utf8))
@@ -62,7 +63,7 @@ import Testing
         }
         #expect(error("") == .notKey)
         #expect(error("a secret") == .notKey)
-        #expect(error(String(KeySetMaterial.p256.dropLast(60))) == .notKey)
+        #expect(error(String(TestKeys.p256.dropLast(60))) == .notKey)
         #expect(error(String(repeating: "x", count: PEMKey.bytesMax + 1)) == .notKey)
         let encrypted =
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----"
