@@ -55,10 +55,8 @@ struct ResponseParser {
         while true {
             switch part {
             case .statusLine:
-                guard let line = try nextLine() else {
-                    try checkBeginning()
-                    return nil
-                }
+                try checkBeginning()
+                guard let line = try nextLine() else { return nil }
                 try parseStatus(line)
                 part = .fields
             case .fields:
@@ -94,7 +92,7 @@ struct ResponseParser {
 
     private static let versionPrefix = Array("HTTP/1.".utf8)
 
-    /// Refuses another protocol as soon as its first bytes differ.
+    /// Refuses another protocol as soon as its first bytes differ, also if its line is too long.
     private func checkBeginning() throws(HTTPResponseError) {
         let count = min(buffer.count, ResponseParser.versionPrefix.count)
         guard buffer[..<count] == ResponseParser.versionPrefix[..<count] else { throw .notHTTP }

@@ -56,6 +56,17 @@ struct ResponseParserTests {
         }
     }
 
+    @Test(arguments: ["\u{15}\u{3}", "HTTQ/1.1 200 OK", ""])
+    func `another protocol is named as such, also with a line that is too long`(start: String) {
+        var limits = HTTPClientLimits()
+        limits.headBytesMax = 64
+        let line = start + String(repeating: "x", count: 100)
+        #expect(ResponseRules.outcome(line, limits: limits) == .failure(.notHTTP))
+        #expect(
+            ResponseRules.outcome("HTTP/1.1 200 " + line, limits: limits)
+                == .failure(.headTooLarge))
+    }
+
     @Test(arguments: [
         "Content-Length: 3\r\n\r\nab", "Content-Length: 1", "Content-Length: 1\r\n",
         "Content-Length: 1\r\n\r\n",
