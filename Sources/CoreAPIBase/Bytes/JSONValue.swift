@@ -50,4 +50,12 @@ package enum Digits {
         }
         return Int(exactly: value)
     }
+
+    /// The same, but `Int.max` for digits that overflow: as HTTP has it for seconds and lengths
+    /// (RFC 9111 §1.2.2). Nil if the range is empty or has another byte.
+    package static func clampedInteger(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
+        guard !range.isEmpty else { return nil }
+        for index in range where bytes[index] &- UInt8(ascii: "0") > 9 { return nil }
+        return integer(range, of: bytes) ?? .max
+    }
 }

@@ -47,10 +47,14 @@ package struct HTTPResponse: Equatable, Sendable {
             }
         }
         if isUncacheable { return 0 }
-        let age = values(of: "age").first.flatMap {
-            Digits.integer(0..<$0.count, of: $0.span)
-        }
+        let age = seconds(of: "age")
         return maximum.map { max(0, $0 - (age ?? 0)) }
+    }
+
+    /// The value of a field that is a number of seconds; nil without the field or for another value.
+    /// A number that overflows is the largest one (RFC 9111 §1.2.2).
+    package func seconds(of name: ShortText) -> Int? {
+        values(of: name).first.flatMap { Digits.clampedInteger(0..<$0.count, of: $0.span) }
     }
 
     /// The seconds of `max-age=N` (RFC 9111 §5.2.2.1), also as a quoted string (§5.2); nil for
@@ -65,10 +69,6 @@ package struct HTTPResponse: Equatable, Sendable {
         {
             digits = (digits.lowerBound + 1)..<(digits.upperBound - 1)
         }
-        guard !digits.isEmpty else { return nil }
-        for index in digits where !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[index]) {
-            return nil
-        }
-        return Digits.integer(digits, of: bytes) ?? .max
+        return Digits.clampedInteger(digits, of: bytes)
     }
 }

@@ -20,7 +20,7 @@ struct ResponseFraming {
         switch field.name.count {
         case 14 where Grammar.equalsIgnoringCase("content-length", field.name, bytes):
             lengths += 1
-            length = ResponseFraming.digits(field.value, bytes)
+            length = Digits.clampedInteger(field.value, of: bytes)
         case 16 where Grammar.equalsIgnoringCase("content-encoding", field.name, bytes):
             if !Grammar.equalsIgnoringCase("identity", field.value, bytes) { isEncoded = true }
         case 17 where Grammar.equalsIgnoringCase("transfer-encoding", field.name, bytes):
@@ -47,14 +47,5 @@ struct ResponseFraming {
         guard let length else { return .untilEnd }
         guard length <= bodyBytesMax else { throw .bodyTooLarge }
         return .length(length)
-    }
-
-    /// `1*DIGIT` (RFC 9110 §8.6); nil for anything else. A length that overflows is `Int.max`.
-    private static func digits(_ value: Range<Int>, _ bytes: Span<UInt8>) -> Int? {
-        guard !value.isEmpty else { return nil }
-        for index in value where !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= bytes[index]) {
-            return nil
-        }
-        return Digits.integer(value, of: bytes) ?? .max
     }
 }

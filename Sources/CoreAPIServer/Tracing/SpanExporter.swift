@@ -17,11 +17,11 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
     // Only the loop's thread uses these.
     private lazy var client = makeClient()
     private var machine: SpanExporterStateMachine
-    private var batch: (request: HTTPRequest, spans: Int)?
+    private var batch: (request: HTTPRequest, requests: Int, spans: Int)?
     private var warning = WarningLimit()
 
-    /// Whether there is a batch, for `finish`.
-    private let isBusy = Atomic(false)
+    /// How many requests the batch has, for `finish`.
+    private let inFlight = Atomic(0)
 
     /// Why spans were dropped: a label of their counter.
     enum DropReason: String, CaseIterable {
@@ -65,19 +65,21 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
 
     /// Takes the spans of a request. Any thread may call it.
     func record(_ request: RequestSpans) {
-        if spans.append(request) == SpanExporter.requestsMax { hurry() }
+        guard let waiting = spans.append(request) else { return count(request.count, .full) }
+        if waiting == SpanExporter.requestsMax { hurry() }
     }
 
     /// Sends what waits, for at most so long. Blocks the calling thread, which is no loop's.
     func finish(before end: MonotonicTime) {
         while MonotonicTime.now() < end {
             let waits = spans.count > 0
-            guard waits || isBusy.load(ordering: .acquiring) else { return }
+            guard waits || inFlight.load(ordering: .acquiring) > 0 else { return }
             if waits { hurry() }
             _ = Process.waitForNotice(before: .now().advanced(byMilliseconds: 5))
         }
+        let requests = spans.count + inFlight.load(ordering: .acquiring)
         logger.warning(
-            "spans not exported: the server ends", metadata: ["requests": "\(spans.count)"])
+            "spans not exported: the server ends", metadata: ["requests": "\(requests)"])
     }
 
     private func hurry() {
@@ -95,12 +97,10 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
         case .wait: break
         case .send: sendNext()
         case .resend: send()
-        case .delivered:
-            exported?.increment(by: Int64(batch?.spans ?? 0))
-            batch = nil
+        case .delivered: batch = nil
         case .drop: drop(.unavailable)
         }
-        isBusy.store(batch != nil, ordering: .releasing)
+        inFlight.store(batch?.requests ?? 0, ordering: .releasing)
         loop.bringForward(deadline)
     }
 
@@ -115,14 +115,13 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
     }
 
     private func sendNext() {
-        let (taken, lost) = spans.take(max: SpanExporter.requestsMax)
-        count(lost, .full)
+        let taken = spans.take(max: SpanExporter.requestsMax)
         guard !taken.isEmpty else { return machine.foundNothing(now: loop.now) }
         var request = HTTPRequest(
             .post(contentType: "application/json", body: encoder.body(taken)))
         for (name, value) in configuration.headers { _ = request.add(name, value) }
-        batch = (request, taken.reduce(0) { $0 + $1.count })
-        isBusy.store(true, ordering: .releasing)
+        batch = (request, taken.count, taken.reduce(0) { $0 + $1.count })
+        inFlight.store(taken.count, ordering: .releasing)
         send()
     }
 
@@ -142,13 +141,13 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
         switch result {
         case .success(let response):
             let action = machine.answered(
-                response.status, retryAfterSeconds: SpanExporter.retryAfter(response),
+                // A date is not read (RFC 9110 §10.2.3).
+                response.status, retryAfterSeconds: response.seconds(of: "retry-after"),
                 now: loop.now, jitter: jitter)
-            let isOK = 200...299 ~= response.status
-            if !isOK { warn("status \(response.status)") }
-            if isOK, let rejected = OTLPPartialSuccess.rejectedSpans(response.body) {
-                warn("the collector rejected \(rejected) spans")
-                count(rejected, .rejected)
+            if 200...299 ~= response.status {
+                countDelivered(OTLPPartialSuccess(response.body))
+            } else {
+                warn("status \(response.status)")
             }
             if action == .drop, !SpanExporter.isRetried(response.status) {
                 drop(.rejected)
@@ -162,17 +161,19 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
 
     private static func isRetried(_ status: Int) -> Bool { [429, 502, 503, 504].contains(status) }
 
+    /// Counts the spans of a batch that has arrived.
+    private func countDelivered(_ answer: OTLPPartialSuccess) {
+        let spans = batch?.spans ?? 0
+        let rejected = min(answer.rejectedSpans, spans)
+        count(rejected, .rejected)
+        exported?.increment(by: Int64(spans - rejected))
+        if let warning = answer.warning { warn(warning) }
+    }
+
     private func warn(_ reason: String) {
         guard warning.isDue(now: loop.now) else { return }
         logger.warning(
             "spans not exported",
             metadata: ["collector": "\(configuration.url)", "reason": "\(reason)"])
-    }
-
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3); a date is not read.
-    private static func retryAfter(_ response: HTTPResponse) -> Int? {
-        response.values(of: "retry-after").first.flatMap {
-            Digits.integer(0..<$0.count, of: $0.span)
-        }
     }
 }

@@ -17,71 +17,156 @@ struct TracingConfiguration {
     let timeoutMilliseconds: Int
 
     private enum Variable {
-        static let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
-        static let tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-        static let headers = "OTEL_EXPORTER_OTLP_HEADERS"
-        static let tracesHeaders = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"
-        static let timeout = "OTEL_EXPORTER_OTLP_TIMEOUT"
-        static let certificate = "OTEL_EXPORTER_OTLP_CERTIFICATE"
-        static let protocolName = "OTEL_EXPORTER_OTLP_PROTOCOL"
+        static let isDisabled = "OTEL_SDK_DISABLED"
+        static let exporter = "OTEL_TRACES_EXPORTER"
+        static let propagators = "OTEL_PROPAGATORS"
         static let serviceName = "OTEL_SERVICE_NAME"
         static let resource = "OTEL_RESOURCE_ATTRIBUTES"
         static let sampler = "OTEL_TRACES_SAMPLER"
         static let samplerArgument = "OTEL_TRACES_SAMPLER_ARG"
     }
 
-    /// Nil without an endpoint; then the other variables are not used, but checked.
+    /// A setting of the exporter, with the name that is for traces alone and wins over the other.
+    private struct Setting {
+        let name: String
+        let tracesName: String
+
+        static let endpoint = Setting("ENDPOINT")
+        static let headers = Setting("HEADERS")
+        static let timeout = Setting("TIMEOUT")
+        static let certificate = Setting("CERTIFICATE")
+        static let clientCertificate = Setting("CLIENT_CERTIFICATE")
+        static let clientKey = Setting("CLIENT_KEY")
+        static let compression = Setting("COMPRESSION")
+        static let protocolName = Setting("PROTOCOL")
+
+        private init(_ suffix: String) {
+            name = "OTEL_EXPORTER_OTLP_\(suffix)"
+            tracesName = "OTEL_EXPORTER_OTLP_TRACES_\(suffix)"
+        }
+
+        /// The name of the value that counts.
+        func variable(_ values: EnvironmentReader) throws(ConfigurationError) -> String {
+            try values.text(tracesName) == nil ? name : tracesName
+        }
+    }
+
+    /// Nil without an endpoint, or if traces are switched off; then the other variables are not
+    /// used, but checked.
     static func read(
         _ values: EnvironmentReader
     ) throws(ConfigurationError) -> TracingConfiguration? {
+        let isOn = try isOn(values)
         let url = try url(values)
-        let own = try pairs(values, Variable.tracesHeaders, areSecret: true)
-        let common = try pairs(values, Variable.headers, areSecret: true)
-        let headers = own ?? common ?? []
-        try check(headers, own == nil ? Variable.headers : Variable.tracesHeaders)
-        let protocols = [("http/json", ())]
-        _ = try values.choice(Variable.protocolName, protocols)
+        let headerVariable = try Setting.headers.variable(values)
+        let headers = try pairs(values, headerVariable, areSecret: true) ?? []
+        try check(headers, headerVariable)
+        try checkFixed(values)
         let ratio = try ratio(values)
         let sampler =
             try values.choice(Variable.sampler, TraceSampler.named(ratio: ratio)) ?? TraceSampler()
-        let timeout = try values.integer(Variable.timeout, in: 100...60_000) ?? 10_000
+        let timeout =
+            try values.integer(try Setting.timeout.variable(values), in: 100...60_000) ?? 10_000
         let resource = try resource(values)
-        let certificate = try values.text(Variable.certificate)
-        guard let url else { return nil }
+        let tls = try tls(url, values)
+        guard let url, isOn else { return nil }
         return TracingConfiguration(
-            url: url, tls: try tls(url, certificate), headers: headers, resource: resource,
+            url: url, tls: tls, headers: headers, resource: resource,
             sampler: sampler, timeoutMilliseconds: timeout)
+    }
+
+    /// Whether the two general switches leave traces on.
+    private static func isOn(_ values: EnvironmentReader) throws(ConfigurationError) -> Bool {
+        let exporters = [("otlp", true), ("none", false)]
+        let exports = try values.choice(Variable.exporter, exporters) ?? true
+        // OpenTelemetry: any other word than `true`, in any case, counts as false.
+        let isDisabled = try values.text(Variable.isDisabled)?.lowercased() == "true"
+        return exports && !isDisabled
+    }
+
+    /// Refuses other protocols than those that the server has.
+    private static func checkFixed(_ values: EnvironmentReader) throws(ConfigurationError) {
+        let protocols = [("http/json", ())]
+        _ = try values.choice(try Setting.protocolName.variable(values), protocols)
+        let compressions = [("none", ())]
+        _ = try values.choice(try Setting.compression.variable(values), compressions)
+        guard let propagators = try values.text(Variable.propagators) else { return }
+        guard propagators.split(separator: ",").contains(where: { trimmed($0) == "tracecontext" })
+        else {
+            throw ConfigurationError(
+                variable: Variable.propagators, value: propagators,
+                expectation: "give a list with tracecontext: it is what the server understands")
+        }
     }
 
     // MARK: - The collector
 
     private static func url(_ values: EnvironmentReader) throws(ConfigurationError) -> HTTPURL? {
-        if let text = try values.text(Variable.tracesEndpoint) {
-            return try url(text, Variable.tracesEndpoint)
+        let setting = Setting.endpoint
+        if let text = try values.text(setting.tracesName) {
+            return try url(text, setting.tracesName)
         }
-        guard var text = try values.text(Variable.endpoint) else { return nil }
+        guard var text = try values.text(setting.name) else { return nil }
+        guard !text.utf8.contains(UInt8(ascii: "?")) else {
+            throw ConfigurationError(
+                variable: setting.name, value: nil,
+                expectation: "give a URL without a query: /v1/traces is added to it; "
+                    + "\(setting.tracesName) takes a whole URL")
+        }
         while text.hasSuffix("/") { text.removeLast() }
-        return try url(text + "/v1/traces", Variable.endpoint)
+        return try url(text + "/v1/traces", setting.name)
     }
 
     private static func url(
         _ text: String, _ variable: String
     ) throws(ConfigurationError) -> HTTPURL {
         do { return try HTTPURL(text, allowsClearText: true) } catch {
+            let rule =
+                error == .scheme ? "it must begin with http:// or https://" : error.rawValue
             throw ConfigurationError(
                 variable: variable, value: nil,
-                expectation: "give a URL such as http://127.0.0.1:4318; \(error.rawValue)")
+                expectation: "give a URL such as http://127.0.0.1:4318; \(rule)")
         }
     }
 
     private static func tls(
-        _ url: HTTPURL, _ certificate: String?
+        _ url: HTTPURL?, _ values: EnvironmentReader
     ) throws(ConfigurationError) -> TLSContext? {
-        guard url.usesTLS else { return nil }
-        do { return try TLSContext(TLSOptions(authorityFile: certificate)) } catch {
+        let (authority, certificate, key) = (
+            try Setting.certificate.variable(values),
+            try Setting.clientCertificate.variable(values), try Setting.clientKey.variable(values)
+        )
+        let authorityFile = try values.text(authority)
+        let certificateFile = try values.text(certificate)
+        let keyFile = try values.text(key)
+        guard let url else { return nil }
+        guard url.usesTLS else {
+            let files = [(authority, authorityFile), (certificate, certificateFile), (key, keyFile)]
+            guard let unused = files.first(where: { $0.1 != nil }) else { return nil }
             throw ConfigurationError(
-                variable: Variable.certificate, value: certificate, expectation: "\(error)",
-                mayPass: true)
+                variable: unused.0, value: unused.1,
+                expectation: "the collector's URL is http://: give an https:// URL, or no files")
+        }
+        guard (certificateFile == nil) == (keyFile == nil) else {
+            throw ConfigurationError(
+                variable: certificateFile == nil ? certificate : key, value: nil,
+                expectation: "give both \(certificate) and \(key), or neither")
+        }
+        let client = certificateFile.flatMap { file in
+            keyFile.map { TLSOptions.ClientCertificate(file: file, keyFile: $0) }
+        }
+        do {
+            return try TLSContext(
+                TLSOptions(authorityFile: authorityFile, clientCertificate: client))
+        } catch {
+            let (variable, file) =
+                switch error {
+                case .certificateFile: (certificate, certificateFile)
+                case .keyFile: (key, keyFile)
+                default: (authority, authorityFile)
+                }
+            throw ConfigurationError(
+                variable: variable, value: file, expectation: "\(error)", mayPass: true)
         }
     }
 
@@ -102,13 +187,17 @@ struct TracingConfiguration {
     private static func resource(
         _ values: EnvironmentReader
     ) throws(ConfigurationError) -> [(name: String, value: String)] {
-        var resource = try pairs(values, Variable.resource, areSecret: false) ?? []
+        var resource: [(name: String, value: String)] = []
         func set(_ name: String, _ value: String, replaces: Bool) {
             if let index = resource.firstIndex(where: { $0.name == name }) {
                 if replaces { resource[index].value = value }
             } else {
                 resource.append((name, value))
             }
+        }
+        // Keys are unique; the last value counts.
+        for (name, value) in try pairs(values, Variable.resource, areSecret: false) ?? [] {
+            set(name, value, replaces: true)
         }
         if let name = try values.text(Variable.serviceName) {
             set("service.name", name, replaces: true)

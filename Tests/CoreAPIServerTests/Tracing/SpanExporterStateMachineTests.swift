@@ -80,19 +80,35 @@ import Testing
 
     @Test(
         arguments: [
-            ("", nil), ("{}", nil), ("[]", nil), ("{\"partialSuccess\":{}}", nil),
+            ("", 0), ("{}", 0), ("[]", 0), ("{\"partialSuccess\":{}}", 0),
             (
                 "{\"a\":[1,{\"partialSuccess\":2}],"
                     + "\"partialSuccess\":{\"x\":{},\"rejectedSpans\":\"7\"}}",
                 7
             ),
             ("{\"partialSuccess\":{\"rejectedSpans\":3}}", 3),
-            ("{\"partialSuccess\":{\"rejectedSpans\":\"0\"}}", nil),
-            ("{\"partialSuccess\":{\"rejectedSpans\":\"-1\"}}", nil),
-            ("{\"partialSuccess\":{\"rejectedSpans\":\"99999999999999999999\"}}", nil),
-            ("{\"partialSuccess\":null}", nil), ("{\"partialSuccess\":{\"rejectedSpans\":", nil),
-        ] as [(String, Int?)])
-    func `a partial success says how many spans were rejected`(body: String, count: Int?) {
-        #expect(OTLPPartialSuccess.rejectedSpans(Array(body.utf8)) == count)
+            ("{\"partialSuccess\":{\"rejectedSpans\":\"0\"}}", 0),
+            ("{\"partialSuccess\":{\"rejectedSpans\":\"-1\"}}", 0),
+            ("{\"partialSuccess\":{\"rejectedSpans\":\"99999999999999999999\"}}", .max),
+            ("{\"partialSuccess\":null}", 0), ("{\"partialSuccess\":{\"rejectedSpans\":", 0),
+        ] as [(String, Int)])
+    func `a partial success says how many spans were rejected`(body: String, count: Int) {
+        #expect(OTLPPartialSuccess(Array(body.utf8)).rejectedSpans == count)
+    }
+
+    @Test func `a collector's message is a warning, also without rejected spans`() {
+        func warning(_ members: String) -> String? {
+            OTLPPartialSuccess(Array("{\"partialSuccess\":{\(members)}}".utf8)).warning
+        }
+        #expect(warning("\"rejectedSpans\":\"0\"") == nil)
+        #expect(warning("\"errorMessage\":\"\"") == nil)
+        #expect(
+            warning("\"rejectedSpans\":\"0\",\"errorMessage\":\"old schema\"")
+                == "the collector took them, but says: old schema")
+        #expect(
+            warning("\"errorMessage\":\"too old\",\"rejectedSpans\":\"2\"")
+                == "the collector rejected 2 spans: too old")
+        let long = String(repeating: "x", count: 5_000)
+        #expect(warning("\"errorMessage\":\"\(long)\"")?.utf8.count ?? 0 < 300)
     }
 }
