@@ -84,6 +84,7 @@ extension ProducerSimulation {
             batches += session.returned
             batches += session.unresolved
             batches += session.answered.map(\.batch)
+            batches += session.denied.map(\.batch)
             for case .batch(let batch) in session.awaited { batches.append(batch) }
             if session.pendingCount != batches.reduce(0, { $0 + $1.unconfirmedCount })
                 || session.pendingBytes != batches.reduce(0, { $0 + $1.unconfirmedBytes })

@@ -55,10 +55,11 @@ extension ProducerSimulation {
         let messages = stride(from: rest.startIndex, to: rest.endIndex, by: 2).map { index in
             (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
         }
-        return node.batch(
+        let answer = node.batch(
             words[3], first: before + 1, deadline: deadline, messages,
             stopAt: random.integer(0...messages.count),
             now)
+        return node.denial.map { .error(RedisServerError(message: $0)) } ?? answer
     }
 
     // MARK: - Replicas
@@ -124,6 +125,9 @@ extension ProducerSimulation {
         case .refuse:
             node.refusal = random.pick(Node.Refusal.allCases)
             after(random.integer(10...4_000)) { node.refusal = nil }
+        case .deny:
+            node.denial = random.pick(["ERR Server closed connection", "upstream failure", "OOM x"])
+            after(random.integer(1...500)) { node.denial = nil }
         case .refuseLogin:
             node.login.refusedUntil = now.advanced(byMilliseconds: random.integer(10...4_000))
         case .jump: node.clockOffset += random.integer(-8_000...8_000)

@@ -37,6 +37,8 @@ final class ProducerSimulationNode {
     var login = SimulatedLogin()
     var clockOffset = 0
     var refusal: Refusal?
+    /// The error that a proxy answers to batches, although they are executed.
+    var denial: String?
     /// Of a replica: how many steps of the master it has.
     var acknowledged = 0
     private(set) var steps: [[Effect]] = []

@@ -17,7 +17,7 @@ struct ProducerSimulationSchedule {
 
     enum Fault: CaseIterable {
         case cut, freeze, lag, crash, failover, failoverAndBack, comeback, flush, evict, refuse
-        case refuseLogin, jump
+        case deny, refuseLogin, jump
     }
 
     struct Message: SimulatedMessage {
@@ -61,11 +61,14 @@ struct ProducerSimulationSchedule {
             switch kind {
             case .gentle: [.cut]
             case .losses:
-                [.cut, .freeze, .lag, .crash, .failover, .failoverAndBack, .refuseLogin, .jump]
+                [
+                    .cut, .freeze, .lag, .crash, .failover, .failoverAndBack, .deny, .refuseLogin,
+                    .jump,
+                ]
             case .splits: [.cut, .freeze, .lag, .crash, .failover, .comeback, .jump]
             case .removals: [.cut, .freeze, .lag, .flush, .evict, .jump]
             case .refusals:
-                [.cut, .freeze, .crash, .failover, .refuse, .refuse, .refuseLogin, .jump]
+                [.cut, .freeze, .crash, .failover, .refuse, .refuse, .deny, .refuseLogin, .jump]
             }
         for _ in 0..<random.integer(1...8) {
             // Many come while a message is on its way.

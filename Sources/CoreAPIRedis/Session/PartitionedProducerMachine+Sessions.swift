@@ -78,13 +78,30 @@ extension PartitionedProducerMachine {
         case .ready(let resolutions, let lost):
             report(lost)
             mark(place)
-            guard state == .opening else { return .resolveAll(resolutions.array) }
+            let all = resolutions.array + askOthers(than: place, now)
+            guard state == .opening else { return .resolveAll(all) }
             state = .open
-            return .ready(resolutions.array)
+            return .ready(all)
         case .fail(let error):
             guard wasOpening, isOfSession(error, place) else { return .fail(error) }
             return .resolveAll(change(place) { $0.lost(error, now: now) + $0.failAll(error) })
         }
+    }
+
+    /// A session has found another Redis, or another history of this one, over the same connection:
+    /// the others ask, too, since those that are idle would only learn of a loss from their next
+    /// message. One that awaits a reply learns of it from that.
+    private mutating func askOthers(than place: Int, _ now: MonotonicTime) -> [Resolution] {
+        let run = places[place].session.run
+        var resolutions: [Resolution] = []
+        for other in places.indices where other != place {
+            guard places[other].session.isReady, !places[other].session.isAwaiting,
+                places[other].session.run != run
+            else { continue }
+            resolutions += change(other) { $0.lost(.connectionLost, now: now) }
+            mark(other)
+        }
+        return resolutions
     }
 
     /// Whether Redis refuses to open one session alone, while another one is open or may be opened:

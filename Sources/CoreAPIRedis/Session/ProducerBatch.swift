@@ -28,6 +28,9 @@ package struct ProducerBatch<Waiter> {
         /// Whether Redis has a record of it, from which its outcome is read.
         var isKeyed: Bool { traits.isKeyed }
         var byteCount: Int { keyRange.count + wordRange.count }
+
+        /// Whether it was confirmed before, and a refusal is not the end.
+        func mustBeApplied(_ now: MonotonicTime) -> Bool { isConfirmed && deadline > now }
     }
 
     private(set) var messages: [Message] = []
@@ -46,6 +49,9 @@ package struct ProducerBatch<Waiter> {
     var run = ""
     /// Redis has answered that it takes nothing of it under these numbers.
     var isRefused = false
+    /// Whether an error was the answer to it: Redis has not taken it, unless something on the way
+    /// has answered in its place. The session's number tells.
+    var isDenied = false
 
     init(capacity: Int = 0) { words = RedisCommand(capacity: capacity) }
 
@@ -213,6 +219,7 @@ package struct ProducerBatch<Waiter> {
             } else if let begin = start {
                 var run = filtered { position, _ in begin <= position && position < index }
                 (run.first, run.run, run.isRefused) = (first + begin, self.run, isRefused)
+                run.isDenied = isDenied
                 runs.append(run)
                 start = nil
             }
@@ -238,12 +245,14 @@ package struct ProducerBatch<Waiter> {
 
     // MARK: - Sent before
 
-    /// Whether a Redis has applied the message: see `ProducerApplied.contains`.
+    /// Whether a Redis has applied the message: see `ProducerApplied.contains`. Where the number
+    /// does not tell, an error that was the answer is believed.
     func isApplied(_ index: Int, in applied: ProducerApplied) -> Bool? {
-        applied.contains(
-            isRefused ? nil : first + index,
-            former: formerNumbers.isEmpty ? [] : formerNumbers[index],
-            isKeyed: messages[index].isKeyed)
+        let former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+        let isKeyed = messages[index].isKeyed
+        let number = isRefused ? nil : first + index
+        return applied.contains(number, former: former, isKeyed: isKeyed)
+            ?? (isDenied ? applied.contains(nil, former: former, isKeyed: isKeyed) : nil)
     }
 
     /// Whether messages of it were sent before under other numbers.
@@ -256,7 +265,7 @@ package struct ProducerBatch<Waiter> {
             if isRefused { return former }
             return former.suffix(ProducerBatch.formerNumbersMax - 1) + [first + index]
         }
-        (first, isRefused) = (0, false)
+        (first, isRefused, isDenied) = (0, false, false)
     }
 
     /// How many Redis servers may lose a message one after another, and come back with it.

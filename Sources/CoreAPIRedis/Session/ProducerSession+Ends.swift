@@ -5,6 +5,7 @@ extension ProducerSession {
     /// The connection is gone: returns those whose time is over.
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {
         for (batch, _) in answered { unresolved.append(batch) }
+        for (batch, _) in denied { unresolved.append(batch) }
         // Those that were sent behind a message that was refused come before those without a reply.
         unresolved += returned
         for case .batch(let batch) in awaited { unresolved.append(batch) }
@@ -15,6 +16,7 @@ extension ProducerSession {
         }
         unsent.removeAll(where: \.hasFormerNumbers)
         answered = []
+        denied = []
         returned = []
         awaited = []
         inFlightCount = 0
@@ -59,6 +61,7 @@ extension ProducerSession {
     private var earliestDeadline: MonotonicTime {
         var deadline = gathering.deadline
         for (batch, _) in answered { deadline = min(deadline, batch.deadline) }
+        for (batch, _) in denied { deadline = min(deadline, batch.deadline) }
         for case .batch(let batch) in awaited { deadline = min(deadline, batch.deadline) }
         for batches in [returned, unresolved, unsent] {
             for batch in batches { deadline = min(deadline, batch.deadline) }
@@ -78,9 +81,12 @@ extension ProducerSession {
         for index in answered.indices {
             abandon(&answered[index].batch, now, .mayBeExecuted(error), error, &resolutions)
         }
+        for index in denied.indices {
+            abandon(&denied[index].batch, now, .mayBeExecuted(error), error, &resolutions)
+        }
         for index in unresolved.indices {
-            let failure: RedisFailure =
-                unresolved[index].isRefused ? .notExecuted(error) : .mayBeExecuted(error)
+            let isRefused = unresolved[index].isRefused || unresolved[index].isDenied
+            let failure: RedisFailure = isRefused ? .notExecuted(error) : .mayBeExecuted(error)
             abandon(&unresolved[index], now, failure, error, &resolutions)
         }
         for batch in unresolved where batch.isAbandoned { forget(batch) }

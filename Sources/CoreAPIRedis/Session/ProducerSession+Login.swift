@@ -20,7 +20,7 @@ extension ProducerSession {
     }
 
     /// Asks the session's Redis where it stands.
-    private mutating func ask() {
+    mutating func ask() {
         if asks { output.add("ASKING") }
         output.append(call.open)
     }
@@ -188,7 +188,7 @@ extension ProducerSession {
         forget(batch)
         var batch = batch
         // What another Redis than this one may have applied, it may come back with.
-        let isElsewhere = !batch.isRefused && (batch.run != run || run.isEmpty)
+        let isElsewhere = !batch.isRefused && !batch.isDenied && (batch.run != run || run.isEmpty)
         let isApplied = batch.messages.indices.map { batch.isApplied($0, in: applied) }
         for index in batch.messages.indices {
             if isElsewhere || isApplied[index] != false { batch.setMayBeExecuted(index) }

@@ -34,6 +34,7 @@ extension ProducerSession {
             guard let first = awaited.popFirst() else { return .fail(.protocolViolation) }
             switch consume first {
             case .barrier: return receivedForBarrier(reply, now)
+            case .standing: return receivedForStanding(reply, now)
             case .batch(let batch):
                 inFlightCount -= 1
                 // The hot path.
@@ -47,6 +48,7 @@ extension ProducerSession {
                 let action = receivedForBatch(reply, batch, now)
                 if case .fail = action {
                     var batch = batch
+                    if case .error = reply { batch.isDenied = true }
                     batch.isRefused = BatchAnswer.refusesAll(
                         reply, batch, tellsOfEach: call.tellsOfEach)
                     awaited.prepend(.batch(batch))
@@ -77,8 +79,7 @@ extension ProducerSession {
                 returned += wanted(batch)
                 return endDraining(.none)
             }
-            return applied(
-                batch, ProducerOutcomes(applied: 0), refusal: BatchRefusal(error: error), now)
+            return denied(batch, secrets.stripped(error), now)
         case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
@@ -99,8 +100,7 @@ extension ProducerSession {
             // The next login settles what passes. What was confirmed before is sent again until it
             // is applied, unless a key of its own is the reason: time does not mend that.
             let mustBeApplied =
-                !refusal.isOwn
-                && batch.messages[refused].contains { $0.isConfirmed && $0.deadline > now }
+                !refusal.isOwn && batch.messages[refused].contains { $0.mustBeApplied(now) }
             if error.isPassing || mustBeApplied { return .fail(.server(error)) }
             done = refuse(batch, refused, error, &resolutions)
             if state == .ready { state = .draining(free: batch.first + outcomes.count) }
@@ -114,6 +114,37 @@ extension ProducerSession {
         }
         if case .draining = state { return endDraining(resolutions) }
         return resolutions.isEmpty ? .none : .resolve(resolutions)
+    }
+
+    /// The answer to the batch is an error, and not the script's own answer. Once everything that was
+    /// sent is answered, the session's number tells whether the batch was executed all the same.
+    private mutating func denied(
+        _ batch: Batch, _ error: RedisServerError, _ now: MonotonicTime
+    ) -> ReplyAction {
+        // The next login asks, too.
+        if error.isPassing || batch.messages.contains(where: { $0.mustBeApplied(now) }) {
+            return .fail(.server(error))
+        }
+        denied.append((batch, error))
+        if state == .ready { state = .draining(free: batch.first) }
+        return endDraining(.none)
+    }
+
+    /// The reply to the question where the session stands, behind all that was sent.
+    private mutating func receivedForStanding(
+        _ reply: RedisReply, _ now: MonotonicTime
+    ) -> ReplyAction {
+        guard case .draining(let free) = state else { return .fail(.protocolViolation) }
+        if case .error(let error) = reply { return .fail(.server(secrets.stripped(error))) }
+        // Another number than that before the first one denied: the login settles what was sent.
+        guard case .array(let elements) = reply, case .integer(let number)? = elements.first,
+            number == free - 1
+        else { return .fail(.protocolViolation) }
+        var resolutions = Resolutions.none
+        for (batch, error) in exchange(&denied, with: []) {
+            _ = refuse(batch, 0..<batch.count, error, &resolutions)
+        }
+        return endDraining(resolutions)
     }
 
     /// Ends the waits of the messages of the range. Those behind it are sent again; returns the
@@ -150,8 +181,11 @@ extension ProducerSession {
     /// was refused are free, since this connection has no other copy of them under way.
     private mutating func endDraining(_ resolutions: Resolutions) -> ReplyAction {
         guard case .draining(let free) = state else { return .resolve(resolutions) }
-        let waits = awaited.contains { if case .batch = $0 { true } else { false } }
-        if !waits {
+        let waits = awaited.contains { if case .barrier = $0 { false } else { true } }
+        if !waits, !denied.isEmpty {
+            ask()
+            awaited.append(.standing)
+        } else if !waits {
             next = free
             state = .ready
             while let batch = returned.popLast() { unsent.prepend(batch) }
@@ -269,13 +303,12 @@ private struct BatchAnswer<Waiter> {
         _ reply: RedisReply, _ batch: ProducerBatch<Waiter>, tellsOfEach: Bool
     ) -> Bool {
         switch reply {
-        case .error: return true
         case .array(let elements):
             guard let answer = BatchAnswer(elements, batch, tellsOfEach: tellsOfEach) else {
                 return false
             }
             return answer.refusal != nil && answer.outcomes.count == 0
-        case .integer, .status, .bulk, .null: return false
+        case .integer, .status, .bulk, .null, .error: return false
         }
     }
 

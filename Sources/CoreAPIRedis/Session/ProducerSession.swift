@@ -41,6 +41,8 @@ package struct ProducerSession<Waiter> {
     enum Awaited {
         case batch(Batch)
         case barrier
+        /// Where the session stands: batches were denied.
+        case standing
     }
 
     let call: ProducerCall
@@ -67,6 +69,9 @@ package struct ProducerSession<Waiter> {
     var needsBarrier = false
     /// Whether a barrier was not reached, since this was last reset.
     var hasMissedBarrier = false
+    /// Batches that an error was answered to. Whether Redis has executed them is asked: a proxy that
+    /// has lost its server may answer for it.
+    var denied: [(batch: Batch, error: RedisServerError)] = []
     /// Batches that were sent behind a message that was refused: Redis did not take them.
     var returned: Deque<Batch> = []
     /// Batches that were sent over a connection that broke, and are not confirmed.
@@ -237,7 +242,7 @@ package struct ProducerSession<Waiter> {
     }
 
     @inline(__always) mutating func encode(_ batch: consuming Batch, _ now: MonotonicTime) {
-        (batch.first, batch.run, batch.isRefused) = (next, run, false)
+        (batch.first, batch.run, batch.isRefused, batch.isDenied) = (next, run, false, false)
         next += batch.count
         usedAt = now
         // A batch that is sent again and has no waiters has the time of a new message.

@@ -227,4 +227,79 @@ import Testing
         }
         #expect(session.output.bytes.count < 1_000_000)
     }
+
+    @Test func `an error in place of the answer is believed once the session's number agrees`() {
+        var session = ready()
+        submit(1...2, &session)
+        #expect(sent(&session) == ["2: m1 m2"])
+        submit(3...3, &session)
+        #expect(sent(&session) == ["4: m3"])
+        #expect(session.received(error("ERR Server closed connection"), now: start) == .flush)
+        submit(4...4, &session)
+        #expect(sent(&session) == [], "what was sent is answered first")
+        #expect(session.received(error("SESSION gap"), now: start) == .flush)
+        #expect(sent(&session) == ["open"])
+        let refusal = RedisFailure.notExecuted(
+            .server(RedisServerError(message: "ERR Server closed connection")))
+        #expect(
+            session.received(opened(1), now: start)
+                == .resolve([.failed(1, refusal), .failed(2, refusal)]))
+        #expect(sent(&session) == ["2: m3", "3: m4"])
+    }
+
+    @Test func `an error in place of the answer to a batch that was executed deceives nobody`() {
+        var session = ready()
+        submit(1...1, &session)
+        _ = sent(&session)
+        #expect(session.received(error("ERR Connection timed out"), now: start) == .flush)
+        submit(2...2, &session)
+        #expect(sent(&session) == ["open"])
+        #expect(session.received(opened(2), now: start) == .fail(.protocolViolation))
+        #expect(session.lost(.protocolViolation, now: start).isEmpty)
+        #expect(login("A", standingAt: 2, &session) == ["open", "fence 2 3"])
+        #expect(session.received(.integer(3), now: start) == .ready([.applied(1)], nil))
+        #expect(sent(&session) == ["4: m2"])
+        #expect(session.pendingCount == 1)
+    }
+
+    @Test func `a batch behind an executed one that was denied is not sent twice`() {
+        var session = ready()
+        submit(1...1, &session)
+        _ = sent(&session)
+        submit(2...2, &session)
+        _ = sent(&session)
+        #expect(session.received(error("upstream failure"), now: start) == .flush)
+        // Redis has taken both: the second one could not be applied without the first.
+        #expect(session.received(.integer(3), now: start) == .fail(.protocolViolation))
+        _ = session.lost(.protocolViolation, now: start)
+        _ = login("A", standingAt: 3, &session)
+        #expect(session.received(.integer(4), now: start) == .ready([.applied(1), .applied(2)], nil))
+        #expect(sent(&session) == [])
+    }
+
+    @Test func `an error that passes is compared with the session's number, too`() {
+        var session = ready()
+        submit(1...2, &session)
+        _ = sent(&session)
+        let error = RedisServerError(message: "READONLY You can't write")
+        #expect(session.received(.error(error), now: start) == .fail(.server(error)))
+        _ = session.lost(.server(error), now: start)
+        _ = login("A", standingAt: 3, &session)
+        #expect(session.received(.integer(4), now: start) == .ready([.applied(1), .applied(2)], nil))
+        #expect(sent(&session) == [])
+    }
+
+    @Test func `a wait for the session's number ends like any other`() {
+        var session = ready()
+        submit(1...1, &session)
+        _ = sent(&session)
+        _ = session.received(error("ERR Connection timed out"), now: start)
+        _ = sent(&session)
+        let ended = session.expire(after(60_000), .timedOut)
+        #expect(ended.map(\.waiter) == [1])
+        #expect(ended.first?.result == .failure(.mayBeExecuted(.timedOut)))
+        #expect(session.received(opened(1), now: after(60_001)) == .flush)
+        #expect(session.pendingCount == 0)
+    }
+
 }
