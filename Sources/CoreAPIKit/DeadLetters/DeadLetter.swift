@@ -53,12 +53,15 @@ public struct DeadLetter: Hashable, Sendable, Identifiable {
 public struct DeadLetterPage: Hashable, Sendable {
     /// The letters: of a stream with partitions, those of one partition after those of another.
     public let letters: [DeadLetter]
-    /// What continues after them; nil at the end.
+    /// How many letters were examined for this page: with a reason, more than have it.
+    public let examined: Int
+    /// What continues after the examined letters; nil at the end.
     public let next: String?
 
     /// Creates a page, for a store of one's own.
-    public init(letters: [DeadLetter], next: String?) {
+    public init(letters: [DeadLetter], examined: Int, next: String?) {
         self.letters = letters
+        self.examined = examined
         self.next = next
     }
 }

@@ -14,7 +14,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     /// The letters that one command reads at most, and changes at most.
     static let stepCount = 100
     /// The commands of one page: letters of another reason are passed over.
-    private static let readsOfPageMax = 10
+    private static let readsOfPageMax = 5
     /// The newest letters that `reasons` examines.
     private static let examinedMax = 1_000
     private static let commandTimeoutSeconds = 2
@@ -130,6 +130,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         let limit = min(max(1, limit), RedisDeadLetterStore.stepCount)
         var at = try self.cursor(cursor)
         var letters: [DeadLetter] = []
+        var examined = 0
         let counts = try await counts()
         for _ in 0..<RedisDeadLetterStore.readsOfPageMax {
             while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
@@ -142,15 +143,18 @@ public final class RedisDeadLetterStore: DeadLetterStore {
             }
             at.position = last.position
             for (position, letter) in found {
-                guard let letter, reason == nil || letter.reason == reason else { continue }
+                guard let letter else { continue }
+                examined += 1
+                guard reason == nil || letter.reason == reason else { continue }
                 letters.append(letter)
                 if letters.count == limit {
                     at.position = position
-                    return DeadLetterPage(letters: letters, next: at.text)
+                    return DeadLetterPage(letters: letters, examined: examined, next: at.text)
                 }
             }
         }
-        return DeadLetterPage(letters: letters, next: at.place < placeCount ? at.text : nil)
+        return DeadLetterPage(
+            letters: letters, examined: examined, next: at.place < placeCount ? at.text : nil)
     }
 
     public func reasons() async throws(RedisError) -> DeadLetterReasons {
@@ -251,8 +255,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         let ids = found.compactMap(\.letter).filter { reason == nil || $0.reason == reason }
             .compactMap { parts(of: $0.id)?.id }
         let count = ids.isEmpty ? 0 : try await perform(action, ids, at.place)
-        // Letters that die again meanwhile are behind the others: they are not reached.
-        let remaining = (at.remaining ?? 0) - found.count
+        // Letters that die again meanwhile are behind the others: they are not reached. A job that
+        // rq has forgotten was not counted.
+        let remaining = (at.remaining ?? 0) - found.filter { $0.letter != nil }.count
         if let last = found.last, remaining > 0 {
             (at.position, at.remaining) = (last.position, remaining)
         } else {
