@@ -11,10 +11,13 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     private let kind: QueueProbe.Kind
     private let scripts: DeadLetterScripts
 
-    /// The letters that one command reads at most, and changes at most.
-    static let stepCount = 100
+    /// The letters that one command reads at most, and changes at most: Redis serves no other caller
+    /// meanwhile, less than a millisecond.
+    static let stepCount = 50
+    /// The letters of a page at most.
+    private static let pageCountMax = 100
     /// The commands of one page: letters of another reason are passed over.
-    private static let readsOfPageMax = 5
+    private static let readsOfPageMax = 10
     /// The newest letters that `reasons` examines.
     private static let examinedMax = 1_000
     private static let commandTimeoutSeconds = 2
@@ -127,7 +130,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     public func page(
         after cursor: String?, reason: String?, limit: Int
     ) async throws(RedisError) -> DeadLetterPage {
-        let limit = min(max(1, limit), RedisDeadLetterStore.stepCount)
+        let limit = min(max(1, limit), RedisDeadLetterStore.pageCountMax)
         var at = try self.cursor(cursor)
         var letters: [DeadLetter] = []
         var examined = 0
@@ -136,7 +139,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
             while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
             guard at.place < placeCount else { break }
             let wanted = reason == nil ? limit - letters.count : RedisDeadLetterStore.stepCount
-            let found = try await read(at.place, "down", after: at.position, wanted)
+            let found = try await read(
+                at.place, "down", after: at.position, min(wanted, RedisDeadLetterStore.stepCount))
             guard let last = found.last else {
                 at = .start(of: at.place + 1)
                 continue
@@ -162,7 +166,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         var cursor: String?
         repeat {
             let page = try await page(
-                after: cursor, reason: nil, limit: RedisDeadLetterStore.stepCount)
+                after: cursor, reason: nil, limit: RedisDeadLetterStore.pageCountMax)
             letters += page.letters
             cursor = page.next
         } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
