@@ -47,7 +47,7 @@ function number(value) {
 /** A duration in seconds, as `1 h 5 min`. */
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (seconds < 120) return `${number(seconds)} s`;
+  if (seconds < 120) return `${wholes.format(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 120) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
@@ -59,6 +59,8 @@ function duration(seconds) {
 function time(text) {
   if (!text) return document.createTextNode("unknown");
   const date = new Date(text);
+  // A job's own text: rq does not check it.
+  if (Number.isNaN(date.getTime())) return document.createTextNode(plain(text));
   const isToday = date.toDateString() === new Date().toDateString();
   return make("time", { datetime: text, title: text }, (isToday ? exactTimes : dayTimes).format(date));
 }
@@ -238,6 +240,8 @@ const mark = () => make("span", { class: "mark", "aria-hidden": "true" });
 
 let shownWarnings = "";
 function showWarnings(list) {
+  // The list of dead letters says it itself.
+  if (section === "dead") list = list.filter((warning) => warning.check !== "queue:dead");
   const key = JSON.stringify(list);
   if (key === shownWarnings) return;
   shownWarnings = key;
