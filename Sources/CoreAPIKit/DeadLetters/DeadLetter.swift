@@ -23,7 +23,8 @@ public struct DeadLetter: Hashable, Sendable, Identifiable {
     public let diedAt: UnixTime?
     /// How often it was tried; nil for a job, of which rq keeps no count.
     public let attempts: Int?
-    /// The other fields, without the bytes that Python has pickled.
+    /// The other fields, without the bytes that Python has pickled; of a job in a page, those of
+    /// its transaction alone.
     public let fields: [Field]
     /// The traceback of a job; empty in a page, and for an entry.
     public let traceback: String

@@ -188,8 +188,11 @@ struct DeadLetterScripts {
                 end
               end
             end
-            local names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
-              'origin', 'status', 'timeout', 'worker_name'}
+            local names = {'description', 'created_at', 'ended_at', 'status'}
+            if mode == 'one' then
+              names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
+                'origin', 'status', 'timeout', 'worker_name'}
+            end
             local letters, size, bytes_max = {}, 0, tonumber(ARGV[4])
             for index = 1, #found, 2 do
               local id, score = found[index], found[index + 1]

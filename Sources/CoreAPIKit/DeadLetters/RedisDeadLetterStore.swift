@@ -11,8 +11,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     private let kind: QueueProbe.Kind
     private let scripts: DeadLetterScripts
 
-    /// The letters that one command reads at most, and changes at most: Redis serves no other caller
-    /// meanwhile, less than a millisecond.
+    /// The letters that one command reads at most, and changes at most: Redis serves no other
+    /// caller meanwhile.
     static let stepCount = 50
     /// The letters of a page at most.
     private static let pageCountMax = 100

@@ -7,8 +7,8 @@ extension HealthCheck {
             return "See whether Redis runs, and whether REDIS_URL, its user and its password are "
                 + "right. Callers get 503 meanwhile, and may safely try again."
         case "redis:writes":
-            return "Mend in Redis what is named here. Callers get 503 meanwhile, and may safely try "
-                + "again; nothing that was confirmed is lost."
+            return "Mend in Redis what is named here. Callers get 503 meanwhile, and may safely "
+                + "try again; nothing that was confirmed is lost."
         case "redis:durability":
             return status == .fail
                 ? "Give Redis what DURABILITY asks for: appendonly yes, or its replicas again."

@@ -74,10 +74,7 @@ import Testing
         ("BREW /console/ HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         ("GET /console/ HTTP/2.0\r\nHost: x\r\n\r\n", 505),
         ("GET /console/ HTTP/1.1\r\nHost: x\r\nExpect: no\r\n\r\n", 417),
-        (
-            "GET /console/ HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "x", count: 20_000))\r\n\r\n",
-            431
-        ),
+        ("GET / HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "x", count: 20_000))\r\n\r\n", 431),
         ("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         ("GET /console/a/b HTTP/1.1\r\nHost: x\r\n\r\n", 404),
         ("POST /transaction HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 404),
