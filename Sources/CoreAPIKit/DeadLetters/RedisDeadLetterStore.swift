@@ -13,11 +13,11 @@ public final class RedisDeadLetterStore: DeadLetterStore {
 
     /// The letters that one command reads at most, and changes at most: Redis serves no other
     /// caller meanwhile.
-    static let stepCount = 50
+    static let stepCount = 25
     /// The letters of a page at most.
     private static let pageCountMax = 100
     /// The commands of one page: letters of another reason are passed over.
-    private static let readsOfPageMax = 10
+    private static let readsOfPageMax = 20
     /// The newest letters that `reasons` examines.
     private static let examinedMax = 1_000
     private static let commandTimeoutSeconds = 2

@@ -142,6 +142,6 @@ final class Inspector: Sendable {
         return DeadLetterStep(count: count, next: next)
     }
 
-    private static let changeStepsMax = 20
+    private static let changeStepsMax = 40
     private static let changeMilliseconds = 2_000
 }

@@ -233,7 +233,7 @@ import Testing
                 steps += 1
                 next = step.next
             } while next != nil
-            #expect(sum == 153 && steps == 5)
+            #expect(sum == 153 && steps == 10)
             #expect(try await store.count() == 77)
             #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(153))
             repeat {
