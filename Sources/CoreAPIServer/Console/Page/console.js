@@ -421,7 +421,11 @@ function addPage(page) {
 /** Goes on where no letter has the reason: each answer examines a bounded number of letters. */
 async function fillPage() {
   const [chosen, end] = [reason, letters.length];
-  for (let pages = 0; letters.length === end && nextPage && reason === chosen && pages < 20; pages++) await loadMore();
+  for (let pages = 0; letters.length === end && nextPage && reason === chosen && pages < 20; pages++) {
+    // Pauses, so that a search leaves Redis to others most of the time.
+    if (pages > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    await loadMore();
+  }
 }
 
 async function loadMore() {
