@@ -1,7 +1,8 @@
 # Core API: the commands. `make help` prints this list.
 #
 #   run             install missing tools, start Redis if it does not run, build, run the server
-#   connector       run a python-rq worker that prints the transactions it processes
+#   connector       run a python-rq worker that prints the transactions it processes;
+#                   CONNECTOR="--fail JPY": those of a currency fail
 #   build           the release binary, with symbols: .build/release/core-api
 #   release         the same without symbols, as it is installed: dist/core-api
 #   test            install missing tools, then run every test
@@ -46,7 +47,7 @@ run:
 	@scripts/run.sh
 
 connector:
-	@scripts/connector.sh
+	@scripts/connector.sh $(CONNECTOR)
 
 test:
 	@scripts/setup.sh build test

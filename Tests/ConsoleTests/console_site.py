@@ -176,6 +176,18 @@ class Site:
         connection.close()
         return ids
 
+    def post_as(self, text: str) -> int:
+        """Posts a transaction that is refused, with the text wherever a caller can put one."""
+        raw = text.encode()
+        body = json.dumps({"amount": text, "currency": text, "token": text}).encode()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(
+                b"POST /transaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"X-Request-Id: " + raw + b"\r\nUser-Agent: " + raw + b"\r\nConnection: close\r\n"
+                b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+            )  # fmt: skip
+            return int(connection.recv(65_536).split()[1])
+
     def ask(self, method: str, path: str, body: str = "", password: str = PASSWORD, **fields: str):
         """A request to the console without a browser: its status, its fields and its text."""
         connection = http.client.HTTPConnection("127.0.0.1", self.console_port, timeout=30)

@@ -68,9 +68,9 @@ def main() -> None:
 
 def take_documents(site: Site) -> None:
     """The two small pictures that README.md and docs/operations.md show."""
-    with Browser(site, size=(1060, 640)) as browser:
+    with Browser(site, size=(1060, 720)) as browser:
         browser.open()
-        until("the warning", lambda: "no worker" in browser.shown("#warnings"))
+        until("the warning", lambda: "No worker" in browser.shown("#warnings"))
         until("the plots are drawn", lambda: "max" in browser.text("#cards-rates .axis"))
         browser.picture(ROOT / "docs/console-now.png", whole=False)
         browser.click("nav a", "Dead letters")

@@ -324,8 +324,88 @@ def takes_a_new_password(site: Site) -> None:
         assert other.ask("GET", "/console/now")[0] == 401
 
 
+# Markup, an attribute's end, and a character that turns the order of the text behind it.
+HOSTILE = (
+    "<script>window.ran='script'</script>", "<img src=x onerror=\"window.ran='img'\">",
+    "\" onmouseover=\"window.ran='attribute'\" x=\"", "javascript:window.ran='url'",
+    "\u202egnp.exe\u200f\u2067", "</td></table><svg onload=\"window.ran='svg'\">",
+)  # fmt: skip
+
+
+def hostile_job(site: Site) -> None:
+    """A failed job whose every text is hostile."""
+    text = " ".join(HOSTILE)
+    site.redis_command(
+        "HSET", "rq:job:hostile", "data", "x", "status", "failed", "origin", text,
+        "description", f"f(amount={HOSTILE[1]}, currency='{HOSTILE[0]}', user_id={HOSTILE[5]})",
+        "worker_name", text, "created_at", HOSTILE[2], "ended_at", "2021-11-04T11:57:11.123456Z",
+        "exc_info", f"Traceback {text}\n  {text}\nValueError: {text}\n",
+    )  # fmt: skip
+    site.redis_command("ZADD", FAILED, "9999999999", "hostile")
+    site.redis_command("ZADD", FAILED, "9999999998", HOSTILE[1])
+
+
+def hostile_entry(site: Site) -> None:
+    """A dead letter of a stream whose every name and text is hostile."""
+    text = " ".join(HOSTILE)
+    site.redis_command(
+        "XADD", "s:dead", "*", "id", HOSTILE[1], "amount", HOSTILE[0], "currency", HOSTILE[1],
+        "user_id", HOSTILE[5], "created_at", HOSTILE[2], HOSTILE[0], HOSTILE[1],
+        "dead_reason", text, "dead_attempts", "3", "dead_group", text,
+    )  # fmt: skip
+
+
+def shows_hostile_text_as_text(site: Site) -> None:
+    """Markup in a job, an entry, a request or an address is text: nothing of it runs."""
+    with Site(site.program, "stream:s") as other:
+        for one, make in ((site, hostile_job), (other, hostile_entry)):
+            one.redis_command("FLUSHALL")
+            make(one)
+            for text in HOSTILE:
+                one.post_as(text)
+            with Browser(one) as browser:
+                browser.open("transactions")
+                until("the refused", lambda: browser.all("#refused tbody tr"))
+                browser.one("#find-id").send_keys(HOSTILE[1], Keys.ENTER)
+                until("unknown", lambda: "not known" in browser.shown("#found"))
+                assert all("404" in problem for problem in browser.problems())
+                unharmed(browser)
+                browser.click("nav a", "Dead letters")
+                until("the letters", lambda: browser.all("#letters tbody tr"))
+                for text in (HOSTILE[0], HOSTILE[1]):
+                    assert text in browser.shown("#reasons"), browser.shown("#reasons")
+                    assert text in browser.shown("#letters"), browser.shown("#letters")
+                unharmed(browser)
+                browser.click("#letters tbody button.link", "hostile" if one is site else "<img")
+                until("a letter", lambda: browser.shown("#letter-facts"))
+                assert HOSTILE[0] in browser.shown("#letter-facts")
+                unharmed(browser)
+                browser.click("#letter-actions button", "Close")
+                browser.click("#reasons tbody button.link", "<script>")
+                until("the search", lambda: "have this reason" in browser.shown("#examined")
+                      or "has this reason" in browser.shown("#examined"))
+                browser.click("#reasons tbody button", "Remove all")
+                until("it asks", lambda: HOSTILE[0] in browser.shown("#ask-text"))
+                unharmed(browser)
+                # What is asked for is the reason itself, not the text that is shown.
+                browser.click("#ask-yes")
+                until("it is removed", lambda: "Removed: 1 dead letter" in browser.shown("#said"))
+                clean(browser)
+
+
+def unharmed(browser: Browser) -> None:
+    """Nothing has run, and no element was made of a text."""
+    assert browser.driver.execute_script("return window.ran ?? null") is None
+    made = "main img, dialog img, svg:not(.plot), script:not([src]), [onmouseover], [onerror]"
+    assert not browser.all(made), made
+    turning = "return /[\\u202a-\\u202e\\u2066-\\u2069]/.test(document.body.textContent)"
+    assert not browser.driver.execute_script(turning)
+    assert not browser.problems(), browser.problems()
+
+
 SCENARIOS = [
     signs_in_and_shows_numbers, lists_and_finds_transactions, requeues_and_removes,
+    shows_hostile_text_as_text,
     obeys_the_keyboard_alone, fits_every_screen, tells_when_the_server_is_away,
     refuses_a_wrong_password, refuses_other_origins, changes_nothing_when_read_only,
     is_not_there_without_a_password, takes_a_new_password,

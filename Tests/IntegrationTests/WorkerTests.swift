@@ -42,6 +42,42 @@ import Testing
         }
     }
 
+    @Test func `the connector for trials fails the transactions of the currencies it is told to`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            let queue = try await RQTransactionQueue(url: redis.url)
+            defer { queue.close() }
+            for currency in ["JPY", "EUR", "GBP"] {
+                try await queue.enqueue(
+                    try Transaction(
+                        id: .random(), amount: try #require(Amount(100)),
+                        currency: try #require(CurrencyCode(currency)), userID: 1, createdAt: .now()
+                    )
+                )
+            }
+            let store = try RedisDeadLetterStore(url: redis.url, rqQueue: "default")
+            defer { store.close() }
+            let environment = ["REDIS_URL": redis.url]
+            let result = try await RQWorker.run(
+                "rq-1.10.0", more: ["--fail", "JPY", "--fail", "GBP"], environment: environment)
+            func processed(_ output: String) -> [Substring] {
+                output.split(separator: "\n").filter { $0.hasPrefix("processed: ") }
+            }
+            #expect(processed(result.output).count == 1, "\(result)")
+            #expect(processed(result.output).first?.contains("'EUR'") == true)
+            let reasons = try await store.reasons().counts.map(\.reason)
+            #expect(
+                reasons.sorted()
+                    == ["GBP", "JPY"].map { "RuntimeError: the PSP does not take \($0): --fail" })
+            // Put back, with a connector that does not fail, both are processed.
+            _ = try await store.perform(.requeue, onReason: nil, after: nil)
+            let again = try await RQWorker.run("rq-1.10.0", environment: environment)
+            #expect(processed(again.output).count == 2, "\(again)")
+            #expect(try await store.count() == 0)
+        }
+    }
+
     private func jobStatuses(_ redis: RedisServer) async throws -> [String] {
         var statuses: [String] = []
         for key in try await redis.texts("KEYS", "rq:job:*") {

@@ -23,7 +23,8 @@ public struct DeadLetter: Hashable, Sendable, Identifiable {
     public let diedAt: UnixTime?
     /// How often it was tried; nil for a job, of which rq keeps no count.
     public let attempts: Int?
-    /// The other fields, without the bytes that Python has pickled.
+    /// The other fields, without the bytes that Python has pickled; of a job in a page, those of
+    /// its transaction alone.
     public let fields: [Field]
     /// The traceback of a job; empty in a page, and for an entry.
     public let traceback: String
@@ -53,12 +54,15 @@ public struct DeadLetter: Hashable, Sendable, Identifiable {
 public struct DeadLetterPage: Hashable, Sendable {
     /// The letters: of a stream with partitions, those of one partition after those of another.
     public let letters: [DeadLetter]
-    /// What continues after them; nil at the end.
+    /// How many letters were examined for this page: with a reason, more than have it.
+    public let examined: Int
+    /// What continues after the examined letters; nil at the end.
     public let next: String?
 
     /// Creates a page, for a store of one's own.
-    public init(letters: [DeadLetter], next: String?) {
+    public init(letters: [DeadLetter], examined: Int, next: String?) {
         self.letters = letters
+        self.examined = examined
         self.next = next
     }
 }

@@ -188,8 +188,11 @@ struct DeadLetterScripts {
                 end
               end
             end
-            local names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
-              'origin', 'status', 'timeout', 'worker_name'}
+            local names = {'description', 'created_at', 'ended_at', 'status'}
+            if mode == 'one' then
+              names = {'description', 'created_at', 'enqueued_at', 'started_at', 'ended_at',
+                'origin', 'status', 'timeout', 'worker_name'}
+            end
             local letters, size, bytes_max = {}, 0, tonumber(ARGV[4])
             for index = 1, #found, 2 do
               local id, score = found[index], found[index + 1]
@@ -199,11 +202,12 @@ struct DeadLetterScripts {
                 size = size + #value
               end
               local job = prefix .. 'job:' .. id
-              local values = redis.call('HMGET', job, unpack(names))
-              for number, value in ipairs(values) do
-                if value then add(names[number], string.sub(value, 1, 1024)) end
+              local values = redis.call('HMGET', job, 'exc_info', unpack(names))
+              for number, name in ipairs(names) do
+                local value = values[number + 1]
+                if value then add(name, string.sub(value, 1, 1024)) end
               end
-              local failure, kind = redis.call('HGET', job, 'exc_info'), 'exc_info'
+              local failure, kind = values[1], 'exc_info'
               if not failure or #failure <= 8 then
                 local results = redis.pcall('XREVRANGE', prefix .. 'results:' .. id, '+', '-',
                   'COUNT', 1)

@@ -5,7 +5,7 @@ public protocol DeadLetterStore: Sendable {
     /// The number of dead letters.
     func count() async throws(RedisError) -> Int
 
-    /// Some dead letters, the newest first.
+    /// Some dead letters, the newest first. A page examines a bounded number of letters.
     ///
     /// - Parameters:
     ///   - cursor: the `next` of the page before; nil for the first page.

@@ -28,8 +28,10 @@ public final class InMemoryDeadLetterStore: DeadLetterStore {
         }
         let found = rest.filter { reason == nil || $0.reason == reason }
         let page = Array(found.prefix(min(max(1, limit), 100)))
-        return DeadLetterPage(
-            letters: page, next: page.count < found.count ? page.last?.id : nil)
+        guard page.count < found.count, let last = page.last,
+            let end = rest.firstIndex(where: { $0.id == last.id })
+        else { return DeadLetterPage(letters: page, examined: rest.count, next: nil) }
+        return DeadLetterPage(letters: page, examined: rest[...end].count, next: last.id)
     }
 
     /// The reasons of all dead letters.

@@ -11,10 +11,13 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     private let kind: QueueProbe.Kind
     private let scripts: DeadLetterScripts
 
-    /// The letters that one command reads at most, and changes at most.
-    static let stepCount = 100
+    /// The letters that one command reads at most, and changes at most: Redis serves no other
+    /// caller meanwhile.
+    static let stepCount = 25
+    /// The letters of a page at most.
+    private static let pageCountMax = 100
     /// The commands of one page: letters of another reason are passed over.
-    private static let readsOfPageMax = 10
+    private static let readsOfPageMax = 20
     /// The newest letters that `reasons` examines.
     private static let examinedMax = 1_000
     private static let commandTimeoutSeconds = 2
@@ -127,30 +130,35 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     public func page(
         after cursor: String?, reason: String?, limit: Int
     ) async throws(RedisError) -> DeadLetterPage {
-        let limit = min(max(1, limit), RedisDeadLetterStore.stepCount)
+        let limit = min(max(1, limit), RedisDeadLetterStore.pageCountMax)
         var at = try self.cursor(cursor)
         var letters: [DeadLetter] = []
+        var examined = 0
         let counts = try await counts()
         for _ in 0..<RedisDeadLetterStore.readsOfPageMax {
             while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
             guard at.place < placeCount else { break }
             let wanted = reason == nil ? limit - letters.count : RedisDeadLetterStore.stepCount
-            let found = try await read(at.place, "down", after: at.position, wanted)
+            let found = try await read(
+                at.place, "down", after: at.position, min(wanted, RedisDeadLetterStore.stepCount))
             guard let last = found.last else {
                 at = .start(of: at.place + 1)
                 continue
             }
             at.position = last.position
             for (position, letter) in found {
-                guard let letter, reason == nil || letter.reason == reason else { continue }
+                guard let letter else { continue }
+                examined += 1
+                guard reason == nil || letter.reason == reason else { continue }
                 letters.append(letter)
                 if letters.count == limit {
                     at.position = position
-                    return DeadLetterPage(letters: letters, next: at.text)
+                    return DeadLetterPage(letters: letters, examined: examined, next: at.text)
                 }
             }
         }
-        return DeadLetterPage(letters: letters, next: at.place < placeCount ? at.text : nil)
+        return DeadLetterPage(
+            letters: letters, examined: examined, next: at.place < placeCount ? at.text : nil)
     }
 
     public func reasons() async throws(RedisError) -> DeadLetterReasons {
@@ -158,7 +166,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         var cursor: String?
         repeat {
             let page = try await page(
-                after: cursor, reason: nil, limit: RedisDeadLetterStore.stepCount)
+                after: cursor, reason: nil, limit: RedisDeadLetterStore.pageCountMax)
             letters += page.letters
             cursor = page.next
         } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
@@ -251,8 +259,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         let ids = found.compactMap(\.letter).filter { reason == nil || $0.reason == reason }
             .compactMap { parts(of: $0.id)?.id }
         let count = ids.isEmpty ? 0 : try await perform(action, ids, at.place)
-        // Letters that die again meanwhile are behind the others: they are not reached.
-        let remaining = (at.remaining ?? 0) - found.count
+        // Letters that die again meanwhile are behind the others: they are not reached. A job that
+        // rq has forgotten was not counted.
+        let remaining = (at.remaining ?? 0) - found.filter { $0.letter != nil }.count
         if let last = found.last, remaining > 0 {
             (at.position, at.remaining) = (last.position, remaining)
         } else {

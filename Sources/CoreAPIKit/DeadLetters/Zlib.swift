@@ -3,8 +3,8 @@ struct Zlib {
     private let input: [UInt8]
     private let outputBytesMax: Int
     private var position = 2
-    private var bits: UInt32 = 0
-    private var bitCount: UInt32 = 0
+    private var bits: UInt64 = 0
+    private var bitCount = 0
     private var output: [UInt8] = []
 
     private struct Malformed: Error {}
@@ -43,18 +43,27 @@ struct Zlib {
         }
     }
 
-    /// The next bits, the lowest first.
-    private mutating func take(_ count: UInt32) throws(Malformed) -> Int {
-        while bitCount < count {
-            guard position < input.count else { throw Malformed() }
-            bits |= UInt32(input[position]) << bitCount
+    /// Reads whole bytes until there are as many bits, or the input ends.
+    private mutating func fill(_ count: Int) {
+        while bitCount < count, position < input.count {
+            bits |= UInt64(input[position]) << UInt64(bitCount)
             position += 1
             bitCount += 8
         }
-        let value = bits & ((1 << count) - 1)
-        bits >>= count
+    }
+
+    private mutating func drop(_ count: Int) throws(Malformed) {
+        guard count <= bitCount else { throw Malformed() }
+        bits >>= UInt64(count)
         bitCount -= count
-        return Int(value)
+    }
+
+    /// The next bits, at most 16, the lowest first.
+    private mutating func take(_ count: Int) throws(Malformed) -> Int {
+        fill(count)
+        let value = Int(bits & ((1 << UInt64(count)) - 1))
+        try drop(count)
+        return value
     }
 
     private mutating func append(_ byte: UInt8) throws(Malformed) {
@@ -88,7 +97,7 @@ struct Zlib {
 
     /// A length or distance: the base of its symbol and its extra bits.
     private mutating func extended(
-        _ symbol: Int, _ table: [(base: Int, bits: UInt32)]
+        _ symbol: Int, _ table: [(base: Int, bits: Int)]
     ) throws(Malformed) -> Int {
         guard symbol < table.count else { throw Malformed() }
         return table[symbol].base + (try take(table[symbol].bits))
@@ -96,36 +105,48 @@ struct Zlib {
 
     // MARK: - Codes
 
-    /// A canonical Huffman code: the number of symbols of each length, and the symbols in order.
+    /// A canonical Huffman code, as a table by the next `bits` bits: a symbol, times 16, and the
+    /// length of its code; 0 for bits that are no code.
     private struct Code {
-        var counts = [Int](repeating: 0, count: 16)
-        var symbols: [Int] = []
+        let bits: Int
+        private(set) var entries: [UInt16]
 
         init(lengths: ArraySlice<Int>) {
-            for length in lengths { counts[length] += 1 }
-            counts[0] = 0
-            for length in 1...15 where counts[length] > 0 {
-                for (symbol, other) in lengths.enumerated() where other == length {
-                    symbols.append(symbol)
+            bits = lengths.max() ?? 0
+            entries = [UInt16](repeating: 0, count: 1 << bits)
+            var counts = [Int](repeating: 0, count: 16)
+            for length in lengths where length > 0 { counts[length] += 1 }
+            var next = [Int](repeating: 0, count: 17)
+            for length in 1...15 { next[length + 1] = (next[length] + counts[length]) << 1 }
+            for (symbol, length) in lengths.enumerated() where length > 0 {
+                let code = next[length]
+                next[length] += 1
+                // More codes than the length has: the data is malformed, and has none of these.
+                guard code >> length == 0 else { continue }
+                var index = Code.reversed(code, length)
+                while index < entries.count {
+                    entries[index] = UInt16(symbol << 4 | length)
+                    index += 1 << length
                 }
             }
+        }
+
+        private static func reversed(_ code: Int, _ length: Int) -> Int {
+            var (rest, result) = (code, 0)
+            for _ in 0..<length {
+                result = result << 1 | rest & 1
+                rest >>= 1
+            }
+            return result
         }
     }
 
     private mutating func next(_ code: Code) throws(Malformed) -> Int {
-        var (value, first, index) = (0, 0, 0)
-        for length in 1...15 {
-            value |= try take(1)
-            let count = code.counts[length]
-            if value - first < count {
-                guard value >= first else { throw Malformed() }
-                return code.symbols[index + value - first]
-            }
-            index += count
-            first = (first + count) << 1
-            value <<= 1
-        }
-        throw Malformed()
+        fill(code.bits)
+        let entry = code.entries[Int(truncatingIfNeeded: bits) & (code.entries.count - 1)]
+        guard entry > 0 else { throw Malformed() }
+        try drop(Int(entry & 15))
+        return Int(entry >> 4)
     }
 
     /// The codes of a block that has its own (RFC 1951, section 3.2.7).
@@ -167,10 +188,10 @@ struct Zlib {
     /// Bases and extra bits that grow by one each `step` symbols, from the second group on.
     private static func table(
         from start: Int, step: Int, count: Int
-    ) -> [(base: Int, bits: UInt32)] {
-        var (base, table) = (start, [(base: Int, bits: UInt32)]())
+    ) -> [(base: Int, bits: Int)] {
+        var (base, table) = (start, [(base: Int, bits: Int)]())
         for symbol in 0..<count {
-            let bits = UInt32(max(0, symbol / step - 1))
+            let bits = max(0, symbol / step - 1)
             table.append((base, bits))
             base += 1 << bits
         }

@@ -79,6 +79,22 @@ final class Console: Sendable {
 
     private static let methods = "GET, HEAD, POST, OPTIONS"
 
+    /// The fields of every answer of the console, and of every refusal on its port.
+    static let fields: [(name: StaticString, value: String)] = [
+        (
+            "Content-Security-Policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                + "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+                + "frame-ancestors 'none'"
+        ),
+        ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    ]
+
+    /// Signs in with another password from now on. Any thread may call this.
+    func use(password: [UInt8]) { loop.submit { [signIn] in signIn.use(password) } }
+
     // MARK: - Changes
 
     private func change(_ name: String, _ request: ConsoleRequest, peer: String) async -> Response {
@@ -169,16 +185,7 @@ extension Response {
         _ fields: ResponseFields = ResponseFields()
     ) -> Response {
         var fields = fields
-        fields.add(
-            "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-                + "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-                + "frame-ancestors 'none'")
-        fields.add("Cache-Control", "no-store")
-        fields.add("X-Content-Type-Options", "nosniff")
-        fields.add("X-Frame-Options", "DENY")
-        fields.add("Referrer-Policy", "no-referrer")
-        fields.add("Cross-Origin-Resource-Policy", "same-origin")
+        for (name, value) in Console.fields { fields.add(name, value) }
         return Response(
             status: status, contentType: status == .noContent ? nil : type, fields: fields,
             body: body)

@@ -3,7 +3,7 @@ internal import CoreAPIKit
 
 /// The configuration of the operators' web page.
 struct ConsoleConfiguration: Equatable {
-    /// The file of the password, which is read again while the console is used.
+    /// The file of the password, which is read again when it changes.
     let file: String
     /// The password that the file had at the start.
     let password: [UInt8]
@@ -40,9 +40,11 @@ struct ConsoleConfiguration: Equatable {
     }
 
     /// Why a file has no password.
-    struct Problem: Error {
+    struct Problem: Error, Equatable, CustomStringConvertible {
         let reason: String
         let mayPass: Bool
+
+        var description: String { reason }
     }
 
     /// The password in the file: its only line.

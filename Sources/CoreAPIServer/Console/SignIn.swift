@@ -18,23 +18,18 @@ final class SignIn: @unchecked Sendable {
         case tooMany
     }
 
-    private let file: String
     private let logger: Logger
     private let clock: ConsoleClock
     /// `operator:password` in Base64 (RFC 4648 §4).
     private var expected: [UInt8]
-    private var nextReading = MonotonicTime.now().advanced(
-        byMilliseconds: SignIn.readingMilliseconds)
     /// The addresses whose wrong password is not answered yet.
     private var waiting: Set<String> = []
 
     static let user = "operator"
     private static let delayMilliseconds = 1_000
     private static let waitingMax = 16
-    private static let readingMilliseconds = 2_000
 
     init(_ configuration: ConsoleConfiguration, clock: ConsoleClock, logger: Logger) {
-        file = configuration.file
         expected = SignIn.credentials(configuration.password)
         self.clock = clock
         self.logger = logger
@@ -46,7 +41,6 @@ final class SignIn: @unchecked Sendable {
     func verdict(_ authorization: [UInt8]?, peer: String) async -> Verdict {
         if waiting.contains(peer) { return .tooMany }
         guard let authorization, !authorization.isEmpty else { return .missing }
-        await readAgain()
         if isRight(authorization) { return .right }
         guard waiting.count < SignIn.waitingMax, waiting.insert(peer).inserted else {
             return .tooMany
@@ -81,25 +75,6 @@ final class SignIn: @unchecked Sendable {
         return digits + Array(repeating: UInt8(ascii: "="), count: (3 - bytes.count % 3) % 3)
     }
 
-    /// Takes a changed password of the file, which a thread reads: a loop never waits for a disk.
-    /// A file that cannot be read changes nothing.
-    private func readAgain() async {
-        let now = MonotonicTime.now()
-        guard now >= nextReading else { return }
-        nextReading = now.advanced(byMilliseconds: SignIn.readingMilliseconds)
-        let file = file
-        let found = await Suspension<[UInt8]?>.value { waiter in
-            let read: @Sendable () -> Void = {
-                waiter.resume(returning: try? ConsoleConfiguration.read(file).get())
-            }
-            do { try Thread.start(named: "core-api-file", read) } catch {
-                waiter.resume(returning: nil)
-            }
-        }
-        guard let found else { return }
-        let credentials = SignIn.credentials(found)
-        guard credentials != expected else { return }
-        expected = credentials
-        logger.info("console: the password has changed")
-    }
+    /// Takes another password from now on.
+    func use(_ password: [UInt8]) { expected = SignIn.credentials(password) }
 }

@@ -115,7 +115,7 @@ final class Application: @unchecked Sendable {
     /// The target of a request and the index of its resource name, for metrics and logs.
     func target(_ head: RequestHead, _ bytes: Span<UInt8>) -> (resource: Int, Target) {
         guard case .path(let path) = head.target else {
-            return (ResourceName.server, Application.options(siteAllow, head.method))
+            return (ResourceName.server, options(siteAllow, head.method))
         }
         guard let match = Routes.table.match(path, bytes), isServed[match.resource] else {
             return (ResourceName.other, .refused(notFound))
@@ -125,22 +125,23 @@ final class Application: @unchecked Sendable {
             if resource.routes[0].endpoint.sites == .console {
                 return (match.resource, .endpoint(resource.routes[0].endpoint, parameter: []))
             }
-            return (match.resource, Application.options(resource.allow, head.method))
+            return (match.resource, options(resource.allow, head.method))
         }
         let endpoint = resource.routes[index].endpoint
         return (match.resource, .endpoint(endpoint, parameter: match.parameter))
     }
 
     /// The answer to `OPTIONS`, or the refusal of a method that the resource lacks.
-    private static func options(_ allow: String, _ method: HTTPMethod) -> Target {
+    private func options(_ allow: String, _ method: HTTPMethod) -> Target {
         guard method == .options else {
             return .refused(
                 Problem(
                     code: .methodNotAllowed, detail: "the methods here are \(allow)",
-                    header: [("Allow", allow)]))
+                    header: [("Allow", allow)] + siteFields))
         }
         var fields = ResponseFields()
         fields.add("Allow", allow)
+        for (name, value) in siteFields { fields.add(name, value) }
         return .answer(Response(status: .noContent, fields: fields))
     }
 
@@ -161,8 +162,12 @@ final class Application: @unchecked Sendable {
         let paths = served.map(\.path)
         let list = paths.dropLast().joined(separator: ", ")
         return Problem(
-            code: .notFound, detail: "there are \(list) and \(paths.last ?? "nothing")")
+            code: .notFound, detail: "there are \(list) and \(paths.last ?? "nothing")",
+            header: siteFields)
     }
+
+    /// The fields of each refusal of bytes that no endpoint handles: with a console, its own.
+    var siteFields: [(name: StaticString, value: String)] { console == nil ? [] : Console.fields }
 }
 
 extension Application: HTTPApplication {

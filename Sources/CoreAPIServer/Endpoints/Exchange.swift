@@ -46,7 +46,9 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
 
     func response(to refusal: HTTPRefusal) -> Response {
         note = ExchangeNote()
-        return refuse(Problem(refusal, application.limits))
+        var problem = Problem(refusal, application.limits)
+        problem.header += application.siteFields
+        return refuse(problem)
     }
 
     func takeResponse() -> Response {

@@ -49,6 +49,21 @@ extension HealthCheck {
         return check
     }
 
+    /// The check of the dead letters, which operators see besides those of `/health`.
+    static func deadLetters(_ count: Int) -> HealthCheck {
+        var check = HealthCheck(
+            name: "queue:dead", componentType: "datastore", observed: .number(count),
+            unit: "transactions", time: .now())
+        if count > 0 {
+            check.status = .warn
+            check.output =
+                count == 1
+                ? "a transaction has failed, and is not tried again"
+                : "\(count) transactions have failed, and are not tried again"
+        }
+        return check
+    }
+
     private static func workers(
         _ workers: QueueStatus.Workers, _ thresholds: HealthThresholds, _ time: UnixTime
     ) -> HealthCheck {

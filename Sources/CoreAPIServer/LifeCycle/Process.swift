@@ -13,6 +13,8 @@ enum Process {
         case usage = 64
         /// Redis does not answer.
         case unavailable = 69
+        /// The output cannot be written.
+        case output = 74
         /// The configuration is wrong.
         case configuration = 78
     }
@@ -85,19 +87,28 @@ enum Process {
 
     // MARK: - Standard streams
 
-    static func print(_ text: String) { write(Array(text.utf8), to: STDOUT_FILENO) }
+    /// Writes a command's output. Ends the process if it cannot be written: without a word if its
+    /// reader has gone, as `head` does.
+    static func print(_ text: String) {
+        do { try write(Array(text.utf8), to: STDOUT_FILENO) } catch {
+            if error.code != EPIPE {
+                writeError(Array("core-api: the output cannot be written: \(error)\n".utf8))
+            }
+            exit(.output)
+        }
+    }
 
-    static func writeError(_ bytes: [UInt8]) { write(bytes, to: STDERR_FILENO) }
+    /// Writes to standard error. Bytes that a closed stream does not accept are lost.
+    static func writeError(_ bytes: [UInt8]) { try? write(bytes, to: STDERR_FILENO) }
 
-    /// Writes all bytes. Bytes that a closed stream does not accept are lost.
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
         var position = 0
         while position < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[position...])
                 return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
             }
-            if count < 0, errno != EINTR { return }
+            if count < 0, errno != EINTR { throw SystemError(code: errno, call: "write") }
             position += max(0, count)
         }
     }

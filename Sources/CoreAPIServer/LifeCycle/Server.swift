@@ -207,7 +207,7 @@ struct Server {
 
     // MARK: - Parts
 
-    /// The files of secrets, of keys, and of Redis.
+    /// The files of secrets, of keys, of Redis, and of the console's password.
     private static func watchedFiles(
         _ configuration: Configuration, _ keys: TokenKeys,
         _ connections: [RedisRenewal.Connections], _ console: Console?, _ logger: Logger
@@ -238,6 +238,16 @@ struct Server {
                 WatchedFile(
                     "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
                     count: { $0.keySet.usableCount }, use: keys.use, failed: keys.fileFailed))
+        }
+        if let console, let settings = configuration.console {
+            files.append(
+                WatchedFile(
+                    "passwords of the console", path: settings.file, inUse: settings.password,
+                    logger: logger,
+                    read: { () throws(ConsoleConfiguration.Problem) in
+                        try ConsoleConfiguration.read(settings.file).get()
+                    },
+                    count: { _ in 1 }, use: console.use))
         }
         return files
     }

@@ -31,6 +31,7 @@ extension DeadLetterPage {
     func write(to json: inout JSONWriter) {
         json.member("letters", isFirst: true)
         json.list(letters) { $1.write(to: &$0, isWhole: false) }
+        json.member("examined", examined)
         json.member("next", next)
         json.raw("}")
     }

@@ -76,9 +76,10 @@ final class Inspector: Sendable {
         var checks = HealthCheck.checks(of: redis)
         let found = await queue
         if let found { checks += HealthCheck.checks(of: found, target.thresholds) }
+        let count = redis.isAnswered ? await deadLetters : nil
+        if let count { checks.append(.deadLetters(count)) }
         return Overview(
-            checks: checks, redis: redis, queue: found?.status,
-            deadLetters: redis.isAnswered ? await deadLetters : nil)
+            checks: checks, redis: redis, queue: found?.status, deadLetters: count)
     }
 
     private func deadLetterCount() async -> Int? {
@@ -123,7 +124,8 @@ final class Inspector: Sendable {
 
     // MARK: - Changes
 
-    /// Puts back or removes all letters of a reason, or all, for up to `changeMilliseconds`.
+    /// Puts back or removes letters of a reason, or of any, in a bounded number of steps and within
+    /// a bounded time.
     ///
     /// - Returns: how many, and what continues; nil if that is all.
     func perform(
@@ -131,13 +133,15 @@ final class Inspector: Sendable {
     ) async throws(RedisError) -> DeadLetterStep {
         let end = MonotonicTime.now().advanced(byMilliseconds: Inspector.changeMilliseconds)
         var (count, next) = (0, cursor)
-        repeat {
+        for _ in 0..<Inspector.changeStepsMax {
             let step = try await letters.perform(action, onReason: reason, after: next)
             count += step.count
             next = step.next
-        } while next != nil && MonotonicTime.now() < end
+            if next == nil || MonotonicTime.now() >= end { break }
+        }
         return DeadLetterStep(count: count, next: next)
     }
 
+    private static let changeStepsMax = 40
     private static let changeMilliseconds = 2_000
 }

@@ -81,7 +81,7 @@ struct OperatorProgram: Sendable {
 
     private func text(of overview: Inspector.Overview) -> String {
         var lines = ["\(overview.status.rawValue): \(inspector.target.queue.name)"]
-        lines.append(OperatorProgram.line("redis", "\(inspector.target.url)"))
+        lines.append(OperatorProgram.line("redis address", "\(inspector.target.url)"))
         if let role = overview.redisRole { lines.append(OperatorProgram.line("role", role)) }
         for check in overview.checks {
             let value = check.observedText
@@ -92,8 +92,9 @@ struct OperatorProgram: Sendable {
             if let output = check.output { lines.append("    \(output)") }
             if let advice = check.advice { lines.append("    \(advice)") }
         }
-        let count = overview.deadLetters
-        lines.append(OperatorProgram.line("dead letters", count.map { "\($0)" } ?? "unknown"))
+        if overview.deadLetters == nil {
+            lines.append(OperatorProgram.line("dead letters", "unknown"))
+        }
         lines.append("not known here: \(OperatorProgram.unknownNumbers)")
         return lines.joined(separator: "\n") + "\n"
     }
@@ -141,6 +142,7 @@ struct OperatorProgram: Sendable {
     ) async throws(RedisError) -> Process.Status {
         if reason == nil, !all { return try await reasons() }
         var cursor: String?
+        var (found, examined) = (0, 0)
         repeat {
             let page = try await inspector.letters.page(after: cursor, reason: reason, limit: 100)
             if asJSON {
@@ -152,8 +154,12 @@ struct OperatorProgram: Sendable {
             } else {
                 for letter in page.letters { Process.print(OperatorProgram.line(of: letter)) }
             }
+            found += page.letters.count
+            examined += page.examined
             cursor = page.next
         } while cursor != nil
+        // Standard output has the letters alone.
+        if reason != nil { fail("\(found) of \(examined) dead letters have this reason") }
         return .ok
     }
 

@@ -18,9 +18,10 @@ import Testing
         for id in 1...5 { store.add(letter(id, id % 2 == 0 ? "even" : "odd")) }
         #expect(try await store.count() == 5)
         let page = try await store.page(after: nil, reason: nil, limit: 2)
-        #expect(page.letters.map(\.id) == ["5", "4"])
+        #expect(page.letters.map(\.id) == ["5", "4"] && page.examined == 2)
         let rest = try await store.page(after: page.next, reason: "odd", limit: 9)
         #expect(rest.letters.map(\.id) == ["3", "1"] && rest.next == nil)
+        #expect(rest.examined == 3)
         let reasons = try await store.reasons()
         #expect(reasons.counts.map(\.reason) == ["odd", "even"] && reasons.examined == 5)
         #expect(reasons.counts[0].count == 3 && reasons.counts[0].oldest?.wholeSeconds == 1)

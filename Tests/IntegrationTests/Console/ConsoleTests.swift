@@ -67,6 +67,58 @@ import Testing
     }
 
     @Test(arguments: [
+        ("GET /console/ HTTP/1.1\r\n\r\n", 400),
+        ("GET /console/ HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        ("GET /\(String(repeating: "x", count: 9_000)) HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        ("POST /console/remove HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n", 413),
+        ("BREW /console/ HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        ("GET /console/ HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        ("GET /console/ HTTP/1.1\r\nHost: x\r\nExpect: no\r\n\r\n", 417),
+        ("GET / HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "x", count: 20_000))\r\n\r\n", 431),
+        ("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        ("GET /console/a/b HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        ("POST /transaction HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 404),
+        ("DELETE /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204),
+    ])
+    func `so has every refusal on its port`(request: String, status: Int) async throws {
+        let names = [
+            "content-security-policy", "cache-control", "x-content-type-options", "x-frame-options",
+        ]
+        func fields(_ port: UInt16) throws -> [String?] {
+            let client = try RawClient(port: port)
+            try client.send(request)
+            let answer = try client.readAnswer()
+            #expect(answer.status == status)
+            return names.map { answer.fields[$0] }
+        }
+        try await with { _, port in
+            let found = try fields(port)
+            #expect(try #require(found[0]).contains("default-src 'none'"))
+            #expect(found[1...] == ["no-store", "nosniff", "DENY"])
+        }
+        // Without a console, nothing needs them.
+        try await APIServer.with(["QUEUE": "memory", "METRICS_PORT": "0"]) { server in
+            let found = try fields(try await server.metricsPort())
+            #expect(found == [nil, nil, nil, nil])
+        }
+    }
+
+    @Test(arguments: [("%2Bx", "+x"), ("%+5", "% 5"), ("%-1", "%-1"), ("a%4", "a%4"), ("%", "%")])
+    func `a percent sign without two hexadecimal digits is itself`(
+        text: String, decoded: String
+    ) async throws {
+        try await with { server, port in
+            let fields = ["Sec-Fetch-Site: same-origin"]
+            let answer = try ask(port, "POST", "/console/requeue", fields, body: "id=\(text)")
+            #expect(answer.status == 200)
+            try await eventually("the id is logged as it was decoded") {
+                server.program.errors.contains("\"id\":\"\(decoded)\"")
+            }
+        }
+    }
+
+    @Test(arguments: [
         "Basic", "Basic ", "Basic x", "Bearer x", "basic !!!", "Basic b3BlcmF0b3I6",
     ])
     func `a malformed login is a wrong one`(field: String) async throws {

@@ -20,6 +20,10 @@ import Testing
             #expect(text.output.contains("no worker takes transactions out of the queue"))
             #expect(text.output.contains("Start the connector"))
             #expect(text.output.contains("dead letters        0"))
+            #expect(text.output.contains("redis address       redis://"))
+            let names = text.output.split(separator: "\n").map { $0.prefix(20) }
+            #expect(names.filter { $0.hasPrefix("redis ") }.count == 2)
+            #expect(names.filter { $0.hasPrefix("redis  ") }.count == 1)
             let json = try await run(["status", "--json"], redis)
             let found = try JSONSerialization.jsonObject(with: Data(json.output.utf8))
             let members = try #require(found as? [String: Any])
@@ -27,6 +31,65 @@ import Testing
             #expect(members["depth"] as? Int == 0 && members["dead_letters"] as? Int == 0)
             let checks = try #require(members["checks"] as? [String: Any])
             #expect(checks["workers:count"] != nil && checks["redis:responseTime"] != nil)
+        }
+    }
+
+    @Test func `one is in the singular, and dead letters are a warning`() async throws {
+        try await RedisServer.with { redis in
+            _ = try await redis.command("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM")
+            _ = try await redis.command("XADD", "s", "*", "id", "1")
+            _ = try await redis.command("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+            _ = try await redis.command("XADD", "s:dead", "*", "id", "1", "dead_reason", "no")
+            let text = try await run(["status"], redis, ["QUEUE": "stream:s"])
+            #expect(text.status == 0 && text.output.hasPrefix("warn: stream:s\n"), "\(text)")
+            #expect(text.output.contains("workers             1 worker\n"), "\(text.output)")
+            #expect(text.output.contains("queue               1 transaction\n"), "\(text.output)")
+            #expect(text.output.contains("dead letters        1 transaction  [warn]\n"))
+            #expect(text.output.contains("a transaction has failed, and is not tried again"))
+            #expect(text.output.contains("core-api dead list"))
+            // It is no matter of /health, which callers' load balancers read.
+            try await APIServer.with(["REDIS_URL": redis.url, "QUEUE": "stream:s"]) { server in
+                let health = try server.get("/health")
+                #expect(health.status == 200 && !health.body.contains("queue:dead"))
+            }
+        }
+    }
+
+    @Test func `output that cannot be written is an error, and a reader that has gone is none`()
+        async throws
+    {
+        try await RedisServer.with { redis in
+            for number in 0..<600 {
+                _ = try await redis.command(
+                    "XADD", "s:dead", "1-\(number + 1)", "id", "t\(number)", "dead_reason",
+                    String(repeating: "long ", count: 40))
+            }
+            func shell(_ text: String) async throws -> (Int32, String, String) {
+                let result = try await Program.run(
+                    "/bin/bash", ["-c", text, Program.built("core-api")],
+                    environment: [
+                        "REDIS_URL": redis.url, "QUEUE": "stream:s", "JWT_SECRET": APIServer.secret,
+                    ])
+                return (result.status, result.output, result.errors)
+            }
+            for words in [
+                "--help", "--version", "status", "status --json", "dead list", "dead list --json",
+                "dead list --all", "dead list --reason no", "dead show 1-1", "dead show 1-1 --json",
+                "dead remove 1-1", "dead requeue 1-2 --json",
+                "token --user-id 1 --username a --ttl-seconds 9",
+            ] {
+                let isEmpty = words.hasSuffix("--reason no")
+                let (status, _, errors) = try await shell("\"$0\" \(words) > /dev/full")
+                #expect(status == (isEmpty ? 0 : 74), "\(words): \(errors)")
+                #expect(errors.contains("the output cannot be written: ") == !isEmpty)
+            }
+            #expect(try await shell("\"$0\" --version >&-").0 == 74)
+            for (trap, expected) in [("", "141"), ("trap '' PIPE; ", "74")] {
+                let (_, output, errors) = try await shell(
+                    "\(trap)\"$0\" dead list --all | head -n 1 > /dev/null; "
+                        + "echo ${PIPESTATUS[0]}")
+                #expect(output == "\(expected)\n" && errors.isEmpty, "\(output) \(errors)")
+            }
         }
     }
 
@@ -79,6 +142,7 @@ import Testing
             let odd = try await run(
                 ["dead", "list", "--reason", "even", "--json"], redis, stream)
             #expect(odd.output.split(separator: "\n").count == 125)
+            #expect(odd.errors == "core-api: 125 of 250 dead letters have this reason\n")
             let one = try await run(["dead", "show", "1-1"], redis, stream)
             #expect(one.output.contains("transaction         t0"), "\(one)")
             #expect(one.output.contains("attempts            3"))

@@ -23,7 +23,7 @@ import Testing
         try await redis.texts("HGET", "rq:job:\(id)", "status").first ?? ""
     }
 
-    @Test(arguments: RQWorker.versions)
+    @Test(arguments: RQWorker.majors)
     func `failed jobs are listed with the last line of their traceback`(version: String)
         async throws
     {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: RQWorker.versions)
+    @Test(arguments: RQWorker.majors)
     func `a job that is put back is processed as if rq had put it back`(version: String)
         async throws
     {
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test(arguments: RQWorker.versions)
+    @Test(arguments: RQWorker.majors)
     func `a job that fails again has the reason of its last failure`(version: String) async throws {
         try await RedisServer.with { redis in
             let ids = try await enqueue("JPY", to: redis)
@@ -100,7 +100,7 @@ import Testing
             defer { store.close() }
             #expect(try await store.perform(.requeue, on: ids[0]))
             // Another version of the worker keeps results elsewhere.
-            let other = RQWorker.versions.first { $0 != version } ?? version
+            let other = RQWorker.majors.first { $0 != version } ?? version
             _ = try await redis.command(
                 "HSET", "rq:job:\(ids[0])", "description", "f(currency='JPY')")
             try await FailingWorker.run(other, on: redis)
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test(arguments: RQWorker.versions)
+    @Test(arguments: RQWorker.majors)
     func `a job that is removed leaves nothing behind`(version: String) async throws {
         try await RedisServer.with { redis in
             let ids = try await enqueue("JPY", to: redis)
@@ -167,14 +167,55 @@ import Testing
             #expect(try await store.count() == 230)
             for (reason, count) in [(nil, 230), ("Error: a", 77), ("Error: c", 0)] {
                 var seen: [String] = []
+                var examined = 0
                 var next: String?
                 repeat {
                     let page = try await store.page(after: next, reason: reason, limit: 30)
                     seen += page.letters.map(\.id)
+                    examined += page.examined
                     next = page.next
                 } while next != nil
                 #expect(seen.count == count && Set(seen).count == count)
+                #expect(examined == 230)
             }
+        }
+    }
+
+    @Test func `a page examines a bounded number of jobs, and says how many`() async throws {
+        try await RedisServer.with { redis in
+            try await fill(redis, 1_130) { _ in "9999999999" }
+            let store = try RedisDeadLetterStore(url: redis.url, rqQueue: "default")
+            defer { store.close() }
+            var pages: [DeadLetterPage] = []
+            repeat {
+                pages.append(
+                    try await store.page(after: pages.last?.next, reason: "none", limit: 100))
+            } while pages.last?.next != nil
+            #expect(pages.map(\.examined) == [500, 500, 130])
+            #expect(pages.allSatisfy { $0.letters.isEmpty })
+            let first = try await store.page(after: nil, reason: "Error: a", limit: 10)
+            #expect(first.letters.count == 10 && first.examined < 100)
+            let reasons = try await store.reasons()
+            #expect(reasons.examined == 1_000)
+            #expect(reasons.counts.map(\.count).reduce(0, +) == 1_000)
+            #expect(try await store.count() == 1_130)
+        }
+    }
+
+    @Test func `jobs that rq has forgotten keep no other from being put back`() async throws {
+        try await RedisServer.with { redis in
+            try await fill(redis, 260) { $0 < 200 ? "1000" : "9999999999" }
+            let store = try RedisDeadLetterStore(url: redis.url, rqQueue: "default")
+            defer { store.close() }
+            var count = 0
+            var next: String?
+            repeat {
+                let step = try await store.perform(.requeue, onReason: nil, after: next)
+                count += step.count
+                next = step.next
+            } while next != nil
+            #expect(count == 60)
+            #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(60))
         }
     }
 
@@ -192,7 +233,7 @@ import Testing
                 steps += 1
                 next = step.next
             } while next != nil
-            #expect(sum == 153 && steps == 3)
+            #expect(sum == 153 && steps == 10)
             #expect(try await store.count() == 77)
             #expect(try await redis.command("LLEN", "rq:queue:default") == .integer(153))
             repeat {

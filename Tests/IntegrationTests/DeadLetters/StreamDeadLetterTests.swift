@@ -101,7 +101,7 @@ import Testing
                 steps += 1
                 next = step.next
             } while next != nil && steps < 100
-            #expect(count == 250 && steps == 3)
+            #expect(count == 250 && steps == 10)
             #expect(try await store.count() == 250)
         }
     }

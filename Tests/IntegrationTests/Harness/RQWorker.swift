@@ -5,6 +5,8 @@ import Testing
 /// of scripts/connector.py.
 enum RQWorker {
     static let versions = ["rq-1.10.0", "rq-newest"]
+    /// Those, and the newest 2.x: where rq keeps results, executions and failed jobs differs.
+    static let majors = ["rq-1.10.0", "rq-2", "rq-newest"]
 
     private static let connector = Program.root.appending(path: "scripts/connector.py").path
 
@@ -24,10 +26,11 @@ enum RQWorker {
 
     /// Works until the queue is empty.
     static func run(
-        _ version: String, queue: String = "default", environment: [String: String]
+        _ version: String, queue: String = "default", more: [String] = [],
+        environment: [String: String]
     ) async throws -> (status: Int32, output: String, errors: String) {
         try await Program.run(
-            try python(version), [connector, "--burst", "--queue", queue],
+            try python(version), [connector, "--burst", "--queue", queue] + more,
             environment: environment, withinSeconds: 300)
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 /// The status of jobs that real workers of python-rq run, of each version.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct StatusWorkerTests {
-    @Test(arguments: RQWorker.versions)
+    @Test(arguments: RQWorker.majors)
     func `a job that succeeds, fails, dies or is put back has the status that is true`(
         version: String
     ) async throws {
@@ -23,7 +23,7 @@ import Testing
                     }
                     let status = try await statuses.status(of: transaction.id, userID: 1)
                     // rq 1.10 does not count executions.
-                    if version == "rq-newest" { #expect(status?.attempts == attempts) }
+                    if version != "rq-1.10.0" { #expect(status?.attempts == attempts) }
                     #expect(status?.createdAt == transaction.createdAt)
                 }
                 try await queue.enqueue(transaction)
@@ -53,7 +53,7 @@ import Testing
             let statuses = try RedisTransactionStatusStore(url: redis.url, rqQueue: "default")
             let transaction = try ConsumerHarness.transaction()
             try await queue.enqueue(transaction)
-            for version in RQWorker.versions {
+            for version in RQWorker.majors {
                 do {
                     let worker = try StatusWorker(version, redis)
                     try await worker.begins()

@@ -5,6 +5,10 @@
 const byID = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 
+/** A text without characters that control a terminal or turn the order of the text around them. */
+const plain = (text) =>
+  String(text).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+
 /** Makes an element: `attributes` by name, `on…` as listeners, then children and texts. */
 function make(name, attributes, ...children) {
   const svg = ["svg", "path", "line"].includes(name);
@@ -12,15 +16,17 @@ function make(name, attributes, ...children) {
   for (const [key, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else element.setAttribute(key, value === true ? "" : value);
+    else element.setAttribute(key, value === true ? "" : plain(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter((child) => child !== null && child !== undefined)
+    .map((child) => (child instanceof Node ? child : plain(child))));
   return element;
 }
 
 /** Changes a text only if it differs: a screen reader tells each change of a live region. */
 function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = plain(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 // --- Texts
@@ -41,7 +47,7 @@ function number(value) {
 /** A duration in seconds, as `1 h 5 min`. */
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (seconds < 120) return `${number(seconds)} s`;
+  if (seconds < 120) return `${wholes.format(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 120) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
@@ -53,8 +59,17 @@ function duration(seconds) {
 function time(text) {
   if (!text) return document.createTextNode("unknown");
   const date = new Date(text);
+  // A job's own text: rq does not check it.
+  if (Number.isNaN(date.getTime())) return document.createTextNode(plain(text));
   const isToday = date.toDateString() === new Date().toDateString();
   return make("time", { datetime: text, title: text }, (isToday ? exactTimes : dayTimes).format(date));
+}
+
+/** An id of 36 characters: a narrow column breaks it behind a hyphen, and copies it whole. */
+function ident(text) {
+  const parts = (text ?? "").split("-");
+  return make("code", { class: "id" }, ...parts.flatMap((part, index) =>
+    index < parts.length - 1 ? [`${part}-`, document.createElement("wbr")] : [part]));
 }
 
 const plural = (count, word) => `${wholes.format(count)} ${word}${count === 1 ? "" : "s"}`;
@@ -118,14 +133,14 @@ const CARDS = {
     { key: "failed", label: "Failed", unit: "/s", alert: true },
   ],
   "cards-times": [
-    { key: "p50", label: "Half within (p50)", unit: "ms" },
-    { key: "p95", label: "95 % within (p95)", unit: "ms" },
-    { key: "p99", label: "99 % within (p99)", unit: "ms" },
+    { key: "p50", label: "Half within (p50)", unit: "ms", idle: "no requests" },
+    { key: "p95", label: "95 % within (p95)", unit: "ms", idle: "no requests" },
+    { key: "p99", label: "99 % within (p99)", unit: "ms", idle: "no requests" },
     { key: "in_flight", label: "In flight", unit: "" },
   ],
   "cards-queue": [
     { key: "depth", label: "Waiting", unit: "" },
-    { key: "age", label: "Oldest waits", unit: "", text: duration },
+    { key: "age", label: "Oldest waits", unit: "", text: duration, idle: "nothing waited" },
     { key: "workers", label: "Workers alive", unit: "" },
     { key: "redis_ms", label: "Redis answers in", unit: "ms" },
   ],
@@ -151,31 +166,48 @@ function makeCards() {
         make("div", { class: "value" }, value, make("span", { class: "unit" }, card.unit ? ` ${card.unit}` : "")),
         plot, make("div", { class: "axis" }, from, peak));
       byID(place).append(box);
-      cards.set(card.key, { ...card, box, value, curve, area, plot, from, peak });
+      cards.set(card.key, { ...card, box, value, curve, area, plot, from, peak, known: [], asked: false });
     }
   }
 }
 
 /** The outline of a plot and its ground, with gaps where nothing is known. */
 function shapes(values, count, highest) {
-  const offset = count - values.length;
-  const x = (index) => (((offset + index) * 180) / (count - 1)).toFixed(1);
+  const x = (index) => ((count - values.length + index) * 180) / (count - 1);
   let line = "";
   let area = "";
-  let start = -1;
+  let run = [];
   for (let index = 0; index <= values.length; index++) {
-    const value = values[index];
-    if (value === null || value === undefined) {
-      if (start >= 0) area += `L${x(index - 1)} 40L${x(start)} 40Z`;
-      start = -1;
+    const value = values[index] ?? null;
+    if (value !== null) {
+      run.push([x(index), 39 - (value / highest) * 36]);
       continue;
     }
-    const y = (39 - (value / highest) * 36).toFixed(1);
-    line += `${start < 0 ? "M" : "L"}${x(index)} ${y}`;
-    area += `${start < 0 ? "M" : "L"}${x(index)} ${y}`;
-    if (start < 0) start = index;
+    if (!run.length) continue;
+    // A lone sample is a short line.
+    const ends = run.length > 1 ? run : [[run[0][0] - 1, run[0][1]], [run[0][0] + 1, run[0][1]]];
+    const points = ends.map((point) => point.map((part) => part.toFixed(1)).join(" ")).join("L");
+    line += `M${points}`;
+    area += `M${points}V40H${ends[0][0].toFixed(1)}Z`;
+    run = [];
   }
   return { line, area };
+}
+
+/** The axis of a plot. The number of now is newer than the samples, and may be above them. */
+function showPeak(card) {
+  const text = card.text ?? ((value) => `${number(value)}${card.unit ? ` ${card.unit}` : ""}`);
+  const { known, asked } = card;
+  const highest = Math.max(...known, now[card.key] ?? -Infinity);
+  const isKnown = Number.isFinite(highest);
+  // Without a figure Redis does not tell it, or there was nothing to measure.
+  const idle = card.idle && (card.key !== "age" || cards.get("depth").known.length) ? card.idle : "unknown";
+  const none = asked ? idle : "no samples yet";
+  setText(card.peak, isKnown ? `max ${text(highest)}` : none);
+  const spoken = known.length
+    ? `lowest ${text(Math.min(...known))}, highest ${text(highest)}, last ${text(known[known.length - 1])}`
+    : none;
+  card.plot.setAttribute("aria-label", `${card.label}, last ${range === "6h" ? "6 hours" : "15 minutes"}: ${spoken}`);
 }
 
 function drawPlots(plots) {
@@ -184,20 +216,15 @@ function drawPlots(plots) {
   const begin = new Date(new Date(plots.time).getTime() - count * plots.seconds_per_sample * 1000);
   for (const card of cards.values()) {
     const values = plots[card.key] ?? [];
-    const known = values.filter((value) => value !== null);
-    const text = card.text ?? ((value) => `${number(value)}${card.unit ? ` ${card.unit}` : ""}`);
-    const highest = Math.max(...known, 0);
+    card.known = values.filter((value) => value !== null);
+    card.asked = values.length > 0;
+    const highest = Math.max(...card.known, now[card.key] ?? 0);
     const { line, area } = shapes(values, count, highest > 0 ? highest : 1);
     card.curve.setAttribute("d", line);
     card.area.setAttribute("d", area);
     setText(card.from, clockTimes.format(begin));
-    setText(card.peak, known.length ? `max ${text(highest)}` : "no data yet");
-    const spoken = known.length
-      ? `lowest ${text(Math.min(...known))}, highest ${text(highest)}, last ${text(known[known.length - 1])}`
-      : "no data yet";
-    const name = range === "6h" ? "6 hours" : "15 minutes";
-    card.plot.setAttribute("aria-label", `${card.label}, last ${name}: ${spoken}`);
   }
+  for (const card of cards.values()) showPeak(card);
 }
 
 function showState(status, word) {
@@ -206,10 +233,15 @@ function showState(status, word) {
   setText(state.querySelector(".word"), word);
 }
 
+/** A text of the server as a sentence. */
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+
 const mark = () => make("span", { class: "mark", "aria-hidden": "true" });
 
 let shownWarnings = "";
 function showWarnings(list) {
+  // The list of dead letters says it itself.
+  if (section === "dead") list = list.filter((warning) => warning.check !== "queue:dead");
   const key = JSON.stringify(list);
   if (key === shownWarnings) return;
   shownWarnings = key;
@@ -220,7 +252,7 @@ function showWarnings(list) {
         make(
           "p", {},
           make("strong", {}, `${warning.status === "fail" ? "Failing" : "Warning"}: ${warning.title}. `),
-          warning.output ?? ""),
+          sentence(warning.output ?? "")),
         warning.advice ? make("p", {}, make("strong", {}, "What to do: "), warning.advice) : null)));
 }
 
@@ -250,6 +282,7 @@ function showNow(news) {
     const value = news[card.key];
     setText(card.value, card.text ? card.text(value) : number(value));
     card.box.classList.toggle("alert", Boolean(card.alert && value > 0));
+    showPeak(card);
   }
   const dead = byID("dead-count");
   dead.hidden = !news.dead_letters;
@@ -346,14 +379,14 @@ function showRecent(recent) {
       make("button", { type: "button", class: "link", onclick: () => {
         byID("find-id").value = entry.id;
         find(entry.id).then(() => byID("find-id").focus());
-      } }, make("code", {}, entry.id)),
+      } }, ident(entry.id)),
       time(entry.time), money(entry.amount, entry.currency) + (entry.replayed ? " (replayed)" : ""),
-      String(entry.user_id), make("code", {}, entry.request_id)]));
+      String(entry.user_id), ident(entry.request_id)]));
   table(byID("refused"), "The last refused requests, newest first", "Nothing was refused since the start.",
     ["Code", "Time", "Detail", "Request id"],
     recent.refused.map((entry) => [
       make("span", {}, make("code", {}, entry.code), ` ${entry.status}`),
-      time(entry.time), entry.problem?.detail ?? "", make("code", {}, entry.request_id)]));
+      time(entry.time), entry.problem?.detail ?? "", ident(entry.request_id)]));
 }
 
 // --- Dead letters
@@ -361,6 +394,7 @@ function showRecent(recent) {
 let reason = null;
 let nextPage = null;
 let letters = [];
+let examined = 0;
 
 async function loadDead() {
   if (actions === null) return;
@@ -368,25 +402,37 @@ async function loadDead() {
     const [found, page] = await Promise.all([ask("reasons"), ask(query("dead", { reason }))]);
     showReasons(found);
     deadCount = found.count;
-    letters = page.letters;
-    nextPage = page.next;
-    showLetters();
+    letters = [];
+    examined = 0;
+    addPage(page);
     await fillPage();
   } catch (error) {
     if (error instanceof Refused) say(error.message); else showLost(error);
   }
 }
 
-/** Goes on where a page has few letters of a reason: each answer reads a bounded number. */
+function addPage(page) {
+  letters = letters.concat(page.letters);
+  examined += page.examined;
+  nextPage = page.next;
+  showLetters();
+}
+
+/** Goes on where no letter has the reason: each answer examines a bounded number of letters. */
 async function fillPage() {
-  for (let pages = 0; letters.length === 0 && nextPage && pages < 20; pages++) await loadMore();
+  const [chosen, end] = [reason, letters.length];
+  for (let pages = 0; letters.length === end && nextPage && reason === chosen && pages < 20; pages++) {
+    // Pauses, so that a search leaves Redis to others most of the time.
+    if (pages > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    await loadMore();
+  }
 }
 
 async function loadMore() {
-  const page = await ask(query("dead", { reason, after: nextPage }));
-  letters = letters.concat(page.letters);
-  nextPage = page.next;
-  showLetters();
+  const [chosen, after] = [reason, nextPage];
+  const page = await ask(query("dead", { reason, after }));
+  // Another list may be asked for meanwhile.
+  if (reason === chosen && nextPage === after) addPage(page);
 }
 
 function showReasons(found) {
@@ -409,11 +455,15 @@ function choose(chosen) {
 
 function showLetters() {
   byID("more").hidden = !nextPage;
-  table(byID("letters"), "Dead letters, newest first", "There are none.",
+  setText(byID("more"), reason ? "Search older letters" : "Show older letters");
+  setText(byID("examined"), reason
+    ? `${wholes.format(letters.length)} of the ${nextPage ? "newest " : ""}${plural(examined, "letter")} ${letters.length === 1 ? "has" : "have"} this reason.`
+    : "");
+  table(byID("letters"), "Dead letters, newest first", nextPage ? "None so far." : "There are none.",
     ["Transaction", "Failed", "#Amount, minor unit", "User", "Reason", ""],
     letters.map((letter) => [
       make("button", { type: "button", class: "link", onclick: () => showLetter(letter.id) },
-        make("code", {}, letter.transaction || letter.id)),
+        ident(letter.transaction || letter.id)),
       time(letter.died_at), money(letter.amount, letter.currency), letter.user_id ?? "–",
       letter.reason, buttons({ id: letter.id }, `the transaction ${letter.transaction || letter.id}`, "")]));
 }
@@ -424,7 +474,7 @@ function buttons(target, name, suffix) {
     type: "button", class: style, "aria-label": `${label} ${name}`,
     onclick: () => change(action, target, name),
   }, label + suffix);
-  return make("div", { class: "actions" }, button("requeue", "Requeue", null), button("remove", "Remove", "danger"));
+  return make("div", { class: "actions" }, button("requeue", "Requeue", null), button("remove", "Remove", "soft"));
 }
 
 async function showLetter(id) {
@@ -571,7 +621,7 @@ byID("find").addEventListener("submit", (event) => {
 });
 byID("dead-again").addEventListener("click", loadDead);
 byID("any-reason").addEventListener("click", () => choose(null));
-byID("more").addEventListener("click", () => loadMore().catch((error) => say(error.message)));
+byID("more").addEventListener("click", () => fillPage().catch((error) => say(error.message)));
 window.addEventListener("hashchange", () => showSection(true));
 document.addEventListener("visibilitychange", tick);
 setInterval(tick, 1000);
