@@ -15,21 +15,22 @@ import Testing
 
     private static let socket = "unix:/run/core-api/api.sock"
 
-    @Test(arguments: [
-        ("HTTP_PORT", "5000", ["HTTP_HOST": socket]),
-        ("METRICS_PORT", "9100", ["METRICS_HOST": socket]),
-        ("METRICS_PORT", "0", ["HTTP_HOST": socket, "METRICS_HOST": socket]),
-        ("METRICS_HOST", "127.0.0.1", [:]),
-        ("CONSOLE_ACTIONS", "on", ["METRICS_PORT": "9100"]),
-        ("CONSOLE_ACTIONS", "off", [:]),
-        ("JWT_JWKS_STALE_SECONDS", "600", [:]),
-        ("JWT_JWKS_CA_FILE", "/etc/ca.pem", [:]),
-        ("JWT_JWKS_CA_FILE", "/etc/ca.pem", ["JWT_JWKS_URL": "http://127.0.0.1:1/"]),
-        ("REDIS_TLS_CA_FILE", "/dev/null", ["REDIS_URL": "redis://h"]),
-        ("PARTITIONS", "2", ["QUEUE": "rq:q"]),
-        ("RQ_JOB_TIMEOUT", "60", ["QUEUE": "stream:s"]),
-        ("DURABILITY", "aof", ["QUEUE": "memory"]),
-    ] as [(String, String, [String: String])])
+    @Test(
+        arguments: [
+            ("HTTP_PORT", "5000", ["HTTP_HOST": socket]),
+            ("METRICS_PORT", "9100", ["METRICS_HOST": socket]),
+            ("METRICS_PORT", "0", ["HTTP_HOST": socket, "METRICS_HOST": socket]),
+            ("METRICS_HOST", "127.0.0.1", [:]),
+            ("CONSOLE_ACTIONS", "on", ["METRICS_PORT": "9100"]),
+            ("CONSOLE_ACTIONS", "off", [:]),
+            ("JWT_JWKS_STALE_SECONDS", "600", [:]),
+            ("JWT_JWKS_CA_FILE", "/etc/ca.pem", [:]),
+            ("JWT_JWKS_CA_FILE", "/etc/ca.pem", ["JWT_JWKS_URL": "http://127.0.0.1:1/"]),
+            ("REDIS_TLS_CA_FILE", "/dev/null", ["REDIS_URL": "redis://h"]),
+            ("PARTITIONS", "2", ["QUEUE": "rq:q"]),
+            ("RQ_JOB_TIMEOUT", "60", ["QUEUE": "stream:s"]),
+            ("DURABILITY", "aof", ["QUEUE": "memory"]),
+        ] as [(String, String, [String: String])])
     func `it is named, with what makes it useless`(
         variable: String, value: String, others: [String: String]
     ) throws {

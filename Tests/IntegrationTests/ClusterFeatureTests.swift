@@ -105,8 +105,9 @@ import Testing
                 for key in ["core-api:limit:{\(tag)}:\(user)", "core-api:status:{\(tag)}:\(id)"] {
                     #expect(
                         try await group.command("EXISTS", key, at: master) == .integer(1), "\(key)")
-                    guard case .integer(let seconds) = try await group.command(
-                        "TTL", key, at: master)
+                    guard
+                        case .integer(let seconds) = try await group.command(
+                            "TTL", key, at: master)
                     else {
                         Issue.record("\(key) has no lifetime")
                         continue

@@ -58,7 +58,7 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
         loop.bringForward(machine.deadline)
     }
 
-    /// Verifies the issuer by other authorities from the next fetch on, which begins at once, or 5 s
+    /// Verifies the issuer by other authorities from the next fetch on. It begins at once, or 5 s
     /// after the start of the last one: the issuer may have a certificate of theirs already.
     func adopt(tls: TLSContext) {
         client?.adopt(tls: tls)
