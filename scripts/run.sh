@@ -41,7 +41,7 @@ prepare_redis() {
 
 if [ "${QUEUE:-}" != memory ]; then prepare_redis; fi
 scripts/build.sh >&2
-if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}" ]; then
+if [ -z "${JWT_SECRET:-}${JWT_SECRET_FILE:-}${JWT_JWKS_FILE:-}${JWT_JWKS_URL:-}" ]; then
     export JWT_SECRET=secret
     export HTTP_HOST=${HTTP_HOST:-127.0.0.1}
     say "WARNING: JWT_SECRET is not set, so it is 'secret': for trials only, everybody can sign with it"
@@ -50,7 +50,9 @@ fi
 # The operators' page needs a password, one for trials if none is given, and a port: the next one,
 # for this machine alone.
 if [ -z "${CONSOLE_PASSWORD_FILE:-}" ]; then
-    if [ -z "${METRICS_PORT:-}" ]; then
+    # A Unix socket has no port.
+    case "${METRICS_HOST:-}" in unix:*) needs_port= ;; *) needs_port=yes ;; esac
+    if [ -n "$needs_port" ] && [ -z "${METRICS_PORT:-}" ]; then
         port=${HTTP_PORT:-5000}
         export METRICS_PORT=$((port == 0 ? 0 : port + 1))
         export METRICS_HOST=${METRICS_HOST:-127.0.0.1}
@@ -62,9 +64,13 @@ if [ -z "${CONSOLE_PASSWORD_FILE:-}" ]; then
     fi
     host=${METRICS_HOST:-${HTTP_HOST:-0.0.0.0}}
     [ "$host" != 0.0.0.0 ] || host=127.0.0.1
-    case "$host" in *:*) host="[$host]" ;; esac
-    port=$METRICS_PORT
+    port=${METRICS_PORT:-}
     [ "$port" != 0 ] || port=PORT
-    say "the console: http://operator:$(cat "$CONSOLE_PASSWORD_FILE")@$host:$port/console/"
+    case "$host" in
+        unix:*) place="localhost/console/ at $host" ;;
+        *:*) place="[$host]:$port/console/" ;;
+        *) place="$host:$port/console/" ;;
+    esac
+    say "the console: http://operator:$(cat "$CONSOLE_PASSWORD_FILE")@$place"
 fi
 exec .build/release/core-api

@@ -73,7 +73,8 @@ enum Command: Equatable {
                                      secret; read again on a change and on SIGHUP
           JWT_JWKS_URL               their URL, https:// (http:// for this machine), instead of the
                                      file; fetched in the background
-          JWT_JWKS_CA_FILE           the authorities to trust for the URL, PEM (the system's)
+          JWT_JWKS_CA_FILE           the authorities to trust for the URL, PEM (the system's); read
+                                     again on a change and on SIGHUP
           JWT_JWKS_STALE_SECONDS     how long the URL's last good keys are used while the issuer is
                                      away, 60 to 2592000 (86400)
           JWT_ALGORITHMS             the algorithms to believe: HS256, RS256, RS384, RS512, PS256,

@@ -132,7 +132,10 @@ enum CoreAPIServer {
             logger.warning("\(warning)")
         }
         if configuration.queue == .memory {
-            logger.warning("QUEUE is memory: transactions are neither kept nor processed")
+            let unused = configuration.unusedVariables.joined(separator: ", ")
+            logger.warning(
+                "QUEUE is memory: transactions are neither kept nor processed",
+                metadata: unused.isEmpty ? [:] : ["unused": "\(unused)"])
         }
     }
 

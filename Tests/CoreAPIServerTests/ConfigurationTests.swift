@@ -128,7 +128,7 @@ import Testing
             try configuration(operators).metrics
                 == MetricsAddress(host: "unix:/run/m.sock", port: 0, isPublic: false))
         #expect(
-            try configuration(["METRICS_HOST": "unix:/run/m.sock", "METRICS_PORT": "9100"]).metrics
+            try configuration(["METRICS_HOST": "unix:/run/m.sock"]).metrics
                 == MetricsAddress(host: "unix:/run/m.sock", port: 0, isPublic: false))
         let both = socket.merging(["METRICS_HOST": "unix:/run/core-api/api.sock"]) { $1 }
         #expect(try configuration(both).metrics?.isPublic == true)

@@ -53,6 +53,7 @@ import Testing
                 ("expired", "ca", "expired"), ("elsewhere", "ca", "another host"),
                 ("server", "other-ca", "certificate verify failed"),
                 ("stranger", "ca", "certificate verify failed"),
+                ("self-signed", "ca", "certificate verify failed"),
                 ("server", nil, "certificate verify failed"),
             ] as [(String, String?, String)] {
                 let pair = (
@@ -120,13 +121,27 @@ import Testing
         ),
     ]
 
-    @Test func `no flaw of an answer is a key set, and none replaces a good one`() async throws {
+    @Test(arguments: [false, true])
+    func `no flaw of an answer is a key set, and none replaces a good one`(isSecure: Bool)
+        async throws
+    {
+        try await TestCertificates.with { certificates in
+            try await tryFlaws(isSecure ? certificates : nil)
+        }
+    }
+
+    /// - Parameter certificates: of issuers with https; nil for http.
+    private func tryFlaws(_ certificates: TestCertificates?) async throws {
         let key = try await IssuerKey("a")
+        let pair = certificates.map { ($0.path("server.pem"), $0.path("server.key")) }
+        let options = Self.options(authority: certificates?.path("ca.pem"))
+        // Over TLS, a connection that is cut is another failure: see above.
+        let flaws = Self.flaws.filter { certificates == nil || $0.mode != "cut" }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for flaw in Self.flaws {
+            for flaw in flaws {
                 group.addTask {
-                    try await KeySetIssuer.with([key]) { issuer in
-                        let source = try KeySetSource(url: issuer.url)
+                    try await KeySetIssuer.with([key], tls: pair) { issuer in
+                        let source = try KeySetSource(url: issuer.url, options: options)
                         let good = try await Self.status(of: source)
                         #expect(good.keySet?.count == 1)
                         if let set = flaw.set { try issuer.publish(text: set) }
@@ -141,8 +156,9 @@ import Testing
                         source.refresh()
                         let again = try await Self.status(of: source, after: 2)
                         #expect(again.failure == nil, "\(flaw.mode)")
-                        // A dripping issuer notices the end of a connection late.
-                        #expect(issuer.isSerial || flaw.mode == "drip", "\(flaw.mode)")
+                        // An issuer that drips or hangs notices the end of a connection late.
+                        let isLate = ["drip", "hang"].contains(flaw.mode)
+                        #expect(issuer.isSerial || isLate, "\(flaw.mode)")
                     }
                 }
             }

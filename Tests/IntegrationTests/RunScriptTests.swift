@@ -41,8 +41,11 @@ import Testing
         #expect(chosen.given.contains("HTTP_HOST=::1"))
     }
 
-    @Test(arguments: [["JWT_SECRET": "s"], ["JWT_SECRET_FILE": "/s"]])
-    func `with a secret that is given, the server listens where it does by itself`(
+    @Test(arguments: [
+        ["JWT_SECRET": "s"], ["JWT_SECRET_FILE": "/s"], ["JWT_JWKS_FILE": "/k"],
+        ["JWT_JWKS_URL": "https://auth.example/"],
+    ])
+    func `with a secret or keys that are given, the server listens where it does by itself`(
         secret: [String: String]
     ) async throws {
         let (said, given) = try await run(secret.merging(["QUEUE": "memory"]) { $1 })
@@ -78,6 +81,11 @@ import Testing
         ])
         #expect(!chosen.given.contains { $0.hasPrefix("METRICS_HOST=") })
         #expect(chosen.said.contains("@[::1]:9100/console/"))
+        let socket = try await run([
+            "JWT_SECRET": "s", "QUEUE": "memory", "METRICS_HOST": "unix:/run/m.sock",
+        ])
+        #expect(!socket.given.contains { $0.hasPrefix("METRICS_PORT=") })
+        #expect(socket.said.contains("@localhost/console/ at unix:/run/m.sock"))
         let own = try await run([
             "JWT_SECRET": "s", "QUEUE": "memory", "CONSOLE_PASSWORD_FILE": "/own",
         ])

@@ -127,7 +127,7 @@ import Testing
         let file = try SecretFile([old], .rename)
         let cases = [
             (file.environment, "\"message\":\"secrets unchanged\""),
-            (["JWT_SECRET": old], "SIGHUP changes nothing: neither JWT_SECRET_FILE nor"),
+            (["JWT_SECRET": old], "SIGHUP changes nothing: no variable names a file"),
         ]
         for (environment, words) in cases {
             let environment = environment.merging(["QUEUE": "memory"]) { $1 }

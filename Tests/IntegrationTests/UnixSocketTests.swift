@@ -40,6 +40,7 @@ import Testing
             let server = try start(path)
             try await listens(server)
             #expect(server.errors.contains("\"host\":\"unix:\(path)\""))
+            #expect(!server.errors.contains("\"port\""))
             for _ in 0..<8 {
                 #expect(
                     try await curl(

@@ -50,6 +50,14 @@ package final class HTTPClient: OutgoingConnectionOwner {
         connection.isWanted = true
     }
 
+    /// Uses other certificates from the next request on.
+    ///
+    /// - Parameter tls: of a URL with https.
+    package func adopt(tls: TLSContext) {
+        precondition(url.usesTLS, "HTTPClient.adopt: the URL is not https")
+        connection.adopt(tls: tls)
+    }
+
     /// Closes the connection. The completion of a request is not called.
     package func close() {
         completion = nil

@@ -66,6 +66,8 @@ struct Configuration {
     /// The issuer's public keys; nil without a key set.
     let keySet: KeySetConfiguration?
     let queue: Queue
+    /// The variables of Redis that are set although the queue is in memory.
+    let unusedVariables: [String]
     let threads: Int
     /// The durability barrier that a 200 waits for; nil if the reply of Redis suffices.
     let durability: RedisBarrier?
@@ -96,6 +98,13 @@ struct Configuration {
 
     /// The capacity of the queue of `QUEUE=memory`, which no consumer empties.
     static let memoryQueueCapacity = 1_000_000
+    /// What only a queue in Redis uses. With `QUEUE=memory` they are no error, so that the
+    /// environment of a real server serves for a trial.
+    private static let variablesOfRedis =
+        RedisConfiguration.variables + [
+            "ENQUEUE_TIMEOUT", "REPLAY_BYTES", "HEALTH_QUEUE_DEPTH_WARN",
+            "HEALTH_QUEUE_AGE_WARN_SECONDS", "HEALTH_WORKERS_MIN", "HEALTH_WORKER_SILENCE_SECONDS",
+        ]
     static let threadsMax = 1_024
     static let replicasBounds = 1...100
     /// Maximum of `ENQUEUE_TIMEOUT`: the drain's timeout.
@@ -124,12 +133,19 @@ struct Configuration {
         keySet = try KeySetConfiguration.read(values, algorithms.asymmetric)
         host = try values.host("HTTP_HOST") ?? "0.0.0.0"
         port = UInt16(try values.integer("HTTP_PORT", in: 0...65_535) ?? 5_000)
+        if ListeningAddress.unixPath(host) != nil {
+            try values.refuse(
+                "HTTP_PORT", because: "HTTP_HOST is a Unix socket, which has no port")
+        }
         let configuredMetrics = try values.metrics(publicHost: host, publicPort: port)
         metrics = inheritsMetricsSocket ? .inherited : configuredMetrics
         console = try ConsoleConfiguration(values, hasPort: metrics != nil)
         redis = try RedisConfiguration(values)
         queue = try values.queue("QUEUE", partitions: "PARTITIONS")
         try redis.check(queue)
+        unusedVariables =
+            queue == .memory
+            ? Configuration.variablesOfRedis.filter { values.bytes($0) != nil } : []
         threads =
             try values.integer("THREADS", in: 1...Configuration.threadsMax)
             ?? min(cores, Configuration.threadsMax)
@@ -224,15 +240,19 @@ extension Inspector.Target {
 /// A variable of the environment has an invalid value.
 struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     let variable: String
-    /// The value, without secrets; nil if it is missing or must not be shown.
+    /// The value, without secrets; nil if it is missing or not shown.
     let value: String?
     /// A description of a valid value.
     let expectation: String
     /// Whether the error may be transient: a file that does not exist yet, for example.
     var mayPass = false
+    /// Whether the variable is not set.
+    var isMissing = false
 
     var description: String {
-        let found = value.map { "is \"\($0)\"" } ?? "is not set, or not usable"
+        let found =
+            value.map { "is \"\($0)\"" }
+            ?? (isMissing ? "is not set" : "is not usable (its value is not shown)")
         return "\(variable) \(found): \(expectation)"
     }
 }

@@ -24,6 +24,15 @@ struct EnvironmentReader {
         bytes.contains { $0 < 0x20 || $0 == 0x7F } ? nil : String(validating: bytes, as: UTF8.self)
     }
 
+    /// Throws if the variable is set although it has no effect.
+    ///
+    /// - Parameter reason: why it has none: the state of another variable.
+    func refuse(_ variable: String, because reason: String) throws(ConfigurationError) {
+        guard let text = try text(variable) else { return }
+        throw ConfigurationError(
+            variable: variable, value: text, expectation: "\(reason): leave \(variable) out")
+    }
+
     func integer(
         _ variable: String, in bounds: ClosedRange<Int>
     ) throws(ConfigurationError) -> Int? {
@@ -188,8 +197,9 @@ struct EnvironmentReader {
         publicHost: String, publicPort: UInt16
     ) throws(ConfigurationError) -> MetricsAddress? {
         let given = try host("METRICS_HOST")
-        // A Unix socket has no port.
         if let given, ListeningAddress.unixPath(given) != nil {
+            try refuse(
+                "METRICS_PORT", because: "METRICS_HOST is a Unix socket, which has no port")
             return MetricsAddress(host: given, port: 0, isPublic: given == publicHost)
         }
         guard let number = try integer("METRICS_PORT", in: 0...65_535) else {

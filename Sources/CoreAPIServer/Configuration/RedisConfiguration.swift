@@ -30,6 +30,11 @@ struct RedisConfiguration {
         static let keyFile = "REDIS_TLS_KEY_FILE"
     }
 
+    static let variables = [
+        Variable.url, Variable.urlFile, Variable.authorityFile, Variable.certificateFile,
+        Variable.keyFile,
+    ]
+
     init(_ values: EnvironmentReader) throws(ConfigurationError) {
         let options = try RedisConfiguration.options(values)
         files = RedisFiles(url: try values.text(Variable.urlFile), tls: options)
@@ -165,7 +170,7 @@ struct RedisConfiguration {
             throw ConfigurationError(
                 variable: missing, value: nil,
                 expectation: "give both \(Variable.certificateFile) and \(Variable.keyFile), or "
-                    + "neither")
+                    + "neither", isMissing: true)
         }
         return options
     }

@@ -12,9 +12,6 @@ struct RedisFiles: CustomStringConvertible {
     let url: String?
     let tls: TLSOptions
 
-    /// Authorities of the whole system are some 300 KiB.
-    private static let bytesMax = 4 * 1024 * 1024
-
     private var paths: [String] {
         [
             url, tls.authorityFile, tls.clientCertificate?.file, tls.clientCertificate?.keyFile,
@@ -28,14 +25,5 @@ struct RedisFiles: CustomStringConvertible {
     var description: String { paths.joined(separator: ", ") }
 
     /// Reads all files. The calling thread blocks.
-    func read() -> Contents {
-        Contents(
-            files: paths.map { path in
-                guard
-                    let bytes = try? Process.readFile(path, bytesMax: RedisFiles.bytesMax + 1),
-                    bytes.count <= RedisFiles.bytesMax
-                else { return nil }
-                return bytes
-            })
-    }
+    func read() -> Contents { Contents(files: paths.map(CertificateFile.bytes)) }
 }

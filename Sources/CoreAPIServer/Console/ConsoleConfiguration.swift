@@ -20,7 +20,12 @@ struct ConsoleConfiguration: Equatable {
     init?(_ values: EnvironmentReader, hasPort: Bool) throws(ConfigurationError) {
         allowsActions =
             try values.choice(Self.actionsVariable, [("on", true), ("off", false)]) ?? true
-        guard let file = try values.text(Self.fileVariable) else { return nil }
+        guard let file = try values.text(Self.fileVariable) else {
+            try values.refuse(
+                Self.actionsVariable,
+                because: "\(Self.fileVariable) is not set, so there is no console")
+            return nil
+        }
         func wrong(_ expectation: String, mayPass: Bool = false) -> ConfigurationError {
             ConfigurationError(
                 variable: Self.fileVariable, value: file, expectation: expectation,

@@ -34,11 +34,11 @@ extension Problem {
         case .signatureInvalid:
             self.init(
                 code: .tokenSignatureInvalid,
-                detail: "the token is not signed with the secret of the Auth API")
+                detail: "the token is not signed by the Auth API")
         case .keyUnknown:
             self.init(
                 code: .tokenSignatureInvalid,
-                detail: "the token is not signed with a key of the Auth API: its kid is unknown")
+                detail: "the token is not signed by the Auth API: its kid is unknown")
         case .keysUnavailable:
             self.init(
                 code: .keysUnavailable,

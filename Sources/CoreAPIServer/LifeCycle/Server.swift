@@ -121,11 +121,11 @@ struct Server {
         }
         if let watchdogMilliseconds { startWatchdog(watchdogMilliseconds) }
         do { try console?.start() } catch { throw .system(error, "a thread for the console") }
-        logger.info("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+        logger.info("listening", metadata: Server.metadata(host, port))
         if let address = operators?.address {
             logger.info(
                 "listening for scrapes of metrics",
-                metadata: ["host": "\(address.host)", "port": "\(address.port)"])
+                metadata: Server.metadata(address.host, address.port))
         }
         keys.publish { [applications = callers.map(\.application)] verifier in
             for application in applications { application.use(verifier) }
@@ -137,6 +137,11 @@ struct Server {
         exporter?.finish(
             before: .now().advanced(byMilliseconds: Server.exportTimeoutMilliseconds))
         operators?.file?.remove()
+    }
+
+    /// Where a server listens. A Unix socket has no port.
+    private static func metadata(_ host: String, _ port: UInt16) -> Logger.Metadata {
+        port == 0 ? ["host": "\(host)"] : ["host": "\(host)", "port": "\(port)"]
     }
 
     private func startWatchdog(_ milliseconds: Int) {
@@ -248,6 +253,12 @@ struct Server {
                         try ConsoleConfiguration.read(settings.file).get()
                     },
                     count: { _ in 1 }, use: console.use))
+        }
+        if case .url(_, .file(let file, let contents)?)? = configuration.keySet?.source {
+            files.append(
+                WatchedFile(
+                    "authorities of the key set", path: file.path, inUse: contents,
+                    logger: logger, read: file.reader(after: contents), use: keys.use))
         }
         return files
     }

@@ -20,11 +20,7 @@ struct FilesWatch {
             case .reload?:
                 look(isAsked: true)
                 if !renew(), files.isEmpty {
-                    logger.info(
-                        """
-                        SIGHUP changes nothing: neither \(SecretsConfiguration.fileVariable) nor \
-                        \(KeySetConfiguration.fileVariable) is set
-                        """)
+                    logger.info("SIGHUP changes nothing: no variable names a file to read again")
                 }
             case nil: look(isAsked: false)
             }

@@ -8,8 +8,22 @@ struct KeySetConfiguration {
     enum Source {
         /// A file, and what it had at the start.
         case file(KeySetFile, KeySetFile.Contents)
-        /// A URL, with the TLS context of https.
-        case url(HTTPURL, TLSContext?)
+        /// A URL, and the authorities that may vouch for the host of https.
+        case url(HTTPURL, Authorities?)
+    }
+
+    /// Who may vouch for the host of a URL.
+    enum Authorities {
+        case system(TLSContext)
+        /// Those of a file, and what it had at the start.
+        case file(AuthorityFile, AuthorityFile.Contents)
+
+        var tls: TLSContext {
+            switch self {
+            case .system(let tls): tls
+            case .file(_, let contents): contents.tls
+            }
+        }
     }
 
     let source: Source
@@ -42,16 +56,18 @@ struct KeySetConfiguration {
     ) throws(ConfigurationError) -> KeySetConfiguration? {
         let staleSeconds = try values.integer(
             staleVariable, in: KeySetStateMachine.staleSecondsBounds)
-        let authorityFile = try values.text(authorityVariable)
         let url = try url(values)
-        if let authorityFile, url?.usesTLS != true {
-            throw ConfigurationError(
-                variable: authorityVariable, value: authorityFile,
-                expectation: "\(urlVariable) does not begin with https://: leave it out")
+        if url == nil {
+            let reason = "\(urlVariable), which it is for, is not set"
+            try values.refuse(staleVariable, because: reason)
+            try values.refuse(authorityVariable, because: reason)
+        } else if url?.usesTLS == false {
+            try values.refuse(
+                authorityVariable, because: "\(urlVariable) does not begin with https://")
         }
         let source: Source
         if let url {
-            source = .url(url, url.usesTLS ? try context(authorityFile) : nil)
+            source = .url(url, url.usesTLS ? try authorities(values) : nil)
         } else if let path = try values.text(fileVariable) {
             source = try file(path, algorithms)
         } else {
@@ -71,14 +87,19 @@ struct KeySetConfiguration {
         }
     }
 
-    private static func context(
-        _ authorityFile: String?
-    ) throws(ConfigurationError) -> TLSContext {
-        do { return try TLSContext(TLSOptions(authorityFile: authorityFile)) } catch {
+    private static func authorities(
+        _ values: EnvironmentReader
+    ) throws(ConfigurationError) -> Authorities {
+        let path = try values.text(authorityVariable)
+        do {
+            guard let path else { return .system(try TLSContext(TLSOptions())) }
+            let file = AuthorityFile(path: path)
+            return .file(file, try file.read())
+        } catch {
             throw ConfigurationError(
-                variable: authorityVariable, value: authorityFile,
+                variable: authorityVariable, value: path,
                 expectation: "\(error): give a file of certificates in PEM",
-                mayPass: authorityFile.map(Process.isAway) ?? false)
+                mayPass: path.map(Process.isAway) ?? false)
         }
     }
 

@@ -52,7 +52,8 @@ struct SecretsConfiguration: Equatable {
         variable: variable, value: nil,
         expectation: "give the secret that is shared with the Auth API, or \(fileVariable), a file "
             + "that has it, or the issuer's public keys: \(KeySetConfiguration.fileVariable) or "
-            + KeySetConfiguration.urlVariable)
+            + KeySetConfiguration.urlVariable,
+        isMissing: true)
 
     /// Warnings about suspicious secrets, without a byte of them. A suspicious secret is used
     /// unchanged, since the Auth API signs with the same bytes.

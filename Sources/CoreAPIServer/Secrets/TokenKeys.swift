@@ -34,14 +34,14 @@ final class TokenKeys: Sendable {
         switch configuration.keySet?.source {
         case nil: break
         case .file(_, let contents)?: keySet = .available(contents.keySet)
-        case .url(let url, let tls)?:
+        case .url(let url, let authorities)?:
             keySet = .unavailable
             var options = KeySetSourceOptions()
             options.staleAfter = .seconds(
                 configuration.keySet?.staleSeconds ?? KeySetConfiguration.staleSecondsDefault)
             options.algorithms = algorithms.asymmetric
             options.logger = logger
-            do { source = try KeySetSource(url, tls: tls, options) } catch {
+            do { source = try KeySetSource(url, tls: authorities?.tls, options) } catch {
                 throw .keySet(error)
             }
         }
@@ -81,6 +81,9 @@ final class TokenKeys: Sendable {
     func use(_ contents: KeySetFile.Contents) {
         change { $0.keySet = .available(contents.keySet) }
     }
+
+    /// Fetches the key set's URL by other authorities.
+    func use(_ authorities: AuthorityFile.Contents) { source?.adopt(tls: authorities.tls) }
 
     /// The file's new contents are not used for this reason; nil if they are used.
     func fileFailed(_ error: KeySetFileError?) {

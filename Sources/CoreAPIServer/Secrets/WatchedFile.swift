@@ -8,8 +8,8 @@ struct WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContent
     let path: String
     let logger: Logger
     let read: () throws(Failure) -> Value
-    /// The number of elements, for the log.
-    let count: (Value) -> Int
+    /// The number of elements, for the log; nil if they are not counted.
+    let count: ((Value) -> Int)?
     /// Called with new contents.
     let use: (Value) -> Void
     /// Called with the reason why the file is not used; nil when it is used again.
@@ -18,7 +18,7 @@ struct WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContent
 
     init(
         _ name: String, path: String, inUse value: Value, logger: Logger,
-        read: @escaping () throws(Failure) -> Value, count: @escaping (Value) -> Int,
+        read: @escaping () throws(Failure) -> Value, count: ((Value) -> Int)? = nil,
         use: @escaping (Value) -> Void, failed: @escaping (Failure?) -> Void = { _ in }
     ) {
         (self.name, self.path, self.logger) = (name, path, logger)
@@ -33,8 +33,9 @@ struct WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContent
         case .use(let value):
             failed(nil)
             use(value)
-            logger.info(
-                "\(name) reloaded", metadata: ["file": "\(path)", "count": "\(count(value))"])
+            var metadata: Logger.Metadata = ["file": "\(path)"]
+            if let count { metadata["count"] = "\(count(value))" }
+            logger.info("\(name) reloaded", metadata: metadata)
         case .unchanged:
             failed(nil)
             logger.info("\(name) unchanged", metadata: ["file": "\(path)"])

@@ -9,7 +9,7 @@ final class TestCertificates: Sendable {
 
     /// Runs the body with an authority (`ca`) and certificates that it has signed: `server` for
     /// localhost and 127.0.0.1, `elsewhere` for another host, `expired`, and `client`; and with a
-    /// second authority (`other-ca`) that has signed `stranger`.
+    /// second authority (`other-ca`) that has signed `stranger`; and `self-signed`, for localhost.
     static func with(_ body: (TestCertificates) async throws -> Void) async throws {
         let certificates = try TestCertificates()
         let here = "subjectAltName=DNS:localhost,IP:127.0.0.1"
@@ -20,6 +20,7 @@ final class TestCertificates: Sendable {
         try await certificates.make("expired", here, days: "-1")
         try await certificates.make("client", "extendedKeyUsage=clientAuth")
         try await certificates.make("stranger", here, authority: "other-ca")
+        try await certificates.makeAuthority("self-signed", "-addext", here)
         try await body(certificates)
     }
 
@@ -39,16 +40,21 @@ final class TestCertificates: Sendable {
         return path(name)
     }
 
-    func openssl(_ arguments: String...) async throws {
+    func openssl(_ arguments: String...) async throws { try await openssl(arguments) }
+
+    private func openssl(_ arguments: [String]) async throws {
         let result = try await Program.run("openssl", arguments)
         try #require(result.status == 0, "\(arguments) \(result.errors)")
     }
 
-    private func makeAuthority(_ name: String) async throws {
-        try await openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-subj", "/CN=\(name)", "-days", "2", "-keyout", path("\(name).key"),
-            "-out", path("\(name).pem"))
+    private func makeAuthority(_ name: String, _ more: String...) async throws {
+        let arguments =
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-subj", "/CN=\(name)", "-days", "2", "-keyout", path("\(name).key"),
+                "-out", path("\(name).pem"),
+            ] + more
+        try await openssl(arguments)
     }
 
     /// Makes a certificate and its key.

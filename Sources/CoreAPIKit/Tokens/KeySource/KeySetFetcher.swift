@@ -17,6 +17,8 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
     /// The bytes of the set in use.
     private var content: [UInt8]?
     private var fetchBegan = MonotonicTime.now()
+    /// Whether the authorities have changed since the start of the last fetch.
+    private var hasNewAuthorities = false
     private var warningLimit = WarningLimit()
 
     init(
@@ -56,6 +58,14 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
         loop.bringForward(machine.deadline)
     }
 
+    /// Verifies the issuer by other authorities from the next fetch on. It begins at once, or 5 s
+    /// after the start of the last one: the issuer may have a certificate of theirs already.
+    func adopt(tls: TLSContext) {
+        client?.adopt(tls: tls)
+        hasNewAuthorities = true
+        asked()
+    }
+
     private static let limits: HTTPClientLimits = {
         var limits = HTTPClientLimits()
         limits.bodyBytesMax = JSONWebKeySet.bytesMax
@@ -77,6 +87,7 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
 
     private func fetch(_ now: MonotonicTime) {
         fetchBegan = now
+        hasNewAuthorities = false
         var request = HTTPRequest()
         let isAdded = request.add("Accept", "application/jwk-set+json, application/json")
         precondition(isAdded, "KeySetFetcher.fetch: the Accept field is not valid")
@@ -89,6 +100,8 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
         case .failure(let error): failed(error)
         }
         state.answered()
+        // The fetch may have failed for want of them.
+        if hasNewAuthorities { machine.asked(now: .now()) }
         loop.bringForward(machine.deadline)
     }
 

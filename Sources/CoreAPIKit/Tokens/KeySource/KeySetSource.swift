@@ -83,6 +83,11 @@ public final class KeySetSource: Sendable {
         if state.ask() { loop.submit { [fetcher] in fetcher.asked() } }
     }
 
+    /// Verifies the issuer by other authorities from the next fetch on, and asks for one.
+    ///
+    /// - Parameter tls: of a URL with https.
+    package func adopt(tls: TLSContext) { loop.submit { [fetcher] in fetcher.adopt(tls: tls) } }
+
     /// Ends fetching. The last set stays in ``keySet``; no observer is called any more.
     public func close() { loop.submit { [fetcher] in fetcher.end() } }
 }

@@ -186,6 +186,29 @@ import Testing
         #expect(try reason(key) == expected)
     }
 
+    // libcrypto has no check of an Ed25519 key: EVP_PKEY_public_check passes each 32 bytes.
+    @Test(arguments: [2, 7, 8, 11] as [UInt8])
+    func `an Ed25519 key whose point is not on the curve verifies nothing`(y: UInt8) throws {
+        let point = [y] + [UInt8](repeating: 0, count: 31)
+        let key = try #require(PublicKey(.ed25519(point)))
+        let verifier = SignatureVerifier(Ed25519.self, key, .ed25519(point))
+        let input = Array("e30.e30".utf8)
+        let identity = [1] + [UInt8](repeating: 0, count: 31)
+        let zero = [UInt8](repeating: 0, count: 32)
+        // Signatures that a verifier without the check of the point may take: S is 0, and R is the
+        // identity, the key itself, or 0.
+        for signature in [identity, point, zero].flatMap({ [$0 + zero, $0 + identity] }) {
+            let isVerified = verifier.verifies(signature.span, of: input.span)
+            #expect(!isVerified, "\(signature)")
+        }
+        let token = try TokenIssuer(privateKey: Array(TestKeys.ed25519.utf8), keyID: "1")
+            .issue(userID: 1, username: "a", expiresAt: UnixTime(seconds: 4_102_444_800))
+        let web = #"{"kty":"OKP","crv":"Ed25519","kid":"1","x":"\#(Self.text(point))"}"#
+        #expect(throws: TokenError.signatureInvalid) {
+            try KeySetTokenVerifier(keySet: try KeySetMaterial.set(web)).verify(token, at: .now())
+        }
+    }
+
     // MARK: - The set
 
     @Test(arguments: ["d", "p", "q", "dp", "dq", "qi", "oth", "priv", #"\u0064"#])
