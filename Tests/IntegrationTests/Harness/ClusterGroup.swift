@@ -240,14 +240,18 @@ extension ClusterGroup {
     @discardableResult
     func failOver(_ master: Node) async throws -> Node {
         let replica = try await replica(of: master)
-        try await command("CLUSTER", "FAILOVER", at: replica)
-        try await takesOver(replica)
-        return replica
+        for _ in 0..<5 {
+            // A replica gives up after 5 s, without another sign, if nodes are slow to answer it.
+            // It refuses while it takes its master for down.
+            _ = try? await command("CLUSTER", "FAILOVER", at: replica)
+            if (try? await takesOver(replica, withinSeconds: 8)) != nil { return replica }
+        }
+        throw TooLate(what: "a planned failover")
     }
 
     /// Waits until the replica has become a master.
-    func takesOver(_ replica: Node) async throws {
-        try await eventually("the replica takes over") {
+    func takesOver(_ replica: Node, withinSeconds: Int = 60) async throws {
+        try await eventually("the replica takes over", withinSeconds: withinSeconds) {
             guard case .array(let role) = try await self.command("ROLE", at: replica) else {
                 return false
             }
