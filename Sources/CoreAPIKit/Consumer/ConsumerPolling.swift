@@ -8,8 +8,8 @@ internal import Synchronization
 /// entries, or whose claim is due, are read in rounds, as many as there is room.
 ///
 /// A look or a round ends once all of its partitions have answered, or after `waitMillisecondsMax`.
-/// A partition that has not answered, for example since its shard is away, holds up no others: it is
-/// not read until a look finds its node there.
+/// A partition that has not answered, for example since its shard is away, holds up no others: it
+/// is not read until a look finds its node there.
 final class ConsumerPolling: Sendable {
     fileprivate struct Partition {
         /// A look waits for an answer.
@@ -155,7 +155,9 @@ final class ConsumerPolling: Sendable {
         guard state.partitions[partition].nextClaim <= now else { return nil }
         var milliseconds = claimMilliseconds
         // After the first claims, which are due at once, those of many partitions are spread.
-        if state.partitions[partition].claims == 0 { milliseconds += milliseconds * partition / count }
+        if state.partitions[partition].claims == 0 {
+            milliseconds += claimMilliseconds * partition / count
+        }
         state.partitions[partition].nextClaim = now.advanced(byMilliseconds: milliseconds)
         defer { state.partitions[partition].claims += 1 }
         return (state.partitions[partition].claims + partition) % claimsOfScan == 0

@@ -91,8 +91,9 @@ package final class RedisClusterConnection: Sendable {
         }
     }
 
-    /// Sends each command once to the node of its slot, all in one turn of the loop, so that those of
-    /// a node leave in one write. Calls back with each reply or failure, on any thread, in any order.
+    /// Sends each command once to the node of its slot, all in one turn of the loop, so that those
+    /// of a node leave in one write. Calls back with each reply or failure, on any thread, in any
+    /// order.
     ///
     /// - Parameter body: gets the index of the command.
     package func submit(

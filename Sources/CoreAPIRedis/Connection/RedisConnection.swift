@@ -128,7 +128,8 @@ package final class RedisConnection: Sendable {
     /// Sends the command and calls back with its reply or the failure. Only the loop's thread may
     /// call it.
     func submit(
-        _ command: RedisCommand, _ body: @escaping @Sendable (Result<RedisReply, RedisFailure>) -> Void
+        _ command: RedisCommand,
+        _ body: @escaping @Sendable (Result<RedisReply, RedisFailure>) -> Void
     ) {
         loop.assertCurrent()
         RedisConnection.submit(command, to: handler, for: .callback(body))

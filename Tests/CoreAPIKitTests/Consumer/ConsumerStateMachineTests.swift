@@ -135,7 +135,8 @@ import Testing
     }
 
     /// Any order of reads, late answers and settlements.
-    @Test(arguments: UInt64(0)..<200) func `no more is ever held than the prefetch`(seed: UInt64) throws {
+    @Test(arguments: UInt64(0)..<200)
+    func `no more is ever held than the prefetch`(seed: UInt64) throws {
         var random = SeededGenerator(state: seed)
         let prefetch = Int.random(in: 1...20, using: &random)
         var machine = machine(prefetch: prefetch)
