@@ -11,16 +11,23 @@ import Testing
     struct Setting: CustomTestStringConvertible, Sendable {
         let kind: Kind
         var server = RedisServer.Kind.redis
+        var isCluster = false
 
         var testDescription: String {
-            kind == .memory ? "\(kind)" : "\(kind) at \(server)"
+            kind == .memory ? "\(kind)" : "\(kind) at \(server)\(isCluster ? " cluster" : "")"
         }
 
         /// Every kind of queue at every server.
-        static let all = [Setting(kind: .memory)] + inRedis
+        static let all = [Setting(kind: .memory)] + inRedisAndClusters
         static let inRedis = [Kind.rq, .stream, .partitions].flatMap { kind in
             RedisServer.Kind.allCases.map { Setting(kind: kind, server: $0) }
         }
+        /// With streams of several partitions in a cluster of each server.
+        static let inRedisAndClusters =
+            inRedis
+            + RedisServer.Kind.allCases.map {
+                Setting(kind: .partitions, server: $0, isCluster: true)
+            }
     }
 
     /// A queue, and the ids that it holds, oldest first.
@@ -41,6 +48,7 @@ import Testing
                 Subject(queue: queue, ids: { queue.transactions.map(\.id.description) }))
             return
         }
+        if setting.isCluster { return try await withCluster(setting, body) }
         try await RedisServer.with(kind: setting.server) { redis in
             let queue: any TransactionQueue =
                 kind == .rq
@@ -51,6 +59,35 @@ import Testing
                 Subject(
                     queue: queue, ids: { try await kind.ids("payments", redis) },
                     forget: { _ = try await redis.command("SCRIPT", "FLUSH") }))
+        }
+    }
+
+    private func withCluster(
+        _ setting: Setting, _ body: (Subject) async throws -> Void
+    ) async throws {
+        var options = ClusterGroup.Options()
+        options.replicas = 0
+        options.kind = setting.server
+        let partitions = setting.kind.partitions("payments")
+        try await ClusterGroup.with(options) { cluster in
+            let queue = try await StreamTransactionQueue(
+                url: cluster.url, key: "payments", partitions: partitions.count)
+            let ids = { () async throws -> [String] in
+                var ids: [String] = []
+                for partition in partitions.indices {
+                    let key = partitions.streamKey(partition)
+                    let master = try await cluster.master(of: key)
+                    ids += QueueContractTests.Kind.ids(
+                        try await master.server.texts("XRANGE", key, "-", "+"))
+                }
+                return ids
+            }
+            try await body(
+                Subject(queue: queue, ids: ids) {
+                    for node in cluster.nodes {
+                        try await cluster.command("SCRIPT", "FLUSH", at: node)
+                    }
+                })
         }
     }
 
@@ -234,7 +271,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setting.inRedis)
+    @Test(arguments: Setting.inRedisAndClusters)
     func `scripts that Redis has forgotten are loaded again`(setting: Setting) async throws {
         try await with(setting) { subject in
             try await subject.queue.enqueue(try transaction())

@@ -60,12 +60,15 @@ final class ClusterSimulation: SeededSimulation {
         limits.historyMilliseconds = 90_000
         limits.historyBytesMax *= Self.partitionCount
         self.limits = limits
-        partitions = ProducerPartitions(count: Self.partitionCount) { partition in
-            ProducerCall(
-                script: ProducerSimulationNode.script,
-                sessionKey: Array("session:{s:\(partition)}".utf8),
-                queueKeys: [Array("{s:\(partition)}".utf8)], queueWords: [])
-        }
+        partitions = ProducerPartitions(
+            count: Self.partitionCount,
+            call: { partition in
+                ProducerCall(
+                    script: ProducerSimulationNode.script,
+                    sessionKey: Array("session:{s:\(partition)}".utf8),
+                    queueKeys: [Array("{s:\(partition)}".utf8)], queueWords: [])
+            },
+            slot: { HashSlot(ofKey: "{s:\($0)}".utf8) })
         slots = (0..<Self.partitionCount).map(partitions.slot)
         cluster = SimulatedCluster(
             partitionCount: Self.partitionCount, breakage, &random)

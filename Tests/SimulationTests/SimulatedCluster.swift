@@ -15,6 +15,9 @@ struct SimulatedCluster {
         var isMistakenUntil = VirtualTime.start
         var login = SimulatedLogin()
         var data: [ProducerSimulationNode] = []
+        /// How many of each partition's steps have come with its slot: `MIGRATE` moves a key as a
+        /// whole, so a replica that has the keys lacks none of these.
+        var arrived: [Int] = []
 
         init(_ number: Int, isMaster: Bool) {
             address = RedisAddress(host: "h", port: UInt16(7_000 + number))
@@ -48,6 +51,7 @@ struct SimulatedCluster {
         shards = (0..<partitionCount).map { $0 % 3 }
         let offset = 1_700_000_000_000 + random.integer(-2_000...2_000)
         for node in nodes {
+            node.arrived = [Int](repeating: 0, count: partitionCount)
             node.data = (0..<partitionCount).map { partition in
                 let data = ProducerSimulationNode(
                     name: "\(node.address.port)/\(partition)", process: 0,
@@ -230,8 +234,10 @@ extension ClusterSimulation {
         }
         for partition in cluster.shards.indices where cluster.shards[partition] == number {
             let steps = master.data[partition].steps
-            let kept = random.integer(max(0, steps.count - 4)...steps.count)
+            let arrived = master.arrived[partition]
+            let kept = random.integer(max(arrived, steps.count - 4)...steps.count)
             replica.data[partition].replace(with: steps.prefix(kept))
+            replica.arrived[partition] = arrived
         }
         (master.isMaster, replica.isMaster) = (false, true)
         replica.run = "run of \(elapsed)"
@@ -280,7 +286,9 @@ extension ClusterSimulation {
 
     private func endMigration(_ partition: Int, to shard: Int) {
         guard let migration = cluster.migrations.removeValue(forKey: partition) else { return }
-        migration.target.data[partition].replace(with: migration.source.data[partition].steps)
+        let steps = migration.source.data[partition].steps
+        migration.target.data[partition].replace(with: steps)
+        migration.target.arrived[partition] = steps.count
         cluster.shards[partition] = shard
         tell("the slot of \(partition) has moved to \(migration.target.address.port)")
     }

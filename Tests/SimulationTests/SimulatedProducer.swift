@@ -91,7 +91,10 @@ extension PartitionedProducerMachine<Int>: SimulatedProducer {
         var limits = schedule.limits
         limits.historyBytesMax *= Self.partitionCount
         self.init(
-            url: schedule.url, ProducerPartitions(count: Self.partitionCount, call: call),
+            url: schedule.url,
+            ProducerPartitions(
+                count: Self.partitionCount, call: call,
+                slot: { HashSlot(ofKey: call($0).sessionKey) }),
             limits: limits, replyTimeoutMilliseconds: Self.replyTimeoutMilliseconds,
             barrier: schedule.barrier, isNode: schedule.messages.count.isMultiple(of: 2),
             now: VirtualTime.start)

@@ -59,6 +59,16 @@ struct ConsumerCommands: Sendable {
         return command
     }
 
+    /// The first entry behind another one, whether or not it was delivered to the group: takes
+    /// nothing. It needs no permission that the scripts do not need.
+    ///
+    /// - Parameter id: of the other entry, which need not exist.
+    func look(after id: String) -> RedisCommand {
+        var command = RedisCommand()
+        command.add("XRANGE", key, "(\(id)", "+", "COUNT", "1")
+        return command
+    }
+
     /// Acknowledges the entry.
     ///
     /// - Parameter note: for the transaction's status; nil if none is kept, here and below.

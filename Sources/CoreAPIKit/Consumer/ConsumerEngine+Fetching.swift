@@ -20,12 +20,12 @@ extension ConsumerEngine {
         do throws(RedisError) {
             if let scans = schedule.claimIsDue(now: .now()) {
                 if partitions.count == 1 {
-                    try await claim(0, countMax: room, scans: scans)
+                    _ = try await claim(0, countMax: room, scans: scans)
                 } else {
                     try await claimDue(&rotation.scan, claimsOfScan: schedule.claimsOfScan)
                 }
             }
-            try await read(schedule, &rotation.read)
+            try await read(&schedule, &rotation.read)
             schedule.succeeded()
         } catch {
             guard !error.isLastingForConsumer else { return }
@@ -88,9 +88,10 @@ extension ConsumerEngine {
     /// Claims what is due in a partition.
     ///
     /// - Parameter countMax: how many entries it may return.
-    /// - Returns: how many of them are delivered.
-    @discardableResult
-    func claim(_ partition: Int, countMax: Int, scans: Bool) async throws(RedisError) -> Int {
+    /// - Returns: how many it has returned, and whether some of them were given back.
+    func claim(
+        _ partition: Int, countMax: Int, scans: Bool
+    ) async throws(RedisError) -> (count: Int, isGivenBack: Bool) {
         let command = partitions[partition].claim(
             room: countMax, attemptsMax: options.attemptsMax,
             visibilityMilliseconds: options.visibilityTimeout.wholeMilliseconds, scans: scans)
@@ -98,8 +99,7 @@ extension ConsumerEngine {
             reply: await reply(command, in: partition, for: "claim"), partition: partition)
         for entry in claimed.deadLettered { deadLettered(entry, reason: "not acknowledged") }
         removed(claimed.removed, partition)
-        await deliver(claimed.entries)
-        return claimed.entries.count
+        return (claimed.entries.count, await deliver(claimed.entries))
     }
 
     /// Claims in the partitions that have retries that are due, and in the next ones whose other
@@ -110,13 +110,13 @@ extension ConsumerEngine {
         let number = (partitions.count + claimsOfScan - 1) / claimsOfScan
         let scanned = rotation.take(number)
         for partition in scanned where room > 0 {
-            try await claim(partition, countMax: room, scans: true)
+            _ = try await claim(partition, countMax: room, scans: true)
         }
         for group in rotation.groups(of: ConsumerPartitions.streamsOfScriptMax) where room > 0 {
             let found = try await reply(
                 partitions.due(group), in: group[0], for: "find retries")
             for partition in try partitions.due(found, of: group) where room > 0 {
-                try await claim(partition, countMax: room, scans: false)
+                _ = try await claim(partition, countMax: room, scans: false)
             }
         }
     }
@@ -125,14 +125,15 @@ extension ConsumerEngine {
 
     /// Reads new entries, and waits for one if there are none.
     private func read(
-        _ schedule: FetchSchedule, _ rotation: inout PartitionRotation
+        _ schedule: inout FetchSchedule, _ rotation: inout PartitionRotation
     ) async throws(RedisError) {
         guard room > 0 else { return }
         if partitions.count > 1, try await take(&rotation) { return }
         let command = partitions.read(
             count: room, blockMilliseconds: schedule.blockMilliseconds)
         let read = try await reply(command, in: 0, for: "read", blocks: true)
-        await deliver(try partitions.entries(read: read))
+        // What is given back comes before new entries.
+        if await deliver(try partitions.entries(read: read)) { schedule.claimSoon() }
     }
 
     /// Takes what the partitions have, up to the room, and goes on behind the last one next time.
@@ -155,9 +156,10 @@ extension ConsumerEngine {
 
     // MARK: - Deliveries
 
-    /// Delivers the transactions, and moves entries that are not transactions to the dead-letter
-    /// stream.
-    func deliver(_ received: [ReceivedEntry]) async {
+    /// Delivers the transactions that there is room for, gives the others back, and moves entries
+    /// that are not transactions to the dead-letter stream. Returns whether any are given back.
+    @discardableResult
+    func deliver(_ received: [ReceivedEntry]) async -> Bool {
         var entries: [Machine.Entry] = []
         var flawed: [(ReceivedEntry, StreamEntryFlaw)] = []
         for entry in received {
@@ -169,17 +171,23 @@ extension ConsumerEngine {
                         statusSeconds: StreamEntry.statusSeconds(entry.words)))
             } catch { flawed.append((entry, error)) }
         }
-        hold(entries)
+        var excess: [DeliveryName] = []
+        for (partition, entries) in Dictionary(grouping: entries, by: \.name.partition) {
+            excess += hold(entries, of: partition).map(\.name)
+        }
+        await giveBack(excess)
         // If the dead letter cannot be written now, the entry stays pending and is claimed later.
         for (entry, flaw) in flawed {
             await deadLetter(entry.name, reason: "\(flaw)")
         }
+        return !excess.isEmpty
     }
 
-    /// Returns the entries that no handler took to the group: they are due at once, and their
+    /// Returns deliveries that no handler took to the group: their entries are due at once, and the
     /// delivery does not count as an attempt.
-    func giveBack() async {
-        let names = Dictionary(grouping: takeBuffer().map(\.name), by: \.partition)
+    func giveBack(_ deliveries: [DeliveryName]) async {
+        guard !deliveries.isEmpty else { return }
+        let names = Dictionary(grouping: deliveries, by: \.partition)
         do throws(RedisError) {
             try await withEach(Array(names.keys)) { partition throws(RedisError) in
                 let command = self.partitions[partition].giveBack(names[partition] ?? [])

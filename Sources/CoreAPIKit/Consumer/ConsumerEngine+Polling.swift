@@ -3,48 +3,72 @@ internal import CoreAPIRedis
 internal import Logging
 
 /// Fetches entries of a cluster. `XREADGROUP` takes keys of one slot alone, so each partition is
-/// asked for itself; the commands of a round leave together, in one write to each node.
+/// asked for itself; the commands of a look or a round leave together, in one write to each node.
 extension ConsumerEngine {
-    /// Polls the next partitions, and pauses after all of them had nothing.
-    func pollOnce(_ polling: ConsumerPolling, _ schedule: inout FetchSchedule) async {
-        let now = MonotonicTime.now()
-        let period = schedule.period(now: now)
-        let (claimsOfScan, turns) = (schedule.claimsOfScan, polling.take(room: room, now: now))
+    /// Looks at all partitions if that is due, reads the next ones that have something, and pauses
+    /// after a look that has found nothing.
+    func pollOnce(_ polling: ConsumerPolling) async {
+        await look(polling)
+        let turns = reserve { polling.take(room: $0, now: .now()) }
         for turn in turns {
-            let claims = polling.claims(turn.partition, period: period)
-            // Each partition is searched for dead consumers in one of these periods.
-            let scans = (period + turn.partition) % claimsOfScan == 0
             Task {
-                let isEmpty = await poll(turn, claims: claims, scans: scans)
-                polling.answered(turn.partition, isEmpty: isEmpty)
+                let (outcome, isGivenBack) = await poll(turn)
+                release(turn.partition)
+                polling.read(turn.partition, outcome, claimsSoon: isGivenBack)
             }
         }
-        await polling.roundEnds()
-        let pause = polling.takePause(now: .now())
+        await polling.answers()
+        releaseExcess(of: polling.unanswered)
+        guard room > 0 else { return }
+        let pause = polling.pause(now: .now())
         if pause > 0 { try? await Task.sleep(for: .milliseconds(pause)) }
     }
 
-    /// Claims from a partition, if that is due, and reads from it. Returns whether it had nothing.
-    private func poll(_ turn: ConsumerPolling.Turn, claims: Bool, scans: Bool) async -> Bool {
+    private func look(_ polling: ConsumerPolling) async {
+        guard case .cluster(let nodes) = connections else { return }
+        let looks = polling.takeLook(now: .now())
+        guard !looks.isEmpty else { return }
+        let commands = looks.map { look in
+            (partitions[look.partition].look(after: look.after), partitions.slot(look.partition))
+        }
+        nodes.submit(commands) { index, result in
+            polling.looked(at: looks[index].partition, result)
+        }
+        await polling.answers()
+    }
+
+    /// Claims from a partition, if that is due, and reads from it. Returns how that ended, and
+    /// whether something was given back.
+    private func poll(
+        _ turn: ConsumerPolling.Turn
+    ) async -> (ConsumerPolling.Outcome, isGivenBack: Bool) {
+        var isGivenBack = false
         do throws(RedisError) {
             var left = turn.countMax
-            if claims { left -= try await claim(turn.partition, countMax: left, scans: scans) }
-            guard left > 0 else { return false }
+            if let scans = turn.scans {
+                let claimed = try await claim(turn.partition, countMax: left, scans: scans)
+                left -= claimed.count
+                isGivenBack = claimed.isGivenBack
+            }
+            guard left > 0, !isGivenBack else { return (.unread, isGivenBack) }
             let command = partitions[turn.partition].read(count: left, blockMilliseconds: nil)
             let entries = try partitions.entries(
                 read: await reply(command, in: turn.partition, for: "read"))
-            await deliver(entries)
-            return entries.isEmpty && left == turn.countMax
+            isGivenBack = await deliver(entries)
+            guard let last = entries.last else { return (.nothing, isGivenBack) }
+            return (.entries(last: last.name.id), isGivenBack)
         } catch {
-            guard !error.isLastingForConsumer else { return true }
+            guard !error.isLastingForConsumer else { return (.failed, isGivenBack) }
             warn("entries cannot be fetched", error)
             // The group or the stream is gone, unless the error is another one: see `fetchOnce`.
+            var outcome = ConsumerPolling.Outcome.failed
             if case .server(let answer) = error, [.noGroup, .other].contains(answer.kind) {
                 try? await claimPartitions()
                 try? await join(turn.partition)
+                outcome = .joined
             }
             try? await Task.sleep(for: .milliseconds(RedisLimits().pauseMillisecondsMin))
-            return true
+            return (outcome, isGivenBack)
         }
     }
 }

@@ -116,12 +116,37 @@ final class ConsumerEngine: Sendable {
     /// How many entries to fetch.
     var room: Int { state.withLock { $0.machine.room } }
 
-    /// Hands entries to the handlers that wait, and keeps the others for the next ones.
-    func hold(_ entries: [Machine.Entry]) {
-        let handovers = state.withLock { $0.machine.received(entries, now: .now()) }
+    /// Begins the reads that the body chooses for the room, which is kept for what they bring.
+    func reserve(_ body: (_ room: Int) -> [ConsumerPolling.Turn]) -> [ConsumerPolling.Turn] {
+        state.withLock { state in
+            let turns = body(state.machine.room)
+            for turn in turns { state.machine.reserve(turn.countMax, for: turn.partition) }
+            return turns
+        }
+    }
+
+    /// The read of the partition has ended.
+    func release(_ partition: Int) {
+        state.withLock { $0.machine.release(partition) }
+        wakeFetcher()
+    }
+
+    /// The reads of these partitions take long.
+    func releaseExcess(of partitions: [Int]) {
+        state.withLock { $0.machine.releaseExcess(of: partitions) }
+    }
+
+    /// Hands entries of a partition to the handlers that wait, and keeps others for the next ones.
+    /// Returns those that there is no room for.
+    func hold(_ entries: [Machine.Entry], of partition: Int) -> ArraySlice<Machine.Entry> {
+        let (handovers, excess) = state.withLock { state in
+            let (admitted, excess) = state.machine.admit(entries, of: partition)
+            return (state.machine.received(admitted, now: .now()), excess)
+        }
         for handover in handovers {
             handover.waiter.resume(returning: delivery(handover.serial, handover.entry))
         }
+        return excess
     }
 
     /// The deliveries that no handler has taken.
@@ -228,12 +253,14 @@ final class ConsumerEngine: Sendable {
             var rotation = FetchRotation(partitions.count)
             while await hasRoom() { await fetchOnce(&schedule, &rotation) }
         case .cluster:
-            let polling = ConsumerPolling(partitions.count)
-            var schedule = FetchSchedule(options, now: .now())
-            while await hasRoom() { await pollOnce(polling, &schedule) }
+            let schedule = FetchSchedule(options, now: .now())
+            let polling = ConsumerPolling(
+                partitions.count, claimMilliseconds: schedule.blockMilliseconds,
+                claimsOfScan: schedule.claimsOfScan, now: .now())
+            while await hasRoom() { await pollOnce(polling) }
             await polling.end()
         }
-        await giveBack()
+        await giveBack(takeBuffer().map(\.name))
         let waiters = state.withLock { $0.machine.ended() }
         for waiter in waiters { waiter.resume(returning: nil) }
         wakeKeeperAtTheEnd()

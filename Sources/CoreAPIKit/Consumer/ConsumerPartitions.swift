@@ -107,6 +107,11 @@ struct PartitionRotation {
         }
     }
 
+    /// All partitions, from the next one on.
+    var order: some Sequence<Int> {
+        (next..<next + count).lazy.map { [count] in $0 < count ? $0 : $0 - count }
+    }
+
     /// The next partitions, after which the rotation goes on.
     mutating func take(_ number: Int) -> [Int] {
         let taken = (0..<min(number, count)).map { (next + $0) % count }

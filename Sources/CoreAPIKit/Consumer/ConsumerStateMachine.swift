@@ -56,6 +56,10 @@ struct ConsumerStateMachine<Waiter> {
     private var buffer: Deque<Serial> = []
     private var waiters: Deque<Waiter> = []
     private var nextSerial = 0
+    /// How many entries the reads under way may bring, by partition: room that is kept for them.
+    private var reservations: [Int: Int] = [:]
+    /// The sum of the reservations.
+    private var reserved = 0
     /// The first lasting error, before or during the end; nil for an orderly end.
     private(set) var failure: ConsumerError?
 
@@ -75,9 +79,49 @@ struct ConsumerStateMachine<Waiter> {
     /// The number of entries to fetch. It is 0 until half of `prefetch` is free or the buffer is
     /// empty, so that entries are fetched in batches and not one by one.
     var room: Int {
-        let free = prefetch - held.count
+        let free = free
         guard isRunning, free > 0 else { return 0 }
         return buffer.isEmpty || free * 2 >= prefetch ? free : 0
+    }
+
+    /// What may be held besides what is held, and what reads under way may bring.
+    private var free: Int { prefetch - held.count - reserved }
+
+    // MARK: - Reservations
+
+    /// A read of a partition begins, which may bring as many entries.
+    mutating func reserve(_ count: Int, for partition: Int) {
+        release(partition)
+        reservations[partition] = count
+        reserved += count
+    }
+
+    /// The partition's read has ended.
+    mutating func release(_ partition: Int) {
+        reserved -= reservations.removeValue(forKey: partition) ?? 0
+    }
+
+    /// The reads of these partitions take long, for example since their node is away. Together they
+    /// keep half of `prefetch` at most: the rest is for the other partitions.
+    mutating func releaseExcess(of partitions: some Sequence<Int>) {
+        var kept = 0
+        for partition in partitions {
+            let count = reservations[partition] ?? 0
+            if kept + count <= prefetch / 2 { kept += count } else { release(partition) }
+        }
+    }
+
+    /// Entries of a partition have come: divides them into those that there is room for, which
+    /// `received` is to be called with, and those to be given back.
+    mutating func admit(
+        _ entries: [Entry], of partition: Int
+    ) -> (admitted: ArraySlice<Entry>, excess: ArraySlice<Entry>) {
+        let own = reservations[partition] ?? 0
+        let count = min(entries.count, max(0, free + own))
+        // The read may bring more, for example after a claim.
+        let left = max(0, own - count)
+        if own > 0 { reserve(left, for: partition) }
+        return (entries.prefix(count), entries.dropFirst(count))
     }
 
     // MARK: - Deliveries
@@ -102,8 +146,10 @@ struct ConsumerStateMachine<Waiter> {
         return .wait
     }
 
-    /// Entries arrived from Redis. They may exceed `room` after a command that was sent twice.
-    mutating func received(_ entries: [Entry], now: MonotonicTime) -> [Handover] {
+    /// Entries arrived from Redis.
+    mutating func received(
+        _ entries: some Sequence<Entry>, now: MonotonicTime
+    ) -> [Handover] {
         var handovers: [Handover] = []
         for entry in entries {
             let serial = nextSerial

@@ -13,7 +13,6 @@ struct FetchSchedule {
     private let scanMilliseconds: Int
     private var nextClaim: MonotonicTime
     private var nextScan: MonotonicTime
-    private var periods = 0
     private var backoff = RedisLimits().backoff
 
     init(_ options: ConsumerOptions, now: MonotonicTime) {
@@ -33,14 +32,8 @@ struct FetchSchedule {
         return true
     }
 
-    /// The number of the present period, in which each partition of a cluster is claimed from once.
-    mutating func period(now: MonotonicTime) -> Int {
-        if nextClaim <= now {
-            nextClaim = now.advanced(byMilliseconds: blockMilliseconds)
-            periods += 1
-        }
-        return periods
-    }
+    /// The next claim is due at once.
+    mutating func claimSoon() { nextClaim = MonotonicTime(nanoseconds: 0) }
 
     mutating func succeeded() { backoff.succeeded() }
 

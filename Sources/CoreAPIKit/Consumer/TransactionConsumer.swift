@@ -63,7 +63,9 @@ public final class TransactionConsumer: AsyncSequence, Sendable {
         do throws(ArgumentError) {
             try ArgumentError.check(
                 target.url.place.cluster == nil || partitions > 1, "partitions",
-                "2 to 1024 for a Redis Cluster, where KEY and KEY:dead have different slots")
+                "2 to 1,024 for a Redis Cluster: of a stream without partitions, KEY and KEY:dead "
+                    + "lie in different slots. Divide the stream (PARTITIONS), or read it with "
+                    + "another client")
         } catch { throw .refused(.argumentInvalid(error)) }
         engine = try await ConsumerEngine(
             url: target.url, StreamPartitions(key: key, count: partitions), group: group,

@@ -47,8 +47,10 @@ public final class RQTransactionQueue: TransactionQueue {
         tag = HashTag.text(of: Array(keys.list.utf8))
         limitsRate = settings.features.rateLimit != nil
         redis = RedisQueue(
-            ProducerPartitions(count: 1) { _ in RQJob.call(keys, jobs, settings.features) }, "rq",
-            name: name, on: loop, settings)
+            ProducerPartitions(
+                count: 1, call: { _ in RQJob.call(keys, jobs, settings.features) },
+                slot: { _ in HashSlot(ofKey: keys.list.utf8) }),
+            "rq", name: name, on: loop, settings)
     }
 
     /// Returns once Redis has the job: see ``TransactionQueue``.

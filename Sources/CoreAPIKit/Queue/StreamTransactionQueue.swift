@@ -52,9 +52,10 @@ public final class StreamTransactionQueue: TransactionQueue {
         parts = settings.features.parts
         hasFeatures = parts != QueueFeatures.Parts()
         redis = RedisQueue(
-            ProducerPartitions(count: partitions.count) {
-                StreamEntry.call(partitions, $0, settings.features)
-            },
+            ProducerPartitions(
+                count: partitions.count,
+                call: { StreamEntry.call(partitions, $0, settings.features) },
+                slot: partitions.slot),
             "stream", name: key, on: loop, settings)
     }
 

@@ -91,6 +91,25 @@ package final class RedisClusterConnection: Sendable {
         }
     }
 
+    /// Sends each command once to the node of its slot, all in one turn of the loop, so that those
+    /// of a node leave in one write. Calls back with each reply or failure, on any thread, in any
+    /// order.
+    ///
+    /// - Parameter body: gets the index of the command.
+    package func submit(
+        _ commands: [(command: RedisCommand, slot: HashSlot)],
+        _ body: @escaping @Sendable (Int, Result<RedisReply, RedisFailure>) -> Void
+    ) {
+        let nodes = nodes
+        let isTaken = loop.submit {
+            for index in commands.indices {
+                nodes.submit(commands[index].command, commands[index].slot) { body(index, $0) }
+            }
+        }
+        guard !isTaken else { return }
+        for index in commands.indices { body(index, .failure(.notExecuted(.closed))) }
+    }
+
     /// Sends the command to the node at the address and returns its reply or the failure; it is not
     /// sent to another node.
     package func reply(
@@ -253,6 +272,32 @@ private final class ClusterNodes: @unchecked Sendable {
             return .failure(reason)
         }
         return .success(Node(address: address, connection: connection))
+    }
+
+    /// Sends a command once. A failure that concerns the slot or the node makes the map stale.
+    func submit(
+        _ command: RedisCommand, _ slot: HashSlot,
+        _ body: @escaping @Sendable (Result<RedisReply, RedisFailure>) -> Void
+    ) {
+        switch node(of: slot) {
+        case .failure(let error): body(.failure(.notExecuted(error)))
+        case .success(let node):
+            node.connection.submit(command) { [weak self] result in
+                if case .failure(let failure) = result {
+                    self?.failed(slot, failure.reason, at: node.address)
+                }
+                body(result)
+            }
+        }
+    }
+
+    private func failed(_ slot: HashSlot, _ error: RedisError, at address: RedisAddress) {
+        switch error {
+        case .server(let reply) where reply.kind.concernsSlot:
+            redirected(slot, reply, at: address)
+        case .server(let reply) where !reply.isPassing: break
+        default: staled()
+        }
     }
 
     func connection(to address: RedisAddress) -> RedisConnection? {

@@ -7,8 +7,19 @@ package import Logging
 /// Commands are pipelined: many callers wait at the same time, each for its own reply. The
 /// connection ends by `close`, or when its last reference is released.
 package final class RedisConnection: Sendable {
-    /// A task that waits for a reply.
-    typealias Waiter = Suspension<Result<RedisReply, RedisFailure>>
+    /// What gets the reply to a command, or the failure. It is resumed exactly once.
+    enum Waiter: Sendable {
+        case task(Suspension<Result<RedisReply, RedisFailure>>)
+        /// Is called on the loop's thread: for many commands at once, of which none needs a task.
+        case callback(@Sendable (Result<RedisReply, RedisFailure>) -> Void)
+
+        func resume(returning result: Result<RedisReply, RedisFailure>) {
+            switch self {
+            case .task(let suspension): suspension.resume(returning: result)
+            case .callback(let body): body(result)
+            }
+        }
+    }
 
     /// The options of a connection, besides its URL.
     package struct Options: Sendable {
@@ -99,7 +110,8 @@ package final class RedisConnection: Sendable {
 
     /// Sends the command and returns its reply or the failure: see `execute`.
     package func reply(to command: RedisCommand) async -> Result<RedisReply, RedisFailure> {
-        await Suspension.value { waiter in
+        await Suspension.value { suspension in
+            let waiter = Waiter.task(suspension)
             if loop.isCurrent {
                 RedisConnection.submit(command, to: handler, for: waiter)
             } else {
@@ -111,6 +123,16 @@ package final class RedisConnection: Sendable {
                 if !isTaken { waiter.resume(returning: .failure(.notExecuted(.closed))) }
             }
         }
+    }
+
+    /// Sends the command and calls back with its reply or the failure. Only the loop's thread may
+    /// call it.
+    func submit(
+        _ command: RedisCommand,
+        _ body: @escaping @Sendable (Result<RedisReply, RedisFailure>) -> Void
+    ) {
+        loop.assertCurrent()
+        RedisConnection.submit(command, to: handler, for: .callback(body))
     }
 
     private static func submit(

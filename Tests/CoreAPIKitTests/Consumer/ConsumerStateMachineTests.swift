@@ -61,6 +61,115 @@ import Testing
         wait(&machine, 3)
     }
 
+    // MARK: - Reservations
+
+    /// Entries of a partition have come: the ids of those that are held, and that are given back.
+    private func receive(
+        _ machine: inout Machine, _ partition: Int, _ ids: String...
+    ) throws -> (held: [String], excess: [String]) {
+        let all = try ids.flatMap { try entries($0) }
+        let (admitted, excess) = machine.admit(all, of: partition)
+        _ = machine.received(admitted, now: at(0))
+        return (admitted.map(\.name.id), excess.map(\.name.id))
+    }
+
+    @Test func `room is kept for what reads under way may bring`() throws {
+        var machine = machine(prefetch: 6)
+        machine.reserve(2, for: 0)
+        machine.reserve(2, for: 1)
+        #expect(machine.room == 2)
+        #expect(try receive(&machine, 0, "a") == (["a"], []))
+        machine.release(0)
+        _ = deliver(&machine, now: at(0))
+        // a is held, and two may come from 1.
+        #expect(machine.room == 3)
+        machine.reserve(3, for: 0)
+        #expect(machine.room == 0)
+        #expect(try receive(&machine, 1, "b", "c") == (["b", "c"], []))
+        #expect(try receive(&machine, 0, "d", "e", "f") == (["d", "e", "f"], []))
+    }
+
+    @Test func `a claim and the read behind it share one reservation`() throws {
+        var machine = machine(prefetch: 4)
+        machine.reserve(3, for: 0)
+        machine.reserve(1, for: 1)
+        #expect(try receive(&machine, 0, "a") == (["a"], []))
+        #expect(try receive(&machine, 0, "b", "c") == (["b", "c"], []))
+        #expect(try receive(&machine, 1, "d") == (["d"], []))
+        machine.release(0)
+        machine.release(1)
+        #expect(machine.room == 0)
+    }
+
+    @Test func `reads that take long keep half of the prefetch, and the others get the rest`()
+        throws
+    {
+        var machine = machine(prefetch: 5)
+        for partition in 0..<5 { machine.reserve(1, for: partition) }
+        machine.release(4)
+        #expect(machine.room == 1)
+        machine.releaseExcess(of: [0, 1, 2, 3])
+        #expect(machine.room == 3)
+        machine.releaseExcess(of: [0, 1, 2, 3])
+        #expect(machine.room == 3, "twice is once")
+        machine.reserve(3, for: 4)
+        #expect(try receive(&machine, 4, "a", "b", "c") == (["a", "b", "c"], []))
+        machine.release(4)
+        // What comes late is held where room was kept, and given back where it was not.
+        #expect(try receive(&machine, 3, "late") == ([], ["late"]))
+        #expect(try receive(&machine, 0, "kept") == (["kept"], []))
+        #expect(try receive(&machine, 2, "later") == ([], ["later"]))
+        #expect(try receive(&machine, 1, "kept too") == (["kept too"], []))
+    }
+
+    @Test func `with a prefetch of one no read that takes long keeps room`() throws {
+        var machine = machine(prefetch: 1)
+        machine.reserve(1, for: 0)
+        #expect(machine.room == 0)
+        machine.releaseExcess(of: [0])
+        #expect(machine.room == 1)
+        // Without another delivery in hand, there is room nevertheless.
+        #expect(try receive(&machine, 0, "late") == (["late"], []))
+        machine.release(0)
+        #expect(machine.room == 0)
+    }
+
+    /// Any order of reads, late answers and settlements.
+    @Test(arguments: UInt64(0)..<200)
+    func `no more is ever held than the prefetch`(seed: UInt64) throws {
+        var random = SeededGenerator(state: seed)
+        let prefetch = Int.random(in: 1...20, using: &random)
+        var machine = machine(prefetch: prefetch)
+        var reads: [Int: Int] = [:]
+        var held: [Int] = []
+        for step in 0..<300 {
+            switch Int.random(in: 0...3, using: &random) {
+            case 0:
+                let partition = Int.random(in: 0...9, using: &random)
+                guard machine.room > 0, reads[partition] == nil else { continue }
+                let count = Int.random(in: 1...machine.room, using: &random)
+                machine.reserve(count, for: partition)
+                reads[partition] = count
+            case 1:
+                guard let (partition, count) = reads.randomElement(using: &random) else { continue }
+                let ids = (0..<Int.random(in: 0...count, using: &random)).map { "\(step)-\($0)" }
+                let (admitted, excess) = machine.admit(
+                    try ids.flatMap { try entries($0) }, of: partition)
+                #expect(admitted.count + excess.count == ids.count)
+                _ = machine.received(admitted, now: at(0))
+                machine.release(partition)
+                reads[partition] = nil
+            case 2: machine.releaseExcess(of: reads.keys.sorted())
+            default:
+                if let next = deliver(&machine, now: at(0)) { held.append(next.serial) }
+                if let serial = held.popLast(), Bool.random(using: &random) {
+                    machine.settled(serial)
+                }
+            }
+            #expect(machine.keep(now: at(0)).count <= prefetch, "seed \(seed)")
+        }
+    }
+
     @Test func `no more is fetched than may be held, and half of that together`() throws {
         var machine = machine(prefetch: 4)
         #expect(machine.room == 4)
@@ -209,5 +318,19 @@ import Testing
         #expect(!machine.isProcessed(first.serial))
         machine.processed(first.serial)
         #expect(!machine.isHeld(first.serial))
+    }
+}
+
+/// The linear congruential generator of Knuth's MMIX: the same numbers for the same seed.
+private struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        var result: UInt64 = 0
+        for _ in 0..<2 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            result = result << 32 | state >> 32
+        }
+        return result
     }
 }

@@ -63,7 +63,8 @@ import Testing
             return call
         }
         var machine = Machine(
-            url: try RedisURL("redis://h"), ProducerPartitions(count: 4, call: call),
+            url: try RedisURL("redis://h"),
+            ProducerPartitions(count: 4, call: call, slot: partitions.slot),
             limits: ProducerLimits(), replyTimeoutMilliseconds: 2_000, barrier: nil, now: start)
         submit(1, to: 1, &machine)
         _ = machine.connected(now: start)

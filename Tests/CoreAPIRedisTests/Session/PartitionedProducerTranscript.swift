@@ -12,11 +12,14 @@ extension PartitionedProducerTranscript {
 
     var partitions: ProducerPartitions {
         let script = script
-        return ProducerPartitions(count: 4) { partition in
-            ProducerCall(
-                script: script, sessionKey: Array("\(partition)".utf8),
-                queueKeys: [Array("queue".utf8)], queueWords: [])
-        }
+        return ProducerPartitions(
+            count: 4,
+            call: { partition in
+                ProducerCall(
+                    script: script, sessionKey: Array("\(partition)".utf8),
+                    queueKeys: [Array("queue".utf8)], queueWords: [])
+            },
+            slot: { HashSlot(ofKey: "\($0)".utf8) })
     }
 
     func machine(

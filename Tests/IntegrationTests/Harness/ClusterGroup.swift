@@ -62,13 +62,20 @@ final class ClusterGroup: Sendable {
     private static func withNode(
         _ options: Options, _ body: (Node) async throws -> Void
     ) async throws {
-        let busPort = try RedisServer.freePort()
         // A shard that is away must not stop the others, and replicas stay with their masters.
         var arguments = [
-            "--cluster-enabled", "yes", "--cluster-port", "\(busPort)",
-            "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no",
-            "--cluster-allow-replica-migration", "no", "--repl-diskless-sync-delay", "0",
+            "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+            "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0",
         ]
+        // Before Redis 7 the bus has a fixed distance.
+        var freePort: UInt16?
+        if options.kind != .oldest {
+            let port = try RedisServer.freePort()
+            freePort = port
+            arguments += [
+                "--cluster-port", "\(port)", "--cluster-allow-replica-migration", "no",
+            ]
+        }
         var tlsPort: UInt16?
         if let certificates = options.certificates {
             let port = try RedisServer.freePort()
@@ -76,7 +83,11 @@ final class ClusterGroup: Sendable {
             arguments += certificates.serverArguments(port: port)
             arguments += ["--tls-replication", "yes", "--tls-cluster", "yes"]
         }
-        try await RedisServer.with(arguments + options.redis, kind: options.kind) { server in
+        try await RedisServer.with(
+            arguments + options.redis, kind: options.kind,
+            portMax: freePort == nil ? .max - busDistance : .max
+        ) { server in
+            let busPort = freePort ?? server.port + busDistance
             let reply = try await server.command(
                 ["CLUSTER", "MYID"], url: "redis://\(options.login)127.0.0.1:\(server.port)")
             guard case .bulk(let id) = reply else { throw TooLate(what: "\(reply)") }
@@ -86,6 +97,8 @@ final class ClusterGroup: Sendable {
                     id: String(decoding: id, as: UTF8.self)))
         }
     }
+
+    private static let busDistance: UInt16 = 10_000
 
     /// A command to one node alone: a redirection is an error.
     @discardableResult
@@ -122,8 +135,9 @@ final class ClusterGroup: Sendable {
         for (index, master) in masters.enumerated() {
             let bounds = (index...index + 1).map { HashSlot.count * $0 / masters.count }
             try await command("CLUSTER", "SET-CONFIG-EPOCH", "\(index + 1)", at: master)
-            try await command(
-                "CLUSTER", "ADDSLOTSRANGE", "\(bounds[0])", "\(bounds[1] - 1)", at: master)
+            _ = try await master.server.command(
+                ["CLUSTER", "ADDSLOTS"] + (bounds[0]..<bounds[1]).map(String.init),
+                url: "redis://\(options.login)127.0.0.1:\(master.server.port)")
         }
         for node in nodes.dropFirst() { try await introduce(node) }
         try await eventually("the nodes know each other") { try await self.allKnown(self.nodes) }
@@ -240,14 +254,18 @@ extension ClusterGroup {
     @discardableResult
     func failOver(_ master: Node) async throws -> Node {
         let replica = try await replica(of: master)
-        try await command("CLUSTER", "FAILOVER", at: replica)
-        try await takesOver(replica)
-        return replica
+        for _ in 0..<5 {
+            // A replica gives up after 5 s, without another sign, if nodes are slow to answer it.
+            // It refuses while it takes its master for down.
+            _ = try? await command("CLUSTER", "FAILOVER", at: replica)
+            if (try? await takesOver(replica, withinSeconds: 8)) != nil { return replica }
+        }
+        throw TooLate(what: "a planned failover")
     }
 
     /// Waits until the replica has become a master.
-    func takesOver(_ replica: Node) async throws {
-        try await eventually("the replica takes over") {
+    func takesOver(_ replica: Node, withinSeconds: Int = 60) async throws {
+        try await eventually("the replica takes over", withinSeconds: withinSeconds) {
             guard case .array(let role) = try await self.command("ROLE", at: replica) else {
                 return false
             }

@@ -42,8 +42,13 @@ extension QueueContractTests.Kind {
         for partition in partitions(name).indices {
             let key = partitions(name).streamKey(partition)
             let words = try await redis.texts("XRANGE", key, "-", "+")
-            ids += words.indices.filter { words[$0] == "id" }.map { words[$0 + 1] }
+            ids += Self.ids(words)
         }
         return ids
+    }
+
+    /// The ids of the transactions in the words of a stream's entries.
+    static func ids(_ words: [String]) -> [String] {
+        words.indices.filter { words[$0] == "id" }.map { words[$0 + 1] }
     }
 }

@@ -16,15 +16,17 @@ final class RedisServer: @unchecked Sendable {
     enum Kind: CaseIterable { case redis, valkey, oldest }
 
     /// Runs the body with a server, and ends it.
+    ///
+    /// - Parameter portMax: of its port.
     static func with(
-        _ arguments: [String] = [], kind: Kind = .redis,
+        _ arguments: [String] = [], kind: Kind = .redis, portMax: UInt16 = .max,
         _ body: (RedisServer) async throws -> Void
     ) async throws {
-        var server = try RedisServer(arguments, program: path(of: kind))
+        var server = try RedisServer(arguments, program: path(of: kind), portMax)
         try await server.start()
         if !server.isRunning {
             // Another process has taken the port meanwhile.
-            server = try RedisServer(arguments, program: path(of: kind))
+            server = try RedisServer(arguments, program: path(of: kind), portMax)
             try await server.start()
         }
         defer { server.kill() }
@@ -49,8 +51,10 @@ final class RedisServer: @unchecked Sendable {
         }
     }
 
-    private init(_ arguments: [String], program path: String) throws {
-        port = try RedisServer.freePort()
+    private init(_ arguments: [String], program path: String, _ portMax: UInt16) throws {
+        var port = try RedisServer.freePort()
+        while port > portMax { port = try RedisServer.freePort() }
+        self.port = port
         self.arguments = arguments
         self.path = path
         directory = FileManager.default.temporaryDirectory
