@@ -126,7 +126,7 @@ extension ProducerSimulation {
             node.refusal = random.pick(Node.Refusal.allCases)
             after(random.integer(10...4_000)) { node.refusal = nil }
         case .deny:
-            node.denial = random.pick(["ERR Server closed connection", "upstream failure", "OOM x"])
+            node.denial = random.pick(["ERR Server closed connection", "upstream failure"])
             after(random.integer(1...500)) { node.denial = nil }
         case .refuseLogin:
             node.login.refusedUntil = now.advanced(byMilliseconds: random.integer(10...4_000))

@@ -79,7 +79,10 @@ extension ProducerSession {
                 returned += wanted(batch)
                 return endDraining(.none)
             }
-            return denied(batch, secrets.stripped(error), now)
+            // Redis's own words are believed; others a proxy may answer that has lost its server.
+            if error.kind == .other { return denied(batch, secrets.stripped(error), now) }
+            return applied(
+                batch, ProducerOutcomes(applied: 0), refusal: BatchRefusal(error: error), now)
         case .integer, .status, .bulk, .null: return .fail(.protocolViolation)
         }
     }
@@ -116,7 +119,7 @@ extension ProducerSession {
         return resolutions.isEmpty ? .none : .resolve(resolutions)
     }
 
-    /// The answer to the batch is an error, and not the script's own answer. Once everything that was
+    /// The answer to the batch is an error that names no reason of Redis. Once everything that was
     /// sent is answered, the session's number tells whether the batch was executed all the same.
     private mutating func denied(
         _ batch: Batch, _ error: RedisServerError, _ now: MonotonicTime
