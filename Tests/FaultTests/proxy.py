@@ -19,6 +19,12 @@ ERROR_LINES = (
     b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
     b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
 )
+# What a proxy answers that has lost its server: the command was executed.
+PROXY_LINES = (
+    b"-ERR Connection timed out\r\n",
+    b"-ERR Server closed connection\r\n",
+    b"-upstream failure\r\n",
+)
 ERROR_SHARE = 0.1
 
 
@@ -38,7 +44,7 @@ class Faults:
     splits: bool = False
     # The maximum delay of bytes.
     delay_seconds: float = 0.0
-    # Some commands are answered with an error and never reach Redis.
+    # Some commands are answered with an error: some never reach Redis, some are executed.
     answers_errors: bool = False
     # It ends by a reset instead of an orderly end.
     resets: bool = False
@@ -191,12 +197,14 @@ class _Link:
             command, raw = await resp.read_value(self._server[0])
             name = command[0].upper()
             inside = name == b"MULTI" or (inside and name != b"EXEC")
-            if not inside and name != b"EXEC" and self._rng.random() < ERROR_SHARE:
-                self._proxy.errors += 1
-                reply = self._rng.choice(ERROR_LINES)
-            else:
+            fails = not inside and name != b"EXEC" and self._rng.random() < ERROR_SHARE
+            executes = not fails or self._rng.random() < 0.5
+            self._proxy.errors += fails
+            if executes:
                 await self._pass_on(TO_REDIS, self._redis[1], raw)
                 _, reply = await resp.read_value(self._redis[0])
+            if fails:
+                reply = self._rng.choice(PROXY_LINES if executes else ERROR_LINES)
             await self._pass_on(TO_SERVER, self._server[1], reply)
 
     async def _pass_on(self, direction: int, writer: asyncio.StreamWriter, data: bytes) -> None:
