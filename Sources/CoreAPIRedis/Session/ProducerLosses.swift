@@ -12,12 +12,14 @@ package struct LostConfirmations: Equatable, Sendable {
     package let replayed: [String]
 }
 
-/// What a producer's Redis has lost, for the log.
+/// What a producer's Redis has lost or holds instead, for the log.
 package struct ProducerLosses: Equatable, Sendable {
     /// Found at a login.
     package var lost: LostConfirmations?
     /// What is not sent again any more.
     package var givenUp: [GivenUpMessage] = []
+    /// The keys of sessions that held something else, which a login has replaced.
+    package var replacedSessions: [String] = []
 
-    package var isEmpty: Bool { lost == nil && givenUp.isEmpty }
+    package var isEmpty: Bool { lost == nil && givenUp.isEmpty && replacedSessions.isEmpty }
 }

@@ -144,6 +144,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         case .resolve(let resolutions): return .resolveAll(resolutions.array)
         case .ready(let resolutions, let lost):
             losses.lost = lost
+            if let key = session.takeReplacedKey() { losses.replacedSessions.append(key) }
             state = .open
             return .ready(resolutions.array)
         case .fail(let error): return .fail(error)
