@@ -297,9 +297,9 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     ///
     /// - Parameter replacedKey: of a session that held something else.
     mutating func report(_ confirmations: LostConfirmations?, replacedKey: String?) {
-        let losses = ProducerLosses(
-            lost: confirmations, replacedSessions: replacedKey.map { [$0] } ?? [])
-        if !losses.isEmpty { lossesFound.append(losses) }
+        if let losses = ProducerLosses(atLogin: confirmations, replacedKey: replacedKey) {
+            lossesFound.append(losses)
+        }
     }
 
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {

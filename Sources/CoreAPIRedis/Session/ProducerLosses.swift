@@ -20,6 +20,15 @@ package struct ProducerLosses: Equatable, Sendable {
     package var givenUp: [GivenUpMessage] = []
     /// The keys of sessions that held something else, which a login has replaced.
     package var replacedSessions: [String] = []
+}
 
-    package var isEmpty: Bool { lost == nil && givenUp.isEmpty && replacedSessions.isEmpty }
+extension ProducerLosses {
+    /// What a login has found; nil if that is nothing.
+    ///
+    /// - Parameter replacedKey: of the session, if it held something else.
+    init?(atLogin lost: LostConfirmations?, replacedKey: String?) {
+        guard lost != nil || replacedKey != nil else { return nil }
+        self.lost = lost
+        if let replacedKey { replacedSessions = [replacedKey] }
+    }
 }
