@@ -27,7 +27,7 @@ enum CoreAPIServer {
         do {
             let answer = try TokenCommand.run(
                 arguments, EnvironmentReader(Process.environment), now: .now())
-            if let warning = answer.warning { writeError("warning: \(warning)") }
+            for warning in answer.warnings { writeError("warning: \(warning)") }
             Process.print(answer.token + "\n")
         } catch {
             if let error = error as? KeyCommands.Failure { fail(error) }

@@ -5,8 +5,8 @@ internal import CoreAPIKit
 enum TokenCommand {
     struct Answer {
         let token: String
-        /// Why that server refuses the token all the same; nil if it accepts it.
-        let warning: String?
+        /// Why that server refuses the token all the same; empty if it accepts it.
+        let warnings: [String]
     }
 
     /// The lifetime of the Auth API's tokens.
@@ -16,7 +16,8 @@ enum TokenCommand {
     static func run(
         _ arguments: TokenArguments, _ values: EnvironmentReader, now: UnixTime
     ) throws -> Answer {
-        var issuer = try issuer(arguments, values)
+        var warnings: [String] = []
+        var issuer = try issuer(arguments, values, &warnings)
         let policy = try values.tokenPolicy()
         issuer.audience = policy.audience
         issuer.issuer = policy.issuer
@@ -26,16 +27,16 @@ enum TokenCommand {
             userID: arguments.userID, username: arguments.username,
             isEnabled: arguments.isEnabled,
             expiresAt: UnixTime(seconds: now.wholeSeconds + Int64(seconds)))
-        return Answer(
-            token: token,
-            warning: seconds <= secondsMax
-                ? nil
-                : "the server refuses this token until it expires in \(secondsMax) s or less: "
+        if seconds > secondsMax {
+            warnings.append(
+                "the server refuses this token until it expires in \(secondsMax) s or less: "
                     + "--ttl-seconds is above \(EnvironmentReader.lifetimeVariable)")
+        }
+        return Answer(token: token, warnings: warnings)
     }
 
     private static func issuer(
-        _ arguments: TokenArguments, _ values: EnvironmentReader
+        _ arguments: TokenArguments, _ values: EnvironmentReader, _ warnings: inout [String]
     ) throws -> TokenIssuer {
         if let path = arguments.keyFile {
             return try KeyCommands.issuer(path, arguments.algorithm, keyID: arguments.keyID)
@@ -49,6 +50,9 @@ enum TokenCommand {
                     + "by \(SecretsConfiguration.fileVariable)",
                 isMissing: true)
         }
+        let algorithms = try AlgorithmsConfiguration(
+            values, hasSecret: true, hasKeySet: try KeySetConfiguration.isConfigured(values))
+        if let warning = algorithms.warning(hasSecret: true) { warnings.append(warning) }
         return try TokenIssuer(secret: newest)
     }
 }

@@ -38,7 +38,7 @@ import Testing
     func `a server with the same environment accepts the token`(more: [String: String]) throws {
         let environment = more.merging(["JWT_SECRET": TokenCommandTests.secret]) { $1 }
         let answer = try run(environment)
-        #expect(answer.warning == nil)
+        #expect(answer.warnings == [])
         #expect(try claims(answer.token, environment).userID == 7)
     }
 
@@ -46,12 +46,24 @@ import Testing
         let environment = [
             "JWT_SECRET": TokenCommandTests.secret, "JWT_MAX_LIFETIME_SECONDS": "10",
         ]
-        #expect(try run(environment, ["--ttl-seconds", "10"]).warning == nil)
+        #expect(try run(environment, ["--ttl-seconds", "10"]).warnings == [])
         let answer = try run(environment, ["--ttl-seconds", "11"])
-        #expect(answer.warning?.contains("JWT_MAX_LIFETIME_SECONDS") == true)
+        #expect(answer.warnings.count == 1)
+        #expect(answer.warnings.first?.contains("JWT_MAX_LIFETIME_SECONDS") == true)
         #expect(throws: TokenError.claimInvalid(.lifetime)) {
             try claims(answer.token, environment)
         }
+    }
+
+    @Test func `a secret that verifies no token is a warning`() throws {
+        let environment = [
+            "JWT_SECRET": TokenCommandTests.secret, "JWT_JWKS_URL": "https://auth.example/keys",
+            "JWT_ALGORITHMS": "ES256",
+        ]
+        #expect(
+            try run(environment).warnings == [
+                "JWT_ALGORITHMS lacks HS256: the secret verifies no token"
+            ])
     }
 
     @Test func `without a secret the error says what signs a token`() throws {
