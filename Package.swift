@@ -122,6 +122,7 @@ let package = Package(
             name: "CoreAPIServerTests",
             dependencies: [
                 "CoreAPIBase", "CoreAPIHTTP", "CoreAPIKit", "CoreAPIRedis", "CoreAPIServer",
+                "TestKeys",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -47,10 +47,13 @@ enum Command: Equatable {
                                 print a token like the Auth API's, signed with the secret (with
                                 the newest one of a file), or with the private key of a PEM file;
                                 its kid is ID (none), its alg NAME (RS256, ES256, ES384, ES512 or
-                                Ed25519, as the key is)
+                                Ed25519, as the key is), its aud and iss JWT_AUDIENCE and
+                                JWT_ISSUER; valid for 30 s, or JWT_MAX_LIFETIME_SECONDS if that is
+                                less
           core-api keys [--kid ID] FILE …
-                                print the public keys of PEM files, public or private, as a JWK
-                                Set; the kid of the next file is ID (its RFC 7638 thumbprint)
+                                print the public keys of PEM files, public or private, one in
+                                each, as a JWK Set; the kid of the next file is ID (its RFC 7638
+                                thumbprint)
           core-api status [--json]
                                 print the state of Redis and the queue, as /health does
           core-api transaction ID [--json]
@@ -167,7 +170,8 @@ struct TokenArguments: Equatable {
     private(set) var userID = 0
     private(set) var username = ""
     private(set) var isEnabled = true
-    private(set) var lifetimeSeconds = 30
+    /// How long the token is valid; nil for as long as the Auth API's, or the server's maximum.
+    private(set) var lifetimeSeconds: Int?
     /// The file of the private key; nil to sign with the secret.
     private(set) var keyFile: String?
     private(set) var keyID: String?

@@ -25,25 +25,15 @@ enum CoreAPIServer {
     /// Prints a token with the claims that the Auth API gives to this user.
     private static func printToken(_ arguments: TokenArguments) {
         do {
-            let issuer = try issuer(arguments)
-            let expiry = UnixTime.now().wholeSeconds + Int64(arguments.lifetimeSeconds)
-            let token = issuer.issue(
-                userID: arguments.userID, username: arguments.username,
-                isEnabled: arguments.isEnabled, expiresAt: UnixTime(seconds: expiry))
-            Process.print(token + "\n")
+            let answer = try TokenCommand.run(
+                arguments, EnvironmentReader(Process.environment), now: .now())
+            for warning in answer.warnings { writeError("warning: \(warning)") }
+            Process.print(answer.token + "\n")
         } catch {
             if let error = error as? KeyCommands.Failure { fail(error) }
             let mayPass = (error as? ConfigurationError)?.mayPass == true
             fail(mayPass ? .failure : .configuration, "\(error)")
         }
-    }
-
-    private static func issuer(_ arguments: TokenArguments) throws -> TokenIssuer {
-        if let path = arguments.keyFile {
-            return try KeyCommands.issuer(path, arguments.algorithm, keyID: arguments.keyID)
-        }
-        let configured = try SecretsConfiguration(EnvironmentReader(Process.environment))
-        return try TokenIssuer(secret: configured.secrets[0])
     }
 
     private static func printKeys(_ arguments: KeysArguments) {
@@ -53,7 +43,7 @@ enum CoreAPIServer {
     private static func fail(_ failure: KeyCommands.Failure) -> Never {
         fail(
             failure.mayPass ? .failure : .configuration,
-            "\(failure.path) cannot be used: \(failure.reason)")
+            "\(failure.subject) cannot be used: \(failure.reason)")
     }
 
     /// Runs a command for operators with the server's environment, of which it needs the queue and
@@ -196,7 +186,11 @@ enum CoreAPIServer {
     }
 
     private static func fail(_ status: Process.Status, _ reason: String) -> Never {
-        Process.writeError(Array("core-api: \(reason)\n".utf8))
+        writeError(reason)
         Process.exit(status)
+    }
+
+    private static func writeError(_ text: String) {
+        Process.writeError(Array("core-api: \(text)\n".utf8))
     }
 }

@@ -144,6 +144,24 @@ import Testing
         }
     }
 
+    @Test func `a Redis without WAITAOF that comes later is named as the cause`() async throws {
+        try await RedisServer.with { redis in
+            let isKnown =
+                try await redis.command("COMMAND", "INFO", "WAITAOF") != .array([.null])
+            redis.kill()
+            let environment = ["QUEUE": "stream:s", "REDIS_URL": redis.url, "DURABILITY": "aof"]
+            try await APIServer.with(environment) { server in
+                try await redis.start()
+                try await HealthAnswer.eventually("Redis is asked", server) {
+                    isKnown
+                        ? $0.httpStatus == 200
+                        : $0.output("redis:writes")
+                            == "this Redis has no WAITAOF (it came with 7.2)"
+                }
+            }
+        }
+    }
+
     @Test func `with aof, many callers share a wait, and health does not wait with them`()
         async throws
     {

@@ -63,6 +63,34 @@ import Testing
         }
     }
 
+    @Test func `keys that verify no token, or not every one, are named at the start and later`()
+        async throws
+    {
+        let key = try await IssuerKey("a")
+        let weak = "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}"
+        let other = key.jwk.replacing("\"sig\"", with: "\"enc\"")
+        let some = "{\"keys\":[\(weak),\(other),\(key.jwk)]}"
+        let many = "{\"keys\":[\(Array(repeating: key.jwk, count: 5).joined(separator: ","))]}"
+        let file = try KeyFile(some)
+        try await APIServer.with(environment(file.path)) { server in
+            func count(_ text: String) -> Int { server.program.errors.ranges(of: text).count }
+            let unused = "\"message\":\"the key set has keys that verify no token\""
+            let untried = "\"message\":\"the key set has more keys of an algorithm"
+            #expect(count(unused) == 1 && count(untried) == 0)
+            #expect(count("of key 1, its n is not an odd number of 2048 to 8192 bits") == 1)
+            #expect(count("\"unused\":\"2\"") == 1)
+            #expect(try status(server, await key.token()) == 200)
+            try file.write(many)
+            server.program.signal(SIGHUP)
+            try await eventually("the log has the other warning") { count(untried) == 1 }
+            #expect(count("\"algorithms\":\"Ed25519, EdDSA\"") == 1)
+            try file.write(some)
+            server.program.signal(SIGHUP)
+            try await eventually("the log has the first again") { count(unused) == 2 }
+            #expect(count(untried) == 1)
+        }
+    }
+
     private func failures(_ server: APIServer) -> Int {
         server.program.errors.ranges(of: "\"message\":\"keys not reloaded").count
     }

@@ -36,7 +36,7 @@ import Testing
                 let answer = try server.post(APIServer.body(token: token))
                 #expect(answer.status == 503)
                 #expect(answer.body.contains("\"code\":\"keys_unavailable\""))
-                #expect(answer.fields["retry-after"] == "1")
+                #expect(answer.fields["retry-after"] == "5")
                 #expect(answer.fields["www-authenticate"] == nil)
                 let ready = try HealthAnswer(server, "/health/ready")
                 #expect(ready.httpStatus == 503)

@@ -272,6 +272,31 @@ import Testing
         }
     }
 
+    @Test(arguments: Setting.inRedis)
+    func `foreign content of a session's key is replaced, and the log names the key`(
+        setting: QueueContractTests.Setting
+    ) async throws {
+        try await RedisServer.with(kind: setting.server) { redis in
+            let log = LogLines()
+            let queue = try await queue(setting.kind, redis.url, log: log)
+            var ids = try await enqueue(10, queue)
+            let session = try #require(
+                try await redis.texts("KEYS", "core-api:session:*").first)
+            for value in ["abc", "-5", "99999999999999999999", nil] {
+                if let value {
+                    _ = try await redis.command("SET", session, value)
+                } else {
+                    _ = try await redis.command("DEL", session)
+                    _ = try await redis.command("RPUSH", session, "a")
+                }
+                ids += try await enqueue(3, queue)
+            }
+            #expect(try await queued(setting.kind, redis) == ids.map(\.description))
+            #expect(log.text.ranges(of: "the producer session's key had foreign").count == 4)
+            #expect(log.text.contains("key=\(session)"))
+        }
+    }
+
     // MARK: - A batch
 
     @Test(arguments: Setting.inRedis)

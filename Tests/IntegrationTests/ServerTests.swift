@@ -142,6 +142,7 @@ import Testing
             for type in [
                 "", "Content-Type: APPLICATION/JSON ; charset=utf-8\r\n",
                 "Content-Type: application/json;\r\n",
+                "Content-Type: application/json; =x\r\n",
             ] {
                 let request =
                     "POST /transaction?a=b HTTP/1.1\r\nHost: a\r\n\(type)"

@@ -122,6 +122,7 @@ extension ProducerSimulation {
             }
         case .flush: node.append([.flushed])
         case .evict: node.append([.evicted])
+        case .overwrite: node.append([.overwritten])
         case .refuse:
             node.refusal = random.pick(Node.Refusal.allCases)
             after(random.integer(10...4_000)) { node.refusal = nil }

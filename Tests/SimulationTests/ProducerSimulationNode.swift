@@ -11,8 +11,13 @@ final class ProducerSimulationNode {
         case session(String, Int)
         /// The sessions alone are removed.
         case evicted
+        /// The keys of the sessions hold no number any more.
+        case overwritten
         case flushed
     }
+
+    /// What `open` returns for content that is no number. A batch finds a gap before it.
+    private static let foreign = -2
 
     enum Refusal: CaseIterable {
         /// Before anything is written.
@@ -42,7 +47,7 @@ final class ProducerSimulationNode {
     /// Of a replica: how many steps of the master it has.
     var acknowledged = 0
     private(set) var steps: [[Effect]] = []
-    /// The numbers of the sessions, by their keys.
+    /// The numbers of the sessions, by their keys; `foreign` for other content.
     private(set) var sessions: [String: Int] = [:]
     private(set) var log: [String] = []
     private(set) var records: [String: String] = [:]
@@ -67,6 +72,7 @@ final class ProducerSimulationNode {
                 if let key { records[key] = id }
             case .session(let key, let number): sessions[key] = number
             case .evicted: sessions = [:]
+            case .overwritten: sessions = sessions.mapValues { _ in Self.foreign }
             case .flushed: (log, records, sessions) = ([], [:], [:])
             }
         }

@@ -9,7 +9,8 @@ struct ProducerSimulationSchedule {
         case losses
         /// As `losses`, and earlier masters come back as they were.
         case splits
-        /// Somebody flushes Redis, or the session is evicted, and nothing else is lost.
+        /// Somebody flushes Redis or writes to the session's key, or the session is evicted, and
+        /// nothing else is lost.
         case removals
         /// All of this but removals, and Redis refuses messages.
         case refusals
@@ -17,6 +18,8 @@ struct ProducerSimulationSchedule {
 
     enum Fault: CaseIterable {
         case cut, freeze, lag, crash, failover, failoverAndBack, comeback, flush, evict, refuse
+        /// Foreign content at the keys of the sessions.
+        case overwrite
         case deny, refuseLogin, jump
     }
 
@@ -66,7 +69,7 @@ struct ProducerSimulationSchedule {
                     .jump,
                 ]
             case .splits: [.cut, .freeze, .lag, .crash, .failover, .comeback, .jump]
-            case .removals: [.cut, .freeze, .lag, .flush, .evict, .jump]
+            case .removals: [.cut, .freeze, .lag, .flush, .evict, .overwrite, .jump]
             case .refusals:
                 [.cut, .freeze, .crash, .failover, .refuse, .refuse, .deny, .refuseLogin, .jump]
             }

@@ -42,6 +42,32 @@ package enum TestKeys {
         -----END PRIVATE KEY-----
         """
 
+    /// As `openssl ecparam -genkey` writes it: two blocks.
+    package static let sec1 = """
+        -----BEGIN EC PARAMETERS-----
+        BggqhkjOPQMBBw==
+        -----END EC PARAMETERS-----
+        -----BEGIN EC PRIVATE KEY-----
+        MHcCAQEEINqjtdvYz7mSmDp66dftyaN/5Z5g63N4QMnczvCH3JJdoAoGCCqGSM49
+        AwEHoUQDQgAEHQFz8QE7ZQfm5KCAYVlvoJKhgHx/Io2e0wW9bHvYnSqLFaldzSP4
+        c5CSTRr6fB+psWS4CkyFdVWzVj1XGryJaw==
+        -----END EC PRIVATE KEY-----
+        """
+
+    /// Of the key of `sec1`.
+    package static let certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBbjCCARWgAwIBAgIUFKxIdHMjUQXs9WOd50lw6qw1vWcwCgYIKoZIzj0EAwIw
+        DDEKMAgGA1UEAwwBYTAgFw0yNjExMzAxNDA5MDRaGA8yMTI2MTEwNjE0MDkwNFow
+        DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABB0Bc/EBO2UH
+        5uSggGFZb6CSoYB8fyKNntMFvWx72J0qixWpXc0j+HOQkk0a+nwfqbFkuApMhXVV
+        s1Y9Vxq8iWujUzBRMB0GA1UdDgQWBBTm1p5OovLmJzP5aQPyC5V6Q1EUJTAfBgNV
+        HSMEGDAWgBTm1p5OovLmJzP5aQPyC5V6Q1EUJTAPBgNVHRMBAf8EBTADAQH/MAoG
+        CCqGSM49BAMCA0cAMEQCIFVgo7zzHyoSC1a1/GjsG3um8Hyscnl4L1i/17ZfIjqk
+        AiAaNrujWdInnAhLTVQUGPR7mI30v/aKv6i8BUoJftfr3Q==
+        -----END CERTIFICATE-----
+        """
+
     package static let rsa = """
         -----BEGIN PRIVATE KEY-----
         MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCDJ4+40gHYvo48

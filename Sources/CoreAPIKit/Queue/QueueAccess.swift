@@ -7,19 +7,27 @@ package struct QueueAccess: Equatable, Sendable {
     package private(set) var isWrongType = false
     /// A command that a transaction needs and that the user may not run, as Redis names it.
     package private(set) var deniedCommand: String?
+    /// A command that a transaction needs and that this Redis does not have, as `deniedCommand`.
+    package private(set) var missingCommand: String?
 
     /// - Parameter reply: what the kind's script answers; nothing is found in any other.
     package init(reply: RedisReply, _ kind: QueueProbe.Kind) {
         guard case .array(let parts) = reply, parts.count == 2 else { return }
         isWrongType = parts[0] == .integer(1)
         let names = QueueAccess.commandNames(kind)
-        guard let number = QueueProbe.count(parts[1]) else { return }
-        if names.indices.contains(number - 1) { deniedCommand = names[number - 1] }
+        guard let found = QueueProbe.count(parts[1]) else { return }
+        let isMissing = found >= QueueAccess.missingNumber
+        let number = isMissing ? found - QueueAccess.missingNumber : found
+        var command = names.indices.contains(number - 1) ? names[number - 1] : nil
         let limit = number - QueueAccess.limitNumber - 1
         if QueueAccess.limitCommandNames.indices.contains(limit) {
-            deniedCommand = QueueAccess.limitCommandNames[limit]
+            command = QueueAccess.limitCommandNames[limit]
         }
+        if isMissing { missingCommand = command } else { deniedCommand = command }
     }
+
+    /// Is added to the number of a command that Redis does not know.
+    private static let missingNumber = 1_000
 
     /// Those that a limit needs besides, and the number before the first of them.
     private static let limitCommandNames = [
@@ -37,9 +45,10 @@ package struct QueueAccess: Equatable, Sendable {
 
     // MARK: - Scripts
 
-    /// Whether a key holds another type, and the number of the first command that is denied, 0 for
-    /// none: of each queue or partition whose keys there are. Only scripts can read the rights of
-    /// Redis's user (`acl_check_cmd`, Redis 7); before Redis 7 no missing right is found.
+    /// Whether a key holds another type, and the number of the first command that is denied or
+    /// unknown, 0 for none: of each queue or partition whose keys there are. Only scripts can read
+    /// the rights of Redis's user (`acl_check_cmd`, Redis 7); before Redis 7 no missing right is
+    /// found.
     ///
     /// - Parameter keys: how many keys each queue or partition has. `types` and `commands` see
     ///   these alone, of which the last two are a user's rate and the session's refusals.
@@ -62,7 +71,8 @@ package struct QueueAccess: Equatable, Sendable {
             local function denied(commands, first)
               for number, command in ipairs(redis.acl_check_cmd and commands or {}) do
                 local isKnown, isAllowed = pcall(redis.acl_check_cmd, unpack(command))
-                if not isKnown or not isAllowed then return first + number end
+                if not isKnown then return \(missingNumber) + first + number end
+                if not isAllowed then return first + number end
               end
               return 0
             end
@@ -150,6 +160,7 @@ package struct QueueAccess: Equatable, Sendable {
     init(worstOf all: [QueueAccess]) {
         isWrongType = all.contains { $0.isWrongType }
         deniedCommand = all.lazy.compactMap(\.deniedCommand).first
+        missingCommand = all.lazy.compactMap(\.missingCommand).first
     }
 
     /// The key of a rate that no user has, and that of a session's refusals.

@@ -11,6 +11,11 @@ struct QueueLossLog: Sendable {
 
     func report(_ losses: ProducerLosses) {
         if let lost = losses.lost { report(lost) }
+        for key in losses.replacedSessions {
+            logger.warning(
+                "the producer session's key had foreign content, which was replaced",
+                metadata: ["redis": "\(url)", "key": "\(key)"])
+        }
         for reason in GivenUpMessage.Reason.allCases {
             let ids = losses.givenUp.filter { $0.reason == reason }.map(\.name)
             report(ids, QueueLossLog.message(reason))

@@ -15,8 +15,8 @@ public struct RQJobOptions: Hashable, Sendable {
     }
 
     /// The dotted name of the function: at least a module and a function, of ASCII letters, digits
-    /// and underscores. `__main__` is the program that runs the worker; the command `rq worker`
-    /// imports any other module.
+    /// and underscores, none of them a keyword of Python. `__main__` is the program that runs the
+    /// worker; the command `rq worker` imports any other module.
     public var function = "__main__.make_transaction"
     /// How long a job may run, in seconds, 1 to 31,536,000; nil for no limit.
     public var timeoutSeconds: Int? = 180
@@ -38,7 +38,8 @@ public struct RQJobOptions: Hashable, Sendable {
         try ArgumentError.check(
             RQJobOptions.isDottedName(function), "function",
             "a dotted Python name of a module and a function, such as connector.make_transaction, "
-                + "of letters, digits and underscores, at most 255 bytes")
+                + "of letters, digits and underscores, without Python's keywords, at most 255 bytes"
+        )
         try ArgumentError.check(
             timeoutSeconds.map { RQJobOptions.timeoutSecondsBounds ~= $0 } ?? true,
             "timeoutSeconds", "1 to 31536000, or nil")
@@ -65,12 +66,21 @@ public struct RQJobOptions: Hashable, Sendable {
         }
     }
 
-    /// Whether rq can import the name: two or more identifiers, joined by dots.
+    /// `keyword.kwlist` of Python 3.
+    private static let keywords: Set<String> = [
+        "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
+        "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
+        "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return",
+        "try", "while", "with", "yield",
+    ]
+
+    /// Whether the name is one of Python: two or more identifiers, joined by dots.
     private static func isDottedName(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         return text.utf8.count <= textBytesMax && parts.count >= 2
             && parts.allSatisfy { part in
                 part.allSatisfy(isIdentifierByte)
+                    && !keywords.contains(String(decoding: part, as: UTF8.self))
                     && part.first.map { !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0) } == true
             }
     }

@@ -2,6 +2,10 @@ public import CoreAPIBase
 
 /// Issues tokens like the Auth API's, for tests and for trials without an Auth API.
 public struct TokenIssuer: Sendable {
+    /// The `aud` of each token, as the policy of a verifier may demand it; nil for tokens without.
+    public var audience: String?
+    /// The `iss` of each token; nil for tokens without.
+    public var issuer: String?
     private let key: Key
     /// The header of the tokens in JSON.
     private let header: [UInt8]
@@ -38,7 +42,7 @@ public struct TokenIssuer: Sendable {
         try self.init(secret: Array(secret.utf8))
     }
 
-    /// A token with the Auth API's claims.
+    /// A token with the Auth API's claims, and with those that ``audience`` and ``issuer`` name.
     public func issue(
         userID: Int, username: String, isEnabled: Bool = true, expiresAt: UnixTime
     ) -> String {
@@ -51,6 +55,11 @@ public struct TokenIssuer: Sendable {
         payload.raw(isEnabled ? "true" : "false")
         payload.raw(",\"exp\":")
         payload.integer(Int(expiresAt.wholeSeconds))
+        for (name, value) in [("aud", audience), ("iss", issuer)] {
+            guard let value else { continue }
+            payload.raw(",\"\(name)\":")
+            payload.text(value)
+        }
         payload.raw("}")
         return sign(header: header, payload: payload.bytes)
     }

@@ -76,7 +76,7 @@ extension PartitionedProducerMachine {
             }
             return .resolveAll(resolutions.array)
         case .ready(let resolutions, let lost):
-            report(lost)
+            report(lost, replacedKey: places[place].session.takeReplacedKey())
             mark(place)
             let all = resolutions.array + askOthers(than: place, now)
             guard state == .opening else { return .resolveAll(all) }

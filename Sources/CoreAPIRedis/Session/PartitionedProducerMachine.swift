@@ -85,7 +85,7 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     private var lastError = RedisError.timedOut
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
-    private var lossesFound: [LostConfirmations] = []
+    private var lossesFound: [ProducerLosses] = []
     private var givenUp: [GivenUpMessage] = []
 
     /// - Parameters:
@@ -126,9 +126,9 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
 
     /// What Redis has lost, of one session at a time: to be called until `hasLosses` is false.
     mutating func takeLosses() -> ProducerLosses {
-        ProducerLosses(
-            lost: lossesFound.isEmpty ? nil : lossesFound.removeFirst(),
-            givenUp: exchange(&givenUp, with: []))
+        var losses = lossesFound.isEmpty ? ProducerLosses() : lossesFound.removeFirst()
+        losses.givenUp = exchange(&givenUp, with: [])
+        return losses
     }
 
     /// Whether a barrier was not reached since the last call.
@@ -294,8 +294,12 @@ package struct PartitionedProducerMachine<Waiter>: RedisConnectionMachine {
     // MARK: - Ends
 
     /// The session has lost confirmed messages.
-    mutating func report(_ confirmations: LostConfirmations?) {
-        if let confirmations { lossesFound.append(confirmations) }
+    ///
+    /// - Parameter replacedKey: of a session that held something else.
+    mutating func report(_ confirmations: LostConfirmations?, replacedKey: String?) {
+        if let losses = ProducerLosses(atLogin: confirmations, replacedKey: replacedKey) {
+            lossesFound.append(losses)
+        }
     }
 
     package mutating func lost(_ error: RedisError, now: MonotonicTime) -> [Resolution] {

@@ -134,11 +134,15 @@ package struct ProducerCall: Sendable {
         return command
     }
 
-    /// The call that moves the session from a number to a fence; nil for a session that is missing.
-    func fence(from number: Int?, to fence: Int) -> RedisCommand {
+    /// The call that moves the session from a number, as `open` returns it, to a fence.
+    func fence(from number: Int64, to fence: Int) -> RedisCommand {
         var command = RedisCommand(calling: ProducerScripts.fence)
         command.word(sessionKey)
-        if let number { command.word(decimal: number) } else { command.word(literal: "-1") }
+        switch number {
+        case 0...: command.word(decimal: Int(number))
+        case -1: command.word(literal: "-1")
+        default: command.word(literal: "-2")
+        }
         command.word(decimal: fence)
         command.word(decimal: ProducerScripts.lifetimeSeconds)
         return command

@@ -12,12 +12,23 @@ package struct LostConfirmations: Equatable, Sendable {
     package let replayed: [String]
 }
 
-/// What a producer's Redis has lost, for the log.
+/// What a producer's Redis has lost or holds instead, for the log.
 package struct ProducerLosses: Equatable, Sendable {
     /// Found at a login.
     package var lost: LostConfirmations?
     /// What is not sent again any more.
     package var givenUp: [GivenUpMessage] = []
+    /// The keys of sessions that held something else, which a login has replaced.
+    package var replacedSessions: [String] = []
+}
 
-    package var isEmpty: Bool { lost == nil && givenUp.isEmpty }
+extension ProducerLosses {
+    /// What a login has found; nil if that is nothing.
+    ///
+    /// - Parameter replacedKey: of the session, if it held something else.
+    init?(atLogin lost: LostConfirmations?, replacedKey: String?) {
+        guard lost != nil || replacedKey != nil else { return nil }
+        self.lost = lost
+        if let replacedKey { replacedSessions = [replacedKey] }
+    }
 }

@@ -20,11 +20,14 @@ package enum ProducerScripts {
     /// log names its version.
     ///
     /// - KEYS: the session.
-    /// - Returns: the number, -1 if the session is missing; seconds and microseconds of `TIME`, 0
-    ///   without the right to call it; `master_replid`, empty without the right to call `INFO`.
+    /// - Returns: the number, -1 if the session is missing, -2 if its key holds no number of a
+    ///   session; seconds and microseconds of `TIME`, 0 without the right to call it;
+    ///   `master_replid`, empty without the right to call `INFO`.
     static let open = open(leastVersion: (6, 2))
 
-    /// As `open`, for a call that tells of each message (`ProducerCall.tellsOfEach`).
+    /// As `open`, for a call that tells of each message (`ProducerCall.tellsOfEach`). A key of the
+    /// refusals that holds anything but numbers is removed, and the session's number, which is not
+    /// to be believed without them, is replaced by a text: the number returned is -2.
     ///
     /// - KEYS: the session, its refusals.
     /// - Returns: as `open`, then the numbers of messages that a rule has refused.
@@ -40,9 +43,22 @@ package enum ProducerScripts {
     package static func open(
         leastVersion: (Int, Int), withRefusals: Bool = false
     ) -> RedisScript {
-        let refusals = withRefusals ? ", redis.call('LRANGE', KEYS[2], 0, -1)" : ""
+        let refusals =
+            withRefusals
+            ? """
+            local refused = redis.pcall('LRANGE', KEYS[2], 0, -1)
+            local isForeign = isWrongType(refused)
+            if refused.err and not isForeign then return refused end
+            for _, text in ipairs(refused) do isForeign = isForeign or not isNumber(text) end
+            if isForeign then
+              redis.call('SET', KEYS[2], '', 'PXAT', 1)
+              redis.call('SET', KEYS[1], '', 'EX', \(lifetimeSeconds))
+              number, refused = '-2', {}
+            end
+            """ : ""
         return RedisScript(
             """
+            \(standing)
             local server = redis.pcall('INFO', 'server')
             local major, minor = string.match(
               type(server) == 'string' and server or '', 'redis_version:(%d+)%.(%d+)')
@@ -50,24 +66,52 @@ package enum ProducerScripts {
               return redis.error_reply('ERR Redis ' .. major .. '.' .. minor
                 .. ' is too old: version \(leastVersion.0).\(leastVersion.1) is the least')
             end
-            local number = redis.call('GET', KEYS[1])
+            local number, problem = standing(KEYS[1])
+            if problem then return problem end
+            \(refusals)
             local time = redis.pcall('TIME')
             local info = redis.pcall('INFO', 'replication')
             local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
-            return {tonumber(number or -1), tonumber(time[1] or 0), tonumber(time[2] or 0), run\(
-              refusals)}
+            return {tonumber(number), tonumber(time[1] or 0), tonumber(time[2] or 0), run\(
+              withRefusals ? ", refused" : "")}
             """, keys: withRefusals ? 2 : 1, arguments: 0)
     }
 
+    /// The begin of the scripts above and below: `standing` returns the text of the session's
+    /// number, `'-1'` for a session that is missing, `'-2'` for a key that holds no number of one;
+    /// then the error of `GET`, if it is another than that of the wrong type.
+    private static let standing = """
+        local function isWrongType(reply)
+          return type(reply) == 'table' and reply.err
+            and string.find(reply.err, 'WRONGTYPE', 1, true)
+        end
+        local function isNumber(text)
+          return string.match(text, '^[1-9]%d*$') and tonumber(text) <= \(numberMax)
+        end
+        local function standing(key)
+          local number = redis.pcall('GET', key)
+          if not number then return '-1' end
+          if isWrongType(number) then return '-2' end
+          if type(number) == 'table' then return nil, number end
+          return isNumber(number) and number or '-2'
+        end
+        """
+
+    /// The largest number that a session may stand at. A script counts exactly up to 2^53: the
+    /// numbers that follow one have room.
+    static let numberMax = 1 << 52
+
     /// Moves the session to a fence, if it still stands at the number that `open` returned; opens
-    /// a session that is missing.
+    /// a session that is missing, or whose key holds foreign content.
     ///
     /// - KEYS: the session.
-    /// - ARGV: the number, -1 for a session that is missing; the fence; the lifetime.
+    /// - ARGV: the number as `open` returns it; the fence; the lifetime.
     /// - Returns: the session's number, which is the fence unless another batch came between.
     static let fence = RedisScript(
         """
-        local number = redis.call('GET', KEYS[1]) or '-1'
+        \(standing)
+        local number, problem = standing(KEYS[1])
+        if problem then return problem end
         if number ~= ARGV[1] then return tonumber(number) end
         redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
         return tonumber(ARGV[2])
@@ -93,7 +137,8 @@ package enum ProducerScripts {
     ///
     /// The session's number is written before the messages, by the command that reads it, so that a
     /// right that is missing for it stops the batch before anything is applied. It is written again
-    /// where less is applied, after the same command has succeeded.
+    /// where less is applied, after the same command has succeeded. A key of another type is no
+    /// session: the next login opens one in its place.
     package static let batchStart = """
         local argv, call = ARGV, redis.pcall
         local time = call('TIME')
@@ -102,13 +147,18 @@ package enum ProducerScripts {
         end
         local number = call('SET', KEYS[1], argv[2], 'XX', 'EX', '\(lifetimeSeconds)', 'GET')
         if not number then return redis.error_reply('SESSION missing') end
-        if type(number) == 'table' then return {tonumber(argv[1]), number.err} end
+        if type(number) == 'table' then
+          if string.find(number.err, 'WRONGTYPE', 1, true) then
+            return redis.error_reply('SESSION missing')
+          end
+          return {tonumber(argv[1]), number.err}
+        end
         local kinds = argv[4]
         local goal, count, skipped = tonumber(argv[2]), #kinds, 0
         local isPlain = not string.find(kinds, '[^0]')
         if number ~= argv[1] then
           local stood, before = tonumber(number), tonumber(argv[1])
-          if not stood or before > stood then
+          if not string.match(number, '^[1-9]%d*$') or stood > \(numberMax) or before > stood then
             redis.call('SET', KEYS[1], number, 'EX', '\(lifetimeSeconds)')
             return redis.error_reply('\(gap)')
           end

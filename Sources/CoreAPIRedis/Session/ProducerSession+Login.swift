@@ -85,14 +85,20 @@ extension ProducerSession {
     /// The year 9999: milliseconds of any later time need not fit.
     private static var secondsMax: Int64 { 253_402_300_799 }
 
-    /// What a session may stand at, -1 if it is missing. A script counts exactly up to 2^53: the
-    /// numbers that follow one have room.
-    private static var numbers: ClosedRange<Int64> { -1...(1 << 52) }
+    /// What a session may stand at, or `foreign`, or -1 if it is missing.
+    private static var numbers: ClosedRange<Int64> {
+        foreign...Int64(ProducerScripts.numberMax)
+    }
 
-    /// Redis's number is known, -1 for a session that is missing: ready at once if there is
-    /// nothing to settle, else a fence keeps copies of earlier batches out.
+    /// Instead of a number: the session's key holds none.
+    private static var foreign: Int64 { -2 }
+
+    /// Redis's number is known, negative for a session that is missing: ready at once if there is
+    /// nothing to settle, else a fence keeps copies of earlier batches out. Foreign content of the
+    /// key is as good as no session, and is replaced by the fence.
     private mutating func opened(_ number: Int64, _ now: MonotonicTime) -> LoginAction {
-        let standing = number == -1 ? nil : Int(number)
+        let standing = number < 0 ? nil : Int(number)
+        if number == ProducerSession.foreign { hadForeignContent = true }
         if standing == nil, mayHaveExpired(now) { confirmed = 0 }
         let parent = parent(standing)
         if isSameRun, unresolved.isEmpty, standing == next - 1, parent != nil {
@@ -105,7 +111,7 @@ extension ProducerSession {
         if standing != nil { lineage.saw(run: run) }
         state = .fencing(standing: number, fence: fence)
         if asks { output.add("ASKING") }
-        output.append(call.fence(from: standing, to: fence))
+        output.append(call.fence(from: number, to: fence))
         return .flush
     }
 

@@ -92,6 +92,8 @@ package struct ProducerSession<Waiter> {
     /// When the session's lifetime in Redis last began again: a batch or fence was sent.
     var usedAt = MonotonicTime(nanoseconds: 0)
     var givenUp: [GivenUpMessage] = []
+    /// Whether a login has found foreign content at the session's key, since this was last reset.
+    var hadForeignContent = false
     /// Redis's clock less ours, in milliseconds.
     var clockOffset = 0
     /// No wait is over before.
@@ -192,6 +194,12 @@ package struct ProducerSession<Waiter> {
 
     /// The confirmed messages that were given up since the last call.
     package mutating func takeGivenUp() -> [GivenUpMessage] { exchange(&givenUp, with: []) }
+
+    /// The session's key, if a login has replaced foreign content of it since the last call.
+    mutating func takeReplacedKey() -> String? {
+        exchange(&hadForeignContent, with: false)
+            ? String(decoding: call.sessionKey, as: UTF8.self) : nil
+    }
 
     /// Whether `takeGivenUp` has any.
     var hasGivenUp: Bool { !givenUp.isEmpty }

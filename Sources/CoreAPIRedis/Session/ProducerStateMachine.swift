@@ -30,7 +30,8 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     private var lastError = RedisError.timedOut
     /// When Redis last answered, or was last asked after it had answered everything.
     private var awaitedSince: MonotonicTime
-    private var losses = ProducerLosses()
+    /// What the last login has found; nil if that is nothing, or told.
+    private var losses: ProducerLosses?
 
     /// - Parameters:
     ///   - name: of the connection.
@@ -56,12 +57,13 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     @inline(__always) package var isIdle: Bool { session.isIdle }
 
     /// Whether there is something to report.
-    @inline(__always) var hasLosses: Bool { !losses.isEmpty || session.hasGivenUp }
+    @inline(__always) var hasLosses: Bool { losses != nil || session.hasGivenUp }
 
     /// What Redis has lost since the last call.
     mutating func takeLosses() -> ProducerLosses {
-        losses.givenUp += session.takeGivenUp()
-        return exchange(&losses, with: ProducerLosses())
+        var taken = exchange(&losses, with: nil) ?? ProducerLosses()
+        taken.givenUp = session.takeGivenUp()
+        return taken
     }
 
     /// Whether a barrier was not reached since the last call.
@@ -143,7 +145,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         case .resolve(.one(let resolution)) where !session.hasUnsent: return .resolve(resolution)
         case .resolve(let resolutions): return .resolveAll(resolutions.array)
         case .ready(let resolutions, let lost):
-            losses.lost = lost
+            losses = ProducerLosses(atLogin: lost, replacedKey: session.takeReplacedKey())
             state = .open
             return .ready(resolutions.array)
         case .fail(let error): return .fail(error)

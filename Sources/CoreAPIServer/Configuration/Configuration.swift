@@ -166,12 +166,7 @@ struct Configuration {
                 hasMetricsPort: metrics?.isPublic == false, hasConsole: console != nil),
             memoryBytes: memoryBytes)
         buffersBytesMax = MemoryLimit.buffersMax(memoryBytes: memoryBytes)
-        tokenPolicy = TokenPolicy(
-            audience: try values.text("JWT_AUDIENCE"), issuer: try values.text("JWT_ISSUER"),
-            validLeeway: .seconds(
-                try values.integer("JWT_LEEWAY_SECONDS", in: 0...Configuration.secondsMax) ?? 0),
-            try values.integer("JWT_MAX_LIFETIME_SECONDS", in: 1...Configuration.secondsMax)
-                .map { .seconds($0) })
+        tokenPolicy = try values.tokenPolicy()
         health = try values.health()
         tracing = try TracingConfiguration.read(values)
         logLevel =

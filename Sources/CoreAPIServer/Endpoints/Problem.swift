@@ -31,10 +31,16 @@ struct Problem: Error {
         json.raw("}")
         var lines = ResponseFields()
         for (name, value) in header { lines.add(name, value) }
-        if code.status == .serviceUnavailable { lines.add("Retry-After", "1") }
+        if code.status == .serviceUnavailable { lines.add("Retry-After", "\(retrySeconds)") }
         if code.status == .unauthorized { lines.add("WWW-Authenticate", authenticate) }
         return Response(
             status: code.status, contentType: MediaType.problem, fields: lines, body: json.bytes)
+    }
+
+    /// After how many seconds a refusal with status 503 may be over. A key set that is away is
+    /// fetched once in 5 to 10 s.
+    private var retrySeconds: Int {
+        code == .keysUnavailable ? KeySetStateMachine.retrySeconds : 1
     }
 
     /// The `WWW-Authenticate` field. RFC 6750 §3.1: no `error` for a request without a token.

@@ -87,6 +87,11 @@ extension HealthCheck {
         if let command = check.access?.deniedCommand {
             reasons.append("Redis's access list does not let this user run \(name(command, check))")
         }
+        if let command = check.access?.missingCommand {
+            let name = name(command, check).uppercased()
+            reasons.append(
+                "this Redis has no \(name)" + (name == "WAITAOF" ? " (it came with 7.2)" : ""))
+        }
         if reasons.isEmpty, let refusal = check.refusal {
             reasons.append("the last transaction was refused: \(word(refusal))")
         }

@@ -242,7 +242,8 @@ struct Server {
             files.append(
                 WatchedFile(
                     "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
-                    count: { $0.keySet.usableCount }, use: keys.use, failed: keys.fileFailed))
+                    count: { $0.keySet.usableCount }, use: { keys.use($0, of: file) },
+                    failed: keys.fileFailed))
         }
         if let console, let settings = configuration.console {
             files.append(

@@ -1,5 +1,6 @@
 internal import CoreAPIBase
 internal import CoreAPIKit
+internal import Logging
 
 /// A file of the issuer's public keys: a JWK Set (RFC 7517 §5).
 struct KeySetFile: Sendable {
@@ -31,6 +32,18 @@ struct KeySetFile: Sendable {
             throw .noUsableKey(keySet.unusedKeys.first)
         }
         return Contents(bytes: bytes, keySet: keySet)
+    }
+
+    /// Warns of keys of a set that is in use from now on and that verify no token, or not every
+    /// one.
+    func warn(of keySet: JSONWebKeySet, _ logger: Logger) {
+        let source: Logger.Metadata = ["file": "\(path)"]
+        if !keySet.unusedKeys.isEmpty {
+            logger.warning(
+                "the key set has keys that verify no token",
+                metadata: keySet.logMetadata.merging(source) { $1 })
+        }
+        keySet.warnOfUntriedKeys(logger, source: source, algorithms)
     }
 }
 

@@ -33,7 +33,9 @@ final class TokenKeys: Sendable {
         var source: KeySetSource?
         switch configuration.keySet?.source {
         case nil: break
-        case .file(_, let contents)?: keySet = .available(contents.keySet)
+        case .file(let file, let contents)?:
+            keySet = .available(contents.keySet)
+            file.warn(of: contents.keySet, logger)
         case .url(let url, let authorities)?:
             keySet = .unavailable
             var options = KeySetSourceOptions()
@@ -78,8 +80,9 @@ final class TokenKeys: Sendable {
 
     func use(secrets: [[UInt8]]) { change { $0.secrets = secrets } }
 
-    func use(_ contents: KeySetFile.Contents) {
+    func use(_ contents: KeySetFile.Contents, of file: KeySetFile) {
         change { $0.keySet = .available(contents.keySet) }
+        file.warn(of: contents.keySet, logger)
     }
 
     /// Fetches the key set's URL by other authorities.

@@ -132,6 +132,7 @@ import Testing
         for kind in [QueueProbe.Kind.rq(RQKeys(name: "q")), .stream(StreamPartitions(key: "s"))] {
             let access = QueueAccess(reply: reply, kind)
             #expect(!access.isWrongType && access.deniedCommand == nil)
+            #expect(access.missingCommand == nil)
         }
     }
 
@@ -147,6 +148,19 @@ import Testing
         let access = QueueAccess(reply: reply, .stream(StreamPartitions(key: "s")))
         #expect(access.isWrongType == (wrong == 1))
         #expect(access.deniedCommand == name)
+        #expect(access.missingCommand == nil)
+    }
+
+    @Test(
+        arguments: [
+            (1_001, "set"), (1_007, "barrier"), (1_101, "set"), (1_107, "expire"), (1_000, nil),
+            (1_008, nil), (2_007, nil),
+        ] as [(Int, String?)])
+    func `a command that Redis does not have is no missing right`(number: Int, name: String?) {
+        let reply = QueueStatusTests.reply(0, number)
+        let access = QueueAccess(reply: reply, .stream(StreamPartitions(key: "s")))
+        #expect(access.deniedCommand == nil)
+        #expect(access.missingCommand == name)
     }
 
     @Test func `the last refusal of a transaction counts until a success or its expiry`() {

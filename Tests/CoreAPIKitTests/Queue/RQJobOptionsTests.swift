@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [
         "__main__.make_transaction", "connector.run", "a.b.C.run", "_x._1", "A9.b9",
-        "m." + String(repeating: "f", count: 253),
+        "m." + String(repeating: "f", count: 253), "a.Class", "a.none", "a.class_", "a.match",
     ])
     func `a function is a dotted Python name`(name: String) {
         #expect(wrongArgument { $0.function = name } == nil)
@@ -24,6 +24,7 @@ import Testing
 
     @Test(arguments: [
         "", ".", "run", "a.", ".b", "a..b", "1a.b", "a.1b", "a b.c", "a.b()", "a.b ", " a.b",
+        "a.class", "a.b.None", "import.b", "a.lambda.b", "a.True", "async.b", "a.yield",
         "a-b.c", "é.b", "a.b\n", "a/b.c", "a.'b", "m." + String(repeating: "f", count: 254),
     ])
     func `anything else is no function`(name: String) {

@@ -131,7 +131,7 @@ struct KeySetStateMachineTests {
         var machine = fetched(staleSeconds: 60)
         var now = machine.deadline
         var actions: [KeySetStateMachine.Action] = []
-        while now <= after(60_000) {
+        while actions.last != .expire, now <= after(60_000) {
             let action = machine.deadlineReached(now: now)
             actions.append(action)
             if action == .fetch { machine.failed(now: now, jitter: 0) }
@@ -140,7 +140,50 @@ struct KeySetStateMachineTests {
         #expect(actions.last == .expire)
         #expect(actions.count { $0 == .expire } == 1)
         #expect(actions.dropLast().allSatisfy { $0 == .fetch })
-        #expect(machine.deadline > after(60_000))
+        #expect(max(machine.deadline, after(60_000)) <= after(70_000))
+    }
+
+    /// A machine whose fetches fail, each at once, until its set is too old.
+    ///
+    /// - Returns: besides, when it expired and when the last fetch ended.
+    private func expired(
+        staleSeconds: Int
+    ) -> (machine: KeySetStateMachine, expiry: MonotonicTime, lastEnd: MonotonicTime) {
+        var machine = fetched(staleSeconds: staleSeconds)
+        var (now, lastEnd) = (machine.deadline, Self.start)
+        while true {
+            switch machine.deadlineReached(now: now) {
+            case .none: break
+            case .fetch:
+                machine.failed(now: now, jitter: 1)
+                lastEnd = now
+            case .expire: return (machine, now, lastEnd)
+            }
+            now = machine.deadline
+        }
+    }
+
+    @Test(arguments: [60, 120, 300, 3_600])
+    func `a set that gets too old ends the long pause after failures`(staleSeconds: Int) {
+        var (machine, expiry, lastEnd) = expired(staleSeconds: staleSeconds)
+        #expect(expiry == after(staleSeconds * 1_000))
+        let due = max(expiry, lastEnd.advanced(byMilliseconds: 10_000))
+        #expect(max(machine.deadline, expiry) == due)
+        #expect(machine.deadline >= lastEnd.advanced(byMilliseconds: 5_000))
+        let action = machine.deadlineReached(now: due)
+        #expect(action == .fetch)
+        machine.failed(now: due, jitter: 1)
+        #expect(machine.deadline == due.advanced(byMilliseconds: 10_000))
+    }
+
+    @Test func `a set that gets too old shortly after a fetch does not end the cooldown`() {
+        var machine = fetched(staleSeconds: 60)
+        _ = machine.deadlineReached(now: after(58_000))
+        machine.failed(now: after(58_000), jitter: 1)
+        #expect(machine.deadline == after(60_000))
+        let action = machine.deadlineReached(now: after(60_000))
+        #expect(action == .expire)
+        #expect(machine.deadline == after(63_000))
     }
 
     @Test func `a set is too old in the middle of a fetch that hangs`() {

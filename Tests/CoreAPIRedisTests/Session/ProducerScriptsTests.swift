@@ -259,12 +259,93 @@ import Testing
         #expect(try redis.command("GET", "session") == text("\(number + 4)"))
     }
 
-    @Test func `a session that holds no number fails the login`() throws {
+    private static let foreign = [
+        "text", "", "nan", "1e300", "-1", "-2", "-5", "007", "0x10", " 5", "4503599627370497",
+        "99999999999999999999", "\u{0}",
+    ]
+
+    @Test(arguments: foreign)
+    func `a session that holds no number begins anew`(value: String) throws {
         let redis = try ScriptedRedis()
-        for value in ["text", "", "nan", "1e300", "-5", "99999999999999999999"] {
-            var session = session()
+        var session = session()
+        try redis.command("SET", "session", value)
+        #expect(try login(redis, &session) == [.flush, .ready([], nil)])
+        #expect(session.takeReplacedKey() == "session")
+        #expect(session.takeReplacedKey() == nil)
+        submit(1...2, &session)
+        #expect(try exchange(redis, &session) == [.resolve([.applied(1), .applied(2)])])
+        #expect(try redis.command("GET", "session") == text("3"))
+        #expect(try redis.command("TTL", "session") == .integer(86_400))
+    }
+
+    /// Writes foreign content at the key of a session that is in use: nil for a list.
+    @Test(arguments: foreign.map { $0 } + [nil])
+    func `foreign content that comes later costs a session one login`(value: String?) throws {
+        let redis = try ScriptedRedis()
+        var session = session()
+        _ = try login(redis, &session)
+        submit(1...1, &session)
+        _ = try exchange(redis, &session)
+        if let value {
             try redis.command("SET", "session", value)
-            #expect(try login(redis, &session) == [.fail(.protocolViolation)], "\(value)")
+        } else {
+            try redis.command("DEL", "session")
+            try redis.command("RPUSH", "session", "a")
         }
+        submit(2...2, &session)
+        let actions = try exchange(redis, &session)
+        guard case .fail? = actions.last else {
+            Issue.record("\(actions)")
+            return
+        }
+        _ = session.lost(.connectionLost, now: start)
+        let opening = try login(redis, &session)
+        guard case .ready(_, let lost?)? = opening.last else {
+            Issue.record("\(opening)")
+            return
+        }
+        #expect(lost.isSameRun && lost.replayed == [])
+        #expect(session.takeReplacedKey() == "session")
+        submit(3...3, &session)
+        #expect(
+            try exchange(redis, &session) == [.resolve([.applied(2)]), .resolve([.applied(3)])])
+        #expect(try queue(redis) == texts("m1", "m2", "m3"))
+    }
+
+    @Test func `a right that is missing for the session fails the login, as before`() throws {
+        let redis = try ScriptedRedis()
+        var session = session()
+        for script in session.call.scripts { try redis.command("SCRIPT", "LOAD", script.source) }
+        try redis.command("ACL", "SETUSER", "default", "-get")
+        let actions = try login(redis, &session)
+        guard case .fail(.server(let error))? = actions.last else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(error.kind == .noPermission)
+    }
+
+    @Test func `foreign content of the refusals makes the session begin anew`() throws {
+        let redis = try ScriptedRedis()
+        let script = ProducerScripts.openWithRefusals
+        func open() throws -> (number: RedisReply, refused: RedisReply) {
+            guard
+                case .array(let parts) = try redis.command(
+                    "EVAL", script.source, "2", "session", "session:refused"), parts.count == 5
+            else { throw RedisError.protocolViolation }
+            return (parts[0], parts[4])
+        }
+        try redis.command("SET", "session", "7")
+        try redis.command("RPUSH", "session:refused", "3", "5")
+        #expect(try open() == (.integer(7), texts("3", "5")))
+        try redis.command("RPUSH", "session:refused", "a")
+        #expect(try open() == (.integer(-2), .array([])))
+        #expect(try redis.command("EXISTS", "session:refused") == .integer(0))
+        // Without its refusals the number is not to be believed.
+        #expect(try open() == (.integer(-2), .array([])))
+        try redis.command("SET", "session", "9")
+        try redis.command("SET", "session:refused", "text")
+        #expect(try open() == (.integer(-2), .array([])))
+        #expect(try redis.command("RPUSH", "session:refused", "10") == .integer(1))
     }
 }

@@ -267,13 +267,26 @@ import Testing
         let lost = LostConfirmations(
             numbers: 2...2, count: 1, isSameRun: false, replayed: ["m1"])
         #expect(machine.takeLosses() == ProducerLosses(lost: lost))
-        #expect(!machine.hasLosses && machine.takeLosses().isEmpty)
+        #expect(!machine.hasLosses && machine.takeLosses() == ProducerLosses())
         #expect(sent(&machine) == ["4: m1"])
         // It has been kept for as long as it may be.
         let refusal = RedisReply.array([.integer(3), text("OOM x")])
         #expect(reply(refusal, &machine, at: after(30_000)) == "flush")
         #expect(machine.hasLosses)
         #expect(machine.takeLosses() == ProducerLosses(givenUp: [GivenUpMessage("m1", .refused)]))
+        #expect(!machine.hasLosses)
+    }
+
+    @Test func `foreign content at the session's key is told once, and the fence replaces it`()
+        throws
+    {
+        var machine = try machine()
+        logIn(&machine)
+        #expect(sent(&machine) == ["open"])
+        #expect(reply(opened(-2), &machine) == "flush")
+        #expect(sent(&machine) == ["fence -2 1"])
+        #expect(reply(.integer(1), &machine) == "ready")
+        #expect(machine.takeLosses() == ProducerLosses(replacedSessions: ["session"]))
         #expect(!machine.hasLosses)
     }
 

@@ -1,3 +1,4 @@
+import CoreAPIKit
 import Testing
 
 @testable import CoreAPIHTTP
@@ -24,6 +25,33 @@ import Testing
         #expect(
             problem?.header.map { "\($0.name): \($0.value)" }
                 == (isRefused ? ["Accept-Encoding: identity"] : nil))
+    }
+
+    @Test(arguments: [
+        ("", false), ("Content-Type: application/json\r\n", false),
+        ("Content-Type: application/json; =x\r\n", false), ("Content-Type:\r\n", true),
+        ("Content-Type: \t \r\n", true), ("Content-Type: ;\r\n", true),
+        ("Content-Type: application/json, a/b\r\n", true), ("Content-Type: a/b\r\n", true),
+    ])
+    func `a content type that is there is that of JSON, whatever its parameters`(
+        fields: String, isRefused: Bool
+    ) throws {
+        let (head, bytes) = try head(fields)
+        let problem = TransactionEndpoint.refusal(head, bytes.span)
+        #expect(problem?.code == (isRefused ? .unsupportedMediaType : nil))
+    }
+
+    @Test func `of a long tracestate in several fields, its long members go first`() throws {
+        let long = "long=" + String(repeating: "x", count: 245)
+        let short = (10..<25).map { "k\($0)=" + String(repeating: "y", count: 17) }
+        for fields in [[long] + short, Array(short[..<7]) + [long] + Array(short[7...])] {
+            let (head, bytes) = try head(
+                fields.map { "tracestate: \($0)\r\n" }.joined(separator: "X: y\r\n"))
+            let members = head.traceStateMembers(in: bytes.span)
+            let joined = try #require(members)
+            #expect(joined.count > TraceState.bytesMax)
+            #expect(TraceState(field: joined.span)?.description == short.joined(separator: ","))
+        }
     }
 
     @Test(arguments: [

@@ -149,7 +149,8 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
         guard isNew || wasFailing else { return }
         logger.info(
             isNew ? "key set fetched" : "key set fetched again, unchanged",
-            metadata: metadata(of: answer.keySet))
+            metadata: answer.keySet.logMetadata.merging(source) { $1 })
+        if isNew { answer.keySet.warnOfUntriedKeys(logger, source: source, algorithms) }
     }
 
     private func failed(_ error: KeySetFetchError) {
@@ -186,14 +187,7 @@ final class KeySetFetcher: EventHandler, @unchecked Sendable {
         for observer in observers { observer(keySet) }
     }
 
-    private func metadata(of keySet: JSONWebKeySet) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["url": "\(url)", "keys": "\(keySet.count)"]
-        if let first = keySet.unusedKeys.first {
-            metadata["unused"] = "\(keySet.unusedKeys.count)"
-            metadata["reason"] = "of key \(first.index + 1), \(first.reason.rawValue)"
-        }
-        return metadata
-    }
+    private var source: Logger.Metadata { ["url": "\(url)"] }
 }
 
 extension JSONWebKeySet {

@@ -15,6 +15,9 @@ package struct KeySetStateMachine {
         case expire
     }
 
+    /// When a caller whose token needs a set may try again while there is none.
+    package static var retrySeconds: Int { cooldownMilliseconds / 1_000 }
+
     /// The shortest time from the start of a fetch to the start of the next one.
     package static let cooldownMilliseconds = 5_000
     /// How long a set may stay fresh, whatever the issuer says.
@@ -32,6 +35,8 @@ package struct KeySetStateMachine {
     private var isFetching = false
     /// When the last fetch began; nil before the first one.
     private var lastFetch: MonotonicTime?
+    /// When it ended, if none is in flight.
+    private var lastEnd: MonotonicTime?
     /// When the next fetch begins, unless one is in flight.
     private var nextFetch: MonotonicTime
     /// When the set gets too old; nil without a set.
@@ -57,6 +62,8 @@ package struct KeySetStateMachine {
     package mutating func deadlineReached(now: MonotonicTime) -> Action {
         if let expiry, expiry <= now {
             self.expiry = nil
+            // The pause after a failure is shorter from now on.
+            nextFetch = min(nextFetch, notBeforeCooldown(pauseWithoutSetEnd ?? now))
             return .expire
         }
         guard !isFetching, nextFetch <= now else { return .none }
@@ -81,6 +88,7 @@ package struct KeySetStateMachine {
     package mutating func fetched(freshSeconds: Int?, now: MonotonicTime, jitter: Double) {
         precondition(isFetching, "fetched() without a fetch")
         isFetching = false
+        lastEnd = now
         backoff.succeeded()
         let bounds = KeySetStateMachine.freshSecondsBounds
         let fresh = min(
@@ -98,9 +106,15 @@ package struct KeySetStateMachine {
     package mutating func failed(now: MonotonicTime, jitter: Double) {
         precondition(isFetching, "failed() without a fetch")
         isFetching = false
+        lastEnd = now
         var pause = backoff.failed(jitter: jitter)
         if expiry == nil { pause = min(pause, KeySetStateMachine.pauseWithoutSetMillisecondsMax) }
         nextFetch = notBeforeCooldown(now.advanced(byMilliseconds: pause))
+    }
+
+    private var pauseWithoutSetEnd: MonotonicTime? {
+        lastEnd?.advanced(
+            byMilliseconds: KeySetStateMachine.pauseWithoutSetMillisecondsMax)
     }
 
     private var cooldownEnd: MonotonicTime? {

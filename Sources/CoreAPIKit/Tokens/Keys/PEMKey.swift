@@ -12,12 +12,15 @@ internal import COpenSSL
     /// The largest file, in bytes.
     package static let bytesMax = 65_536
 
-    /// Reads the first key of the bytes. It has to be a key that a verifier would use.
+    /// Reads the one key of the bytes, beside which certificates and parameters may stand. It has
+    /// to be a key that a verifier would use.
     package init(_ pem: [UInt8]) throws(PEMKeyError) {
         // libcrypto must not clean up in `atexit`, as in `TLSContext`.
         OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
         defer { ERR_clear_error() }
         guard pem.count <= PEMKey.bytesMax else { throw .notKey }
+        let labels = PEMKey.labels(of: pem)
+        guard labels.count(where: PEMKey.isOfKey) <= 1 else { throw .severalKeys }
         if let key = unsafe PEMKey.read(pem, .privateKey) {
             unsafe pointer = key
             isPrivate = true
@@ -25,7 +28,9 @@ internal import COpenSSL
             unsafe pointer = key
             isPrivate = false
         } else {
-            throw PEMKey.isEncrypted(pem) ? .encrypted : .notKey
+            if PEMKey.isEncrypted(pem) { throw .encrypted }
+            throw !labels.isEmpty && labels.allSatisfy { $0.hasSuffix("CERTIFICATE") }
+                ? .certificate : .notKey
         }
         guard let material = unsafe PEMKey.material(pointer) else {
             unsafe EVP_PKEY_free(pointer)
@@ -55,6 +60,19 @@ internal import COpenSSL
             case .publicKey: unsafe PEM_read_bio_PUBKEY(source, nil, { _, _, _, _ in -1 }, nil)
             }
         }
+    }
+
+    /// The labels of the blocks (RFC 7468 §2), `EC PRIVATE KEY`. A block counts wherever it begins,
+    /// since files may be joined in the middle of a line.
+    private static func labels(of pem: [UInt8]) -> [String] {
+        let (mark, dash) = (Array("-----BEGIN ".utf8), UInt8(ascii: "-"))
+        return pem.indices.filter { pem[$0] == dash && pem[$0...].starts(with: mark) }.map {
+            String(decoding: pem[($0 + mark.count)...].prefix { $0 != dash }, as: UTF8.self)
+        }
+    }
+
+    private static func isOfKey(_ label: String) -> Bool {
+        label.hasSuffix("PRIVATE KEY") || label.hasSuffix("PUBLIC KEY")
     }
 
     private static func isEncrypted(_ pem: [UInt8]) -> Bool {

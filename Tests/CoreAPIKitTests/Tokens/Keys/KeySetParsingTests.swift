@@ -256,4 +256,26 @@ import Testing
         #expect(set.count == 2 && set.hasUsableKey)
         #expect(set.unusedKeys == [UnusedKey(index: 0, keyID: "bad", reason: .use)])
     }
+
+    @Test func `an algorithm with more keys than are tried without kid is found`() throws {
+        let (small, large) = (
+            try KeySetMaterial.webKey(TestKeys.p256), try KeySetMaterial.webKey(TestKeys.p384)
+        )
+        func names(
+            _ keys: [String], _ algorithms: Set<TokenAlgorithm> = TokenAlgorithm.asymmetric
+        ) throws -> [TokenAlgorithm] {
+            let set = try JSONWebKeySet(
+                parsing: "{\"keys\":[\(keys.joined(separator: ","))]}")
+            return set.algorithmsWithUntriedKeys(algorithms)
+        }
+        let most = Array(repeating: small, count: KeySetTokenVerifier.attemptsMax)
+        #expect(try names(most) == [])
+        #expect(try names(most + [large]) == [])
+        #expect(try names(most + [small]) == [.es256])
+        #expect(try names(most + [small], [.es384]) == [])
+        let rsa = try KeySetMaterial.webKey(TestKeys.rsa)
+        #expect(
+            try names(Array(repeating: rsa, count: 5))
+                == [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512])
+    }
 }

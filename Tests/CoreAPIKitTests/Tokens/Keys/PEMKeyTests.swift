@@ -52,6 +52,43 @@ import Testing
         }
     }
 
+    private func error(of text: String) -> PEMKeyError? {
+        do throws(PEMKeyError) {
+            _ = try PEMKey(Array(text.utf8))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test(arguments: [
+        [TestKeys.p256, TestKeys.other256], [TestKeys.p256, TestKeys.p256],
+        [TestKeys.rsa, TestKeys.certificate, TestKeys.ed25519], [TestKeys.sec1, TestKeys.p256],
+        // Neither block is one that could be read.
+        ["-----BEGIN DSA PRIVATE KEY-----", "-----BEGIN RSA PUBLIC KEY-----"],
+    ])
+    func `of several keys none is chosen`(keys: [String]) {
+        #expect(error(of: keys.joined(separator: "\n")) == .severalKeys)
+        // A file without a line feed at its end, joined to another.
+        #expect(error(of: keys.joined()) == .severalKeys)
+        #expect(throws: PEMKeyError.severalKeys) {
+            try TokenIssuer(privateKey: Array(keys.joined(separator: "\n").utf8))
+        }
+    }
+
+    @Test func `parameters and certificates beside a key are no keys`() throws {
+        for text in [
+            TestKeys.sec1, TestKeys.certificate + "\n" + TestKeys.sec1,
+            TestKeys.sec1 + "\n" + TestKeys.certificate + "\n" + TestKeys.certificate,
+        ] {
+            #expect(try PEMKey(Array(text.utf8)).isPrivate)
+        }
+        #expect(error(of: TestKeys.certificate) == .certificate)
+        #expect(
+            "\(PEMKeyError.certificate)"
+                == "it is a certificate: openssl x509 -pubkey -noout -in FILE prints its key")
+    }
+
     @Test func `bytes without a usable key are refused with a reason`() throws {
         func error(_ text: String) -> PEMKeyError? {
             do throws(PEMKeyError) {
