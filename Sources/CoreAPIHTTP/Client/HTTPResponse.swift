@@ -51,8 +51,8 @@ package struct HTTPResponse: Equatable, Sendable {
         return maximum.map { max(0, $0 - (age ?? 0)) }
     }
 
-    /// The value of a field that is a number of seconds; nil without the field or for another value.
-    /// A number that overflows is the largest one (RFC 9111 §1.2.2).
+    /// The value of a field that is a number of seconds; nil without the field, or for another
+    /// value. A number that overflows is the largest one (RFC 9111 §1.2.2).
     package func seconds(of name: ShortText) -> Int? {
         values(of: name).first.flatMap { Digits.clampedInteger(0..<$0.count, of: $0.span) }
     }
