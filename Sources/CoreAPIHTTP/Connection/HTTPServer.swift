@@ -25,7 +25,7 @@ package final class HTTPServer: @unchecked Sendable {
     /// - Parameters:
     ///   - count: the connection count of all servers of the port.
     ///   - replacesIdle: whether, at the limit, the connection that has waited for its caller the
-    ///     longest is closed in favour of a new one. For a port with one server and few connections.
+    ///     longest is closed in favour of a new one: for a port with one server.
     package init(
         _ application: any HTTPApplication, on loop: EventLoop, limits: HTTPLimits,
         memory: ConnectionMemory, count: ConnectionCount, replacesIdle: Bool = false,
