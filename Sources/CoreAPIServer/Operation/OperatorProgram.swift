@@ -54,8 +54,9 @@ struct OperatorProgram: Sendable {
             fail(PartitionsCheck.refusal(partitions, inRedis: count, url))
             return .failure
         case .failure(let error):
-            if case .server = error {
-            } else if url.place.cluster == nil {
+            // An error reply is of this question alone.
+            let isAnswered = if case .server = error { true } else { false }
+            if !isAnswered, url.place.cluster == nil {
                 // The status says itself that Redis does not answer.
                 return isStatus ? nil : unavailable(error)
             }

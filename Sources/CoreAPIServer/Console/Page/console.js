@@ -403,11 +403,11 @@ function noteUnreached(partitions) {
   for (const partition of partitions ?? []) unreached.add(partition);
   const box = byID("dead-unreached");
   box.hidden = unreached.size === 0;
-  setText(box, unreachedText(unreached));
+  setText(box, unreached.size ? `${unreachedText(unreached)} Their letters are missing here.` : "");
 }
 
 const unreachedText = (partitions) =>
-  `Not reached, so that their letters are missing here: partition ${[...partitions].sort((a, b) => a - b).join(", ")}.`;
+  `Partitions that were not reached: ${[...partitions].sort((a, b) => a - b).join(", ")}.`;
 
 async function loadDead() {
   if (actions === null) return;
@@ -567,7 +567,7 @@ async function change(action, target, name) {
       if (after) say(`${isRemoval ? "Removed" : "Requeued"} ${wholes.format(count)} so far…`);
     } while (after);
     const text = count ? done() : "Nothing changed: the letter is gone already, or cannot be put back.";
-    say(missed.size ? `${count ? done() : ""} ${unreachedText(missed)}` : text);
+    say(missed.size ? `${done()} ${unreachedText(missed)}` : text);
   } catch (error) {
     count += error.found?.count ?? 0;
     say(count ? `${done()} Then it failed: ${error.message}` : error.message);
