@@ -140,9 +140,7 @@ enum CoreAPIServer {
             }
             fail(
                 .failure,
-                "PARTITIONS is \(partitions.count), but \(configuration.queue.name) has "
-                    + "\(count) in \(configuration.redis.url) (\(partitions.claimKey)): "
-                    + "see docs/operations.md")
+                PartitionsCheck.refusal(partitions, inRedis: count, configuration.redis.url))
         } catch {
             fail(.failure, "\(error)")
         }

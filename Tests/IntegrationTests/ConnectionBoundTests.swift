@@ -64,6 +64,33 @@ import Testing
         }
     }
 
+    @Test func `idle connections at the operators' port make room for new ones`() async throws {
+        let environment = ["QUEUE": "memory", "METRICS_PORT": "0", "MAX_CONNECTIONS": "8"]
+        try await APIServer.with(environment) { server in
+            let port = try await server.metricsPort()
+            func answer(_ client: RawClient) throws -> Int {
+                try client.send("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+                return try client.readAnswer().status
+            }
+            // Silent, kept alive, and in the midst of a head.
+            for begun in ["", "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n", "GET /hea"] {
+                var held: [RawClient] = []
+                for _ in 0..<40 {
+                    let client = try RawClient(port: port)
+                    try client.send(begun)
+                    held.append(client)
+                    // One after another, as the connections of one turn are not idle yet.
+                    #expect(try answer(try RawClient(port: port)) == 200)
+                }
+                let last = try RawClient(port: port)
+                #expect(try answer(last) == 200)
+                #expect(try held[0].readToEnd().hasPrefix("HTTP/1.1 503") == false)
+                #expect(try answer(last) == 200)
+            }
+            #expect(!server.program.errors.contains("overloaded: refusing"))
+        }
+    }
+
     // MARK: - Open files
 
     @Test func `without MAX_CONNECTIONS, the limit of open files leaves a reserve for Redis`()

@@ -154,6 +154,27 @@ package struct SocketAddress: Sendable {
 
     package var isIPv4: Bool { family == AF_INET }
 
+    /// What counts as one caller: of an IPv6 address its network of 64 bits, since one caller has
+    /// all addresses of it (RFC 6177), otherwise the host itself. An IPv4 address in IPv6
+    /// (RFC 4291 §2.5.5.2) is itself.
+    ///
+    /// - Parameter host: a numeric address, or any other text.
+    package static func network(ofHost host: String) -> String {
+        guard host.utf8.contains(UInt8(ascii: ":")),
+            var address = try? resolve(host: host, port: 0, numericOnly: true).first,
+            address.family == AF_INET6
+        else { return host }
+        // sockaddr_in6 has the 16 bytes of the address from its 8th byte on.
+        let isMapped = unsafe withUnsafeBytes(of: address.storage) { bytes in
+            unsafe bytes[8..<18].allSatisfy { $0 == 0 } && bytes[18] == 0xFF && bytes[19] == 0xFF
+        }
+        if isMapped { return host }
+        unsafe withUnsafeMutableBytes(of: &address.storage) { bytes in
+            for index in 16..<24 { unsafe bytes[index] = 0 }
+        }
+        return "\(address.host)/64"
+    }
+
     /// The port; 0 of a Unix socket.
     package var port: UInt16 {
         if family == AF_UNIX { return 0 }

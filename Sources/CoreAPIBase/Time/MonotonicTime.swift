@@ -21,6 +21,12 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         MonotonicTime(nanoseconds: nanoseconds + UInt64(milliseconds) * 1_000_000)
     }
 
+    /// The time so many milliseconds before; the clock's beginning if that is later.
+    package func before(milliseconds: Int) -> MonotonicTime {
+        let earlier = UInt64(milliseconds) * 1_000_000
+        return MonotonicTime(nanoseconds: nanoseconds > earlier ? nanoseconds - earlier : 0)
+    }
+
     /// Milliseconds on this clock, rounded down.
     package var wholeMilliseconds: Int { Int(nanoseconds / 1_000_000) }
 

@@ -144,6 +144,25 @@ package final class Connection: EventHandler, @unchecked Sendable {
         proceed()
     }
 
+    /// Since when a served connection has waited for its caller to send or to read; nil while a
+    /// request is being answered, and of a connection that is being refused.
+    var waitsSince: MonotonicTime? {
+        guard admission == .served else { return nil }
+        switch wait {
+        case .readable: return conversation.machine.readsSince
+        case .writable:
+            return conversation.answerEnd.before(
+                milliseconds: server.limits.answerTimeoutMilliseconds)
+        case .answer, .turn, .end: return nil
+        }
+    }
+
+    /// Closes the connection, which waits for its caller.
+    func end() {
+        precondition(waitsSince != nil, "Connection.end() of one that does not wait for its caller")
+        resume(.close)
+    }
+
     /// Performs actions until the connection must wait, and sets the deadline of the wait.
     ///
     /// - Parameters:

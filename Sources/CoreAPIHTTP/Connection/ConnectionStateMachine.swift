@@ -260,6 +260,21 @@ struct ConnectionStateMachine {
         state = .lingering(bytesLeft: limits.lingerBytesMax)
     }
 
+    /// Since when `Action.read` waits for bytes: since the connection or the last answer, the first
+    /// byte of a head, the end of a head, or the last byte while lingering. At most the timeout
+    /// earlier, if a drain has brought the deadline forward.
+    var readsSince: MonotonicTime {
+        let timeout =
+            switch state {
+            case .readingHead where input.isEmpty: limits.idleTimeoutMilliseconds
+            case .readingHead: limits.headTimeoutMilliseconds
+            case .readingBody, .readingChunks: limits.bodyTimeoutMilliseconds
+            case .lingering: limits.lingerTimeoutMilliseconds
+            case .tooMany, .responding, .refusing, .closed: 0
+            }
+        return deadline.before(milliseconds: timeout)
+    }
+
     /// Shrinks the buffer of an idle connection.
     mutating func idles() {
         guard input.capacity > limits.keptBytesMax else { return }

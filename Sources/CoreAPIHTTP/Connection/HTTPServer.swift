@@ -12,6 +12,8 @@ package final class HTTPServer: @unchecked Sendable {
 
     package let application: any HTTPApplication
     private let count: ConnectionCount
+    /// Whether, at the limit, a connection that waits for its caller makes room for a new one.
+    private let replacesIdle: Bool
     private let logger: Logger
     private var requestNumber = RequestNumber()
     private let encoder = ResponseEncoder()
@@ -20,16 +22,21 @@ package final class HTTPServer: @unchecked Sendable {
     /// The callback of `drain`; nil before it is called and after the last connection has ended.
     private var drained: (@Sendable () -> Void)?
 
-    /// - Parameter count: the connection count of all servers of the port.
+    /// - Parameters:
+    ///   - count: the connection count of all servers of the port.
+    ///   - replacesIdle: whether, at the limit, the connection that has waited for its caller the
+    ///     longest is closed in favour of a new one: for a port with one server.
     package init(
         _ application: any HTTPApplication, on loop: EventLoop, limits: HTTPLimits,
-        memory: ConnectionMemory, count: ConnectionCount, logger: Logger
+        memory: ConnectionMemory, count: ConnectionCount, replacesIdle: Bool = false,
+        logger: Logger
     ) {
         self.application = application
         self.loop = loop
         self.limits = limits
         self.memory = memory
         self.count = count
+        self.replacesIdle = replacesIdle
         self.logger = logger
     }
 
@@ -67,6 +74,7 @@ package final class HTTPServer: @unchecked Sendable {
     // MARK: - Connections
 
     private func begin(_ socket: consuming Socket) {
+        if replacesIdle, count.servedNow >= count.servedMax { endLongestWait() }
         let admission = count.admit()
         application.admitted(admission)
         if admission != .served { application.overloaded("connections", max: count.servedMax) }
@@ -80,6 +88,14 @@ package final class HTTPServer: @unchecked Sendable {
             logger.error("a connection cannot be registered", metadata: ["reason": "\(error)"])
             count.ended(admission)
         }
+    }
+
+    /// Closes the served connection that has waited for its caller the longest, if one waits.
+    private func endLongestWait() {
+        let waiting = connections.values.compactMap { connection in
+            connection.waitsSince.map { (since: $0, connection: connection) }
+        }
+        waiting.min { $0.since < $1.since }?.connection.end()
     }
 
     package func ended(_ connection: Connection) {

@@ -81,8 +81,8 @@ package struct PathTable: Sendable {
     /// The longest path, in bytes, that is decoded and matched a second time.
     private let encodedBytesMax: Int
 
-    /// The longest value of a parameter, in bytes.
-    private static let parameterBytesMax = 256
+    /// The longest value of a parameter, in bytes: no request's target is longer.
+    private static let parameterBytesMax = HTTPLimits().targetBytesMax
 
     fileprivate init(_ paths: [String]) {
         var starts: [UInt8] = []

@@ -58,12 +58,29 @@ public struct DeadLetterPage: Hashable, Sendable {
     public let examined: Int
     /// What continues after the examined letters; nil at the end.
     public let next: String?
+    /// The partitions that were left out, since their nodes of the cluster do not answer.
+    public let unreached: [Int]
 
     /// Creates a page, for a store of one's own.
-    public init(letters: [DeadLetter], examined: Int, next: String?) {
+    public init(letters: [DeadLetter], examined: Int, next: String?, unreached: [Int] = []) {
         self.letters = letters
         self.examined = examined
         self.next = next
+        self.unreached = unreached
+    }
+}
+
+/// The number of dead letters.
+public struct DeadLetterCount: Hashable, Sendable {
+    /// The letters of the partitions that were reached.
+    public let count: Int
+    /// The partitions that are not counted, since their nodes of the cluster do not answer.
+    public let unreached: [Int]
+
+    /// Creates a count, for a store of one's own.
+    public init(count: Int, unreached: [Int] = []) {
+        self.count = count
+        self.unreached = unreached
     }
 }
 
@@ -83,9 +100,12 @@ public struct DeadLetterReasons: Hashable, Sendable {
     public let counts: [Count]
     /// How many letters were examined: with fewer than there are, the counts are of a sample.
     public let examined: Int
+    /// The partitions that were left out, since their nodes of the cluster do not answer.
+    public let unreached: [Int]
 
     /// The reasons of letters.
-    public init(of letters: [DeadLetter]) {
+    public init(of letters: [DeadLetter], unreached: [Int] = []) {
+        self.unreached = unreached
         var counts: [String: Count] = [:]
         for letter in letters {
             let known = counts[letter.reason]

@@ -56,5 +56,18 @@ struct DeadLetterCursor {
         return Digits.integer(0..<bytes.count, of: bytes.span)
     }
 
+    /// Goes on to the next place that has letters.
+    ///
+    /// - Parameter counts: of the letters of each place; nil for one that is not reached.
+    /// - Returns: the places that were passed over since they are not reached.
+    mutating func skipEmpty(_ counts: [Int?]) -> [Int] {
+        var unreached: [Int] = []
+        while place < counts.count, counts[place] ?? 0 == 0 {
+            if counts[place] == nil { unreached.append(place) }
+            self = .start(of: place + 1)
+        }
+        return unreached
+    }
+
     var text: String { remaining.map { "\(place)/\($0) \(position)" } ?? "\(place) \(position)" }
 }

@@ -5,6 +5,10 @@ public protocol DeadLetterStore: Sendable {
     /// The number of dead letters.
     func count() async throws(RedisError) -> Int
 
+    /// The number of dead letters of the partitions that are reached: in a Redis Cluster some may
+    /// be, while the nodes of others are away. Throws if none is.
+    func countReached() async throws(RedisError) -> DeadLetterCount
+
     /// Some dead letters, the newest first. A page examines a bounded number of letters.
     ///
     /// - Parameters:
@@ -39,6 +43,13 @@ public protocol DeadLetterStore: Sendable {
     ) async throws(RedisError) -> DeadLetterStep
 }
 
+extension DeadLetterStore {
+    /// All dead letters, for a store whose partitions are all reached or none.
+    public func countReached() async throws(RedisError) -> DeadLetterCount {
+        DeadLetterCount(count: try await count())
+    }
+}
+
 /// What becomes of a dead letter.
 public enum DeadLetterAction: String, Hashable, Sendable {
     /// It is put back on its queue, with the same transaction id and a new count of attempts.
@@ -53,10 +64,15 @@ public struct DeadLetterStep: Hashable, Sendable {
     public let count: Int
     /// What continues after this step; nil after the last.
     public let next: String?
+    /// The partitions that were passed over, or not done to the end, since their nodes of the
+    /// cluster do not answer. Of a partition that ceased to answer up to 25 letters may have been
+    /// changed that `count` leaves out.
+    public let unreached: [Int]
 
     /// Creates a step, for a store of one's own.
-    public init(count: Int, next: String?) {
+    public init(count: Int, next: String?, unreached: [Int] = []) {
         self.count = count
         self.next = next
+        self.unreached = unreached
     }
 }

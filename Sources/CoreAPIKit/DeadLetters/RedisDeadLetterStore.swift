@@ -1,19 +1,22 @@
 package import CoreAPIBase
 public import CoreAPIRedis
 internal import Logging
+internal import Synchronization
 
 /// The dead letters of a queue in Redis: the streams `KEY:dead` of a stream and its partitions, or
 /// rq's registry of failed jobs, `rq:failed:NAME`.
 ///
 /// Each command reads or changes a bounded number of letters. Nothing of rq is unpickled.
 public final class RedisDeadLetterStore: DeadLetterStore {
-    private let client: RedisClient
-    private let kind: QueueProbe.Kind
-    private let scripts: DeadLetterScripts
+    let client: RedisClient
+    let kind: QueueProbe.Kind
+    let scripts: DeadLetterScripts
+    /// The places whose nodes did not answer.
+    let away = Mutex(AwayPlaces())
 
     /// The letters that one command reads at most, and changes at most: Redis serves no other
     /// caller meanwhile.
-    static let stepCount = 25
+    package static let stepCount = 25
     /// The letters of a page at most.
     private static let pageCountMax = 100
     /// The commands of one page: letters of another reason are passed over.
@@ -87,12 +90,12 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     // MARK: - Places
 
     /// How many sets of letters there are: one for each partition.
-    private var placeCount: Int {
+    var placeCount: Int {
         if case .stream(let partitions) = kind { partitions.count } else { 1 }
     }
 
     /// The key of the letters.
-    private func key(_ place: Int) -> String {
+    func key(_ place: Int) -> String {
         switch kind {
         case .rq(let keys): keys.failed
         case .stream(let partitions): partitions.deadLetterKey(place)
@@ -109,38 +112,34 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     /// The word that the scripts of rq get: the prefix of its keys.
     private var prefix: [String] { if case .rq(let keys) = kind { [keys.start] } else { [] } }
 
-    /// The number of letters of each place.
-    private func counts() async throws(RedisError) -> [Int] {
-        let size = client.isCluster ? 1 : QueueProbe.partitionsOfCallMax
-        var counts: [Int] = []
-        for start in stride(from: 0, to: placeCount, by: size) {
-            let places = start..<min(start + size, placeCount)
-            let reply = try await call(scripts.count, places.map(key), [])
-            guard case .array(let numbers) = reply else { throw .protocolViolation }
-            counts += numbers.map { QueueProbe.count($0) ?? 0 }
-        }
-        guard counts.count == placeCount else { throw .protocolViolation }
-        return counts
-    }
-
     // MARK: - Reading
-
-    public func count() async throws(RedisError) -> Int { try await counts().reduce(0, +) }
 
     public func page(
         after cursor: String?, reason: String?, limit: Int
     ) async throws(RedisError) -> DeadLetterPage {
+        let at = try self.cursor(cursor)
+        return try await page(at, reason, limit, try await counts(asksAll: cursor == nil))
+    }
+
+    private func page(
+        _ start: DeadLetterCursor, _ reason: String?, _ limit: Int, _ counts: Counts
+    ) async throws(RedisError) -> DeadLetterPage {
         let limit = min(max(1, limit), RedisDeadLetterStore.pageCountMax)
-        var at = try self.cursor(cursor)
-        var letters: [DeadLetter] = []
-        var examined = 0
-        let counts = try await counts()
+        var (at, letters, examined, unreached) = (start, [DeadLetter](), 0, [Int]())
         for _ in 0..<RedisDeadLetterStore.readsOfPageMax {
-            while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
+            unreached += at.skipEmpty(counts.ofPlaces)
             guard at.place < placeCount else { break }
             let wanted = reason == nil ? limit - letters.count : RedisDeadLetterStore.stepCount
-            let found = try await read(
-                at.place, "down", after: at.position, min(wanted, RedisDeadLetterStore.stepCount))
+            let found: [(position: String, letter: DeadLetter?)]
+            do {
+                found = try await read(
+                    at.place, "down", after: at.position,
+                    min(wanted, RedisDeadLetterStore.stepCount))
+            } catch {
+                try passOver(at.place, error)
+                unreached.append(at.place)
+                found = []
+            }
             guard let last = found.last else {
                 at = .start(of: at.place + 1)
                 continue
@@ -153,24 +152,29 @@ public final class RedisDeadLetterStore: DeadLetterStore {
                 letters.append(letter)
                 if letters.count == limit {
                     at.position = position
-                    return DeadLetterPage(letters: letters, examined: examined, next: at.text)
+                    return DeadLetterPage(
+                        letters: letters, examined: examined, next: at.text, unreached: unreached)
                 }
             }
         }
         return DeadLetterPage(
-            letters: letters, examined: examined, next: at.place < placeCount ? at.text : nil)
+            letters: letters, examined: examined, next: at.place < placeCount ? at.text : nil,
+            unreached: unreached)
     }
 
     public func reasons() async throws(RedisError) -> DeadLetterReasons {
+        let counts = try await counts(asksAll: true)
         var letters: [DeadLetter] = []
+        var unreached = Set(counts.unreached)
         var cursor: String?
         repeat {
             let page = try await page(
-                after: cursor, reason: nil, limit: RedisDeadLetterStore.pageCountMax)
+                try self.cursor(cursor), nil, RedisDeadLetterStore.pageCountMax, counts)
             letters += page.letters
+            unreached.formUnion(page.unreached)
             cursor = page.next
         } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
-        return DeadLetterReasons(of: letters)
+        return DeadLetterReasons(of: letters, unreached: unreached.sorted())
     }
 
     public func letter(_ id: String) async throws(RedisError) -> DeadLetter? {
@@ -228,9 +232,9 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         do {
             return try DeadLetterCursor(text, places: placeCount) { position in
                 if case .stream = kind { return RedisDeadLetterStore.isEntryID(position) }
-                // The score of a job in the registry, and its id.
+                // The score of a job in the registry, which may be infinite, and its id.
                 let parts = position.split(separator: " ", maxSplits: 1)
-                return parts.count == 2 && Double(parts[0])?.isFinite == true
+                return parts.count == 2 && Double(parts[0])?.isNaN == false
             }
         } catch { throw .argumentInvalid(error) }
     }
@@ -248,12 +252,29 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
     ) async throws(RedisError) -> DeadLetterStep {
         var at = try self.cursor(cursor)
+        var unreached: [Int] = []
         if at.remaining == nil {
-            let counts = try await counts()
-            while at.place < placeCount, counts[at.place] == 0 { at = .start(of: at.place + 1) }
-            guard at.place < placeCount else { return DeadLetterStep(count: 0, next: nil) }
-            at.remaining = counts[at.place]
+            let counts = try await counts(asksAll: cursor == nil)
+            unreached = at.skipEmpty(counts.ofPlaces)
+            guard at.place < placeCount else {
+                return DeadLetterStep(count: 0, next: nil, unreached: unreached)
+            }
+            at.remaining = counts.ofPlaces[at.place]
         }
+        var count = 0
+        do { count = try await perform(action, onReason: reason, at: &at) } catch {
+            try passOver(at.place, error)
+            unreached.append(at.place)
+            at = .start(of: at.place + 1)
+        }
+        return DeadLetterStep(
+            count: count, next: at.place < placeCount ? at.text : nil, unreached: unreached)
+    }
+
+    /// Changes some letters of the cursor's place, and advances the cursor.
+    private func perform(
+        _ action: DeadLetterAction, onReason reason: String?, at: inout DeadLetterCursor
+    ) async throws(RedisError) -> Int {
         let limit = min(RedisDeadLetterStore.stepCount, at.remaining ?? 0)
         let found = try await read(at.place, "up", after: at.position, limit)
         let ids = found.compactMap(\.letter).filter { reason == nil || $0.reason == reason }
@@ -267,7 +288,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         } else {
             at = .start(of: at.place + 1)
         }
-        return DeadLetterStep(count: count, next: at.place < placeCount ? at.text : nil)
+        return count
     }
 
     /// - Returns: how many of the letters were there.
@@ -290,7 +311,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     // MARK: - Redis
 
     /// Once more if Redis has forgotten the script: a new login loads it.
-    private func call(
+    func call(
         _ script: RedisScript, _ keys: [String], _ arguments: [String]
     ) async throws(RedisError) -> RedisReply {
         let command = RedisCommand(calling: script, keys: keys, arguments: arguments)

@@ -145,7 +145,7 @@ struct TransactionRecord {
         [UInt8](capacity: textLength) { appendText(to: &$0) }
     }
 
-    /// What it means that this record was there already.
+    /// What it means that this record was there already: the script has applied nothing now.
     func outcome(found: [UInt8]) throws(QueueError) -> EnqueueOutcome {
         let text = text
         // An attempt of ours whose answer was lost.
@@ -153,7 +153,9 @@ struct TransactionRecord {
         let idLength = TransactionID.textLength
         let foundID = String(decoding: found.prefix(idLength), as: UTF8.self)
         guard let foundID = TransactionID(foundID) else {
-            throw .outcomeUnknown(.protocolViolation)
+            // Another program's text. Nothing is enqueued, now or by an earlier attempt, whose
+            // record this would be.
+            throw .unavailable(.protocolViolation)
         }
         guard found.dropFirst(idLength) == text.dropFirst(idLength) else {
             throw .idempotencyKeyReused

@@ -103,12 +103,35 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
         guard case .stream(let stream) = kind else {
             return try await status(of: id, userID: nil, partition: 0)
         }
-        for partition in stream.indices {
-            if let found = try await status(of: id, userID: nil, partition: partition) {
-                return found
+        // A node of a cluster that is away must not hide what another one has.
+        var failure: TransactionStatusError?
+        for start in stride(from: 0, to: stream.count, by: RedisTransactionStatusStore.askedMax) {
+            let end = min(start + RedisTransactionStatusStore.askedMax, stream.count)
+            let results = await withTaskGroup(
+                of: Result<TransactionStatus?, TransactionStatusError>.self
+            ) { group in
+                for partition in start..<end {
+                    group.addTask { await self.result(of: id, partition) }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            for result in results {
+                do { if let found = try result.get() { return found } } catch { failure = error }
             }
         }
+        if let failure { throw failure }
         return nil
+    }
+
+    /// The partitions that an operator's question asks at once.
+    private static let askedMax = 32
+
+    private func result(
+        of id: TransactionID, _ partition: Int
+    ) async -> Result<TransactionStatus?, TransactionStatusError> {
+        do { return .success(try await status(of: id, userID: nil, partition: partition)) } catch {
+            return .failure(error)
+        }
     }
 
     /// Ends the connection; questions that wait fail.

@@ -1,3 +1,4 @@
+internal import CoreAPIBase
 internal import Logging
 
 /// Logs the start of a Redis outage, once for each outage and reason, and its end.
@@ -43,25 +44,11 @@ struct RedisOutageLog {
         loggedError = error
         isOutage = true
         var metadata: Logger.Metadata = ["redis": "\(url)", "reason": "\(error)"]
-        if let hint = hint(error) { metadata["hint"] = "\(hint)" }
+        if let hint = error.hint(for: url) { metadata["hint"] = "\(hint)" }
         if let address { metadata["address"] = "\(address)" }
         // A planned failover is no outage.
         let level = error == .masterMoved ? Logger.Level.notice : .warning
         logger.log(level: level, "no connection to Redis", metadata: metadata)
-    }
-
-    private func hint(_ error: RedisError) -> String? {
-        switch (error, url.place) {
-        case (.loginUnanswered, .server(.tcp)): "it may want TLS: rediss://"
-        case (.loginUnanswered, .server(.tls)): "it may want a client certificate"
-        case (.refused, _): url.loginWarning
-        case (.sentinelsUnreachable, _): "none of the sentinels answers"
-        case (.masterNameUnknown, _): "the sentinels answer, and none knows the name of the master"
-        case (.sentinelRefused, _):
-            "sentinels have a login of their own: sentinel_username and sentinel_password"
-        case (.notMaster, _): "the server that the sentinels name says that it is no master"
-        default: nil
-        }
     }
 
     private mutating func logConnected() {
@@ -70,5 +57,24 @@ struct RedisOutageLog {
         logger.info("connected to Redis", metadata: metadata)
         loggedError = nil
         isOutage = false
+    }
+}
+
+extension RedisError {
+    /// What an operator may have to mend; nil if the error says enough.
+    package func hint(for url: RedisURL) -> String? {
+        switch (self, url.place) {
+        case (.loginUnanswered, .server(.tcp)): "it may want TLS: rediss://"
+        case (.loginUnanswered, .server(.tls)): "it may want a client certificate"
+        case (.refused, _): url.loginWarning
+        case (.sentinelsUnreachable, _): "none of the sentinels answers"
+        case (.masterNameUnknown, _): "the sentinels answer, and none knows the name of the master"
+        case (.sentinelRefused(let reply), _):
+            reply.message.firstRange(ofASCII: "unknown command") != nil
+                ? "the URL names a Redis, and no sentinel: sentinels have another port, 26379"
+                : "sentinels have a login of their own: sentinel_username and sentinel_password"
+        case (.notMaster, _): "the server that the sentinels name says that it is no master"
+        default: nil
+        }
     }
 }

@@ -69,8 +69,8 @@ package struct ProducerSession<Waiter> {
     var needsBarrier = false
     /// Whether a barrier was not reached, since this was last reset.
     var hasMissedBarrier = false
-    /// Batches that an error without a reason of Redis was answered to. Whether they were executed is
-    /// asked: a proxy that has lost its server may answer for it.
+    /// Batches that an error without a reason of Redis was answered to. Whether they were executed
+    /// is asked: a proxy that has lost its server may answer for it.
     var denied: [(batch: Batch, error: RedisServerError)] = []
     /// Batches that were sent behind a message that was refused: Redis did not take them.
     var returned: Deque<Batch> = []

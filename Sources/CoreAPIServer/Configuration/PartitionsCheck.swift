@@ -31,4 +31,12 @@ enum PartitionsCheck {
         else { return nil }
         return count
     }
+
+    /// What another number in Redis is refused with, at the start and by operators' commands.
+    static func refusal(
+        _ partitions: StreamPartitions, inRedis count: Int, _ url: RedisURL
+    ) -> String {
+        "PARTITIONS is \(partitions.count), but \(Configuration.Queue.stream(partitions).name) has "
+            + "\(count) in \(url) (\(partitions.claimKey)): see docs/operations.md"
+    }
 }

@@ -66,6 +66,9 @@ final class Console: Sendable {
         guard let name = request.name else {
             return .console(.permanentRedirect, "", location: "/console/")
         }
+        if let member = request.repeatedMember {
+            return .console(.badRequest, "\(member.prefix(64)) is given twice: give it once")
+        }
         switch request.method {
         case .get, .head: return await data.answer(name, request)
         case .post: return await change(name, request, peer: peer)
@@ -119,28 +122,29 @@ final class Console: Sendable {
         } else {
             metadata["reason"] = "\(request["reason"] ?? "any")"
         }
-        do {
-            let inspector = data.inspector
-            let step: DeadLetterStep
-            if let id {
-                let isDone = try await inspector.letters.perform(action, on: id)
-                step = DeadLetterStep(count: isDone ? 1 : 0, next: nil)
-            } else {
-                step = try await inspector.perform(
-                    action, onReason: request["reason"], after: request["after"])
-            }
-            metadata["count"] = "\(step.count)"
-            logger.notice("console: \(action.rawValue) of dead letters", metadata: metadata)
-            var json = JSONWriter()
-            json.member("count", step.count, isFirst: true)
-            json.member("next", step.next)
-            json.raw("}")
-            return .console(json)
-        } catch {
-            metadata["error"] = "\(error.reason)"
+        let change = await perform(action, request)
+        metadata["count"] = "\(change.count)"
+        if let text = HealthCheck.unreached(change.unreached) { metadata["unreached"] = "\(text)" }
+        if let failure = change.failure {
+            metadata["error"] = "\(failure.reason)"
             logger.error("console: \(action.rawValue) of dead letters failed", metadata: metadata)
-            return .console(error)
+        } else {
+            logger.notice("console: \(action.rawValue) of dead letters", metadata: metadata)
         }
+        return .console(change)
+    }
+
+    private func perform(
+        _ action: DeadLetterAction, _ request: ConsoleRequest
+    ) async -> Inspector.Change {
+        guard let id = request["id"] else {
+            return await data.inspector.perform(
+                action, onReason: request["reason"], after: request["after"])
+        }
+        do {
+            let isDone = try await data.inspector.letters.perform(action, on: id)
+            return Inspector.Change(count: isDone ? 1 : 0)
+        } catch { return Inspector.Change(failure: error) }
     }
 }
 
@@ -170,13 +174,30 @@ extension Response {
             status, MediaType.json, status == .noContent ? [] : json.bytes, fields)
     }
 
-    /// Redis has not answered, or has refused, or was not asked, since an argument is wrong. The
-    /// text of Redis's error stays out: it may name users.
+    /// Redis has not answered, or has refused, or was not asked, since an argument is wrong.
     static func console(_ error: RedisError) -> Response {
+        let (status, text) = refusal(error)
+        return console(status, text)
+    }
+
+    /// The text of Redis's error stays out: it may name users.
+    private static func refusal(_ error: RedisError) -> (HTTPStatus, String) {
         if case .argumentInvalid(let error) = error {
-            return console(.badRequest, "give another argument: \(error)")
+            return (.badRequest, "give another argument: \(error)")
         }
-        return console(.serviceUnavailable, "Redis does not answer, or refuses: \(error.reason)")
+        return (.serviceUnavailable, "Redis does not answer, or refuses: \(error.reason)")
+    }
+
+    /// What a change has done: `count`, `next` and `unreached`, after a failure with `error`.
+    static func console(_ change: Inspector.Change) -> Response {
+        var json = JSONWriter()
+        json.member("count", change.count, isFirst: true)
+        json.member("next", change.next)
+        json.member("unreached", change.unreached)
+        let refusal = change.failure.map(refusal)
+        if let refusal { json.member("error", refusal.1) }
+        json.raw("}")
+        return console(refusal?.0 ?? .ok, MediaType.json, json.bytes)
     }
 
     /// An answer with the fields that every answer of the console has.

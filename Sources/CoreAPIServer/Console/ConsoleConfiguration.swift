@@ -62,11 +62,13 @@ struct ConsoleConfiguration: Equatable {
             return .failure(Problem(reason: "it is not a regular file", mayPass: true))
         }
         while bytes.last == 0x0A || bytes.last == 0x0D { bytes.removeLast() }
-        guard 1...bytesMax ~= bytes.count, EnvironmentReader.text(bytes) != nil else {
+        let isBlank = SecretRules.isBlank(bytes)
+        guard !isBlank, bytes.count <= bytesMax, EnvironmentReader.text(bytes) != nil else {
             return .failure(
                 Problem(
-                    reason: "it is empty, longer than \(bytesMax) bytes or not one line of text",
-                    mayPass: bytes.isEmpty))
+                    reason: "it is empty or white space alone, longer than \(bytesMax) bytes or "
+                        + "not one line of text",
+                    mayPass: isBlank))
         }
         return .success(bytes)
     }

@@ -60,7 +60,7 @@ final class ConsoleData: Sendable {
     }
 
     private func reasons() async throws(RedisError) -> JSONWriter {
-        let count = try await inspector.letters.count()
+        let count = try await inspector.letters.countReached().count
         let reasons = try await inspector.letters.reasons()
         var json = JSONWriter()
         reasons.write(to: &json, count: count)

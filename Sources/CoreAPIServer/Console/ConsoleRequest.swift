@@ -12,6 +12,8 @@ struct ConsoleRequest: Sendable {
     let isSameOrigin: Bool
     /// The members of the query and the body (application/x-www-form-urlencoded).
     private let form: [String: String]
+    /// A member that is there twice, in the query, the body, or one in each; nil without such.
+    let repeatedMember: String?
 
     init(_ head: RequestHead, _ bytes: Span<UInt8>, body: Range<Int>) {
         method = head.method
@@ -24,8 +26,11 @@ struct ConsoleRequest: Sendable {
         self.name = name
         authorization = head.authorization.map { range in range.map { bytes[$0] } }
         isSameOrigin = ConsoleRequest.isSameOrigin(head, bytes)
-        form = ConsoleRequest.form(head.query(in: bytes))
-            .merging(ConsoleRequest.form(body.map { bytes[$0] })) { $1 }
+        var (form, repeated) = ([String: String](), String?.none)
+        for (name, value) in ConsoleRequest.members(head.query(in: bytes))
+            + ConsoleRequest.members(body.map { bytes[$0] })
+        where form.updateValue(value, forKey: name) != nil { repeated = name }
+        (self.form, repeatedMember) = (form, repeated)
     }
 
     /// A member; nil if it is missing or empty.
@@ -44,14 +49,11 @@ struct ConsoleRequest: Sendable {
         return origin == Array("http://".utf8) + host || origin == Array("https://".utf8) + host
     }
 
-    private static func form(_ text: [UInt8]) -> [String: String] {
-        var form: [String: String] = [:]
-        for member in text.split(separator: UInt8(ascii: "&")) {
-            let parts = member.split(separator: UInt8(ascii: "="), maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            form[decoded(parts[0])] = decoded(parts[1])
+    private static func members(_ text: [UInt8]) -> [(name: String, value: String)] {
+        text.split(separator: UInt8(ascii: "&")).map { member in
+            let end = member.firstIndex(of: UInt8(ascii: "=")) ?? member.endIndex
+            return (decoded(member[..<end]), decoded(member[end...].dropFirst()))
         }
-        return form
     }
 
     /// The value of a hexadecimal digit; nil for another byte.

@@ -43,4 +43,10 @@ extension JSONWriter {
     mutating func member(_ name: String, _ value: Int?, isFirst: Bool = false) {
         member(name, value.map { Double($0) }, isFirst: isFirst)
     }
+
+    /// Writes a member whose value is a list of whole numbers, in their order.
+    mutating func member(_ name: String, _ values: some Collection<Int>) {
+        member(name)
+        list(values.sorted()) { $0.integer($1) }
+    }
 }

@@ -203,20 +203,24 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         let transactions = application.transactions
         let userID: Int
         do { userID = try transactions.userID(head, input.span) } catch {
-            return refused(error, 0..<0)
+            return refused(StatusEndpoint.uncached(error), 0..<0)
         }
         guard let statuses = transactions.statuses, let id = StatusEndpoint.id(head, input.span)
-        else { return refuse(transactions.limited(StatusEndpoint.unknown)) }
+        else { return refuseStatus(StatusEndpoint.unknown) }
         answer { [self] in
             do throws(TransactionStatusError) {
                 guard let status = try await statuses.status(of: id, userID: userID) else {
-                    return refuse(transactions.limited(StatusEndpoint.unknown))
+                    return refuseStatus(StatusEndpoint.unknown)
                 }
                 return StatusEndpoint.response(
                     status, further: transactions.rateLimit?.list(nil) ?? [])
-            } catch { return refuse(transactions.limited(StatusEndpoint.refusal(error))) }
+            } catch { return refuseStatus(StatusEndpoint.refusal(error)) }
         }
         return nil
+    }
+
+    private func refuseStatus(_ problem: Problem) -> Response {
+        refuse(StatusEndpoint.uncached(application.transactions.limited(problem)))
     }
 
     // MARK: - Health and metrics

@@ -23,12 +23,19 @@ enum StatusEndpoint {
         }
     }
 
-    /// The id in the path of a request; nil if it is none.
+    /// The problem as an answer that no cache keeps: it is about one user's transactions.
+    static func uncached(_ problem: Problem) -> Problem {
+        var problem = problem
+        problem.header.append(("Cache-Control", "no-store"))
+        return problem
+    }
+
+    /// The id in the path of a request, in any case (RFC 9562 §4); nil if it is none.
     static func id(_ head: RequestHead, _ bytes: Span<UInt8>) -> TransactionID? {
         guard case .path(let path) = head.target,
             let match = Routes.table.match(path, bytes)
         else { return nil }
-        return TransactionID(String(decoding: match.parameter, as: UTF8.self))
+        return TransactionID(String(decoding: match.parameter, as: UTF8.self).lowercased())
     }
 
     /// - Parameter further: further fields.

@@ -50,18 +50,31 @@ extension HealthCheck {
     }
 
     /// The check of the dead letters, which operators see besides those of `/health`.
-    static func deadLetters(_ count: Int) -> HealthCheck {
+    static func deadLetters(_ found: DeadLetterCount) -> HealthCheck {
+        let count = found.count
         var check = HealthCheck(
             name: "queue:dead", componentType: "datastore", observed: .number(count),
             unit: "transactions", time: .now())
+        var outputs: [String] = []
         if count > 0 {
-            check.status = .warn
-            check.output =
+            outputs.append(
                 count == 1
-                ? "a transaction has failed, and is not tried again"
-                : "\(count) transactions have failed, and are not tried again"
+                    ? "a transaction has failed, and is not tried again"
+                    : "\(count) transactions have failed, and are not tried again")
+        }
+        if let text = unreached(found.unreached) { outputs.append(text) }
+        if !outputs.isEmpty {
+            check.status = .warn
+            check.output = outputs.joined(separator: "; ")
         }
         return check
+    }
+
+    /// `partitions that were not reached: 0, 2`; nil for none.
+    static func unreached(_ partitions: some Collection<Int>) -> String? {
+        if partitions.isEmpty { return nil }
+        let list = partitions.sorted().map { "\($0)" }.joined(separator: ", ")
+        return "partitions that were not reached: \(list)"
     }
 
     private static func workers(

@@ -14,6 +14,9 @@ final class RedisMonitor: Sendable {
     struct Check: Sendable {
         /// The time that Redis took to reply, in microseconds, or why it did not reply.
         var result: Result<Int, Failure>
+        /// The error behind a failure, for operators: its text may name users. Nil if no command
+        /// has failed.
+        var error: RedisError?
         var information = RedisInformation()
         var access: QueueAccess?
         /// Why Redis refused the last transaction.
@@ -144,7 +147,12 @@ final class RedisMonitor: Sendable {
     /// cluster's, closes the connection and fails every command sent after the script.
     private static func run(_ probe: QueueProbe) async -> Check {
         let nodes = await probe.nodes()
-        guard let first = nodes.first else { return failed(failure(await probe.reason())) }
+        guard let first = nodes.first else {
+            let reason = await probe.reason()
+            var check = failed(failure(reason))
+            check.error = reason.reason
+            return check
+        }
         if first.address == nil { return await run(probe, first) }
         let checks = await withTaskGroup(of: Check.self) { group in
             for node in nodes { group.addTask { await run(probe, node) } }
@@ -161,10 +169,10 @@ final class RedisMonitor: Sendable {
     private static func run(_ probe: QueueProbe, _ node: QueueProbe.Node) async -> Check {
         let start = MonotonicTime.now()
         async let information = information(probe, node)
-        if let failure = await failure(of: "PING", probe, node), failure != .denied {
+        if let reason = await failure(of: "PING", probe, node), failure(reason) != .denied {
             return Check(
-                result: .failure(failure), information: await information, node: node.address,
-                time: .now())
+                result: .failure(failure(reason)), error: reason.reason,
+                information: await information, node: node.address, time: .now())
         }
         let microseconds = Int(clamping: MonotonicTime.now().nanoseconds(since: start) / 1_000)
         var check = Check(
@@ -172,7 +180,8 @@ final class RedisMonitor: Sendable {
             node: node.address, time: .now())
         switch await access(probe, node) {
         case .success(let access): check.access = access
-        case .failure(let reason): check.result = .failure(failure(reason))
+        case .failure(let reason):
+            (check.result, check.error) = (.failure(failure(reason)), reason.reason)
         }
         return check
     }
@@ -190,11 +199,11 @@ final class RedisMonitor: Sendable {
     /// Why the command failed; nil if Redis replied to it.
     private static func failure(
         of command: String, _ probe: QueueProbe, _ node: QueueProbe.Node
-    ) async -> Failure? {
+    ) async -> RedisFailure? {
         do {
             _ = try await probe.ask([command], node)
             return nil
-        } catch { return failure(error) }
+        } catch { return error }
     }
 
     private static func failure(_ failure: RedisFailure) -> Failure {

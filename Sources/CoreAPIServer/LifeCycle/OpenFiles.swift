@@ -18,8 +18,9 @@ struct OpenFiles {
     /// Default limit of callers' connections, if files and memory suffice for it.
     static let connectionsDefaultMax = 65_536
     /// Limit of connections at `METRICS_PORT`, for scrapers and probes. Callers' connections do not
-    /// count towards it.
-    static let metricsConnectionsMax = 16
+    /// count towards it. Wrong passwords of the console hold 24 at most (`SignIn`); of the others,
+    /// the one that has waited for its caller the longest makes room for a new one.
+    static let metricsConnectionsMax = 32
     static let metricsRefusedMax = 2
     /// Maximum to which the soft limit is raised: the default of the kernel's `fs.nr_open`.
     static let limitMax = 1_048_576

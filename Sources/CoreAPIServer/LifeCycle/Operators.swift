@@ -2,7 +2,7 @@ internal import CoreAPIBase
 internal import CoreAPIHTTP
 
 /// The server of `METRICS_PORT`, on the first loop. Its connection limit is separate, so that
-/// callers cannot keep scrapers out.
+/// callers cannot keep scrapers out; nor can idle connections, which make room for new ones.
 struct Operators {
     let server: HTTPServer
     /// The file of its Unix socket, if the server has made it.
@@ -29,6 +29,7 @@ struct Operators {
             count: ConnectionCount(
                 servedMax: OpenFiles.metricsConnectionsMax,
                 refusedMax: OpenFiles.metricsRefusedMax),
+            replacesIdle: true,
             logger: callers.application.logger)
         let port = try sockets.listen(server)
         file = sockets.file

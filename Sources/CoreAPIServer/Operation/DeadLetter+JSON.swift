@@ -33,6 +33,7 @@ extension DeadLetterPage {
         json.list(letters) { $1.write(to: &$0, isWhole: false) }
         json.member("examined", examined)
         json.member("next", next)
+        json.member("unreached", unreached)
         json.raw("}")
     }
 }
@@ -42,6 +43,7 @@ extension DeadLetterReasons {
     func write(to json: inout JSONWriter, count: Int) {
         json.member("count", count, isFirst: true)
         json.member("examined", examined)
+        json.member("unreached", unreached)
         json.member("reasons")
         json.list(counts) { json, entry in
             json.member("reason", entry.reason, isFirst: true)

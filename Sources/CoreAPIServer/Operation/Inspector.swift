@@ -21,13 +21,22 @@ final class Inspector: Sendable {
 
     /// The state of the queue and of Redis.
     struct Overview: Sendable {
-        let checks: [HealthCheck]
+        private(set) var checks: [HealthCheck]
         let redis: RedisMonitor.Check?
         let queue: QueueStatus?
-        /// The number of dead letters; nil if Redis does not tell it.
-        let deadLetters: Int?
+        /// The number of dead letters, and the partitions that were not reached; nil if Redis does
+        /// not tell it.
+        let deadLetters: DeadLetterCount?
 
         var status: HealthCheck.Status { .worst(of: checks.map(\.status)) }
+
+        /// Says why Redis does not answer, for a terminal: there is no log that says so.
+        mutating func tellError(of url: RedisURL) {
+            guard let redis, !redis.isAnswered, let error = redis.error,
+                let index = checks.firstIndex(where: { $0.name == "redis:responseTime" })
+            else { return }
+            checks[index].output = error.text(for: url)
+        }
     }
 
     let target: Target
@@ -35,6 +44,8 @@ final class Inspector: Sendable {
     private let monitor: RedisMonitor?
     /// Renews the connection to the dead letters; nil without Redis.
     private let renewLetters: (@Sendable (RedisTarget) -> Void)?
+    /// How many partitions Redis has for the stream, if that is another number than `PARTITIONS`.
+    let otherPartitionCount: @Sendable () async -> Result<Int?, RedisError>
     /// Nil without Redis.
     private let statuses: RedisTransactionStatusStore?
 
@@ -44,6 +55,7 @@ final class Inspector: Sendable {
         guard let kind = target.kind else {
             letters = InMemoryDeadLetterStore()
             (monitor, statuses, renewLetters) = (nil, nil, nil)
+            otherPartitionCount = { .success(nil) }
             return
         }
         statuses = RedisTransactionStatusStore(
@@ -52,6 +64,11 @@ final class Inspector: Sendable {
         let letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
         self.letters = letters
         renewLetters = letters.renew
+        otherPartitionCount = {
+            do throws(RedisError) {
+                return .success(try await letters.otherPartitionCount())
+            } catch { return .failure(error) }
+        }
         monitor = RedisMonitor(
             producer: nil, refusals: refusals,
             queue: RedisMonitor.probe(kind, target, on: loop, named: "console"),
@@ -68,7 +85,8 @@ final class Inspector: Sendable {
     /// The state, at most a second old, within a second; the dead letters are counted each time.
     func overview() async -> Overview {
         guard let monitor else {
-            return Overview(checks: [], redis: nil, queue: nil, deadLetters: 0)
+            return Overview(
+                checks: [], redis: nil, queue: nil, deadLetters: DeadLetterCount(count: 0))
         }
         async let queue = monitor.queueCheck()
         async let deadLetters = deadLetterCount()
@@ -82,8 +100,8 @@ final class Inspector: Sendable {
             checks: checks, redis: redis, queue: found?.status, deadLetters: count)
     }
 
-    private func deadLetterCount() async -> Int? {
-        do { return try await letters.count() } catch { return nil }
+    private func deadLetterCount() async -> DeadLetterCount? {
+        do { return try await letters.countReached() } catch { return nil }
     }
 
     // MARK: - Transactions
@@ -93,7 +111,7 @@ final class Inspector: Sendable {
     func transaction(
         _ text: String
     ) async throws(RedisError) -> (status: TransactionStatus, letterID: String?)? {
-        guard let id = TransactionID(text), let statuses else { return nil }
+        guard let id = TransactionID(text.lowercased()), let statuses else { return nil }
         let found: TransactionStatus?
         do { found = try await statuses.status(of: id) } catch {
             switch error {
@@ -102,7 +120,7 @@ final class Inspector: Sendable {
             }
         }
         guard let found else { return nil }
-        return (found, found.state == .failed ? try await letterID(of: text) : nil)
+        return (found, found.state == .failed ? try await letterID(of: "\(id)") : nil)
     }
 
     /// The dead letter of a transaction: of a stream, among the newest.
@@ -124,22 +142,41 @@ final class Inspector: Sendable {
 
     // MARK: - Changes
 
+    /// A change of many letters, or a part of it.
+    struct Change: Sendable {
+        /// How many letters were put back or removed, also before a failure.
+        var count = 0
+        /// What continues; nil if that is all, and of a failure at the first step.
+        var next: String?
+        /// The partitions that were not reached, or not done to the end.
+        var unreached: Set<Int> = []
+        /// Why the change has ended early: the step that has failed may have changed up to
+        /// `RedisDeadLetterStore.stepCount` letters more.
+        var failure: RedisError?
+
+        mutating func add(_ other: Change) {
+            (count, next, failure) = (count + other.count, other.next, other.failure)
+            unreached.formUnion(other.unreached)
+        }
+    }
+
     /// Puts back or removes letters of a reason, or of any, in a bounded number of steps and within
     /// a bounded time.
-    ///
-    /// - Returns: how many, and what continues; nil if that is all.
     func perform(
         _ action: DeadLetterAction, onReason reason: String?, after cursor: String?
-    ) async throws(RedisError) -> DeadLetterStep {
+    ) async -> Change {
         let end = MonotonicTime.now().advanced(byMilliseconds: Inspector.changeMilliseconds)
-        var (count, next) = (0, cursor)
+        var change = Change(next: cursor)
         for _ in 0..<Inspector.changeStepsMax {
-            let step = try await letters.perform(action, onReason: reason, after: next)
-            count += step.count
-            next = step.next
-            if next == nil || MonotonicTime.now() >= end { break }
+            do {
+                let step = try await letters.perform(action, onReason: reason, after: change.next)
+                change.count += step.count
+                change.next = step.next
+                change.unreached.formUnion(step.unreached)
+            } catch { change.failure = error }
+            if change.failure != nil || change.next == nil || MonotonicTime.now() >= end { break }
         }
-        return DeadLetterStep(count: count, next: next)
+        return change
     }
 
     private static let changeStepsMax = 40

@@ -28,21 +28,60 @@ struct OperatorProgram: Sendable {
     }
 
     private func status(of command: OperatorCommand) async -> Process.Status {
+        if let refusal = await checkPartitions(isStatus: command == .status) { return refusal }
         do {
             switch command {
             case .status: return await overview()
             case .transaction(let id): return try await transaction(id)
             case .list(let reason, let all): return try await list(reason, all: all)
             case .show(let id): return try await show(id)
-            case .change(let action, let letters): return try await change(action, letters)
+            case .change(let action, .id(let id)): return try await change(action, id)
+            case .change(let action, .reason(let reason)): return await change(action, of: reason)
+            case .change(let action, .all): return await change(action, of: nil)
             }
-        } catch {
-            fail("Redis at \(inspector.target.url) does not answer, or refuses: \(error.reason)")
-            return .unavailable
+        } catch { return unavailable(error) }
+    }
+
+    /// Refuses another number of partitions than Redis has, as the server does at its start: a
+    /// command would see a part of the letters alone. If that number cannot be read of a cluster,
+    /// the command goes on without the check, since its own partitions may be there.
+    private func checkPartitions(isStatus: Bool) async -> Process.Status? {
+        guard case .stream(let partitions) = inspector.target.queue else { return nil }
+        let url = inspector.target.url
+        switch await inspector.otherPartitionCount() {
+        case .success(nil): return nil
+        case .success(let count?):
+            fail(PartitionsCheck.refusal(partitions, inRedis: count, url))
+            return .failure
+        case .failure(let error):
+            // An error reply is of this question alone.
+            let isAnswered = if case .server = error { true } else { false }
+            if !isAnswered, url.place.cluster == nil {
+                // The status says itself that Redis does not answer.
+                return isStatus ? nil : unavailable(error)
+            }
+            fail("PARTITIONS is not checked: \(error.text(for: url))")
+            return nil
         }
     }
 
-    private func fail(_ reason: String) { Process.writeError(Array("core-api: \(reason)\n".utf8)) }
+    private func fail(_ reason: String) {
+        Process.writeError(Array("core-api: \(reason.visible)\n".utf8))
+    }
+
+    private func unavailable(_ error: RedisError?, _ rest: String = "") -> Process.Status {
+        let url = inspector.target.url
+        let text = error.map { ", or refuses: \($0.text(for: url))" } ?? ""
+        fail("Redis at \(url) does not answer\(text)\(rest)")
+        return .unavailable
+    }
+
+    /// Says which partitions were not reached. Their letters are missing in the output.
+    private func status(without partitions: some Collection<Int>) -> Process.Status {
+        guard let text = HealthCheck.unreached(partitions) else { return .ok }
+        fail(text)
+        return .unavailable
+    }
 
     private func print(_ json: JSONWriter) {
         Process.print(String(decoding: json.bytes, as: UTF8.self) + "\n")
@@ -55,7 +94,8 @@ struct OperatorProgram: Sendable {
         + "console have them"
 
     private func overview() async -> Process.Status {
-        let overview = await inspector.overview()
+        var overview = await inspector.overview()
+        overview.tellError(of: inspector.target.url)
         let isAnswered = overview.redis?.isAnswered == true
         if asJSON {
             var json = JSONWriter(capacity: 2_048)
@@ -74,9 +114,9 @@ struct OperatorProgram: Sendable {
         } else {
             Process.print(text(of: overview))
         }
-        if !isAnswered { fail("Redis at \(inspector.target.url) does not answer") }
-        if !isAnswered { return .unavailable }
-        return overview.status == .fail ? .failure : .ok
+        if !isAnswered { return unavailable(overview.redis?.error) }
+        let status = status(without: overview.deadLetters?.unreached ?? [])
+        return status == .ok && overview.status == .fail ? .failure : status
     }
 
     private func text(of overview: Inspector.Overview) -> String {
@@ -142,7 +182,7 @@ struct OperatorProgram: Sendable {
     ) async throws(RedisError) -> Process.Status {
         if reason == nil, !all { return try await reasons() }
         var cursor: String?
-        var (found, examined) = (0, 0)
+        var (found, examined, unreached) = (0, 0, Set<Int>())
         repeat {
             let page = try await inspector.letters.page(after: cursor, reason: reason, limit: 100)
             if asJSON {
@@ -156,21 +196,23 @@ struct OperatorProgram: Sendable {
             }
             found += page.letters.count
             examined += page.examined
+            unreached.formUnion(page.unreached)
             cursor = page.next
         } while cursor != nil
         // Standard output has the letters alone.
         if reason != nil { fail("\(found) of \(examined) dead letters have this reason") }
-        return .ok
+        return status(without: unreached)
     }
 
     private func reasons() async throws(RedisError) -> Process.Status {
-        let count = try await inspector.letters.count()
         let reasons = try await inspector.letters.reasons()
+        let found = try await inspector.letters.countReached()
+        let (count, unreached) = (found.count, Set(reasons.unreached).union(found.unreached))
         if asJSON {
             var json = JSONWriter()
             reasons.write(to: &json, count: count)
             print(json)
-            return .ok
+            return status(without: unreached)
         }
         let sample = reasons.examined < count ? ", of the newest \(reasons.examined)" : ""
         Process.print("\(count) dead letters\(sample)\n")
@@ -180,7 +222,7 @@ struct OperatorProgram: Sendable {
                     "\(entry.count)",
                     "\(entry.oldest?.timestamp ?? "-")  \(entry.reason)") + "\n")
         }
-        return .ok
+        return status(without: unreached)
     }
 
     private static func line(of letter: DeadLetter) -> String {
@@ -222,33 +264,44 @@ struct OperatorProgram: Sendable {
         return .failure
     }
 
+    // MARK: - Changes
+
     private func change(
-        _ action: DeadLetterAction, _ letters: OperatorCommand.Letters
+        _ action: DeadLetterAction, _ id: String
     ) async throws(RedisError) -> Process.Status {
-        var count = 0
-        switch letters {
-        case .id(let id):
-            guard try await inspector.letters.perform(action, on: id) else { return unknown(id) }
-            count = 1
-        case .reason, .all:
-            var reason: String?
-            if case .reason(let text) = letters { reason = text }
-            var next: String?
-            repeat {
-                let step = try await inspector.perform(action, onReason: reason, after: next)
-                count += step.count
-                next = step.next
-            } while next != nil
-        }
+        guard try await inspector.letters.perform(action, on: id) else { return unknown(id) }
+        return end(action, Inspector.Change(count: 1))
+    }
+
+    private func change(_ action: DeadLetterAction, of reason: String?) async -> Process.Status {
+        var change = Inspector.Change()
+        repeat {
+            change.add(await inspector.perform(action, onReason: reason, after: change.next))
+        } while change.next != nil && change.failure == nil
+        return end(action, change)
+    }
+
+    /// Says what was done, also before a failure.
+    private func end(_ action: DeadLetterAction, _ change: Inspector.Change) -> Process.Status {
+        let verb = action == .requeue ? "requeued" : "removed"
+        let url = inspector.target.url
         if asJSON {
             var json = JSONWriter()
-            json.member("count", count, isFirst: true)
+            json.member("count", change.count, isFirst: true)
+            json.member("unreached", change.unreached)
+            if let failure = change.failure { json.member("error", failure.text(for: url)) }
             json.raw("}")
             print(json)
-        } else {
-            Process.print("\(action == .requeue ? "requeued" : "removed"): \(count)\n")
+        } else if change.failure == nil || change.count > 0 {
+            Process.print("\(verb): \(change.count)\n")
         }
-        return .ok
+        let missed = status(without: change.unreached)
+        guard let failure = change.failure else { return missed }
+        let more = RedisDeadLetterStore.stepCount
+        return unavailable(
+            failure,
+            "; \(verb) before that: \(change.count), and up to \(more) more if the last command "
+                + "was carried out")
     }
 }
 

@@ -141,7 +141,9 @@ struct TracingConfiguration {
         let keyFile = try values.text(key)
         guard let url else { return nil }
         guard url.usesTLS else {
-            let files = [(authority, authorityFile), (certificate, certificateFile), (key, keyFile)]
+            let files = [
+                (authority, authorityFile), (certificate, certificateFile), (key, keyFile),
+            ]
             guard let unused = files.first(where: { $0.1 != nil }) else { return nil }
             throw ConfigurationError(
                 variable: unused.0, value: unused.1,

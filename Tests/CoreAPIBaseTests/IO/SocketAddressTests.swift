@@ -15,4 +15,14 @@ import Testing
             try SocketAddress(unixPath: path)
         }
     }
+
+    @Test(arguments: [
+        ("127.0.0.1", "127.0.0.1"), ("", ""), ("a:b", "a:b"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"), ("::1", "::/64"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+    ])
+    func `an IPv6 network of 64 bits counts as one caller`(host: String, network: String) {
+        #expect(SocketAddress.network(ofHost: host) == network)
+    }
 }

@@ -58,6 +58,24 @@ import Testing
         #expect(word(machine.next(now: after(60_000))) == "linger")
     }
 
+    @Test func `a connection knows since when it waits for its caller`() {
+        func since(_ machine: ConnectionStateMachine) -> Int {
+            machine.readsSince.milliseconds(since: start)
+        }
+        var machine = machine()
+        #expect(since(machine) == 0)
+        feed("POST / HTTP/1.1\r\nHost: a\r\n", &machine, after(50_000))
+        #expect(word(machine.next(now: after(50_000))) == "read until 60000")
+        #expect(since(machine) == 50_000)
+        feed("Content-Length: 1\r\n\r\n", &machine, after(51_000))
+        #expect(word(machine.next(now: after(51_000))) == "read until 61000")
+        #expect(since(machine) == 51_000)
+        feed("1", &machine, after(52_000))
+        #expect(word(machine.next(now: after(52_000))) == "respond")
+        machine.responded(now: after(53_000))
+        #expect(since(machine) == 53_000)
+    }
+
     @Test func `a body has its time from the end of the head on`() {
         for fields in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
             var machine = machine("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n")

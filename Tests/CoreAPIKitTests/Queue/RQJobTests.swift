@@ -133,7 +133,7 @@ import Testing
                 try record.outcome(found: Array(text.utf8))
             }
         }
-        #expect(throws: QueueError.outcomeUnknown(.protocolViolation)) {
+        #expect(throws: QueueError.unavailable(.protocolViolation)) {
             try record.outcome(found: Array("something else".utf8))
         }
     }

@@ -273,7 +273,9 @@ import Testing
         #expect(session.received(.integer(3), now: start) == .fail(.protocolViolation))
         _ = session.lost(.protocolViolation, now: start)
         _ = login("A", standingAt: 3, &session)
-        #expect(session.received(.integer(4), now: start) == .ready([.applied(1), .applied(2)], nil))
+        #expect(
+            session.received(.integer(4), now: start)
+                == .ready([.applied(1), .applied(2)], nil))
         #expect(sent(&session) == [])
     }
 
@@ -285,7 +287,9 @@ import Testing
         #expect(session.received(.error(error), now: start) == .fail(.server(error)))
         _ = session.lost(.server(error), now: start)
         _ = login("A", standingAt: 3, &session)
-        #expect(session.received(.integer(4), now: start) == .ready([.applied(1), .applied(2)], nil))
+        #expect(
+            session.received(.integer(4), now: start)
+                == .ready([.applied(1), .applied(2)], nil))
         #expect(sent(&session) == [])
     }
 

@@ -24,19 +24,29 @@ import Testing
 
     private func ask(
         _ port: UInt16, _ method: String = "GET", _ path: String = "/console/now",
-        password: String? = ConsoleTests.password, _ fields: [String] = [], body: String = ""
+        password: String? = ConsoleTests.password, _ fields: [String] = [], body: String = "",
+        source: UInt8? = nil
     ) throws -> Answer {
+        try asking(port, method, path, password: password, fields, body: body, source: source)
+            .readAnswer()
+    }
+
+    /// A connection that has sent the request and not read the answer.
+    private func asking(
+        _ port: UInt16, _ method: String = "GET", _ path: String = "/console/now",
+        password: String?, _ fields: [String] = [], body: String = "", source: UInt8? = nil
+    ) throws -> RawClient {
         var fields = fields
         if let password {
             let login = Data("operator:\(password)".utf8).base64EncodedString()
             fields.append("Authorization: Basic \(login)")
         }
-        let client = try RawClient(port: port)
+        let client = try RawClient(port: port, source: source)
         try client.send(
             "\(method) \(path) HTTP/1.1\r\nHost: ops:1\r\n"
                 + fields.map { "\($0)\r\n" }.joined()
                 + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
-        return try client.readAnswer()
+        return client
     }
 
     @Test func `every answer has the fields that protect it`() async throws {
@@ -166,6 +176,28 @@ import Testing
         }
     }
 
+    @Test func `no password is compared while wrong ones of many addresses wait`() async throws {
+        let port = try RedisServer.freePort()
+        try await with(["HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)"]) { server, _ in
+            #expect(try ask(server.port, source: 200).status == 200)
+            try await eventually("the right password gets what a wrong one gets") {
+                // Each hangs up, which does not end its second.
+                for source in UInt8(1)...40 {
+                    _ = try asking(server.port, password: "wrong", source: source)
+                }
+                let isRefused = try ask(server.port, source: 100).status == 429
+                // The address of an operator is checked all the same.
+                #expect(try ask(server.port, source: 200).status == 200)
+                return isRefused
+            }
+            let line = "wrong passwords from too many addresses: no other address is checked"
+            #expect(server.program.errors.contains(line))
+            try await eventually("after the flood all are checked") {
+                try ask(server.port, source: 100).status == 200
+            }
+        }
+    }
+
     @Test func `only the console's own page changes anything`() async throws {
         try await with { _, port in
             for fields in [
@@ -179,9 +211,17 @@ import Testing
             }
             for fields in [["Sec-Fetch-Site: same-origin"], ["Origin: http://ops:1"]] {
                 let answer = try ask(port, "POST", "/console/requeue", fields, body: "id=1")
-                #expect(answer.body == "{\"count\":0,\"next\":null}")
+                #expect(answer.body == "{\"count\":0,\"next\":null,\"unreached\":[]}")
                 #expect(try ask(port, "POST", "/console/requeue", fields).status == 400)
                 #expect(try ask(port, "POST", "/console/now", fields).status == 404)
+                for (query, body) in [
+                    ("", "id=A&id=B"), ("", "id=A&id="), ("?id=A", "id=B"),
+                    ("", "reason=a&reason=b"), ("", "all=1&%61ll=1"),
+                ] {
+                    let path = "/console/requeue\(query)"
+                    let answer = try ask(port, "POST", path, fields, body: body)
+                    #expect(answer.status == 400 && answer.body.contains("is given twice"))
+                }
             }
         }
         try await with(["CONSOLE_ACTIONS": "off"]) { _, port in
@@ -232,5 +272,28 @@ import Testing
             Program.built("core-api"), environment: environment)
         #expect(result.status == status)
         #expect(result.errors.contains(name) && !result.errors.contains("password\n"))
+    }
+
+    @Test(arguments: ["", "\n", "  \n", "\t", "\u{A0}\n", "\u{200B}\r\n"])
+    func `white space alone is no password, at the start and later`(text: String) async throws {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "core-api-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(text.utf8).write(to: file)
+        let environment = [
+            "QUEUE": "memory", "METRICS_PORT": "0", "CONSOLE_PASSWORD_FILE": file.path,
+        ]
+        let result = try await Program.run(
+            Program.built("core-api"),
+            environment: environment.merging(["JWT_SECRET": APIServer.secret]) { $1 })
+        #expect(result.status == 1 && result.errors.contains("it is empty or white space alone"))
+        try Data(Self.password.utf8).write(to: file)
+        try await APIServer.with(environment) { server in
+            try Data(text.utf8).write(to: file)
+            try await eventually("the log says that the password in use stays") {
+                server.program.errors.contains("passwords of the console not reloaded")
+            }
+            #expect(try ask(try await server.metricsPort()).status == 200)
+        }
     }
 }

@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["-1", "9999999999", "mixed"])
+    @Test(arguments: ["-1", "9999999999", "mixed", "+inf", "-inf"])
     func `pages have every job once, also where many have the same score`(score: String)
         async throws
     {

@@ -9,23 +9,35 @@ final class RawClient {
         let code: Int32
     }
 
-    init(port: UInt16, timeoutSeconds: Int = 60) throws {
+    /// - Parameter source: the last byte of the own address, 127.0.0.x.
+    init(port: UInt16, timeoutSeconds: Int = 60, source: UInt8? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+        // `deinit` closes the socket here too: every property is set.
+        if let source {
+            let result = unsafe RawClient.call(bind, descriptor, 0x7F00_0000 | UInt32(source), 0)
+            guard result == 0 else { throw Failed(call: "bind", code: errno) }
+        }
+        let result = unsafe RawClient.call(connect, descriptor, 0x7F00_0001, port)
+        guard result == 0 else { throw Failed(call: "connect", code: errno) }
+    }
+
+    private static func call(
+        _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32,
+        _ host: UInt32, _ port: UInt16
+    ) -> Int32 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = unsafe withUnsafePointer(to: &address) { pointer in
+        address.sin_addr.s_addr = host.bigEndian
+        return unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                unsafe call(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        // `deinit` closes the socket here too: every property is set.
-        guard result == 0 else { throw Failed(call: "connect", code: errno) }
     }
 
     deinit { close(descriptor) }

@@ -98,6 +98,7 @@ async function ask(path, options) {
   if (answer.status === 401) throw new Error("The password has changed: reload the page to sign in.");
   const error = new Refused(found.error ?? `The server answers ${answer.status}.`);
   error.status = answer.status;
+  error.found = found;
   throw error;
 }
 
@@ -395,12 +396,26 @@ let reason = null;
 let nextPage = null;
 let letters = [];
 let examined = 0;
+/** The partitions whose letters the lists lack. */
+let unreached = new Set();
+
+function noteUnreached(partitions) {
+  for (const partition of partitions ?? []) unreached.add(partition);
+  const box = byID("dead-unreached");
+  box.hidden = unreached.size === 0;
+  setText(box, unreached.size ? `${unreachedText(unreached)} Their letters are missing here.` : "");
+}
+
+const unreachedText = (partitions) =>
+  `Partitions that were not reached: ${[...partitions].sort((a, b) => a - b).join(", ")}.`;
 
 async function loadDead() {
   if (actions === null) return;
   try {
     const [found, page] = await Promise.all([ask("reasons"), ask(query("dead", { reason }))]);
     showReasons(found);
+    unreached = new Set();
+    noteUnreached(found.unreached);
     deadCount = found.count;
     letters = [];
     examined = 0;
@@ -415,6 +430,7 @@ function addPage(page) {
   letters = letters.concat(page.letters);
   examined += page.examined;
   nextPage = page.next;
+  noteUnreached(page.unreached);
   showLetters();
 }
 
@@ -538,6 +554,8 @@ async function change(action, target, name) {
     isRemoval ? "Remove" : "Requeue", isRemoval);
   if (!yes) return;
   let count = 0;
+  const missed = new Set();
+  const done = () => `${isRemoval ? "Removed" : "Requeued"}: ${plural(count, "dead letter")}.`;
   try {
     let after = null;
     do {
@@ -545,13 +563,14 @@ async function change(action, target, name) {
       const step = await ask(action, { method: "POST", body });
       count += step.count;
       after = step.next;
+      for (const partition of step.unreached) missed.add(partition);
       if (after) say(`${isRemoval ? "Removed" : "Requeued"} ${wholes.format(count)} so far…`);
     } while (after);
-    say(count
-      ? `${isRemoval ? "Removed" : "Requeued"}: ${plural(count, "dead letter")}.`
-      : "Nothing changed: the letter is gone already, or cannot be put back.");
+    const text = count ? done() : "Nothing changed: the letter is gone already, or cannot be put back.";
+    say(missed.size ? `${done()} ${unreachedText(missed)}` : text);
   } catch (error) {
-    say(error.message);
+    count += error.found?.count ?? 0;
+    say(count ? `${done()} Then it failed: ${error.message}` : error.message);
   }
   if (byID("letter").open) byID("letter").close();
   if (section === "dead") {
