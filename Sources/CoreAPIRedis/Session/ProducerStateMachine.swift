@@ -32,6 +32,8 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     private var awaitedSince: MonotonicTime
     /// What the last login has found; nil if that is nothing, or told.
     private var losses: ProducerLosses?
+    /// Whether `losses` is there: to compare it with nil would copy the machine.
+    private var foundLosses = false
 
     /// - Parameters:
     ///   - name: of the connection.
@@ -57,11 +59,12 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
     @inline(__always) package var isIdle: Bool { session.isIdle }
 
     /// Whether there is something to report.
-    @inline(__always) var hasLosses: Bool { losses != nil || session.hasGivenUp }
+    @inline(__always) var hasLosses: Bool { foundLosses || session.hasGivenUp }
 
     /// What Redis has lost since the last call.
     mutating func takeLosses() -> ProducerLosses {
         var taken = exchange(&losses, with: nil) ?? ProducerLosses()
+        foundLosses = false
         taken.givenUp = session.takeGivenUp()
         return taken
     }
@@ -146,6 +149,7 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         case .resolve(let resolutions): return .resolveAll(resolutions.array)
         case .ready(let resolutions, let lost):
             losses = ProducerLosses(atLogin: lost, replacedKey: session.takeReplacedKey())
+            foundLosses = losses != nil
             state = .open
             return .ready(resolutions.array)
         case .fail(let error): return .fail(error)
