@@ -1,9 +1,10 @@
+internal import COpenSSL
+
 /// Rules for the bytes of an Ed25519 public key, which libcrypto does not check.
 enum Ed25519Point {
     static let byteCount = 32
 
-    /// Why the point must not be a key; nil if nothing speaks against it. Whether it is on the
-    /// curve is not checked: a point that is not verifies nothing.
+    /// Why the point must not be a key; nil if nothing speaks against it.
     static func flaw(_ point: [UInt8]) -> UnusedKey.Reason? {
         guard point.count == byteCount else { return .coordinates }
         var y = point
@@ -12,7 +13,37 @@ enum Ed25519Point {
         // RFC 8032 §5.1.3: y is below p.
         if !y.reversed().lexicographicallyPrecedes(prime) { return .coordinates }
         // For a key of small order, a signature can be made without a private key.
-        return smallOrders.contains(y) ? .smallOrder : nil
+        if smallOrders.contains(y) { return .smallOrder }
+        return isOnCurve(y) ? nil : .point
+    }
+
+    /// Whether there is an x for this y, which is below p (RFC 8032 §5.1.3).
+    ///
+    /// The curve is -x² + y² = 1 + d·x²·y² with d = -121665/121666, so x² is
+    /// (y² - 1) / (d·y² + 1). That is a square modulo p if (y² - 1)·(121666 - 121665·y²)·121666 is
+    /// one, which is the same times a square.
+    private static func isOnCurve(_ y: [UInt8]) -> Bool {
+        let (p, square, other) = unsafe (BN_new(), BN_new(), BN_new())
+        let context = unsafe BN_CTX_new()
+        defer {
+            unsafe BN_free(p)
+            unsafe BN_free(square)
+            unsafe BN_free(other)
+            unsafe BN_CTX_free(context)
+        }
+        let bigEndian = Array(y.reversed())
+        guard unsafe BN_bin2bn(prime, Int32(byteCount), p) != nil,
+            unsafe BN_bin2bn(bigEndian, Int32(byteCount), square) != nil,
+            unsafe BN_mod_sqr(square, square, p, context) == 1,
+            unsafe BN_copy(other, square) != nil, unsafe BN_mul_word(other, 121_665) == 1
+        else { return false }
+        unsafe BN_set_negative(other, 1)
+        guard unsafe BN_add_word(other, 121_666) == 1, unsafe BN_mul_word(other, 121_666) == 1,
+            unsafe BN_sub_word(square, 1) == 1,
+            unsafe BN_mod_mul(square, square, other, p, context) == 1
+        else { return false }
+        // The Kronecker symbol: 1 for a square, 0 for 0, -1 for no square, -2 for an error.
+        return unsafe BN_kronecker(square, p, context) >= 0
     }
 
     /// p = 2^255 - 19, big-endian.

@@ -186,26 +186,26 @@ import Testing
         #expect(try reason(key) == expected)
     }
 
-    // libcrypto has no check of an Ed25519 key: EVP_PKEY_public_check passes each 32 bytes.
-    @Test(arguments: [2, 7, 8, 11] as [UInt8])
-    func `an Ed25519 key whose point is not on the curve verifies nothing`(y: UInt8) throws {
-        let point = [y] + [UInt8](repeating: 0, count: 31)
-        let key = try #require(PublicKey(.ed25519(point)))
-        let verifier = SignatureVerifier(Ed25519.self, key, .ed25519(point))
-        let input = Array("e30.e30".utf8)
-        let identity = [1] + [UInt8](repeating: 0, count: 31)
-        let zero = [UInt8](repeating: 0, count: 32)
-        // Signatures that a verifier without the check of the point may take: S is 0, and R is the
-        // identity, the key itself, or 0.
-        for signature in [identity, point, zero].flatMap({ [$0 + zero, $0 + identity] }) {
-            let isVerified = verifier.verifies(signature.span, of: input.span)
-            #expect(!isVerified, "\(signature)")
+    // Computed with Python's integers.
+    @Test(
+        arguments: [
+            ([3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29], nil),
+            ([2, 7, 8, 11, 12, 13, 17, 20, 22], .point),
+        ] as [([UInt8], Reason?)])
+    func `the point of an Ed25519 key is on the curve`(ys: [UInt8], expected: Reason?) throws {
+        for y in ys {
+            // With either sign of x.
+            for last in [0, 0x80] as [UInt8] {
+                let point = [y] + [UInt8](repeating: 0, count: 30) + [last]
+                let key = #"{"kty":"OKP","crv":"Ed25519","x":"\#(Self.text(point))"}"#
+                #expect(try reason(key) == expected, "\(y)")
+            }
         }
-        let token = try TokenIssuer(privateKey: Array(TestKeys.ed25519.utf8), keyID: "1")
-            .issue(userID: 1, username: "a", expiresAt: UnixTime(seconds: 4_102_444_800))
-        let web = #"{"kty":"OKP","crv":"Ed25519","kid":"1","x":"\#(Self.text(point))"}"#
-        #expect(throws: TokenError.signatureInvalid) {
-            try KeySetTokenVerifier(keySet: try KeySetMaterial.set(web)).verify(token, at: .now())
+        // p - 3 and p - 2: the curve has -y with y.
+        for (first, expected) in [(0xEA, nil), (0xEB, .point)] as [(UInt8, Reason?)] {
+            let point = [first] + [UInt8](repeating: 0xFF, count: 30) + [0x7F]
+            let key = #"{"kty":"OKP","crv":"Ed25519","x":"\#(Self.text(point))"}"#
+            #expect(try reason(key) == expected)
         }
     }
 
