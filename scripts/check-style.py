@@ -70,6 +70,7 @@ C_MODULES = {
         "CoreAPIRedis/RESP/RedisScript.swift",
         "CoreAPIBase/TLS/TLSContext.swift",
         "CoreAPIBase/TLS/TLSSession.swift",
+        "CoreAPIKit/Tokens/Algorithms/Ed25519Point.swift",
         "CoreAPIKit/Tokens/Algorithms/SignatureHash+Digest.swift",
         "CoreAPIKit/Tokens/HMACSHA256.swift",
         "CoreAPIKit/Tokens/Keys/PEMKey.swift",
