@@ -126,12 +126,14 @@ enum ProbeTarget {
         _ url: String, _ barrier: RedisBarrier?, isNode: Bool, _ replies: [RedisReply]
     ) {
         guard let url = try? RedisURL(url), let transaction else { return }
-        let partitions = ProducerPartitions(count: 2) { partition in
-            var call = StreamEntry.call(
-                StreamPartitions(key: "s", count: 2), partition, QueueFeatures())
-            call.loginStep = nil
-            return call
-        }
+        let names = StreamPartitions(key: "s", count: 2)
+        let partitions = ProducerPartitions(
+            count: 2,
+            call: { partition in
+                var call = StreamEntry.call(names, partition, QueueFeatures())
+                call.loginStep = nil
+                return call
+            }, slot: { HashSlot(ofKey: names.tag($0).utf8) })
         var machine = PartitionedProducerMachine<Int>(
             url: url, partitions, limits: ProducerLimits(), replyTimeoutMilliseconds: 2_000,
             barrier: barrier, isNode: isNode, now: start)
