@@ -91,14 +91,15 @@ import Testing
                 }
                 frozen.server.resume()
                 // Nothing is settled, so nothing more may be held once everything has answered.
-                while waiting.count < min(FrozenNodeTests.prefetch, missing.count) {
+                let held = min(FrozenNodeTests.prefetch, waiting.count + missing.count)
+                while waiting.count < held {
                     let delivery = try await consumer.take()
                     seen[delivery.transaction.id, default: 0] += 1
                     waiting.append(delivery)
                 }
                 for delivery in waiting { missing.remove(delivery.transaction.id) }
                 try await eventually("no more than the deliveries in hand are held") {
-                    try await self.held(stream) == waiting.count
+                    try await self.held(stream) == held
                 }
                 for delivery in waiting { try await delivery.ack() }
                 while !missing.isEmpty {
