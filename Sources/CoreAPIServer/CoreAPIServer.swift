@@ -27,7 +27,7 @@ enum CoreAPIServer {
         do {
             let answer = try TokenCommand.run(
                 arguments, EnvironmentReader(Process.environment), now: .now())
-            for warning in answer.warnings { writeError("warning: \(warning)") }
+            for warning in answer.warnings { Process.complain("warning: \(warning)") }
             Process.print(answer.token + "\n")
         } catch {
             if let error = error as? KeyCommands.Failure { fail(error) }
@@ -184,11 +184,7 @@ enum CoreAPIServer {
     }
 
     private static func fail(_ status: Process.Status, _ reason: String) -> Never {
-        writeError(reason)
+        Process.complain(reason)
         Process.exit(status)
-    }
-
-    private static func writeError(_ text: String) {
-        Process.writeError(Array("core-api: \(text)\n".utf8))
     }
 }

@@ -33,6 +33,21 @@ struct EnvironmentReader {
             variable: variable, value: text, expectation: "\(reason): leave \(variable) out")
     }
 
+    /// The client's certificate and its key, of which both variables are set or neither.
+    func clientCertificate(
+        _ certificate: String, key: String
+    ) throws(ConfigurationError) -> TLSOptions.ClientCertificate? {
+        switch (try text(certificate), try text(key)) {
+        case (nil, nil): return nil
+        case (let file?, let keyFile?):
+            return TLSOptions.ClientCertificate(file: file, keyFile: keyFile)
+        case (let file, _):
+            throw ConfigurationError(
+                variable: file == nil ? certificate : key, value: nil,
+                expectation: "give both \(certificate) and \(key), or neither", isMissing: true)
+        }
+    }
+
     func integer(
         _ variable: String, in bounds: ClosedRange<Int>
     ) throws(ConfigurationError) -> Int? {

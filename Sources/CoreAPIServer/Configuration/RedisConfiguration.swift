@@ -158,21 +158,10 @@ struct RedisConfiguration {
     private static func options(
         _ values: EnvironmentReader
     ) throws(ConfigurationError) -> TLSOptions {
-        var options = TLSOptions(authorityFile: try values.text(Variable.authorityFile))
-        let certificate = try values.text(Variable.certificateFile)
-        let key = try values.text(Variable.keyFile)
-        switch (certificate, key) {
-        case (nil, nil): break
-        case (let file?, let keyFile?):
-            options.clientCertificate = TLSOptions.ClientCertificate(file: file, keyFile: keyFile)
-        case (nil, _?), (_?, nil):
-            let missing = certificate == nil ? Variable.certificateFile : Variable.keyFile
-            throw ConfigurationError(
-                variable: missing, value: nil,
-                expectation: "give both \(Variable.certificateFile) and \(Variable.keyFile), or "
-                    + "neither", isMissing: true)
-        }
-        return options
+        TLSOptions(
+            authorityFile: try values.text(Variable.authorityFile),
+            clientCertificate: try values.clientCertificate(
+                Variable.certificateFile, key: Variable.keyFile))
     }
 
     private static func wrong(_ error: TLSOptionsError, _ options: TLSOptions) -> ConfigurationError

@@ -56,21 +56,11 @@ struct ConsoleRequest: Sendable {
         }
     }
 
-    /// The value of a hexadecimal digit; nil for another byte.
-    private static func hexadecimal(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        default: nil
-        }
-    }
-
     private static func decoded(_ text: ArraySlice<UInt8>) -> String {
         var bytes: [UInt8] = []
         var rest = text
         while let byte = rest.popFirst() {
-            let digits = rest.prefix(2).compactMap(hexadecimal)
+            let digits = rest.prefix(2).compactMap(ASCII.hexadecimalValue)
             if byte == UInt8(ascii: "%"), digits.count == 2 {
                 bytes.append(digits[0] << 4 | digits[1])
                 rest = rest.dropFirst(2)

@@ -92,11 +92,14 @@ enum Process {
     static func print(_ text: String) {
         do { try write(Array(text.utf8), to: STDOUT_FILENO) } catch {
             if error.code != EPIPE {
-                writeError(Array("core-api: the output cannot be written: \(error)\n".utf8))
+                complain("the output cannot be written: \(error)")
             }
             exit(.output)
         }
     }
+
+    /// Writes a command's message to standard error.
+    static func complain(_ text: String) { writeError(Array("core-api: \(text)\n".utf8)) }
 
     /// Writes to standard error. Bytes that a closed stream does not accept are lost.
     static func writeError(_ bytes: [UInt8]) { try? write(bytes, to: STDERR_FILENO) }

@@ -65,9 +65,7 @@ struct OperatorProgram: Sendable {
         }
     }
 
-    private func fail(_ reason: String) {
-        Process.writeError(Array("core-api: \(reason.visible)\n".utf8))
-    }
+    private func fail(_ reason: String) { Process.complain(reason.visible) }
 
     private func unavailable(_ error: RedisError?, _ rest: String = "") -> Process.Status {
         let url = inspector.target.url

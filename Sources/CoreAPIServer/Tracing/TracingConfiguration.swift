@@ -136,36 +136,23 @@ struct TracingConfiguration {
             try Setting.certificate.variable(values),
             try Setting.clientCertificate.variable(values), try Setting.clientKey.variable(values)
         )
-        let authorityFile = try values.text(authority)
-        let certificateFile = try values.text(certificate)
-        let keyFile = try values.text(key)
-        guard let url else { return nil }
-        guard url.usesTLS else {
-            let files = [
-                (authority, authorityFile), (certificate, certificateFile), (key, keyFile),
-            ]
-            guard let unused = files.first(where: { $0.1 != nil }) else { return nil }
-            throw ConfigurationError(
-                variable: unused.0, value: unused.1,
-                expectation: "the collector's URL is http://: give an https:// URL, or no files")
+        guard url?.usesTLS != false else {
+            for variable in [authority, certificate, key] {
+                try values.refuse(
+                    variable, because: "the collector's URL does not begin with https://")
+            }
+            return nil
         }
-        guard (certificateFile == nil) == (keyFile == nil) else {
-            throw ConfigurationError(
-                variable: certificateFile == nil ? certificate : key, value: nil,
-                expectation: "give both \(certificate) and \(key), or neither")
-        }
-        let client = certificateFile.flatMap { file in
-            keyFile.map { TLSOptions.ClientCertificate(file: file, keyFile: $0) }
-        }
-        do {
-            return try TLSContext(
-                TLSOptions(authorityFile: authorityFile, clientCertificate: client))
-        } catch {
+        let options = TLSOptions(
+            authorityFile: try values.text(authority),
+            clientCertificate: try values.clientCertificate(certificate, key: key))
+        if url == nil { return nil }
+        do { return try TLSContext(options) } catch {
             let (variable, file) =
                 switch error {
-                case .certificateFile: (certificate, certificateFile)
-                case .keyFile: (key, keyFile)
-                default: (authority, authorityFile)
+                case .certificateFile: (certificate, options.clientCertificate?.file)
+                case .keyFile: (key, options.clientCertificate?.keyFile)
+                default: (authority, options.authorityFile)
                 }
             throw ConfigurationError(
                 variable: variable, value: file, expectation: "\(error)", mayPass: true)
