@@ -41,6 +41,9 @@ final class ConsumerPolling: Sendable {
         var awaited: Set<Int> = []
         /// How many waits there have been.
         var waits = 0
+
+        /// The partitions whose reads have no answer.
+        var unanswered: [Int] { partitions.indices.filter { partitions[$0].isReading } }
     }
 
     /// One partition's part in a round.
@@ -189,11 +192,7 @@ final class ConsumerPolling: Sendable {
     }
 
     /// The partitions whose reads have no answer.
-    var unanswered: [Int] {
-        state.withLock { state in
-            state.partitions.indices.filter { state.partitions[$0].isReading }
-        }
-    }
+    var unanswered: [Int] { state.withLock { $0.unanswered } }
 
     // MARK: - Waits
 
@@ -222,8 +221,7 @@ final class ConsumerPolling: Sendable {
     func end() async {
         state.withLock { state in
             state.waits += 1
-            state.awaited = Set(
-                state.partitions.indices.filter { state.partitions[$0].isReading })
+            state.awaited = Set(state.unanswered)
         }
         await wait()
     }

@@ -11,7 +11,7 @@ struct QueueLossLog: Sendable {
 
     func report(_ losses: ProducerLosses) {
         if let lost = losses.lost { report(lost) }
-        for key in losses.replacedSessions {
+        if let key = losses.replacedKey {
             logger.warning(
                 "the producer session's key had foreign content, which was replaced",
                 metadata: ["redis": "\(url)", "key": "\(key)"])

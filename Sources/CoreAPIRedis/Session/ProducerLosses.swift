@@ -18,8 +18,8 @@ package struct ProducerLosses: Equatable, Sendable {
     package var lost: LostConfirmations?
     /// What is not sent again any more.
     package var givenUp: [GivenUpMessage] = []
-    /// The keys of sessions that held something else, which a login has replaced.
-    package var replacedSessions: [String] = []
+    /// The key of a session that held something else, which a login has replaced.
+    package var replacedKey: String?
 }
 
 extension ProducerLosses {
@@ -29,6 +29,6 @@ extension ProducerLosses {
     init?(atLogin lost: LostConfirmations?, replacedKey: String?) {
         guard lost != nil || replacedKey != nil else { return nil }
         self.lost = lost
-        if let replacedKey { replacedSessions = [replacedKey] }
+        self.replacedKey = replacedKey
     }
 }

@@ -305,14 +305,10 @@ private struct BatchAnswer<Waiter> {
     static func refusesAll(
         _ reply: RedisReply, _ batch: ProducerBatch<Waiter>, tellsOfEach: Bool
     ) -> Bool {
-        switch reply {
-        case .array(let elements):
-            guard let answer = BatchAnswer(elements, batch, tellsOfEach: tellsOfEach) else {
-                return false
-            }
-            return answer.refusal != nil && answer.outcomes.count == 0
-        case .integer, .status, .bulk, .null, .error: return false
-        }
+        guard case .array(let elements) = reply,
+            let answer = BatchAnswer(elements, batch, tellsOfEach: tellsOfEach)
+        else { return false }
+        return answer.refusal != nil && answer.outcomes.count == 0
     }
 
     /// - Parameter elements: the number of the last message applied, an error or nothing, then the
