@@ -286,7 +286,7 @@ import Testing
         #expect(reply(opened(-2), &machine) == "flush")
         #expect(sent(&machine) == ["fence -2 1"])
         #expect(reply(.integer(1), &machine) == "ready")
-        #expect(machine.takeLosses() == ProducerLosses(replacedSessions: ["session"]))
+        #expect(machine.takeLosses() == ProducerLosses(replacedKey: "session"))
         #expect(!machine.hasLosses)
     }
 

@@ -22,6 +22,11 @@ import Testing
         }
     }
 
+    private func serverRights(_ user: String) throws -> [String] {
+        try rights("wire-formats.md", user, from: "on ")
+            + rights("wire-formats.md", user, from: "+ping")
+    }
+
     private func command(
         _ words: [String], _ queue: String, _ redis: RedisServer
     ) async throws -> String {
@@ -85,9 +90,7 @@ import Testing
     {
         try await RedisServer.with { redis in
             let user = "rq-producer"
-            let server =
-                try rights("wire-formats.md", user, from: "on ")
-                + rights("wire-formats.md", user, from: "+ping")
+            let server = try serverRights(user)
             let operators = try rights("operations.md", user, from: "+")
             let transaction = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
             try await check(redis, "rq:default", server: server, operators: operators) {
@@ -119,9 +122,7 @@ import Testing
     @Test func `the documented rights suffice for a stream, and none is in vain`() async throws {
         try await RedisServer.with { redis in
             let user = "stream-producer"
-            let server =
-                try rights("wire-formats.md", user, from: "on ")
-                + rights("wire-formats.md", user, from: "+ping")
+            let server = try serverRights(user)
             let operators = try rights("operations.md", user, from: "'~")
             let transaction = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
             try await check(

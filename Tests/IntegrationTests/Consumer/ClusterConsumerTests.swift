@@ -19,12 +19,7 @@ import Testing
     }
 
     private func transactions(_ count: Int) throws -> [Transaction] {
-        try (0..<count).map { number in
-            try Transaction(
-                id: .random(), amount: try #require(Amount(number + 1)),
-                currency: try #require(CurrencyCode("EUR")), userID: number,
-                createdAt: UnixTime(seconds: 1_636_027_031))
-        }
+        try (0..<count).map { try ConsumerHarness.transaction($0 + 1, userID: $0) }
     }
 
     /// The sums over all partitions.
@@ -123,10 +118,7 @@ import Testing
             var sent: [Int: [TransactionID]] = [:]
             for _ in 0..<12 {
                 for user in users {
-                    let transaction = try Transaction(
-                        id: .random(), amount: try #require(Amount(1)),
-                        currency: try #require(CurrencyCode("EUR")), userID: user,
-                        createdAt: UnixTime(seconds: 1_636_027_031))
+                    let transaction = try ConsumerHarness.transaction(userID: user)
                     try await stream.add(transaction)
                     sent[user, default: []].append(transaction.id)
                 }

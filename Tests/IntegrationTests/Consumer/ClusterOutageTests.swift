@@ -28,10 +28,7 @@ import Testing
     private func add(_ count: Int, to stream: ClusterStream) async throws -> [Transaction] {
         var sent: [Transaction] = []
         for number in 0..<count {
-            let transaction = try Transaction(
-                id: .random(), amount: try #require(Amount(number + 1)),
-                currency: try #require(CurrencyCode("EUR")), userID: number,
-                createdAt: UnixTime(seconds: 1_636_027_031))
+            let transaction = try ConsumerHarness.transaction(number + 1, userID: number)
             try await stream.add(transaction)
             sent.append(transaction)
         }
@@ -96,12 +93,7 @@ import Testing
             let target = try await cluster.otherMaster(than: source)
             let user = try #require((0..<100).first { stream.key(ofUser: $0) == key })
             var held: [Delivery] = []
-            let sent = try (0..<3).map { _ in
-                try Transaction(
-                    id: .random(), amount: try #require(Amount(1)),
-                    currency: try #require(CurrencyCode("EUR")), userID: user,
-                    createdAt: UnixTime(seconds: 1_636_027_031))
-            }
+            let sent = try (0..<3).map { _ in try ConsumerHarness.transaction(userID: user) }
             try await stream.add(sent[0])
             held.append(try await consumer.take())
             try await cluster.beginMove(ofSlotOf: key, from: source, to: target)
@@ -136,10 +128,7 @@ import Testing
             replica.server.kill()
             master.server.kill()
             for number in 1...20 {
-                let transaction = try Transaction(
-                    id: .random(), amount: try #require(Amount(number)),
-                    currency: try #require(CurrencyCode("EUR")), userID: healthy,
-                    createdAt: UnixTime(seconds: 1_636_027_031))
+                let transaction = try ConsumerHarness.transaction(number, userID: healthy)
                 try await stream.add(transaction)
                 let delivery = try await consumer.take()
                 #expect(delivery.transaction.id == transaction.id)
@@ -148,10 +137,7 @@ import Testing
             try await master.server.start()
             try await replica.server.start()
             try await cluster.settle()
-            let transaction = try Transaction(
-                id: .random(), amount: try #require(Amount(1)),
-                currency: try #require(CurrencyCode("EUR")), userID: away,
-                createdAt: UnixTime(seconds: 1_636_027_031))
+            let transaction = try ConsumerHarness.transaction(userID: away)
             try await stream.add(transaction)
             try await consumer.process([transaction])
         }

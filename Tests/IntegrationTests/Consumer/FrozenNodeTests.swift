@@ -31,10 +31,7 @@ import Testing
     private func add(_ users: [Int], to stream: ClusterStream) async throws -> Set<TransactionID> {
         var ids: Set<TransactionID> = []
         for user in users {
-            let transaction = try Transaction(
-                id: .random(), amount: try #require(Amount(1)),
-                currency: try #require(CurrencyCode("EUR")), userID: user,
-                createdAt: UnixTime(seconds: 1_636_027_031))
+            let transaction = try ConsumerHarness.transaction(userID: user)
             try await stream.add(transaction)
             ids.insert(transaction.id)
         }

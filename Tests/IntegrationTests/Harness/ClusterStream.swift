@@ -43,6 +43,6 @@ final class ClusterStream: Sendable {
             "XADD", key(ofUser: transaction.userID), "*", "id", "\(transaction.id)",
             "amount", "\(transaction.amount.minorUnits)",
             "currency", "\(transaction.currency)", "user_id", "\(transaction.userID)",
-            "created_at", "2021-11-04T11:57:11.000000Z")
+            "created_at", transaction.createdAt.timestamp)
     }
 }
