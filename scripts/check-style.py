@@ -21,6 +21,7 @@ UNSAFE_FILES = {
     "CoreAPIRedis/Connection/RedisConnectionHandler.swift",
     "CoreAPIBase/IO/EventLoop.swift",
     "CoreAPIBase/Time/MonotonicTime.swift",
+    "CoreAPIBase/Bytes/ASCII+Find.swift",
     "CoreAPIBase/Bytes/OutputSpan+Copying.swift",
     "CoreAPIBase/IO/ProcessName.swift",
     "CoreAPIBase/IO/Socket.swift",

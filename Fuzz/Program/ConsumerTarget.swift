@@ -86,7 +86,7 @@ enum ConsumerTarget {
         let format = RQJobFormat(RQKeys(name: "q"), function: RQJobOptions().function)
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
-        _ = StreamEntry(transaction).addWords(record, to: &entry)
+        _ = StreamEntry.addWords(transaction, record, to: &entry)
         _ = RQJob(transaction, format).addWords(record, to: &job)
         for words in [entry, job] {
             demand(words.bytes.count < 2_048, "\(words.bytes.count) bytes")

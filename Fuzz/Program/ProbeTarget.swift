@@ -115,7 +115,7 @@ enum ProbeTarget {
             _ = machine.submit(
                 number, now: start, ProducerTraits(isKeyed: number == 1),
                 keys: { record.addKey(of: [123, 115, 125], to: &$0) },
-                words: { StreamEntry(transaction).addWords(record, to: &$0) })
+                words: { StreamEntry.addWords(transaction, record, to: &$0) })
         }
         run(&machine, replies)
         _ = machine.takeLosses()
@@ -142,7 +142,7 @@ enum ProbeTarget {
             _ = machine.submit(
                 number, partition: number % 2, now: start, ProducerTraits(isKeyed: number == 1),
                 keys: { record.addKey(of: [123, 115, 125], to: &$0) },
-                words: { StreamEntry(transaction).addWords(record, to: &$0) })
+                words: { StreamEntry.addWords(transaction, record, to: &$0) })
         }
         run(&machine, replies) { machine, place in
             for redirection in machine.takeRedirections() { machine.resume(redirection.partition) }

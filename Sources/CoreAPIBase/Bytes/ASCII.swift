@@ -26,22 +26,6 @@ package enum ASCII {
         return EightBytes(word, at: count &- 8) == EightBytes(bytes, at: range.upperBound &- 8)
     }
 
-    /// The first position of the byte in the range; nil if the range lacks it.
-    package static func find(
-        _ byte: UInt8, _ range: Range<Int>, of bytes: Span<UInt8>
-    ) -> Int? {
-        var rest = bytes.extracting(range)
-        while rest.count >= 8 {
-            let marks = EightBytes(first: rest).marks(of: byte)
-            if marks != 0 { return range.upperBound &- rest.count &+ EightBytes.countBefore(marks) }
-            rest = rest.extracting(droppingFirst: 8)
-        }
-        for index in rest.indices where rest[index] == byte {
-            return range.upperBound &- rest.count &+ index
-        }
-        return nil
-    }
-
     /// The value of a hexadecimal digit in either case; nil for another byte.
     @inline(__always) package static func hexadecimalValue(_ byte: UInt8) -> UInt8? {
         let digit = byte &- UInt8(ascii: "0")
@@ -76,6 +60,23 @@ package enum ASCII {
         let tens = (pairs &* 103) &>> 10 & 0x000F_000F_000F_000F
         let digits = tens | (pairs &- tens &* 10) &<< 8
         return EightBytes(word: digits | 0x3030_3030_3030_3030)
+    }
+
+    /// The value of eight decimal digits; nil if a byte is none.
+    @inline(__always) package static func decimalValue(_ digits: EightBytes) -> UInt64? {
+        let each = digits.word ^ 0x3030_3030_3030_3030
+        guard EightBytes(word: each).areBelow(10) else { return nil }
+        // Joins digits to pairs, pairs to hundreds, and both halves, all of a step at once.
+        let pairs = each &* 10 &+ each &>> 8
+        let first = (pairs & 0xFF_0000_00FF) &* (100 | 1_000_000 &<< 32)
+        let second = (pairs &>> 16 & 0xFF_0000_00FF) &* (1 | 10_000 &<< 32)
+        return (first &+ second) &>> 32
+    }
+
+    /// The number of zeros before the number that `decimalDigits` has written: 7 at most.
+    @inline(__always) package static func leadingZeros(_ digits: EightBytes) -> Int {
+        // The last digit is part of the number, zero or not.
+        EightBytes.countBefore(digits.word ^ 0x3030_3030_3030_3030 | 1 &<< 56)
     }
 
     /// The number of decimal digits.

@@ -31,23 +31,12 @@ extension OutputSpan<UInt8> {
     /// - Parameter number: not negative.
     package mutating func append(decimal number: Int, width: Int = 1) {
         precondition(number >= 0, "OutputSpan.append(decimal:): the number is negative")
-        // Most numbers are lengths and counts.
-        if number < 1_000, width == 1 {
-            if number >= 100 { append(digit: number / 100) }
-            if number >= 10 { append(digit: number / 10 % 10) }
-            return append(digit: number % 10)
-        }
         let digits = ASCII.decimalDigits(number % 100_000_000)
         guard number < 100_000_000, width <= 8 else {
             append(decimal: number / 100_000_000, width: max(width - 8, 1))
             return append(eight: digits)
         }
-        let zeros = EightBytes.countBefore(digits.word ^ EightBytes("00000000").word)
-        append(eight: digits, droppingFirst: min(zeros, 8 - width))
-    }
-
-    private mutating func append(digit: Int) {
-        append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit))
+        append(eight: digits, droppingFirst: min(ASCII.leadingZeros(digits), 8 - width))
     }
 
     /// Appends CR and LF, the line end of HTTP and of the Redis protocol.

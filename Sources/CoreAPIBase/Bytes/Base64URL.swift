@@ -39,23 +39,34 @@ package enum Base64URL {
                 | values.third[Int(whole[2])] | values.fourth[Int(whole[3])]
             whole = whole.extracting(droppingFirst: 4)
             seen |= group
-            decoded[end] = UInt8(truncatingIfNeeded: group &>> 16)
-            decoded[end &+ 1] = UInt8(truncatingIfNeeded: group &>> 8)
-            decoded[end &+ 2] = UInt8(truncatingIfNeeded: group)
+            if end &+ 4 <= decoded.count {
+                // The next group overwrites the fourth byte.
+                decoded.store(four: group, at: end)
+            } else {
+                store(group, 3, at: end, in: &decoded)
+            }
             end &+= 3
         }
         if remainder >= 2 {
             var group =
                 values.first[Int(bytes[wholeEnd])] | values.second[Int(bytes[wholeEnd + 1])]
             if remainder == 3 { group |= values.third[Int(bytes[wholeEnd + 2])] }
-            decoded[end] = UInt8(truncatingIfNeeded: group &>> 16)
-            if remainder == 3 { decoded[end + 1] = UInt8(truncatingIfNeeded: group &>> 8) }
+            store(group, remainder - 1, at: end, in: &decoded)
             // The unused bits of the last digit.
-            let unused = group & (remainder == 3 ? 0xFF : 0xFFFF)
+            let unused = group & (remainder == 3 ? 0xFF_0000 : 0xFF_FF00)
             if unused != 0 { return false }
             seen |= group
         }
         return seen < Values.invalid
+    }
+
+    /// Stores the first bytes of a group.
+    private static func store(
+        _ group: UInt32, _ count: Int, at start: Int, in decoded: inout MutableSpan<UInt8>
+    ) {
+        for index in 0..<count {
+            decoded[start + index] = UInt8(truncatingIfNeeded: group &>> UInt32(8 * index))
+        }
     }
 
     package static func encode(_ bytes: Span<UInt8>) -> [UInt8] {
@@ -79,7 +90,7 @@ package enum Base64URL {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     /// The value of each byte as a digit, shifted to the digit's bits in a group of four: a lookup
-    /// replaces a lookup and a shift.
+    /// replaces a lookup and a shift. A group's three bytes are in little-endian order.
     private static let values = Values()
 
     private struct Values {
@@ -92,10 +103,12 @@ package enum Base64URL {
             var values = InlineArray<256, UInt32>(repeating: Values.invalid)
             for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt32(value) }
             func shifted(_ bits: UInt32) -> InlineArray<256, UInt32> {
-                InlineArray { values[$0] == Values.invalid ? Values.invalid : values[$0] << bits }
+                InlineArray {
+                    values[$0] == Values.invalid
+                        ? Values.invalid : (values[$0] << bits).byteSwapped >> 8
+                }
             }
-            (first, second, third) = (shifted(18), shifted(12), shifted(6))
-            fourth = values
+            (first, second, third, fourth) = (shifted(18), shifted(12), shifted(6), shifted(0))
         }
     }
 }

@@ -235,7 +235,7 @@ extension JSONReader {
             } else if byte >= 0x20 {
                 position &+= 1
                 if has(position, bytes), isPlain(bytes[position]) {
-                    position = afterPlain(position &+ 1, bytes)
+                    position = afterPlain(position, bytes)
                 }
             } else {
                 throw JSONError(.controlCharacter, position)
@@ -296,18 +296,34 @@ extension JSONReader {
         return position &+ 6
     }
 
-    /// Skips unescaped ASCII characters of a string, eight at a time.
-    @inline(never) private static func afterPlain(_ start: Int, _ bytes: Span<UInt8>) -> Int {
+    /// Skips unescaped ASCII characters of a string, eight at a time. The rest of most strings has
+    /// no more than eight.
+    @inline(__always) private static func afterPlain(_ start: Int, _ bytes: Span<UInt8>) -> Int {
+        guard has(start &+ 7, bytes) else { return start }
+        let marks = marksOfNotPlain(EightBytes(bytes, at: start))
+        return marks != 0
+            ? start &+ EightBytes.countBefore(marks) : afterLongPlain(start &+ 8, bytes)
+    }
+
+    @inline(never) private static func afterLongPlain(_ start: Int, _ bytes: Span<UInt8>) -> Int {
         var rest = bytes.extracting(droppingFirst: start)
         while rest.count >= 8 {
-            let eight = EightBytes(first: rest)
-            let marks =
-                eight.marks(below: 0x20) | eight.marks(of: UInt8(ascii: "\""))
-                | eight.marks(of: UInt8(ascii: "\\")) | eight.marksBeyondASCII
+            let marks = marksOfNotPlain(EightBytes(first: rest))
             if marks != 0 { return bytes.count &- rest.count &+ EightBytes.countBefore(marks) }
             rest = rest.extracting(droppingFirst: 8)
         }
         return bytes.count &- rest.count
+    }
+
+    /// Marks the bytes for which `isPlain` is false: as the tests of `EightBytes`, exact up to the
+    /// first one.
+    @inline(__always) private static func marksOfNotPlain(_ eight: EightBytes) -> UInt64 {
+        // A borrow marks a byte; one that is not ASCII is marked itself.
+        let (each, word) = (EightBytes.each, eight.word)
+        let controls = word &- each &* 0x20
+        let quotes = (word ^ each &* UInt64(UInt8(ascii: "\""))) &- each
+        let backslashes = (word ^ each &* UInt64(UInt8(ascii: "\\"))) &- each
+        return (controls | quotes | backslashes | word) & EightBytes.uppermost
     }
 
     // MARK: - Bytes

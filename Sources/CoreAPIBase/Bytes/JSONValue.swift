@@ -36,17 +36,22 @@ package enum Digits {
     /// overflows `Int`.
     package static func integer(_ range: Range<Int>, of bytes: Span<UInt8>) -> Int? {
         guard !range.isEmpty else { return nil }
-        let digits = bytes.extracting(range)
-        var index = 0
-        while index < digits.count &- 1, digits[index] == UInt8(ascii: "0") { index &+= 1 }
+        var digits = bytes.extracting(range)
         // `Int.max` has 19 digits, and any 19 digits fit into 64 bits.
-        guard digits.count &- index <= 19 else { return nil }
+        while digits.count > 19 {
+            guard digits[0] == UInt8(ascii: "0") else { return nil }
+            digits = digits.extracting(droppingFirst: 1)
+        }
         var value: UInt64 = 0
-        while index < digits.count {
+        while digits.count >= 8 {
+            guard let eight = ASCII.decimalValue(EightBytes(first: digits)) else { return nil }
+            value = value &* 100_000_000 &+ eight
+            digits = digits.extracting(droppingFirst: 8)
+        }
+        for index in digits.indices {
             let digit = digits[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
             value = value &* 10 &+ UInt64(digit)
-            index &+= 1
         }
         return Int(exactly: value)
     }

@@ -1,3 +1,15 @@
+extension MutableSpan<UInt8> {
+    /// Stores the four bytes of a word, the lowest first, in one store; traps beyond the end.
+    @inline(__always) package mutating func store(four word: UInt32, at position: Int) {
+        precondition(
+            position >= 0 && position &+ 4 <= count, "MutableSpan.store: beyond the end")
+        unsafe withUnsafeMutableBytes { bytes in
+            unsafe bytes.storeBytes(
+                of: word.littleEndian, toByteOffset: position, as: UInt32.self)
+        }
+    }
+}
+
 extension OutputSpan<UInt8> {
     /// Appends all bytes at once; traps if they exceed the free capacity.
     package mutating func append(copying bytes: Span<UInt8>) {
@@ -34,8 +46,12 @@ extension OutputSpan<UInt8> {
             return
         }
         // One store: what it writes behind the bytes is free capacity.
-        append(eight: EightBytes(word: eight.word &>> UInt64(8 &* skipped)))
-        removeLast(skipped)
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            guard let start = buffer.baseAddress else { return }
+            unsafe UnsafeMutableRawPointer(start + count).storeBytes(
+                of: (eight.word &>> UInt64(8 &* skipped)).littleEndian, as: UInt64.self)
+            count += 8 - skipped
+        }
     }
 
     @usableFromInline @inline(__always)

@@ -1,8 +1,8 @@
 internal import Glibc
 
 /// A point on the system's monotonic clock. All deadlines use this clock.
-package struct MonotonicTime: Hashable, Comparable, Sendable {
-    package let nanoseconds: UInt64
+@usableFromInline package struct MonotonicTime: Hashable, Comparable, Sendable {
+    @usableFromInline package let nanoseconds: UInt64
 
     @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
@@ -48,4 +48,14 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
     @inlinable package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
+
+    @inlinable package static func <= (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds <= right.nanoseconds
+    }
+}
+
+/// The earlier of two times. The standard library's `min` would compare by a call of the type's
+/// witness.
+@inlinable package func min(_ left: MonotonicTime, _ right: MonotonicTime) -> MonotonicTime {
+    right < left ? right : left
 }

@@ -102,8 +102,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     }
 
     package func proceed() {
-        if case .answer = wait { begin(theExchange.takeResponse(), &conversation) }
-        resume(nil)
+        if case .answer = wait { resume(nil, hasResponse: true) } else { resume(nil) }
     }
 
     /// Reports that `takeResponse` has the answer. It leaves in this turn of the loop or the next.
@@ -168,11 +167,15 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// - Parameters:
     ///   - action: the first action; nil for the machine's next action.
     ///   - readiness: the new readiness of the socket; nil if it has not changed.
+    ///   - hasResponse: whether the exchange has the response that the connection waits for.
     private func resume(
-        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness? = nil
+        _ action: ConnectionStateMachine.Action?, _ readiness: SocketReadiness? = nil,
+        hasResponse: Bool = false
     ) {
         // A lost connection is not reported: it just ends.
-        do { wait = try converse(&conversation, action, readiness) } catch { wait = .end }
+        do { wait = try converse(&conversation, action, readiness, hasResponse) } catch {
+            wait = .end
+        }
         deadline = .never
         switch wait {
         case .readable(let until), .writable(let until):
@@ -192,9 +195,10 @@ package final class Connection: EventHandler, @unchecked Sendable {
     /// Performs the machine's actions until the connection must wait.
     private func converse(
         _ conversation: inout Conversation, _ first: ConnectionStateMachine.Action?,
-        _ readiness: SocketReadiness?
+        _ readiness: SocketReadiness?, _ hasResponse: Bool
     ) throws(SystemError) -> Wait {
         if case .close? = first { return .end }
+        if hasResponse { begin(theExchange.takeResponse(), &conversation) }
         if let readiness { conversation.channel.update(readiness) }
         conversation.now = loop.now
         var action = first

@@ -18,7 +18,8 @@ package final class PendingTransaction: @unchecked Sendable {
     package typealias Outcome = Result<EnqueueOutcome, QueueError>
 
     private let confirmed: (PendingTransaction, Outcome) -> Void
-    private var held: Transaction?
+    // Private, so that the compiler proves exclusive access and emits no check at run time.
+    private var held: Transaction
     private var heldKey: IdempotencyKey?
     /// The queue that has sent the transaction to Redis.
     private var sender: RedisQueue?
@@ -29,7 +30,12 @@ package final class PendingTransaction: @unchecked Sendable {
 
     /// - Parameter confirmed: is called with what has become of the transaction, unless the queue
     ///   knew at once.
-    package init(_ confirmed: @escaping (PendingTransaction, Outcome) -> Void) {
+    package init(
+        _ transaction: consuming Transaction, _ idempotencyKey: IdempotencyKey?,
+        _ confirmed: @escaping (PendingTransaction, Outcome) -> Void
+    ) {
+        held = transaction
+        heldKey = idempotencyKey
         self.confirmed = confirmed
     }
 
@@ -41,23 +47,20 @@ package final class PendingTransaction: @unchecked Sendable {
         allowance = nil
     }
 
-    /// Makes the transaction that is held a part of the trace of another span.
+    /// Makes the transaction a part of the trace of another span.
     package func trace(_ parent: TraceParent) {
         precondition(sender == nil, "trace() while a transaction is enqueued")
-        held = held.map { $0.traced(parent, $0.traceState) }
+        held = held.traced(parent, held.traceState)
     }
 
-    package var transaction: Transaction {
-        guard let held else { preconditionFailure("transaction before hold()") }
-        return held
-    }
+    package var transaction: Transaction { held }
 
-    /// Of the transaction that is held.
     package var idempotencyKey: IdempotencyKey? { heldKey }
 
     /// What the queue's script has to know of it.
     var traits: ProducerTraits {
-        ProducerTraits(isKeyed: heldKey != nil, isExtended: held?.traceParent != nil)
+        ProducerTraits(
+            isKeyed: heldKey != nil, isExtended: held.traceParent != nil)
     }
 
     package func resume(returning outcome: Outcome) { confirmed(self, outcome) }

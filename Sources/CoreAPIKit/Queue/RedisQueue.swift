@@ -95,8 +95,9 @@ package final class RedisQueue: Sendable {
         _ enqueue: @escaping @Sendable (PendingTransaction) -> PendingTransaction.Outcome?
     ) async -> PendingTransaction.Outcome {
         await Suspension.value { waiter in
-            let pending = PendingTransaction { _, outcome in waiter.resume(returning: outcome) }
-            pending.hold(transaction, idempotencyKey)
+            let pending = PendingTransaction(transaction, idempotencyKey) { _, outcome in
+                waiter.resume(returning: outcome)
+            }
             let isTaken = connection.onLoop {
                 if let outcome = enqueue(pending) { waiter.resume(returning: outcome) }
             }

@@ -12,11 +12,7 @@ internal import CoreAPIRedis
 ///     tracestate  congo=t61rcWkgMzE                       with it, if there is one
 ///     status_seconds 3600             how long each status is kept (`TransactionStatusRecord`), if
 ///                                     any is
-struct StreamEntry {
-    private let transaction: Transaction
-
-    init(_ transaction: Transaction) { self.transaction = transaction }
-
+enum StreamEntry {
     /// The call of the script for a partition.
     static func call(
         _ partitions: StreamPartitions, _ partition: Int = 0, _ features: QueueFeatures
@@ -29,13 +25,15 @@ struct StreamEntry {
         return call
     }
 
-    /// Adds the transaction's words to a batch.
+    /// Adds a transaction's words to a batch.
     ///
     /// - Returns: how many words.
-    func addWords(_ record: TransactionRecord, to words: inout RedisCommand) -> Int {
+    static func addWords(
+        _ transaction: Transaction, _ record: TransactionRecord, to words: inout RedisCommand
+    ) -> Int {
         let bytesMax =
             TransactionID.textLength + CurrencyCode.length + UnixTime.timestampLength
-            + traceLength + record.textLength + 2 * RedisCommand.numberBytesMax
+            + traceLength(transaction) + record.textLength + 2 * RedisCommand.numberBytesMax
             + 5 * RedisCommand.framingBytesMax
         words.words(bytesMax: bytesMax) { words in
             words.word(transaction.id)
@@ -52,7 +50,7 @@ struct StreamEntry {
     }
 
     /// Upper bound of the trace's word, in bytes.
-    private var traceLength: Int {
+    private static func traceLength(_ transaction: Transaction) -> Int {
         TraceParent.length + (transaction.traceState.map { 1 + $0.utf8.count } ?? 0)
     }
 }

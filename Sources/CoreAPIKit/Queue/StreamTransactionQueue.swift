@@ -80,7 +80,7 @@ extension StreamTransactionQueue: CallbackTransactionQueue {
                 let count = hasFeatures ? addKeys(pending.transaction, partition, to: &keys) : 0
                 return count + record.addKey(of: tags[partition], to: &keys)
             },
-            words: { StreamEntry(pending.transaction).addWords(record, to: &$0) })
+            words: { StreamEntry.addWords(pending.transaction, record, to: &$0) })
     }
 
     /// Adds the keys of what the queue keeps besides entries.

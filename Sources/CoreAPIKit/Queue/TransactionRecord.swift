@@ -24,11 +24,17 @@ internal import CoreAPIRedis
 /// A void record is an empty text that lives for a millisecond. A script that finds one in that
 /// time takes it for none, so it does not matter when Redis removes it.
 struct TransactionRecord {
-    private let transaction: Transaction
+    private let id: TransactionID
+    private let amount: Amount
+    private let currency: CurrencyCode
+    private let userID: Int
     private let idempotencyKey: IdempotencyKey?
 
     init(_ transaction: Transaction, _ idempotencyKey: IdempotencyKey?) {
-        self.transaction = transaction
+        id = transaction.id
+        amount = transaction.amount
+        currency = transaction.currency
+        userID = transaction.userID
         self.idempotencyKey = idempotencyKey
     }
 
@@ -102,13 +108,13 @@ struct TransactionRecord {
         let key = idempotencyKey.description.utf8
         let start = TransactionRecord.keyStart
         let count =
-            start.utf8CodeUnitCount + tag.count + 1 + ASCII.decimalLength(transaction.userID)
+            start.utf8CodeUnitCount + tag.count + 1 + ASCII.decimalLength(userID)
             + 1 + key.count
         keys.word(count: count) { word in
             word.append(start)
             word.append(copying: tag.span)
             word.append(":")
-            word.append(decimal: transaction.userID)
+            word.append(decimal: userID)
             word.append(":")
             word.append(copying: key.span)
         }
@@ -128,16 +134,16 @@ struct TransactionRecord {
 
     /// The length of the text in bytes.
     var textLength: Int {
-        TransactionID.textLength + 1 + ASCII.decimalLength(transaction.amount.minorUnits) + 1
+        TransactionID.textLength + 1 + ASCII.decimalLength(amount.minorUnits) + 1
             + CurrencyCode.length
     }
 
     private func appendText(to word: inout OutputSpan<UInt8>) {
-        transaction.id.append(to: &word)
+        id.append(to: &word)
         word.append(" ")
-        word.append(decimal: transaction.amount.minorUnits)
+        word.append(decimal: amount.minorUnits)
         word.append(" ")
-        transaction.currency.append(to: &word)
+        currency.append(to: &word)
     }
 
     /// The record's text.

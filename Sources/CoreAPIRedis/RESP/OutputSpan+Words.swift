@@ -11,8 +11,15 @@ extension OutputSpan<UInt8> {
 
     /// - Parameter number: not negative.
     package mutating func word(decimal number: Int) {
-        beginWord(count: ASCII.decimalLength(number))
-        append(decimal: number)
+        guard 0..<100_000_000 ~= number else {
+            beginWord(count: ASCII.decimalLength(number))
+            append(decimal: number)
+            return endWord()
+        }
+        let digits = ASCII.decimalDigits(number)
+        let zeros = ASCII.leadingZeros(digits)
+        beginWord(count: 8 &- zeros)
+        append(eight: digits, droppingFirst: zeros)
         endWord()
     }
 

@@ -152,10 +152,13 @@ package struct ProducerBatch<Waiter> {
     /// Appends a record of each message, for the history.
     @inline(__always) func appendRecords(to bytes: inout [UInt8]) {
         let former = formerNumbers.reduce(0) { $0 + $1.count }
+        // Taken out, since the closure would copy the whole batch.
+        let (messages, formerNumbers) = (messages, formerNumbers)
+        let (first, isRefused) = (first, isRefused)
         let (keys, words) = (keys.bytes.span, words.bytes.span)
         bytes.append(
-            addingCapacity: count * ProducerRecord.headBytes + former * ProducerRecord.formerBytes
-                + keys.count + words.count
+            addingCapacity: messages.count * ProducerRecord.headBytes
+                + former * ProducerRecord.formerBytes + keys.count + words.count
         ) { output in
             // By their indices: a loop over the messages would copy them.
             for index in messages.indices {

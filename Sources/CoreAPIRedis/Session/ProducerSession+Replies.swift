@@ -42,24 +42,31 @@ extension ProducerSession {
                     barrier == nil
                 {
                     var resolutions = Resolutions.none
-                    confirmAll(batch, now, &resolutions)
+                    confirmAll(consume batch, now, &resolutions)
                     return resolutions.isEmpty ? .none : .resolve(resolutions)
                 }
-                let action = receivedForBatch(reply, batch, now)
-                if case .fail = action {
-                    var batch = batch
-                    if case .error = reply { batch.isDenied = true }
-                    batch.isRefused = BatchAnswer.refusesAll(
-                        reply, batch, tellsOfEach: call.tellsOfEach)
-                    awaited.prepend(.batch(batch))
-                    inFlightCount += 1
-                }
-                return action
+                return received(reply, for: batch, now)
             }
         }
     }
 
     // MARK: - Batches
+
+    /// The reply to a batch. One that ends the connection leaves the batch without an answer.
+    @inline(never) private mutating func received(
+        _ reply: RedisReply, for batch: Batch, _ now: MonotonicTime
+    ) -> ReplyAction {
+        let action = receivedForBatch(reply, batch, now)
+        if case .fail = action {
+            var batch = batch
+            if case .error = reply { batch.isDenied = true }
+            batch.isRefused = BatchAnswer.refusesAll(
+                reply, batch, tellsOfEach: call.tellsOfEach)
+            awaited.prepend(.batch(batch))
+            inFlightCount += 1
+        }
+        return action
+    }
 
     private mutating func receivedForBatch(
         _ reply: RedisReply, _ batch: Batch, _ now: MonotonicTime

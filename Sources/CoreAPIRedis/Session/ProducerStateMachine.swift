@@ -145,8 +145,11 @@ package struct ProducerStateMachine<Waiter>: RedisConnectionMachine {
         switch session.received(reply, now: now) {
         case .none: return session.hasUnsent ? .flush : .none
         case .flush: return .flush
-        case .resolve(.one(let resolution)) where !session.hasUnsent: return .resolve(resolution)
-        case .resolve(let resolutions): return .resolveAll(resolutions.array)
+        case .resolve(let resolutions):
+            switch consume resolutions {
+            case .one(let resolution) where !session.hasUnsent: return .resolve(resolution)
+            case let resolutions: return .resolveAll(resolutions.array)
+            }
         case .ready(let resolutions, let lost):
             losses = ProducerLosses(atLogin: lost, replacedKey: session.takeReplacedKey())
             foundLosses = losses != nil

@@ -54,7 +54,7 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     func takeResponse() -> Response {
         if let outcome = outcome.take(), let pending {
             application.transactionEnded()
-            return response(to: outcome, of: pending.transaction)
+            return response(to: outcome, pending)
         }
         guard let response = response.take() else {
             preconditionFailure("takeResponse() called before answerIsReady()")
@@ -124,18 +124,18 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         guard application.hasRoom else { return refuse(TransactionEndpoint.overloaded) }
         if let tracer = application.tracer { begin(tracer, head, input.span) }
         if let problem = TransactionEndpoint.refusal(head, input.span) { return refuse(problem) }
-        let pending = pendingTransaction()
         let bytes = input.span
         let transactions = application.transactions
+        let pending: PendingTransaction
         do {
-            try transactions.check(head, bytes, body: bytes.extracting(body), into: pending)
+            let (transaction, idempotencyKey) = try transactions.check(
+                head, bytes, body: bytes.extracting(body))
+            pending = hold(transaction, idempotencyKey)
         } catch {
             return refused(error, body)
         }
         if application.tracer != nil { enterTrace(pending) }
-        if let outcome = transactions.enqueue(pending) {
-            return response(to: outcome, of: pending.transaction)
-        }
+        if let outcome = transactions.enqueue(pending) { return response(to: outcome, pending) }
         application.transactionBegan()
         return nil
     }
@@ -165,9 +165,16 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
         }
     }
 
-    private func pendingTransaction() -> PendingTransaction {
-        if let pending { return pending }
-        let pending = PendingTransaction { [unowned self] _, outcome in confirmed(outcome) }
+    private func hold(
+        _ transaction: consuming Transaction, _ idempotencyKey: IdempotencyKey?
+    ) -> PendingTransaction {
+        if let pending {
+            pending.hold(transaction, idempotencyKey)
+            return pending
+        }
+        let pending = PendingTransaction(transaction, idempotencyKey) { [unowned self] _, outcome in
+            confirmed(outcome)
+        }
         self.pending = pending
         return pending
     }
@@ -178,21 +185,21 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     }
 
     private func response(
-        to outcome: PendingTransaction.Outcome, of transaction: Transaction
+        to outcome: PendingTransaction.Outcome, _ pending: PendingTransaction
     ) -> Response {
         switch outcome {
         case .success(let outcome):
-            let accepted = AcceptedTransaction(transaction, outcome)
+            let accepted = AcceptedTransaction(pending.transaction, outcome)
             note.transactionID = accepted.id
             guard application.hasFurtherFields else {
                 return TransactionEndpoint.response(to: accepted)
             }
-            let further = application.transactions.furtherFields(accepted, pending?.allowance)
+            let further = application.transactions.furtherFields(accepted, pending.allowance)
             return TransactionEndpoint.response(to: accepted, further: further.bytes)
         case .failure(let error):
-            if case .outcomeUnknown = error { note.unresolvedID = transaction.id }
+            if case .outcomeUnknown = error { note.unresolvedID = pending.transaction.id }
             return refuse(
-                application.transactions.limited(Problem(.queue(error)), pending?.allowance))
+                application.transactions.limited(Problem(.queue(error)), pending.allowance))
         }
     }
 

@@ -61,11 +61,10 @@ final class TransactionEndpoint: Sendable {
         code: .overloaded,
         detail: "too many transactions wait for the queue: nothing was enqueued, try again later")
 
-    /// Checks a request. Stores the transaction in `pending`, which needs no bytes of the request.
+    /// Checks a request. What it returns needs no bytes of the request.
     func check(
-        _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>,
-        into pending: PendingTransaction
-    ) throws(Problem) {
+        _ head: RequestHead, _ bytes: Span<UInt8>, body: Span<UInt8>
+    ) throws(Problem) -> (Transaction, IdempotencyKey?) {
         let transaction: Transaction
         do {
             transaction = try checks.transaction(
@@ -75,7 +74,7 @@ final class TransactionEndpoint: Sendable {
         } catch {
             throw limited(Problem(error), isVerified: error.isOfVerifiedUser)
         }
-        do { pending.hold(transaction, try idempotencyKey(head, bytes)) } catch {
+        do { return (transaction, try idempotencyKey(head, bytes)) } catch {
             throw limited(error)
         }
     }

@@ -31,8 +31,8 @@ import Testing
                 traceParent: amount == 1
                     ? nil : TraceParent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
             var words = RedisCommand()
-            let count = StreamEntry(transaction).addWords(
-                TransactionRecord(transaction, nil), to: &words)
+            let count = StreamEntry.addWords(
+                transaction, TransactionRecord(transaction, nil), to: &words)
             #expect(count == (amount == 1 ? 5 : 6))
             var entry = RedisCommand()
             entry.begin(wordCount: count)
@@ -152,7 +152,7 @@ import Testing
         #expect(values[name] == value)
         let record = TransactionRecord(transaction, nil)
         var (entry, job) = (RedisCommand(), RedisCommand())
-        #expect(StreamEntry(transaction).addWords(record, to: &entry) == 5)
+        #expect(StreamEntry.addWords(transaction, record, to: &entry) == 5)
         let format = RQJobFormat(RQKeys(name: "q"), function: "a.b")
         #expect(RQJob(transaction, format).addWords(record, to: &job) == 4)
         for words in [entry, job] {

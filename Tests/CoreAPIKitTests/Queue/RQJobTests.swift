@@ -109,7 +109,7 @@ import Testing
         let record = TransactionRecord(transaction, IdempotencyKey("k"))
         let keys = try words { #expect(record.addKey(of: Array("{a:b}".utf8), to: &$0) == 1) }
         #expect(keys == ["core-api:idempotency:{a:b}:1:k"])
-        let words = try words { #expect(StreamEntry(transaction).addWords(record, to: &$0) == 6) }
+        let words = try words { #expect(StreamEntry.addWords(transaction, record, to: &$0) == 6) }
         #expect(
             words == [
                 id, "1000", "USD", "1", "2021-11-04T11:57:11.123456Z", "\(id) 1000 USD",
