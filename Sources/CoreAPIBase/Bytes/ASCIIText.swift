@@ -26,16 +26,23 @@ extension [UInt8] {
 extension OutputSpan<UInt8> {
     package mutating func append(text: String) { append(copying: text.utf8.span) }
 
-    /// Appends a number in decimal, with zeros before it up to the width.
+    /// Appends a number in decimal.
     ///
     /// - Parameter number: not negative.
-    package mutating func append(decimal number: Int, width: Int = 1) {
+    package mutating func append(decimal number: Int) {
+        guard 0..<100_000_000 ~= number else { return append(decimal: number, width: 1) }
+        let digits = ASCII.decimalDigits(number)
+        append(eight: digits, droppingFirst: ASCII.leadingZeros(digits))
+    }
+
+    /// The same, with zeros before the number up to the width.
+    package mutating func append(decimal number: Int, width: Int) {
         precondition(number >= 0, "OutputSpan.append(decimal:): the number is negative")
-        let digits = ASCII.decimalDigits(number % 100_000_000)
         guard number < 100_000_000, width <= 8 else {
             append(decimal: number / 100_000_000, width: max(width - 8, 1))
-            return append(eight: digits)
+            return append(eight: ASCII.decimalDigits(number % 100_000_000))
         }
+        let digits = ASCII.decimalDigits(number)
         append(eight: digits, droppingFirst: min(ASCII.leadingZeros(digits), 8 - width))
     }
 
@@ -45,8 +52,11 @@ extension OutputSpan<UInt8> {
     /// Appends the lowest digits of a number in hexadecimal, in lower case.
     package mutating func append(hexadecimal number: UInt64, digits: Int) {
         if digits == 16 {
-            append(eight: ASCII.hexadecimalDigits(number &>> 32))
-        } else if digits > 8 {
+            return append(eights: [
+                ASCII.hexadecimalDigits(number &>> 32), ASCII.hexadecimalDigits(number),
+            ])
+        }
+        if digits > 8 {
             append(hexadecimal: number &>> 32, digits: digits &- 8)
         }
         let eight = ASCII.hexadecimalDigits(number)

@@ -18,8 +18,8 @@ package enum Base64URL {
     /// The number of bytes that this number of digits decodes to.
     package static func decodedLength(_ digitCount: Int) -> Int { digitCount * 3 / 4 }
 
-    /// Decodes into the first `decodedLength` bytes of a buffer that has as many or more; false
-    /// where `decode` returns nil.
+    /// Decodes into the first `decodedLength` bytes of a buffer that has as many or more, of which
+    /// the one behind them may change too; false where `decode` returns nil.
     package static func decode(
         _ range: Range<Int>, of bytes: Span<UInt8>, into decoded: inout MutableSpan<UInt8>
     ) -> Bool {

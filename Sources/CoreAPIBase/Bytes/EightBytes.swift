@@ -4,7 +4,8 @@
 /// merges the eight loads into one. The tests are the known tricks for bytes in a word (Hacker's
 /// Delight §6-1). Each test sets the top bit of the first byte that matches. Bytes after it may be
 /// marked as well. The result is 0 if no byte matches.
-package struct EightBytes: Equatable, ExpressibleByStringLiteral {
+@usableFromInline
+package struct EightBytes: Equatable, ExpressibleByStringLiteral, Sendable {
     @usableFromInline package let word: UInt64
 
     @inlinable package init(word: UInt64) { self.word = word }

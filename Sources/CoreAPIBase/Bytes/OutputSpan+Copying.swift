@@ -34,6 +34,22 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// Appends the bytes of several words with one check; traps if they exceed the free capacity.
+    @inlinable @inline(__always)
+    package mutating func append<let count: Int>(eights: InlineArray<count, EightBytes>) {
+        precondition(
+            freeCapacity >= 8 &* eights.count,
+            "OutputSpan.append: the words exceed the free capacity")
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            guard let start = buffer.baseAddress else { return }
+            for index in eights.indices {
+                unsafe UnsafeMutableRawPointer(start + count + 8 &* index).storeBytes(
+                    of: eights[index].word.littleEndian, as: UInt64.self)
+            }
+            count += 8 &* eights.count
+        }
+    }
+
     /// Appends the eight bytes of a word but for the first ones; traps if they exceed the free
     /// capacity.
     ///

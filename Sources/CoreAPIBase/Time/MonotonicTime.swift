@@ -13,8 +13,9 @@ internal import Glibc
         var time = timespec()
         let result = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         precondition(result == 0, "MonotonicTime.now: clock_gettime failed for CLOCK_MONOTONIC")
+        // The clock counts from the system's start: it does not overflow.
         return MonotonicTime(
-            nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+            nanoseconds: UInt64(truncatingIfNeeded: time.tv_sec &* 1_000_000_000 &+ time.tv_nsec))
     }
 
     @inlinable package func advanced(byMilliseconds milliseconds: Int) -> MonotonicTime {

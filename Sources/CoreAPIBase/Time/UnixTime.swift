@@ -75,9 +75,11 @@ public struct UnixTime: Hashable, Comparable, Sendable {
             let zeros: EightBytes = "00000000"
             return EightBytes(word: ASCII.decimalDigits(number).word ^ zeros.word ^ marks.word)
         }
-        text.append(eight: digits(date.year * 10_000 + date.month * 10, "0000-00-"))
-        text.append(eight: digits(date.day * 1_000_000 + hour * 1_000 + minute, "00T00:00"))
-        text.append(eight: digits(second % 60 * 100_000 + microseconds / 100, ":00.0000"))
+        text.append(eights: [
+            digits(date.year * 10_000 + date.month * 10, "0000-00-"),
+            digits(date.day * 1_000_000 + hour * 1_000 + minute, "00T00:00"),
+            digits(second % 60 * 100_000 + microseconds / 100, ":00.0000"),
+        ])
         text.append(eight: digits(microseconds % 100 * 10, "0000000Z"), droppingFirst: 5)
     }
 }

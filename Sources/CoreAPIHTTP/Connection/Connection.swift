@@ -312,7 +312,7 @@ package final class Connection: EventHandler, @unchecked Sendable {
     ///
     /// - Parameter isRefusal: whether the answer is the refusal of bytes that are no request.
     private func begin(
-        _ response: consuming Response, isRefusal: Bool = false,
+        _ response: Response, isRefusal: Bool = false,
         _ conversation: inout Conversation
     ) {
         let input = conversation.machine.input

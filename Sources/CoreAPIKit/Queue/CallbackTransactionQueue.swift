@@ -42,8 +42,9 @@ package final class PendingTransaction: @unchecked Sendable {
     /// Takes the place of the transaction before it, which has its outcome.
     package func hold(_ transaction: consuming Transaction, _ idempotencyKey: IdempotencyKey?) {
         precondition(sender == nil, "hold() while a transaction is enqueued")
-        held = transaction
-        heldKey = idempotencyKey
+        // The old values end after the accesses, which need no checks at run time then.
+        _ = exchange(&held, with: transaction)
+        _ = exchange(&heldKey, with: idempotencyKey)
         allowance = nil
     }
 
@@ -56,6 +57,11 @@ package final class PendingTransaction: @unchecked Sendable {
     package var transaction: Transaction { held }
 
     package var idempotencyKey: IdempotencyKey? { heldKey }
+
+    /// The transaction as the caller gets it.
+    package func accepted(_ outcome: EnqueueOutcome) -> AcceptedTransaction {
+        AcceptedTransaction(held, outcome)
+    }
 
     /// What the queue's script has to know of it.
     var traits: ProducerTraits {

@@ -18,15 +18,15 @@ enum TokenObject {
         do {
             var reader = JSONReader()
             var (count, plainCount) = (0, 0)
-            // The names read so far: ranges up to the first name with an escape sequence, decoded
-            // bytes for later names.
-            var plain = InlineArray<64, Range<Int>>(repeating: 0..<0)
+            // The names read so far: ranges of the first ones, up to one with an escape sequence,
+            // and the decoded bytes of later names.
+            var plain = InlineArray<8, Range<Int>>(repeating: 0..<0)
             var decoded: [[UInt8]] = []
             guard try reader.beginsObject(bytes) else { return false }
             while let name = try reader.nextMember(bytes, isFirst: count == 0) {
                 guard count < membersMax else { return false }
                 count += 1
-                if !name.hasEscapes, decoded.isEmpty {
+                if !name.hasEscapes, decoded.isEmpty, plainCount < plain.count {
                     for index in 0..<plainCount where plain[index].count == name.range.count {
                         let other = bytes.extracting(plain[index])
                         if ASCII.equal(other, name.range, of: bytes) { return false }
@@ -34,7 +34,7 @@ enum TokenObject {
                     plain[plainCount] = name.range
                     plainCount += 1
                 } else {
-                    guard escapedNames == .decoded else { return false }
+                    guard !name.hasEscapes || escapedNames == .decoded else { return false }
                     let name = name.decoded(bytes)
                     for index in 0..<plainCount
                     where ASCII.equal(name.span, plain[index], of: bytes) { return false }

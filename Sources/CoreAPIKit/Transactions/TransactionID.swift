@@ -58,12 +58,12 @@ public struct TransactionID: Hashable, Sendable, CustomStringConvertible {
         let d = ASCII.hexadecimalDigits(low)
         let hyphen = UInt64(UInt8(ascii: "-"))
         let (bStart, bEnd, cStart) = (b & 0xFFFF_FFFF, b &>> 32, c & 0xFFFF_FFFF)
-        text.append(eight: a)
-        text.append(
-            eight: EightBytes(word: hyphen | bStart &<< 8 | hyphen &<< 40 | bEnd &<< 48))
-        text.append(
-            eight: EightBytes(word: bEnd &>> 16 | hyphen &<< 16 | cStart &<< 24 | hyphen &<< 56))
-        text.append(eight: EightBytes(word: c &>> 32 | d.word &<< 32))
+        text.append(eights: [
+            a,
+            EightBytes(word: hyphen | bStart &<< 8 | hyphen &<< 40 | bEnd &<< 48),
+            EightBytes(word: bEnd &>> 16 | hyphen &<< 16 | cStart &<< 24 | hyphen &<< 56),
+            EightBytes(word: c &>> 32 | d.word &<< 32),
+        ])
         text.append(eight: d, droppingFirst: 4)
     }
 }

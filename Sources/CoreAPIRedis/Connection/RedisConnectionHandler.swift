@@ -148,8 +148,10 @@ extension RedisConnectionHandler {
     // MARK: - Replies
 
     fileprivate func takeReplies() {
+        // A copy: an access to the property that spans a call is checked at run time.
+        let reader = parts.reader
         do {
-            while let reply = try parts.reader.next() {
+            while let reply = try reader.next() {
                 switch parts.machine.received(reply, now: parts.loop.now) {
                 case .none: break
                 case .flush: parts.connection.requestFlush()

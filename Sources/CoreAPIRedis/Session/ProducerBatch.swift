@@ -151,27 +151,17 @@ package struct ProducerBatch<Waiter> {
 
     /// Appends a record of each message, for the history.
     @inline(__always) func appendRecords(to bytes: inout [UInt8]) {
-        let former = formerNumbers.reduce(0) { $0 + $1.count }
-        // Taken out, since the closure would copy the whole batch.
-        let (messages, formerNumbers) = (messages, formerNumbers)
-        let (first, isRefused) = (first, isRefused)
-        let (keys, words) = (keys.bytes.span, words.bytes.span)
-        bytes.append(
-            addingCapacity: messages.count * ProducerRecord.headBytes
-                + former * ProducerRecord.formerBytes + keys.count + words.count
-        ) { output in
-            // By their indices: a loop over the messages would copy them.
-            for index in messages.indices {
-                var former = formerNumbers.isEmpty ? [] : formerNumbers[index]
-                // Under a number that was refused the message is nowhere.
-                let refused = isRefused ? former.popLast() : nil
-                let record = ProducerRecord(
-                    number: refused ?? first + index, position: messages[index].position,
-                    traits: messages[index].traits, keyCount: messages[index].keyCount,
-                    wordCount: messages[index].wordCount, formerNumbers: former,
-                    keyRange: messages[index].keyRange, wordRange: messages[index].wordRange)
-                record.append(keys: keys, words: words, to: &output)
-            }
+        // By their indices: a loop over the messages would copy them.
+        for index in messages.indices {
+            var former = formerNumbers.isEmpty ? [] : formerNumbers[index]
+            // Under a number that was refused the message is nowhere.
+            let refused = isRefused ? former.popLast() : nil
+            let record = ProducerRecord(
+                number: refused ?? first + index, position: messages[index].position,
+                traits: messages[index].traits, keyCount: messages[index].keyCount,
+                wordCount: messages[index].wordCount, formerNumbers: former,
+                keyRange: messages[index].keyRange, wordRange: messages[index].wordRange)
+            record.append(keys: keys.bytes.span, words: words.bytes.span, to: &bytes)
         }
     }
 

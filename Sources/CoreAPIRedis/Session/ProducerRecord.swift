@@ -46,19 +46,22 @@ struct ProducerRecord {
 
     /// Appends the record, with the keys and words that its ranges name in other buffers.
     @inline(__always)
-    func append(
-        keys: Span<UInt8>, words: Span<UInt8>, to output: inout OutputSpan<UInt8>
-    ) {
-        output.append(eight: EightBytes(word: UInt64(number)))
-        output.append(eight: EightBytes(word: UInt64(position)))
+    func append(keys: Span<UInt8>, words: Span<UInt8>, to bytes: inout [UInt8]) {
         let sizes = UInt64(keyRange.count) | UInt64(wordRange.count) &<< 32
-        output.append(eight: EightBytes(word: sizes))
         let counts = UInt64(keyCount) | UInt64(wordCount) &<< 16
         let rest = UInt64(traits.number) | UInt64(formerNumbers.count) &<< 8
-        output.append(eight: EightBytes(word: counts | rest &<< 32))
-        for former in formerNumbers { output.append(eight: EightBytes(word: UInt64(former))) }
-        if !keyRange.isEmpty { output.append(copying: keys.extracting(keyRange)) }
-        output.append(copying: words.extracting(wordRange))
+        let count =
+            ProducerRecord.headBytes + ProducerRecord.formerBytes * formerNumbers.count
+            + keyRange.count + wordRange.count
+        bytes.append(addingCapacity: count) { output in
+            output.append(eights: [
+                EightBytes(word: UInt64(number)), EightBytes(word: UInt64(position)),
+                EightBytes(word: sizes), EightBytes(word: counts | rest &<< 32),
+            ])
+            for former in formerNumbers { output.append(eight: EightBytes(word: UInt64(former))) }
+            if !keyRange.isEmpty { output.append(copying: keys.extracting(keyRange)) }
+            output.append(copying: words.extracting(wordRange))
+        }
     }
 
     /// Reads the record that `append` has put at the position.

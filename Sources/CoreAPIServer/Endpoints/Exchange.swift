@@ -12,6 +12,8 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     private var pending: PendingTransaction?
     private var outcome: PendingTransaction.Outcome?
     private var response: Response?
+    /// The memory of the last accepted transaction's answer, for the next one.
+    private var acceptedContent: [UInt8] = []
     /// The trace of the current request, if requests are traced.
     private var trace: RequestTrace?
     /// The data of the current request for metrics and logs.
@@ -189,13 +191,16 @@ final class Exchange: HTTPExchange, @unchecked Sendable {
     ) -> Response {
         switch outcome {
         case .success(let outcome):
-            let accepted = AcceptedTransaction(pending.transaction, outcome)
+            let accepted = pending.accepted(outcome)
             note.transactionID = accepted.id
+            var content = exchange(&acceptedContent, with: [])
+            defer { acceptedContent = content }
             guard application.hasFurtherFields else {
-                return TransactionEndpoint.response(to: accepted)
+                return TransactionEndpoint.response(to: accepted, in: &content)
             }
             let further = application.transactions.furtherFields(accepted, pending.allowance)
-            return TransactionEndpoint.response(to: accepted, further: further.bytes)
+            return TransactionEndpoint.response(
+                to: accepted, further: further.bytes, in: &content)
         case .failure(let error):
             if case .outcomeUnknown = error { note.unresolvedID = pending.transaction.id }
             return refuse(

@@ -97,12 +97,14 @@ final class TransactionEndpoint: Sendable {
 
     /// The answer to a transaction that the queue has confirmed.
     ///
-    /// - Parameter further: lines of further fields.
+    /// - Parameters:
+    ///   - further: lines of further fields.
+    ///   - content: the memory of an earlier answer; the answer's own afterwards.
     static func response(
-        to transaction: AcceptedTransaction, further: [UInt8] = []
+        to transaction: AcceptedTransaction, further: [UInt8] = [], in content: inout [UInt8]
     ) -> Response {
-        var content: [UInt8] = []
         var bodyStart = 0
+        content.removeAll(keepingCapacity: true)
         content.append(addingCapacity: acceptedBytesMax + further.count) { content in
             content.append("\r\nTransaction-Id: ")
             transaction.id.append(to: &content)

@@ -28,6 +28,27 @@ import Testing
         }
     }
 
+    /// Whole groups are stored at once: a longer buffer keeps what is behind the value.
+    @Test func `every length is decoded into a buffer of its size and of more`() {
+        for length in 0..<70 {
+            let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 7 + 200) }
+            let encoded = Base64URL.encode(bytes.span)
+            for spare in [0, 1, 2, 3, 40] {
+                var buffer = [UInt8](repeating: 0xEE, count: length + spare)
+                var output = buffer.mutableSpan
+                #expect(Base64URL.decode(0..<encoded.count, of: encoded.span, into: &output))
+                #expect(Array(buffer[..<length]) == bytes, "\(length) and \(spare)")
+                // The store of the last group may touch one byte.
+                #expect(buffer.dropFirst(length + 1).allSatisfy { $0 == 0xEE })
+            }
+            for index in encoded.indices {
+                var wrong = encoded
+                wrong[index] = UInt8(ascii: ".")
+                #expect(Base64URL.decode(0..<wrong.count, of: wrong.span) == nil)
+            }
+        }
+    }
+
     @Test(arguments: [
         "A", "AAAAA", "Zg==", "Zm8=", "Zm9v+", "Zm9v/", "Zm 9", "Zm\n9", "Zm9é", "Zm9.", "*",
     ])

@@ -22,6 +22,23 @@ import Testing
     ])
     func `a number beyond Int is nil`(text: String) { #expect(integer(text) == nil) }
 
+    @Test func `numbers of every length are read, and a wrong byte is found at every place`() {
+        let digits = Array("1234567890123456789".utf8)
+        var value = 0
+        for length in 1...digits.count {
+            value = value * 10 + Int(digits[length - 1] - UInt8(ascii: "0"))
+            let text = String(decoding: digits[..<length], as: UTF8.self)
+            #expect(integer(text) == value)
+            for place in 0..<length {
+                for byte in [UInt8(ascii: "/"), UInt8(ascii: ":"), 0, 0x7F, 0x80, 0xB0, 0xFF] {
+                    var wrong = Array(digits[..<length])
+                    wrong[place] = byte
+                    #expect(Digits.integer(0..<length, of: wrong.span) == nil, "\(wrong)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: ["", "-1", "+1", " 1", "1 ", "1.0", "1e3", "12a", "/", ":", "٣"])
     func `anything but digits is no number`(text: String) { #expect(integer(text) == nil) }
 }

@@ -111,6 +111,24 @@ import Testing
         for count in 0..<text.count { #expect(fault(Array(text[..<count])) != nil) }
     }
 
+    @Test func `each byte at each place of a string has its meaning`() {
+        let all = UInt8.min...UInt8.max
+        for (byte, place) in all.flatMap({ byte in (0..<20).map { (byte, $0) } }) {
+            var text = Array("\"abcdefghijklmnopqrst\"".utf8)
+            text[1 + place] = byte
+            let isPlain =
+                (0x20..<0x80).contains(byte) && byte != UInt8(ascii: "\"")
+                && byte != UInt8(ascii: "\\")
+            // Of the letters, these follow a backslash; a `u` needs four digits.
+            let isEscape =
+                byte == UInt8(ascii: "\\") && place < 19 && "bfnrt".utf8.contains(text[2 + place])
+            var reader = JSONReader()
+            let isRead =
+                (try? reader.value(text.span)) != nil && (try? reader.end(text.span)) != nil
+            #expect(isRead == (isPlain || isEscape), "\(byte) at \(place)")
+        }
+    }
+
     @Test func `escape sequences are decoded`() throws {
         let bytes = Array("\"\\u0061\\\\\\\"\\/\\b\\f\\n\\r\\t\\u00e9\\ud834\\udd1eé\"".utf8)
         var reader = JSONReader()

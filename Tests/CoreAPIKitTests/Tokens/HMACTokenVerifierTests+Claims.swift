@@ -15,6 +15,21 @@ extension HMACTokenVerifierTests {
         #expect(error(payload: payload) == .malformed(.payloadNotObject))
     }
 
+    /// Names after the first ones are compared in another way.
+    @Test func `of many names each is unique`() {
+        for count in 1...16 {
+            let names = (0..<count).map { #""name \#($0)":0"# }
+            let all = [String(claims().dropFirst().dropLast())] + names
+            #expect(error(payload: "{\(all.joined(separator: ","))}") == nil, "\(count)")
+            for name in all {
+                let twice = (all + [name]).joined(separator: ",")
+                #expect(
+                    error(payload: "{\(twice)}") == .malformed(.payloadNotObject),
+                    "\(name) after \(count)")
+            }
+        }
+    }
+
     @Test func `exp is required, and is a number`() {
         #expect(error(payload: #"{"user_id":1,"enabled":true}"#) == .claimInvalid(.expiry))
         for value in ["null", "\"1700000030\"", "true", "[]", "{}", "1e400"] {
