@@ -91,6 +91,26 @@ import Testing
         }
     }
 
+    @Test(arguments: queues)
+    func `a record that may not be read refuses its key alone, and keeps it`(queue: String)
+        async throws
+    {
+        try await RedisServer.with { redis in
+            try await APIServer.with(try await give(queue, redis)) { server in
+                let first = try post(server)
+                #expect(first.status == 200)
+                _ = try await give(queue, without: ["+get"], redis)
+                expectRefused(try post(server), "without +get")
+                #expect(try post(server, "new").status == 200)
+                _ = try await give(queue, redis)
+                let again = try post(server)
+                #expect(again.fields["idempotent-replayed"] == "true")
+                #expect(again.fields["transaction-id"] == first.fields["transaction-id"])
+                #expect(try await length(queue, redis) == .integer(2))
+            }
+        }
+    }
+
     // MARK: - Types
 
     @Test(arguments: queues)
@@ -184,8 +204,8 @@ import Testing
             _ = try await redis.command("CONFIG", "SET", "maxmemory", "1")
             expectRefused(try post(server), reason)
             _ = try await redis.command("CONFIG", "SET", "maxmemory", "0")
-        // The connection is logged in.
-        case "+script|load": break
+        // The connection is logged in, and a new key's record is not read.
+        case "+script|load", "+get": break
         default:
             _ = try await give(queue, without: [reason, "+del"], redis)
             expectRefused(try post(server), "without \(reason)")

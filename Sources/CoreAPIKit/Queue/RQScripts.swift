@@ -7,8 +7,7 @@ internal import CoreAPIRedis
 /// The first command that Redis refuses ends the batch; what is complete by then is pushed. If the
 /// push is refused, nothing is applied: the records are made void (`TransactionRecord`), what the
 /// users' rates have taken is given back, and the hashes that this call has made are removed.
-/// Without the right to `DEL` they stay, with ids that no list names and no later job has. `meta`
-/// cannot be refused where the fields before it were not: it is the same command on the same key.
+/// Without the right to `DEL` they stay, with ids that no list names and no later job has.
 ///
 /// - KEYS: the session, the queue's list, the set of all queues, with a limit the session's
 ///   refusals; then of each transaction its user's rate, if that is limited, the job's hash, and
@@ -33,7 +32,9 @@ enum RQScripts {
                 \(limit == nil ? "" : "local taken = {}")
                 local named = call('SADD', KEYS[3], list)
                 if type(named) == 'table' then problem, applied = named.err, skipped end
-                for index = 0, (problem and 0 or count) - 1 do
+                local done = 0
+                \(limit == nil ? plainMessages(parts, options) : "")
+                for index = done, (problem and 0 or count) - 1 do
                   local id, data = argv[at], argv[at + 1]
                   local time, description = argv[at + 2], argv[at + 3]
                   at = at + 4
@@ -49,29 +50,55 @@ enum RQScripts {
                     break
                   end
                 end
-                \(push(limit))
+                \(push(limit, keyCount))
                 \(limit?.last ?? "")
                 \(ProducerScripts.batchEnd)
                 """))
     }
 
-    /// Writes a job.
+    /// A job's fields and their values, expressions of the script.
+    private static func fields(
+        data: String, time: String, description: String, more: [(String, String)] = [],
+        _ parts: QueueFeatures.Parts, _ options: RQJobOptions
+    ) -> [(String, String)] {
+        let failure = options.failureLifetimeWord.map { [("failure_ttl", "'\($0)'")] } ?? []
+        let lifetime = parts.keepsStatus ? [("result_ttl", "argv[6]")] : []
+        return [
+            ("data", data), ("created_at", time), ("enqueued_at", time),
+            ("description", description), ("origin", "origin"), ("status", "'queued'"),
+            ("timeout", "'\(options.timeoutWord)'"),
+        ] + failure
+            + [
+                "started_at", "ended_at", "last_heartbeat", "worker_name",
+                "success_callback_name", "failure_callback_name",
+            ].map { ($0, "''") } + lifetime + more
+    }
+
+    /// Writes a job's hash, an expression of the script.
+    private static func write(_ hash: String, _ fields: [(String, String)]) -> String {
+        "call('HSET', \(hash), \(fields.map { "'\($0)', \($1)" }.joined(separator: ", ")))"
+    }
+
+    /// The job of a message.
     private static func job(_ parts: QueueFeatures.Parts, _ options: RQJobOptions) -> String {
-        let failure = options.failureLifetimeWord.map { "'failure_ttl', '\($0)', " } ?? ""
         let taken = parts.limitsRate ? "if former then taken[#taken + 1] = {rate, former} end" : ""
+        func write(_ more: [(String, String)]) -> String {
+            let fields = fields(
+                data: "data", time: "time", description: "description", more: more, parts, options)
+            return RQScripts.write("hash", fields)
+        }
         return """
             if not problem and isNew then
-              local added = call('HSET', hash, 'data', data, 'created_at', time,
-                'enqueued_at', time, 'description', description, 'origin', origin,
-                'status', 'queued', 'timeout', '\(options.timeoutWord)', \(failure)
-                'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '',
-                'success_callback_name', '', 'failure_callback_name', ''\(
-                parts.keepsStatus ? ", 'result_ttl', argv[6]" : ""))
+              local added
+              if extra then
+                added = \(write([("meta", "extra")]))
+              else
+                added = \(write([]))
+              end
               if type(added) == 'table' then
                 if record then \(TransactionRecord.scriptUndo) end
                 problem, isOwn = added.err, string.find(added.err, 'WRONGTYPE', 1, true)
               else
-                if extra then redis.call('HSET', hash, 'meta', extra) end
                 if added > 0 then
                   hashCount = hashCount + 1
                   hashes[hashCount] = hash
@@ -85,8 +112,27 @@ enum RQScripts {
             """
     }
 
+    /// As `StreamScripts.plainMessages`. They stop before a hash that had fields before, too: all
+    /// `done` hashes were made here.
+    private static func plainMessages(
+        _ parts: QueueFeatures.Parts, _ options: RQJobOptions
+    ) -> String {
+        let fields = fields(
+            data: "argv[at + 1]", time: "time", description: "argv[at + 3]", parts, options)
+        return """
+            for index = 1, isPlain and skipped == 0 and not problem and count or 0 do
+              local time = argv[at + 2]
+              local added = \(write("KEYS[key + index]", fields))
+              if added ~= \(fields.count) then break end
+              ids[index], done = argv[at], index
+              at = at + 4
+            end
+            hashCount, idCount, key = done, done, key + done
+            """
+    }
+
     /// Pushes all ids.
-    private static func push(_ limit: RateLimitScript?) -> String {
+    private static func push(_ limit: RateLimitScript?, _ queueKeyCount: Int) -> String {
         let giveBack =
             limit.map {
                 """
@@ -101,6 +147,7 @@ enum RQScripts {
               local pushed = call('RPUSH', list, unpack(ids))
               if type(pushed) == 'table' then
                 for _, record in ipairs(written) do \(TransactionRecord.scriptUndo) end
+                for index = 1, done do hashes[index] = KEYS[\(queueKeyCount) + index] end
                 if hashCount > 0 then call('DEL', unpack(hashes)) end
                 problem, isOwn, applied = pushed.err, false, skipped
                 \(giveBack)

@@ -51,19 +51,25 @@ struct TransactionRecord {
         at = at + 1
         key = key + 1
         record = KEYS[key]
-        local known = call('GET', record)
-        if not isNew then
-          if type(known) == 'string' and known ~= '' and known ~= text then
+        local kept = isNew
+          and call('SET', record, text, 'NX', 'EX', '\(IdempotencyKey.lifetimeSeconds)')
+        if kept and kept.err then
+          problem, isOwn = kept.err, true
+        elseif not kept then
+          local known = call('GET', record)
+          if not isNew then
+            if type(known) == 'string' and known ~= '' and known ~= text then
+              \(findRecord)
+            end
+          elseif type(known) == 'table' then
+            problem, isOwn = known.err, true
+          elseif known and known ~= '' then
             \(findRecord)
+            isNew = false
+          else
+            kept = call('SET', record, text, 'EX', '\(IdempotencyKey.lifetimeSeconds)')
+            if kept.err then problem, isOwn = kept.err, true end
           end
-        elseif type(known) == 'table' then
-          problem, isOwn = known.err, true
-        elseif known and known ~= '' then
-          \(findRecord)
-          isNew = false
-        else
-          local kept = call('SET', record, text, 'EX', \(IdempotencyKey.lifetimeSeconds))
-          if kept.err then problem, isOwn = kept.err, true end
         end
         """
     }

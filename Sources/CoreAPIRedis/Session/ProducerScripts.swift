@@ -139,24 +139,26 @@ package enum ProducerScripts {
     /// right that is missing for it stops the batch before anything is applied. It is written again
     /// where less is applied, after the same command has succeeded. A key of another type is no
     /// session: the next login opens one in its place.
+    ///
+    /// Arithmetic converts a text to a number for less than half of what `tonumber` costs.
     package static let batchStart = """
         local argv, call = ARGV, redis.pcall
         local time = call('TIME')
-        if not time.err and time[1] * 1000 + time[2] / 1000 > tonumber(argv[3]) then
+        if not time.err and time[1] * 1000 + time[2] / 1000 - argv[3] > 0 then
           return redis.error_reply('SESSION late')
         end
         local number = call('SET', KEYS[1], argv[2], 'XX', 'EX', '\(lifetimeSeconds)', 'GET')
-        if not number then return redis.error_reply('SESSION missing') end
-        if type(number) == 'table' then
-          if string.find(number.err, 'WRONGTYPE', 1, true) then
-            return redis.error_reply('SESSION missing')
-          end
-          return {tonumber(argv[1]), number.err}
-        end
         local kinds = argv[4]
-        local goal, count, skipped = tonumber(argv[2]), #kinds, 0
+        local goal, count, skipped = argv[2] + 0, #kinds, 0
         local isPlain = not string.find(kinds, '[^0]')
         if number ~= argv[1] then
+          if not number then return redis.error_reply('SESSION missing') end
+          if type(number) == 'table' then
+            if string.find(number.err, 'WRONGTYPE', 1, true) then
+              return redis.error_reply('SESSION missing')
+            end
+            return {tonumber(argv[1]), number.err}
+          end
           local stood, before = tonumber(number), tonumber(argv[1])
           if not string.match(number, '^[1-9]%d*$') or stood > \(numberMax) or before > stood then
             redis.call('SET', KEYS[1], number, 'EX', '\(lifetimeSeconds)')
