@@ -25,17 +25,13 @@ extension RedisDeadLetterStore {
         let known = asksAll ? [] : away.withLock { $0.places(now: .now()) }
         counts.failure = known.isEmpty ? nil : .slotUnserved
         let asked = Array(0..<placeCount).filter { !known.contains($0) }
-        for start in stride(from: 0, to: asked.count, by: QueueProbe.partitionsOfCallMax) {
-            let places = asked[start..<min(start + QueueProbe.partitionsOfCallMax, asked.count)]
-            let results = await withTaskGroup(of: (Int, Result<Int, RedisError>).self) { group in
-                for place in places { group.addTask { (place, await self.countResult(place)) } }
-                return await group.reduce(into: []) { $0.append($1) }
-            }
-            for (place, result) in results {
-                do { counts.ofPlaces[place] = try result.get() } catch {
-                    try passOver(place, error)
-                    counts.failure = error
-                }
+        let results = await concurrently(asked, atOnce: QueueProbe.partitionsOfCallMax) {
+            place throws(RedisError) in try await self.count(place..<place + 1)[0]
+        }
+        for (place, result) in zip(asked, results) {
+            do { counts.ofPlaces[place] = try result.get() } catch {
+                try passOver(place, error)
+                counts.failure = error
             }
         }
         if let failure = counts.failure, counts.unreached.count == placeCount {
@@ -60,12 +56,6 @@ extension RedisDeadLetterStore {
             throw .protocolViolation
         }
         return numbers.map { QueueProbe.count($0) ?? 0 }
-    }
-
-    private func countResult(_ place: Int) async -> Result<Int, RedisError> {
-        do { return .success(try await count(place..<place + 1)[0]) } catch {
-            return .failure(error)
-        }
     }
 
     /// Notes that a place is not reached. Throws the error if it is not of one node of a cluster.
