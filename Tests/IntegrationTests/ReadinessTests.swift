@@ -181,7 +181,7 @@ import Testing
                 try await APIServer.with(variables) { server in
                     try await eventuallyReady(server)
                     replica.kill()
-                    try await eventuallyRefuses(server, "redis:durability", "needs 1 replicas: 0")
+                    try await eventuallyRefuses(server, "redis:durability", "needs 1 replica: 0")
                     try await replica.start()
                     try await eventuallyReady(server)
                     #expect(try server.post(APIServer.body()).status == 200)
