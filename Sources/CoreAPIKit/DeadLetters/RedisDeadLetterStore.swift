@@ -13,6 +13,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     let scripts: DeadLetterScripts
     /// The places whose nodes did not answer.
     let away = Mutex(AwayPlaces())
+    /// The pauses between commands; nil without pauses.
+    private let pace: DeadLetterPace?
 
     /// The letters that one command reads at most, and changes at most: Redis serves no other
     /// caller meanwhile.
@@ -61,10 +63,14 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     }
 
     /// The store of a queue, over a connection of its own on the loop.
+    ///
+    /// - Parameter isPaced: whether commands are followed by pauses: see `DeadLetterPace`.
     package init(
-        _ kind: QueueProbe.Kind, _ url: RedisURL, on loop: EventLoop, _ tls: TLSContext?
+        _ kind: QueueProbe.Kind, _ url: RedisURL, on loop: EventLoop, _ tls: TLSContext?,
+        isPaced: Bool = false
     ) {
         self.kind = kind
+        pace = isPaced ? DeadLetterPace() : nil
         switch kind {
         case .rq: scripts = .rq
         case .stream: scripts = .stream
@@ -174,7 +180,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
             unreached.formUnion(page.unreached)
             cursor = page.next
         } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
-        return DeadLetterReasons(of: letters, unreached: unreached.sorted())
+        return DeadLetterReasons(
+            of: letters, count: counts.sum, unreached: unreached.sorted())
     }
 
     public func letter(_ id: String) async throws(RedisError) -> DeadLetter? {
@@ -188,7 +195,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         bytesMax: Int = 16 * 1024
     ) async throws(RedisError) -> [(position: String, letter: DeadLetter?)] {
         let arguments = [mode, position, "\(limit)", "\(bytesMax)"] + prefix
-        let reply = try await call(scripts.read, [key(place)], arguments)
+        let reply = try await pacedCall(scripts.read, [key(place)], arguments)
         guard case .array(let entries) = reply else { throw .protocolViolation }
         var letters: [(position: String, letter: DeadLetter?)] = []
         for entry in entries {
@@ -297,11 +304,11 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ) async throws(RedisError) -> Int {
         let reply: RedisReply
         switch action {
-        case .remove: reply = try await call(scripts.remove, [key(place)], prefix + ids)
+        case .remove: reply = try await pacedCall(scripts.remove, [key(place)], prefix + ids)
         case .requeue:
             let time = prefix.isEmpty ? [] : [UnixTime.now().timestamp]
             let arguments = time + prefix + ids
-            reply = try await call(
+            reply = try await pacedCall(
                 scripts.requeue, [key(place)] + queueKeys(place), arguments)
         }
         guard let count = QueueProbe.count(reply) else { throw .protocolViolation }
@@ -309,6 +316,16 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     }
 
     // MARK: - Redis
+
+    /// A call that reads or changes letters.
+    private func pacedCall(
+        _ script: RedisScript, _ keys: [String], _ arguments: [String]
+    ) async throws(RedisError) -> RedisReply {
+        guard let pace else { return try await call(script, keys, arguments) }
+        let began = await pace.next()
+        defer { pace.ended(since: began) }
+        return try await call(script, keys, arguments)
+    }
 
     /// Once more if Redis has forgotten the script: a new login loads it.
     func call(
