@@ -236,7 +236,7 @@ struct TokenArguments: Equatable {
     private static func integer(
         _ text: String?, _ option: String, in bounds: ClosedRange<Int>
     ) throws(UsageError) -> Int {
-        guard let text, let value = WholeNumber.read(text), bounds.contains(value) else {
+        guard let text, let value = WholeNumber.read(text[...]), bounds.contains(value) else {
             throw UsageError(reason: "\(option) needs \(WholeNumber.expectation(bounds))")
         }
         return value

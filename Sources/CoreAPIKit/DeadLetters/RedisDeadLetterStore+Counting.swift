@@ -25,13 +25,17 @@ extension RedisDeadLetterStore {
         let known = asksAll ? [] : away.withLock { $0.places(now: .now()) }
         counts.failure = known.isEmpty ? nil : .slotUnserved
         let asked = Array(0..<placeCount).filter { !known.contains($0) }
-        let results = await concurrently(asked, atOnce: QueueProbe.partitionsOfCallMax) {
-            place throws(RedisError) in try await self.count(place..<place + 1)[0]
-        }
-        for (place, result) in zip(asked, results) {
-            do { counts.ofPlaces[place] = try result.get() } catch {
-                try passOver(place, error)
-                counts.failure = error
+        for start in stride(from: 0, to: asked.count, by: QueueProbe.partitionsOfCallMax) {
+            let end = min(start + QueueProbe.partitionsOfCallMax, asked.count)
+            let places = Array(asked[start..<end])
+            let results = await concurrently(places) { place throws(RedisError) in
+                try await self.count(place..<place + 1)[0]
+            }
+            for (place, result) in zip(places, results) {
+                do { counts.ofPlaces[place] = try result.get() } catch {
+                    try passOver(place, error)
+                    counts.failure = error
+                }
             }
         }
         if let failure = counts.failure, counts.unreached.count == placeCount {
@@ -51,7 +55,7 @@ extension RedisDeadLetterStore {
     }
 
     private func count(_ places: Range<Int>) async throws(RedisError) -> [Int] {
-        let reply = try await call(scripts.count, places.map(key), [])
+        let reply = try await call(scripts.count, places.map(key), [], isPaced: false)
         guard case .array(let numbers) = reply, numbers.count == places.count else {
             throw .protocolViolation
         }

@@ -195,7 +195,7 @@ public final class RedisDeadLetterStore: DeadLetterStore {
         bytesMax: Int = 16 * 1024
     ) async throws(RedisError) -> [(position: String, letter: DeadLetter?)] {
         let arguments = [mode, position, "\(limit)", "\(bytesMax)"] + prefix
-        let reply = try await pacedCall(scripts.read, [key(place)], arguments)
+        let reply = try await call(scripts.read, [key(place)], arguments)
         guard case .array(let entries) = reply else { throw .protocolViolation }
         var letters: [(position: String, letter: DeadLetter?)] = []
         for entry in entries {
@@ -304,11 +304,11 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     ) async throws(RedisError) -> Int {
         let reply: RedisReply
         switch action {
-        case .remove: reply = try await pacedCall(scripts.remove, [key(place)], prefix + ids)
+        case .remove: reply = try await call(scripts.remove, [key(place)], prefix + ids)
         case .requeue:
             let time = prefix.isEmpty ? [] : [UnixTime.now().timestamp]
             let arguments = time + prefix + ids
-            reply = try await pacedCall(
+            reply = try await call(
                 scripts.requeue, [key(place)] + queueKeys(place), arguments)
         }
         guard let count = QueueProbe.count(reply) else { throw .protocolViolation }
@@ -317,20 +317,14 @@ public final class RedisDeadLetterStore: DeadLetterStore {
 
     // MARK: - Redis
 
-    /// A call that reads or changes letters.
-    private func pacedCall(
-        _ script: RedisScript, _ keys: [String], _ arguments: [String]
-    ) async throws(RedisError) -> RedisReply {
-        guard let pace else { return try await call(script, keys, arguments) }
-        let began = await pace.next()
-        defer { pace.ended(since: began) }
-        return try await call(script, keys, arguments)
-    }
-
     /// Once more if Redis has forgotten the script: a new login loads it.
+    ///
+    /// - Parameter isPaced: false for a command that reads and changes no letters.
     func call(
-        _ script: RedisScript, _ keys: [String], _ arguments: [String]
+        _ script: RedisScript, _ keys: [String], _ arguments: [String], isPaced: Bool = true
     ) async throws(RedisError) -> RedisReply {
+        let began = isPaced ? await pace?.next() : nil
+        defer { if let began { pace?.ended(since: began) } }
         let command = RedisCommand(calling: script, keys: keys, arguments: arguments)
         let slot = HashSlot(ofKey: keys[0].utf8)
         for _ in 0..<2 {

@@ -56,7 +56,7 @@ extension EnvironmentReader {
     ) throws(ConfigurationError) -> RQJobOptions.FailureLifetime {
         guard let text = try text(variable.rawValue) else { return .standard }
         if text == "-1" { return .forever }
-        guard let value = WholeNumber.read(text), bounds.contains(value) else {
+        guard let value = WholeNumber.read(text[...]), bounds.contains(value) else {
             throw ConfigurationError(
                 variable: variable.rawValue, value: text,
                 expectation: "give seconds, \(WholeNumber.expectation(bounds)), or -1: "

@@ -52,7 +52,7 @@ struct EnvironmentReader {
         _ variable: String, in bounds: ClosedRange<Int>
     ) throws(ConfigurationError) -> Int? {
         guard let text = try text(variable) else { return nil }
-        guard let value = WholeNumber.read(text), bounds.contains(value) else {
+        guard let value = WholeNumber.read(text[...]), bounds.contains(value) else {
             throw ConfigurationError(
                 variable: variable, value: text,
                 expectation: "give \(WholeNumber.expectation(bounds))")

@@ -7,7 +7,7 @@ internal import CoreAPIBase
 enum WholeNumber {
     /// The value of digits without a sign, a space or a leading zero; nil for another text, or if
     /// it overflows `Int`.
-    static func read(_ text: some StringProtocol) -> Int? {
+    static func read(_ text: Substring) -> Int? {
         let digits = Array(text.utf8)
         guard digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
         return Digits.integer(0..<digits.count, of: digits.span)

@@ -132,7 +132,7 @@ struct Server {
             for application in applications { application.use(verifier) }
         }
         notifyServiceManager(.ready)
-        var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
+        let watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
         watch.waitForEnd()
         drain()
         exporter?.finish(
