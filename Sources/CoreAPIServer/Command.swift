@@ -236,10 +236,8 @@ struct TokenArguments: Equatable {
     private static func integer(
         _ text: String?, _ option: String, in bounds: ClosedRange<Int>
     ) throws(UsageError) -> Int {
-        guard let text, let value = Int(text), bounds.contains(value) else {
-            throw UsageError(
-                reason: "\(option) needs a whole number from \(bounds.lowerBound) "
-                    + "to \(bounds.upperBound)")
+        guard let text, let value = WholeNumber.read(text[...]), bounds.contains(value) else {
+            throw UsageError(reason: "\(option) needs \(WholeNumber.expectation(bounds))")
         }
         return value
     }

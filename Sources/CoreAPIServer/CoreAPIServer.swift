@@ -7,6 +7,8 @@ internal import Logging
 @main
 enum CoreAPIServer {
     static func main() {
+        // Before all else: until then a SIGHUP ends the process. Commands end by their signals.
+        if CommandLine.argc == 1 { Process.holdSignals() }
         let arguments = Array(CommandLine.arguments.dropFirst())
         let command: Command
         do { command = try Command(arguments) } catch {
@@ -61,7 +63,6 @@ enum CoreAPIServer {
     }
 
     private static func serve() {
-        Process.holdSignals()
         let configuration: Configuration
         let inherited: InheritedSockets
         let watchdogMilliseconds: Int?

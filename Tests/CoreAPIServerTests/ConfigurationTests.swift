@@ -236,6 +236,32 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("HTTP_PORT", "05000"), ("HTTP_PORT", "00"), ("THREADS", "02"), ("PARTITIONS", "08"),
+        ("STATUS_SECONDS", "060"), ("RATE_LIMIT", "01/60"), ("RATE_LIMIT", "1/060"),
+        ("RATE_LIMIT", "00/60"), ("DURABILITY", "replica:01"), ("DURABILITY", "aof+replica:01"),
+        ("RQ_JOB_TIMEOUT", "0180"), ("RQ_FAILURE_TTL", "-01"), ("REPLAY_BYTES", "00"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "0500"),
+    ])
+    func `a number with a leading zero is refused, and the error says so`(
+        variable: String, value: String
+    ) {
+        let queue = variable == "PARTITIONS" ? "stream:s" : "rq:default"
+        do {
+            _ = try configuration([variable: value, "QUEUE": queue])
+            Issue.record("accepted")
+        } catch {
+            #expect(error.variable == variable)
+            #expect(error.value == value)
+            #expect(error.expectation.contains("without leading zeros"))
+        }
+    }
+
+    @Test func `zero alone is a number`() throws {
+        let configuration = try configuration(["HTTP_PORT": "0", "REPLAY_BYTES": "0"])
+        #expect(configuration.port == 0)
+    }
+
     @Test func `without a bound, connections are bounded by the limit of open files`() throws {
         for openFilesMax in [50, 64, 100, 1_024, 20_000, 1_048_576] {
             let configuration = try configuration([:], openFilesMax: openFilesMax)

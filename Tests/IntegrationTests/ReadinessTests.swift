@@ -53,6 +53,27 @@ import Testing
         }
     }
 
+    @Test(arguments: ["rq:default", "stream:s"], [true, false])
+    func `foreign content of one transaction's record is refused, and the server stays ready`(
+        queue: String, isText: Bool
+    ) async throws {
+        try await RedisServer.with { redis in
+            let tag = queue == "stream:s" ? "s" : "rq:queue:default"
+            let record = "core-api:idempotency:{\(tag)}:1:k"
+            _ = try await redis.command(isText ? "SET" : "RPUSH", record, "another program's")
+            try await APIServer.with(environment(redis, queue)) { server in
+                try await eventuallyReady(server)
+                let keyed = "Idempotency-Key: k\r\n"
+                #expect(try server.post(APIServer.body(), fields: keyed).status == 503)
+                #expect(try server.get("/health/ready").status == 200)
+                #expect(try server.get("/health").body.contains("refused") == false)
+                #expect(try server.post(APIServer.body()).status == 200)
+                let words = isText ? "foreign content" : "WRONGTYPE"
+                try await eventually("it is logged") { server.program.errors.contains(words) }
+            }
+        }
+    }
+
     @Test func `a node of a cluster is not ready`() async throws {
         try await RedisServer.with(["--cluster-enabled", "yes"]) { redis in
             for queue in ["rq:default", "stream:s"] {
@@ -160,7 +181,7 @@ import Testing
                 try await APIServer.with(variables) { server in
                     try await eventuallyReady(server)
                     replica.kill()
-                    try await eventuallyRefuses(server, "redis:durability", "needs 1 replicas: 0")
+                    try await eventuallyRefuses(server, "redis:durability", "needs 1 replica: 0")
                     try await replica.start()
                     try await eventuallyReady(server)
                     #expect(try server.post(APIServer.body()).status == 200)

@@ -158,6 +158,20 @@ import Testing
         }
     }
 
+    @Test func `a date in Retry-After is waited for`() async throws {
+        try await SpanCollector.with(["date"]) { collector in
+            var environment = collector.environment
+            environment["QUEUE"] = "memory"
+            try await APIServer.with(environment) { server in
+                #expect(try server.post(APIServer.body()).status == 200)
+                _ = try await collector.spans(2)
+                let times = collector.exports.compactMap(\.seconds)
+                // Without the date, the second attempt follows after 1 s at most.
+                #expect(times.count == 2 && times[1] - times[0] >= 3, "\(times)")
+            }
+        }
+    }
+
     @Test func `spans beyond the buffer are dropped and counted while the collector hangs`()
         async throws
     {

@@ -46,10 +46,15 @@ extension ConnectionSimulation {
                 case .resolve(let resolution):
                     outgoing.succeeded()
                     resolve([resolution])
-                case .resolveAll(let resolutions), .renew(let resolutions):
+                case .resolveAll(let resolutions):
                     outgoing.succeeded()
                     resolve(resolutions)
                     asksForFlush = true
+                case .renew(let resolutions):
+                    outgoing.succeeded()
+                    resolve(resolutions)
+                    checkRenewal()
+                    return restart()
                 case .fail(let error): return lose(error)
                 }
             }
@@ -67,6 +72,24 @@ extension ConnectionSimulation {
         tell("lost: \(error)")
         resolve(machine.lost(error, now: now))
         machineLost()
+        outgoing.isWanted = machine.isWanted
+        bringForward()
+    }
+
+    /// Another login of the same Redis, which counts from the next connection on.
+    final func renew(_ url: RedisURL) {
+        guard !isClosed else { return }
+        tell("is to be renewed")
+        machine.adopt(url)
+        if machine.renew() || renewsAtOnce { restart() }
+    }
+
+    private func restart() {
+        tell("begins anew")
+        closeSocket()
+        outgoing.restarted(now: now)
+        resolve(machine.restarted(now: now))
+        machineRestarted()
         outgoing.isWanted = machine.isWanted
         bringForward()
     }

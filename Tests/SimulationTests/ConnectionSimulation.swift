@@ -99,6 +99,12 @@ class ConnectionSimulation<Machine: RedisConnectionMachine, Server> {
     func resolve(_ resolutions: [Machine.Resolution]) {}
     /// The machine was told of a loss.
     func machineLost() {}
+    /// The connection was ended on purpose.
+    func machineRestarted() {}
+    /// Broken on purpose: a renewal ends the connection before everything is answered.
+    var renewsAtOnce: Bool { false }
+    /// What must hold once everything is answered over a connection that is to be renewed.
+    func checkRenewal() {}
     /// What must hold after each turn of the loop, and at each look at the deadlines.
     func checkTurn() {}
     func checkDeadlines() {}

@@ -11,6 +11,7 @@ extension ProducerSimulation {
         if breakage == .promisesTooMuch, case .failure(.mayBeExecuted(let error)) = result {
             result = .failure(.notExecuted(error))
         }
+        if case .success(.told(let text)) = result { result = .success(read(text)) }
         tell("\(message.id) is told \(result)")
         guard outcomes.updateValue(result, forKey: index) == nil else {
             return violate("\(message.id) is told twice")
@@ -19,9 +20,21 @@ extension ProducerSimulation {
             if result == .success(.applied), appliedCounts[message.id] == nil {
                 violate("\(message.id) is confirmed, and was not applied")
             }
+            if result == .success(.limited), appliedCounts[message.id] != nil {
+                violate("\(message.id) was applied, and is told that it is over the limit")
+            }
             checkReplica(message.id, result)
         } else if message.isProbe || schedule.kind == .gentle {
             violate("\(message.id) fails though all is in order")
+        }
+    }
+
+    /// What a script that tells of each message says of one.
+    private func read(_ text: [UInt8]) -> ProducerOutcome {
+        switch text.first {
+        case ProducerOutcome.appliedMark: .applied
+        case ProducerOutcome.refusedMark: .limited
+        default: .found(Array(text.split(separator: UInt8(ascii: " ")).last ?? []))
         }
     }
 
@@ -41,6 +54,11 @@ extension ProducerSimulation {
     /// longer than it had time.
     func applied(_ id: String) {
         appliedCounts[id, default: 0] += 1
+        if let index = schedule.messages.firstIndex(where: { $0.id == id }),
+            outcomes[index] == .success(.limited)
+        {
+            violate("\(id) is applied after it was told that it is over the limit")
+        }
         guard appliedCounts[id] == 1,
             let index = schedule.messages.firstIndex(where: { $0.id == id }),
             let time = submittedAt[index], case .failure? = outcomes[index],
@@ -117,7 +135,9 @@ extension ProducerSimulation {
             violate("\(twice) is at \(node.name) \(counts[twice] ?? 0) times")
         }
         for (index, message) in schedule.messages.enumerated() {
-            if case .failure(.notExecuted) = outcomes[index], counts[message.id] != nil {
+            let isDenied =
+                if case .failure(.notExecuted) = outcomes[index] { true } else { false }
+            if isDenied || outcomes[index] == .success(.limited), counts[message.id] != nil {
                 violate("\(message.id) is at \(node.name), and is told that it was not executed")
             }
         }
@@ -150,7 +170,11 @@ extension ProducerSimulation {
             default: break
             }
         }
-        guard schedule.kind != .splits, schedule.kind != .refusals else { return }
+        // A message that the limit has refused, and whose answer was lost, is tried again behind
+        // those that were applied meanwhile.
+        guard schedule.kind != .splits, schedule.kind != .refusals, !schedule.isLimited else {
+            return
+        }
         let positions = Dictionary(
             uniqueKeysWithValues: schedule.messages.enumerated().map { ($1.id, $0) })
         let confirmed = node.log.compactMap { positions[$0] }.filter {
@@ -170,4 +194,9 @@ extension ProducerSimulation {
             if parts.contains(where: { $0 != $0.sorted() }) { violate("the order has changed") }
         }
     }
+}
+
+extension ProducerOutcome {
+    /// As a message that the limit refuses is remembered here.
+    static var limited: ProducerOutcome { .told([refusedMark]) }
 }

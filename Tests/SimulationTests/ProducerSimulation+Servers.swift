@@ -36,7 +36,9 @@ extension ProducerSimulation {
 
     private func execute(_ words: [String], _ connection: Connection) -> RedisReply {
         let node = connection.server
-        if words[1] == ProducerScripts.open.digest {
+        if words[1] == ProducerScripts.open.digest
+            || words[1] == ProducerScripts.openWithRefusals.digest
+        {
             return node.open(words[3], now, login: connection.number)
         }
         if machine.isNode, isRough, random.chance(4) {
@@ -50,10 +52,15 @@ extension ProducerSimulation {
         guard let keyCount = Int(words[2]), let before = Int(words[3 + keyCount]),
             let deadline = Int(words[5 + keyCount])
         else { return .null }
-        var keys = words[5..<(3 + keyCount)]
+        // The session, the queue and the refusals come before the keys of the messages.
+        var keys = words[(schedule.isLimited ? 6 : 5)..<(3 + keyCount)]
+        var traits = words[6 + keyCount].utf8[...]
         let rest = words[(7 + keyCount)...]
         let messages = stride(from: rest.startIndex, to: rest.endIndex, by: 2).map { index in
-            (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
+            let digit = (traits.popFirst() ?? 0) - UInt8(ascii: "0")
+            return Node.Message(
+                id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil,
+                isExempt: digit >= ProducerTraits.exemptBit)
         }
         let answer = node.batch(
             words[3], first: before + 1, deadline: deadline, messages,

@@ -29,17 +29,23 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         schedule = try ProducerSimulationSchedule(&random)
         self.breakage = breakage
         let isAlone = Machine.partitionCount == 1
-        let machine = Machine(simulating: schedule) { partition in
+        let machine = Machine(simulating: schedule) { [schedule] partition in
             ProducerCall(
                 script: Node.script,
                 sessionKey: Array((isAlone ? "session" : "session-\(partition)").utf8),
-                queueKeys: [Array("queue".utf8)], queueWords: [])
+                queueKeys: [Array("queue".utf8)], queueWords: [],
+                tellsOfEach: schedule.isLimited)
         }
         super.init(machine, limits: RedisLimits(), random: random, isTold: isTold)
         for index in 0..<3 {
             let node = Node(name: "R\(index)", process: index, breakage: breakage)
             node.clockOffset = 1_700_000_000_000 + self.random.integer(-3_000...3_000)
             node.onApplied = { [unowned self] in applied($0) }
+            node.isLimited = schedule.isLimited
+            // The probes are within the limit.
+            node.isOver = { [unowned self] in
+                elapsed < ProducerSimulationSchedule.faultsEnd && self.random.chance(30)
+            }
             nodes.append(node)
         }
         promote(0)
@@ -47,6 +53,9 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
             after(message.time) { [unowned self] in submit(index) }
         }
         for (time, fault) in schedule.faults { after(time) { [unowned self] in begin(fault) } }
+        for time in schedule.renewals {
+            after(time) { [unowned self] in renew(schedule.renewedURL) }
+        }
         after(ProducerSimulationSchedule.faultsEnd) { [unowned self] in heal() }
         if Machine.partitionCount > 1 {
             for _ in 0..<self.random.integer(0...6) {
@@ -149,6 +158,14 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         checkAccounts()
     }
 
+    override func checkRenewal() {
+        for session in machine.sessions {
+            for case .batch in session.awaited {
+                violate("the connection is renewed before a batch is answered")
+            }
+        }
+    }
+
     override func checkEnd() { checkMessages() }
 
     // MARK: - Broken on purpose
@@ -173,16 +190,25 @@ final class ProducerSimulation<Machine: SimulatedProducer>:
         machine.sessions = sessions
     }
 
+    override var renewsAtOnce: Bool { breakage == .renewsUnanswered }
+
+    override func machineRestarted() {
+        if breakage == .renewsUnanswered { forgetUnresolved() }
+    }
+
+    private func forgetUnresolved() {
+        changeSessions { session in
+            for batch in session.unresolved { session.forget(batch) }
+            session.unresolved = []
+        }
+    }
+
     override func machineLost() {
         switch breakage {
         case .forgetsFences: changeSessions { $0.lineage = ProducerLineage() }
         case .forgetsHistory:
             changeSessions { $0.history = ProducerHistory(self.schedule.limits) }
-        case .forgetsUnresolved:
-            changeSessions { session in
-                for batch in session.unresolved { session.forget(batch) }
-                session.unresolved = []
-            }
+        case .forgetsUnresolved: forgetUnresolved()
         case .resolvesTwice: if let lastResolution { resolve([lastResolution]) }
         default: break
         }

@@ -32,6 +32,12 @@ struct ProducerSimulationSchedule {
 
     let kind: Kind
     let url: RedisURL
+    /// The same Redis with another password, if it has one.
+    let renewedURL: RedisURL
+    /// When the connection is renewed.
+    private(set) var renewals: [Int] = []
+    /// Whether the queue has a limit, which refuses messages.
+    let isLimited: Bool
     var messages: [Message] = []
     var faults: [(time: Int, Fault)] = []
     var limits = ProducerLimits()
@@ -46,7 +52,11 @@ struct ProducerSimulationSchedule {
 
     init(_ random: inout SimulationRandom) throws {
         kind = random.pick(Kind.allCases)
-        url = try RedisURL(random.pick(["redis://h", "redis://u:secret@h/3"]))
+        let urls = random.pick([
+            ("redis://h", "redis://h"), ("redis://u:secret@h/3", "redis://u:renewed@h/3"),
+        ])
+        (url, renewedURL) = (try RedisURL(urls.0), try RedisURL(urls.1))
+        isLimited = random.chance(40)
         barrier = random.chance(30) ? .replicas(1) : nil
         limits.batchMax = random.pick([1, 3, 8])
         limits.batchesInFlightMax = random.pick([1, 2, 8])
@@ -80,6 +90,13 @@ struct ProducerSimulationSchedule {
                 ? random.pick(messages).time + random.integer(0...20)
                 : random.integer(0...max(time, 1_000))
             faults.append((time, random.pick(choices)))
+        }
+        for _ in 0..<random.pick([0, 0, 1, 4]) {
+            let isBusy = random.chance(70)
+            renewals.append(
+                isBusy
+                    ? random.pick(messages).time + random.integer(0...20)
+                    : random.integer(0...max(time, 1_000)))
         }
         if kind != .gentle, random.chance(10) {
             closesAt = random.integer(500...12_000)

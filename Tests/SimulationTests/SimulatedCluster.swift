@@ -183,7 +183,8 @@ extension ClusterSimulation {
         var keys = words[5..<(3 + keyCount)]
         let rest = words[(7 + keyCount)...]
         let messages = stride(from: rest.startIndex, to: rest.endIndex, by: 2).map { index in
-            (id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
+            ProducerSimulationNode.Message(
+                id: rest[index], key: rest[index + 1] == "keyed" ? keys.popFirst() : nil)
         }
         return data.batch(
             words[3], first: before + 1, deadline: deadline, messages, stopAt: 0, now)

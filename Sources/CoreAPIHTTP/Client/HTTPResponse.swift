@@ -57,6 +57,16 @@ package struct HTTPResponse: Equatable, Sendable {
         values(of: name).first.flatMap { Digits.clampedInteger(0..<$0.count, of: $0.span) }
     }
 
+    /// The seconds of `Retry-After` (RFC 9110 §10.2.3), which may be a date: 0 for a past one. Nil
+    /// without the field, or for another value.
+    package func retryAfterSeconds(now: UnixTime) -> Int? {
+        if let seconds = seconds(of: "retry-after") { return seconds }
+        guard let text = values(of: "retry-after").first,
+            let date = UnixTime(httpDate: text.span)
+        else { return nil }
+        return Int(max(0, date.wholeSeconds - now.wholeSeconds))
+    }
+
     /// The seconds of `max-age=N` (RFC 9111 §5.2.2.1), also as a quoted string (§5.2); nil for
     /// another directive. A number that overflows is the largest one (§1.2.2).
     private static func maximumAge(_ directive: Range<Int>, _ bytes: Span<UInt8>) -> Int? {

@@ -78,11 +78,6 @@ package struct PathTable: Sendable {
     /// The end of each path in `starts`.
     private let startEnds: [Int]
     private let hasParameter: [Bool]
-    /// The longest path, in bytes, that is decoded and matched a second time.
-    private let encodedBytesMax: Int
-
-    /// The longest value of a parameter, in bytes: no request's target is longer.
-    private static let parameterBytesMax = HTTPLimits().targetBytesMax
 
     fileprivate init(_ paths: [String]) {
         var starts: [UInt8] = []
@@ -94,8 +89,6 @@ package struct PathTable: Sendable {
         self.starts = starts
         startEnds = ends
         hasParameter = paths.map { $0.utf8.last == UInt8(ascii: "}") }
-        let longest = paths.map(\.utf8.count).max() ?? 0
-        encodedBytesMax = 3 * (longest + PathTable.parameterBytesMax)
     }
 
     /// The index of a resource, and the value of its parameter.
@@ -108,16 +101,14 @@ package struct PathTable: Sendable {
     /// The resource of a path; nil if no route has the path.
     ///
     /// Percent-encoded unreserved characters are decoded (RFC 3986 §6.2.2.2). Other characters stay
-    /// encoded: `%2F` does not match a slash.
+    /// encoded: `%2F` does not match a slash. `HTTPLimits.targetBytesMax` bounds the path.
     package func match(_ path: Range<Int>, _ bytes: Span<UInt8>) -> Match? {
         if let match = exactMatch(bytes.extracting(path)),
             !match.parameter.contains(UInt8(ascii: "%"))
         {
             return match
         }
-        guard path.count <= encodedBytesMax,
-            ASCII.find(UInt8(ascii: "%"), path, of: bytes) != nil
-        else { return nil }
+        guard ASCII.find(UInt8(ascii: "%"), path, of: bytes) != nil else { return nil }
         return exactMatch(Grammar.normalized(path, bytes).span)
     }
 
@@ -133,7 +124,6 @@ package struct PathTable: Sendable {
             if path.count == count {
                 if !hasParameter[index] { return Match(resource: index, parameter: []) }
             } else if hasParameter[index],
-                path.count - count <= PathTable.parameterBytesMax,
                 ASCII.find(UInt8(ascii: "/"), count..<path.count, of: path) == nil
             {
                 return Match(resource: index, parameter: (count..<path.count).map { path[$0] })

@@ -98,13 +98,18 @@ public struct DeadLetterReasons: Hashable, Sendable {
 
     /// The commonest reason first.
     public let counts: [Count]
+    /// How many letters there are in the partitions that were reached.
+    public let count: Int
     /// How many letters were examined: with fewer than there are, the counts are of a sample.
     public let examined: Int
     /// The partitions that were left out, since their nodes of the cluster do not answer.
     public let unreached: [Int]
 
     /// The reasons of letters.
-    public init(of letters: [DeadLetter], unreached: [Int] = []) {
+    ///
+    /// - Parameter count: of all letters; nil if these are all.
+    public init(of letters: [DeadLetter], count: Int? = nil, unreached: [Int] = []) {
+        self.count = count ?? letters.count
         self.unreached = unreached
         var counts: [String: Count] = [:]
         for letter in letters {

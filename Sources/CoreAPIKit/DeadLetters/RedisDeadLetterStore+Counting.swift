@@ -26,12 +26,12 @@ extension RedisDeadLetterStore {
         counts.failure = known.isEmpty ? nil : .slotUnserved
         let asked = Array(0..<placeCount).filter { !known.contains($0) }
         for start in stride(from: 0, to: asked.count, by: QueueProbe.partitionsOfCallMax) {
-            let places = asked[start..<min(start + QueueProbe.partitionsOfCallMax, asked.count)]
-            let results = await withTaskGroup(of: (Int, Result<Int, RedisError>).self) { group in
-                for place in places { group.addTask { (place, await self.countResult(place)) } }
-                return await group.reduce(into: []) { $0.append($1) }
+            let end = min(start + QueueProbe.partitionsOfCallMax, asked.count)
+            let places = Array(asked[start..<end])
+            let results = await concurrently(places) { place throws(RedisError) in
+                try await self.count(place..<place + 1)[0]
             }
-            for (place, result) in results {
+            for (place, result) in zip(places, results) {
                 do { counts.ofPlaces[place] = try result.get() } catch {
                     try passOver(place, error)
                     counts.failure = error
@@ -55,17 +55,11 @@ extension RedisDeadLetterStore {
     }
 
     private func count(_ places: Range<Int>) async throws(RedisError) -> [Int] {
-        let reply = try await call(scripts.count, places.map(key), [])
+        let reply = try await call(scripts.count, places.map(key), [], isPaced: false)
         guard case .array(let numbers) = reply, numbers.count == places.count else {
             throw .protocolViolation
         }
         return numbers.map { QueueProbe.count($0) ?? 0 }
-    }
-
-    private func countResult(_ place: Int) async -> Result<Int, RedisError> {
-        do { return .success(try await count(place..<place + 1)[0]) } catch {
-            return .failure(error)
-        }
     }
 
     /// Notes that a place is not reached. Throws the error if it is not of one node of a cluster.

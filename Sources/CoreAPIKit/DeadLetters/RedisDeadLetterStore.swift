@@ -13,6 +13,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     let scripts: DeadLetterScripts
     /// The places whose nodes did not answer.
     let away = Mutex(AwayPlaces())
+    /// The pauses between commands; nil without pauses.
+    private let pace: DeadLetterPace?
 
     /// The letters that one command reads at most, and changes at most: Redis serves no other
     /// caller meanwhile.
@@ -61,10 +63,14 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     }
 
     /// The store of a queue, over a connection of its own on the loop.
+    ///
+    /// - Parameter isPaced: whether commands are followed by pauses: see `DeadLetterPace`.
     package init(
-        _ kind: QueueProbe.Kind, _ url: RedisURL, on loop: EventLoop, _ tls: TLSContext?
+        _ kind: QueueProbe.Kind, _ url: RedisURL, on loop: EventLoop, _ tls: TLSContext?,
+        isPaced: Bool = false
     ) {
         self.kind = kind
+        pace = isPaced ? DeadLetterPace() : nil
         switch kind {
         case .rq: scripts = .rq
         case .stream: scripts = .stream
@@ -174,7 +180,8 @@ public final class RedisDeadLetterStore: DeadLetterStore {
             unreached.formUnion(page.unreached)
             cursor = page.next
         } while cursor != nil && letters.count < RedisDeadLetterStore.examinedMax
-        return DeadLetterReasons(of: letters, unreached: unreached.sorted())
+        return DeadLetterReasons(
+            of: letters, count: counts.sum, unreached: unreached.sorted())
     }
 
     public func letter(_ id: String) async throws(RedisError) -> DeadLetter? {
@@ -311,9 +318,13 @@ public final class RedisDeadLetterStore: DeadLetterStore {
     // MARK: - Redis
 
     /// Once more if Redis has forgotten the script: a new login loads it.
+    ///
+    /// - Parameter isPaced: false for a command that reads and changes no letters.
     func call(
-        _ script: RedisScript, _ keys: [String], _ arguments: [String]
+        _ script: RedisScript, _ keys: [String], _ arguments: [String], isPaced: Bool = true
     ) async throws(RedisError) -> RedisReply {
+        let began = isPaced ? await pace?.next() : nil
+        defer { if let began { pace?.ended(since: began) } }
         let command = RedisCommand(calling: script, keys: keys, arguments: arguments)
         let slot = HashSlot(ofKey: keys[0].utf8)
         for _ in 0..<2 {

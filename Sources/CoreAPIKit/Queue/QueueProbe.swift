@@ -118,24 +118,10 @@ package struct QueueProbe: Sendable {
     private func execute(
         _ commands: [Call]
     ) async throws(RedisFailure) -> [RedisReply] {
-        let results = await withTaskGroup { group in
-            for (index, command) in commands.enumerated() {
-                group.addTask { (index, await result(of: command)) }
-            }
-            return await group.reduce(into: [Int: Result<RedisReply, RedisFailure>]()) {
-                $0[$1.0] = $1.1
-            }
+        let results = await concurrently(commands) {
+            command throws(RedisFailure) in try await execute(command)
         }
-        var replies: [RedisReply] = []
-        for index in commands.indices {
-            guard let result = results[index] else { continue }
-            replies.append(try result.get())
-        }
-        return replies
-    }
-
-    private func result(of command: Call) async -> Result<RedisReply, RedisFailure> {
-        do { return .success(try await execute(command)) } catch { return .failure(error) }
+        return try results.map { result throws(RedisFailure) in try result.get() }
     }
 
     /// Once more if Redis has forgotten its scripts (`SCRIPT FLUSH`): a new login loads them.

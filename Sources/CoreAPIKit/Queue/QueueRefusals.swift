@@ -29,10 +29,17 @@ package final class QueueRefusals: Sendable {
         }
     }
 
-    func record(_ outcome: Result<EnqueueOutcome, QueueError>) {
+    /// - Parameter result: the session's, of which `outcome` is the meaning. Where a transaction
+    ///   fails although Redis has executed the script, its record has another program's text, which
+    ///   says nothing of Redis.
+    func record(
+        _ outcome: Result<EnqueueOutcome, QueueError>,
+        of result: Result<ProducerOutcome, RedisFailure>
+    ) {
         switch outcome {
         case .success, .failure(.idempotencyKeyReused), .failure(.rateLimited): accepted()
         case .failure(.unavailable(let error)), .failure(.outcomeUnknown(let error)):
+            if case .success = result { break }
             if error.isRefusal { refused(error, now: .now()) }
         case .failure(.full): break
         }
@@ -59,6 +66,9 @@ extension RedisError {
     /// Whether Redis has answered, and does not do what it is asked.
     fileprivate var isRefusal: Bool {
         switch self {
+        // A probe sees the queue's own keys. Another one is of one transaction: its record, its
+        // job, the rate of its user.
+        case .server(let reply) where reply.kind == .wrongType: false
         case .server, .refused, .durabilityNotReached, .protocolViolation, .partitionCountDiffers:
             true
         default: false

@@ -113,7 +113,7 @@ package final class RedisQueue: Sendable {
     ) -> PendingTransaction.Outcome {
         let outcome = Result { () throws(QueueError) in try self.outcome(of: result, pending) }
         metrics?.record(outcome, nanoseconds: connection.time.nanoseconds(since: sent))
-        refusals?.record(outcome)
+        refusals?.record(outcome, of: result)
         return outcome
     }
 
@@ -130,19 +130,30 @@ package final class RedisQueue: Sendable {
             switch answer.state {
             case .applied: return .enqueued
             case .limited: throw .rateLimited(retryAfterSeconds: answer.allowance.seconds)
-            case .found:
-                let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-                return try record.outcome(found: answer.record)
+            case .found: return try found(answer.record, pending)
             }
-        case .success(.found(let text)):
-            let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
-            return try record.outcome(found: text)
+        case .success(.found(let text)): return try found(text, pending)
         case .failure(.notExecuted(let reason)):
             warn(of: reason)
             throw .unavailable(reason)
         case .failure(.mayBeExecuted(let reason)):
             warn(of: reason)
             throw .outcomeUnknown(reason)
+        }
+    }
+
+    /// - Parameter text: of the record that was there before.
+    private func found(
+        _ text: [UInt8], _ pending: PendingTransaction
+    ) throws(QueueError) -> EnqueueOutcome {
+        let record = TransactionRecord(pending.transaction, pending.idempotencyKey)
+        do { return try record.outcome(found: text) } catch {
+            if case .unavailable = error, warning.withLock({ $0.isDue(now: .now()) }) {
+                logger.warning(
+                    "an idempotency record has foreign content: its transactions are refused",
+                    metadata: ["redis": "\(url)", "user_id": "\(pending.transaction.userID)"])
+            }
+            throw error
         }
     }
 

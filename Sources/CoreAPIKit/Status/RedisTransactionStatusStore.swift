@@ -107,13 +107,9 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
         var failure: TransactionStatusError?
         for start in stride(from: 0, to: stream.count, by: RedisTransactionStatusStore.askedMax) {
             let end = min(start + RedisTransactionStatusStore.askedMax, stream.count)
-            let results = await withTaskGroup(
-                of: Result<TransactionStatus?, TransactionStatusError>.self
-            ) { group in
-                for partition in start..<end {
-                    group.addTask { await self.result(of: id, partition) }
-                }
-                return await group.reduce(into: []) { $0.append($1) }
+            let results = await concurrently(Array(start..<end)) {
+                partition throws(TransactionStatusError) in
+                try await self.status(of: id, userID: nil, partition: partition)
             }
             for result in results {
                 do { if let found = try result.get() { return found } } catch { failure = error }
@@ -125,14 +121,6 @@ public final class RedisTransactionStatusStore: TransactionStatusStore {
 
     /// The partitions that an operator's question asks at once.
     private static let askedMax = 32
-
-    private func result(
-        of id: TransactionID, _ partition: Int
-    ) async -> Result<TransactionStatus?, TransactionStatusError> {
-        do { return .success(try await status(of: id, userID: nil, partition: partition)) } catch {
-            return .failure(error)
-        }
-    }
 
     /// Ends the connection; questions that wait fail.
     public func close() { client.close() }

@@ -1,3 +1,5 @@
+internal import CoreAPIBase
+
 /// A command that waits until the earlier writes of its connection are durable.
 package enum RedisBarrier: Hashable, Sendable {
     /// `WAIT`: the writes have reached this many replicas.
@@ -85,15 +87,19 @@ package enum RedisBarrier: Hashable, Sendable {
     /// The reason of an unreached barrier, for an operator.
     package func shortfall(_ reply: RedisReply) -> String {
         switch (self, reply) {
-        case (.replicas, .integer(let count)): "it has \(count) replicas that answer"
+        case (.replicas, .integer(let count)): "it has \(RedisBarrier.answering(count))"
         case (.appendOnlyFile, _): "it has no append-only file on its disk"
         case (.appendOnlyFileAndReplicas, .array(let counts)):
             if case .integer(let count)? = counts.last, counts.first == .integer(1) {
-                "it has \(count) replicas that answer with an append-only file"
+                "it has \(RedisBarrier.answering(count)) with an append-only file"
             } else {
                 "it has no append-only file on its disk"
             }
         default: "its answer is not understood"
         }
+    }
+
+    private static func answering(_ replicas: Int64) -> String {
+        Int(replicas).counted("replica") + (replicas == 1 ? " that answers" : " that answer")
     }
 }

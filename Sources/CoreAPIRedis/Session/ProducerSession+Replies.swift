@@ -235,9 +235,11 @@ extension ProducerSession {
             resolutions.append(Resolution(waiter: waiter, result: result))
         }
         confirmed = max(confirmed, batch.last)
-        // A message that found the record of another was not applied itself.
+        // A message that found the record of another was not applied itself. One that a rule has
+        // refused is not sent again, though another Redis may have applied it before.
         for run in batch.runs(where: { index, message in
-            outcomes[index].isApplied || message.mayBeExecuted || message.isConfirmed
+            outcomes[index].isApplied || message.isConfirmed
+                || message.mayBeExecuted && !outcomes[index].isRefused
         }) { history.append(run, at: now) }
         history.expire(before: now)
     }

@@ -2,8 +2,9 @@ internal import CoreAPIKit
 internal import CoreAPIRedis
 internal import Logging
 
-/// The configuration: the environment's variables as typed values, all checked before the start.
-struct Configuration {
+/// The configuration: the environment's variables as typed values, all checked before the start. A
+/// class, since many parts read the one that there is: the code that copies it took 10 KB.
+final class Configuration {
     /// The queue that accepted transactions go to.
     enum Queue: Equatable {
         /// Jobs of python-rq.

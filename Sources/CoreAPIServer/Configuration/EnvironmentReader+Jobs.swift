@@ -1,4 +1,3 @@
-internal import CoreAPIBase
 internal import CoreAPIKit
 
 extension EnvironmentReader {
@@ -57,13 +56,11 @@ extension EnvironmentReader {
     ) throws(ConfigurationError) -> RQJobOptions.FailureLifetime {
         guard let text = try text(variable.rawValue) else { return .standard }
         if text == "-1" { return .forever }
-        let bytes = Array(text.utf8)
-        guard let value = Digits.integer(0..<bytes.count, of: bytes.span), bounds.contains(value)
-        else {
+        guard let value = WholeNumber.read(text[...]), bounds.contains(value) else {
             throw ConfigurationError(
                 variable: variable.rawValue, value: text,
-                expectation: "give a whole number of seconds from \(bounds.lowerBound) to "
-                    + "\(bounds.upperBound), or -1: \(unbounded)")
+                expectation: "give seconds, \(WholeNumber.expectation(bounds)), or -1: "
+                    + unbounded)
         }
         return .limited(seconds: value)
     }

@@ -52,13 +52,10 @@ struct EnvironmentReader {
         _ variable: String, in bounds: ClosedRange<Int>
     ) throws(ConfigurationError) -> Int? {
         guard let text = try text(variable) else { return nil }
-        let bytes = Array(text.utf8)
-        guard let value = Digits.integer(0..<bytes.count, of: bytes.span), bounds.contains(value)
-        else {
+        guard let value = WholeNumber.read(text[...]), bounds.contains(value) else {
             throw ConfigurationError(
                 variable: variable, value: text,
-                expectation:
-                    "give a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
+                expectation: "give \(WholeNumber.expectation(bounds))")
         }
         return value
     }
@@ -157,14 +154,13 @@ struct EnvironmentReader {
         if text == "aof" { return .appendOnlyFile }
         let needsFile = text.hasPrefix("aof+")
         let level = needsFile ? text.dropFirst("aof+".count) : text[...]
-        let digits = Array(level.utf8.dropFirst("replica:".utf8.count))
         guard level.hasPrefix("replica:"),
-            let count = Digits.integer(0..<digits.count, of: digits.span),
+            let count = WholeNumber.read(level.dropFirst("replica:".count)),
             Configuration.replicasBounds.contains(count)
         else {
             throw wrong(
-                "give memory, aof, replica:N or aof+replica:N with N from 1 to "
-                    + "\(Configuration.replicasBounds.upperBound)")
+                "give memory, aof, replica:N or aof+replica:N, N being "
+                    + WholeNumber.expectation(Configuration.replicasBounds))
         }
         return needsFile ? .appendOnlyFileAndReplicas(count) : .replicas(count)
     }
@@ -172,10 +168,9 @@ struct EnvironmentReader {
     /// The limit of each user's transactions: `COUNT/SECONDS`.
     func rateLimit(_ variable: String) throws(ConfigurationError) -> RateLimit? {
         guard let text = try text(variable) else { return nil }
-        let digits = Array(text.utf8)
-        let slash = digits.firstIndex(of: UInt8(ascii: "/")) ?? digits.endIndex
-        if slash < digits.endIndex, let count = Digits.integer(0..<slash, of: digits.span),
-            let seconds = Digits.integer((slash + 1)..<digits.count, of: digits.span),
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        if parts.count == 2, let count = WholeNumber.read(parts[0]),
+            let seconds = WholeNumber.read(parts[1]),
             let limit = try? RateLimit(count: count, seconds: seconds)
         {
             return limit
@@ -185,7 +180,7 @@ struct EnvironmentReader {
             variable: variable, value: text,
             expectation: "give COUNT/SECONDS, such as 100/60: COUNT transactions of each user, "
                 + "\(counts.lowerBound) to \(counts.upperBound), in \(times.lowerBound) to "
-                + "\(times.upperBound) seconds")
+                + "\(times.upperBound) seconds, without leading zeros")
     }
 
     /// The thresholds of `/health`; 0 disables a threshold.

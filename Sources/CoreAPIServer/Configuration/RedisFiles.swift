@@ -12,11 +12,7 @@ struct RedisFiles: CustomStringConvertible {
     let url: String?
     let tls: TLSOptions
 
-    private var paths: [String] {
-        [
-            url, tls.authorityFile, tls.clientCertificate?.file, tls.clientCertificate?.keyFile,
-        ].compactMap { $0 }
-    }
+    private var paths: [String] { (url.map { [$0] } ?? []) + tls.paths }
 
     /// Whether there is any.
     var areWatched: Bool { !paths.isEmpty }
@@ -25,5 +21,5 @@ struct RedisFiles: CustomStringConvertible {
     var description: String { paths.joined(separator: ", ") }
 
     /// Reads all files. The calling thread blocks.
-    func read() -> Contents { Contents(files: paths.map(CertificateFile.bytes)) }
+    func read() -> Contents { Contents(files: paths.map(TLSOptions.bytes)) }
 }

@@ -60,10 +60,9 @@ final class ConsoleData: Sendable {
     }
 
     private func reasons() async throws(RedisError) -> JSONWriter {
-        let count = try await inspector.letters.countReached().count
         let reasons = try await inspector.letters.reasons()
         var json = JSONWriter()
-        reasons.write(to: &json, count: count)
+        reasons.write(to: &json)
         return json
     }
 

@@ -33,7 +33,7 @@ extension HealthCheck {
             unit: "transactions", time: time)
         if let max, depth > max {
             check.status = .warn
-            check.output = "more than \(max) transactions wait"
+            check.output = "more than \(max.counted("transaction")) \(max == 1 ? "waits" : "wait")"
         }
         return check
     }
@@ -88,7 +88,7 @@ extension HealthCheck {
         var output =
             workers.alive == 0
             ? "no worker takes transactions out of the queue"
-            : "fewer than \(thresholds.workersMin) workers"
+            : "fewer than \(thresholds.workersMin.counted("worker"))"
         if workers.registered > workers.alive {
             output += "; registered: \(workers.registered)"
         }

@@ -107,7 +107,8 @@ extension HealthCheck {
         switch error {
         case .server(let reply), .refused(let reply): reply.kind.rawValue
         case .durabilityNotReached: "it did not reach DURABILITY in time"
-        case .partitionCountDiffers(let count): "Redis has \(count) partitions, not PARTITIONS"
+        case .partitionCountDiffers(let count):
+            "Redis has \(count.counted("partition")), not PARTITIONS"
         case .protocolViolation: "the reply is not one that Redis sends"
         default: "\(error)"
         }
@@ -133,7 +134,7 @@ extension HealthCheck {
         } else if redis.replicasInTouch < wanted {
             result.status = .fail
             result.output =
-                "DURABILITY needs \(wanted) replicas: \(redis.replicasInTouch) are up to date"
+                "DURABILITY needs \(wanted.counted("replica")): \(redis.replicasInTouch) up to date"
         } else if isInMemory {
             result.status = .warn
             result.output = "Redis has neither an append-only file nor a replica: a 200 may be lost"

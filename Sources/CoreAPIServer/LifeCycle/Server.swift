@@ -93,7 +93,8 @@ struct Server {
             configuration, inherited: inherited.operators, console, beside: callers[0])
         self.console = console
         self.keys = keys
-        files = Server.watchedFiles(configuration, keys, connections, console, logger)
+        files = Server.watchedFiles(
+            configuration, keys, connections, console, exporter, logger)
         socketFile = sockets.file
         host = inherited.callers.isEmpty ? configuration.host : "inherited"
         self.logger = logger
@@ -131,7 +132,7 @@ struct Server {
             for application in applications { application.use(verifier) }
         }
         notifyServiceManager(.ready)
-        var watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
+        let watch = FilesWatch(logger: logger, files: files, renew: keys.refresh)
         watch.waitForEnd()
         drain()
         exporter?.finish(
@@ -211,58 +212,6 @@ struct Server {
     }
 
     // MARK: - Parts
-
-    /// The files of secrets, of keys, of Redis, and of the console's password.
-    private static func watchedFiles(
-        _ configuration: Configuration, _ keys: TokenKeys,
-        _ connections: [RedisRenewal.Connections], _ console: Console?, _ logger: Logger
-    ) -> [any WatchedContents] {
-        var files: [any WatchedContents] = []
-        if !connections.isEmpty {
-            let renewal = RedisRenewal(
-                connections, slot: configuration.queue.slot, logger: logger,
-                renewOthers: { console?.data.inspector.renew($0) })
-            if let redis = WatchedRedis(configuration.redis, logger: logger, use: renewal.use) {
-                files.append(redis)
-            }
-        }
-        if let file = configuration.secrets.file {
-            files.append(
-                WatchedFile(
-                    "secrets", path: file.path, inUse: configuration.secrets.secrets,
-                    logger: logger, read: file.read, count: \.count,
-                    use: { secrets in
-                        keys.use(secrets: secrets)
-                        for warning in SecretsConfiguration.warnings(secrets, inFile: true) {
-                            logger.warning("\(warning)")
-                        }
-                    }))
-        }
-        if case .file(let file, let contents)? = configuration.keySet?.source {
-            files.append(
-                WatchedFile(
-                    "keys", path: file.path, inUse: contents, logger: logger, read: file.read,
-                    count: { $0.keySet.usableCount }, use: { keys.use($0, of: file) },
-                    failed: keys.fileFailed))
-        }
-        if let console, let settings = configuration.console {
-            files.append(
-                WatchedFile(
-                    "passwords of the console", path: settings.file, inUse: settings.password,
-                    logger: logger,
-                    read: { () throws(ConsoleConfiguration.Problem) in
-                        try ConsoleConfiguration.read(settings.file).get()
-                    },
-                    count: { _ in 1 }, use: console.use))
-        }
-        if case .url(_, .file(let file, let contents)?)? = configuration.keySet?.source {
-            files.append(
-                WatchedFile(
-                    "authorities of the key set", path: file.path, inUse: contents,
-                    logger: logger, read: file.reader(after: contents), use: keys.use))
-        }
-        return files
-    }
 
     /// The queue that all loops share; nil if transactions go to Redis.
     private static func memory(

@@ -39,8 +39,7 @@ extension DeadLetterPage {
 }
 
 extension DeadLetterReasons {
-    /// - Parameter count: of all dead letters.
-    func write(to json: inout JSONWriter, count: Int) {
+    func write(to json: inout JSONWriter) {
         json.member("count", count, isFirst: true)
         json.member("examined", examined)
         json.member("unreached", unreached)

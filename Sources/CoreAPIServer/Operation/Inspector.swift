@@ -61,7 +61,8 @@ final class Inspector: Sendable {
         statuses = RedisTransactionStatusStore(
             kind, url: target.url, on: loop, tls: target.tls,
             logger: Logger(label: "core-api.statuses") { _ in SwiftLogNoOpLogHandler() })
-        let letters = RedisDeadLetterStore(kind, target.url, on: loop, target.tls)
+        let letters = RedisDeadLetterStore(
+            kind, target.url, on: loop, target.tls, isPaced: true)
         self.letters = letters
         renewLetters = letters.renew
         otherPartitionCount = {

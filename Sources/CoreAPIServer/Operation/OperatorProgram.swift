@@ -198,29 +198,31 @@ struct OperatorProgram: Sendable {
             cursor = page.next
         } while cursor != nil
         // Standard output has the letters alone.
-        if reason != nil { fail("\(found) of \(examined) dead letters have this reason") }
+        if reason != nil {
+            let verb = found == 1 ? "has" : "have"
+            fail("\(found) of \(examined.counted("dead letter")) \(verb) this reason")
+        }
         return status(without: unreached)
     }
 
     private func reasons() async throws(RedisError) -> Process.Status {
         let reasons = try await inspector.letters.reasons()
-        let found = try await inspector.letters.countReached()
-        let (count, unreached) = (found.count, Set(reasons.unreached).union(found.unreached))
         if asJSON {
             var json = JSONWriter()
-            reasons.write(to: &json, count: count)
+            reasons.write(to: &json)
             print(json)
-            return status(without: unreached)
+            return status(without: reasons.unreached)
         }
-        let sample = reasons.examined < count ? ", of the newest \(reasons.examined)" : ""
-        Process.print("\(count) dead letters\(sample)\n")
+        let isSample = reasons.examined < reasons.count
+        let sample = isSample ? ", of the newest \(reasons.examined)" : ""
+        Process.print("\(reasons.count.counted("dead letter"))\(sample)\n")
         for entry in reasons.counts {
             Process.print(
                 OperatorProgram.line(
                     "\(entry.count)",
                     "\(entry.oldest?.timestamp ?? "-")  \(entry.reason)") + "\n")
         }
-        return status(without: unreached)
+        return status(without: reasons.unreached)
     }
 
     private static func line(of letter: DeadLetter) -> String {

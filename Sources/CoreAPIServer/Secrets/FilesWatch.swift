@@ -5,7 +5,7 @@ internal import Logging
 /// on SIGHUP, otherwise by a poll each second. Why not by inotify: docs/decisions/0011.
 struct FilesWatch {
     let logger: Logger
-    var files: [any WatchedContents]
+    let files: [any WatchedContents]
     /// Called on SIGHUP, besides the files. Returns whether there is something else to renew.
     let renew: () -> Bool
 
@@ -13,7 +13,7 @@ struct FilesWatch {
     private static let intervalMilliseconds = 1_000
 
     /// Returns after SIGTERM or SIGINT.
-    mutating func waitForEnd() {
+    func waitForEnd() {
         while true {
             switch Process.waitForNotice(before: nextLook) {
             case .end?: return
@@ -27,8 +27,8 @@ struct FilesWatch {
         }
     }
 
-    private mutating func look(isAsked: Bool) {
-        for index in files.indices { files[index].look(isAsked: isAsked) }
+    private func look(isAsked: Bool) {
+        for file in files { file.look(isAsked: isAsked) }
     }
 
     private var nextLook: MonotonicTime {

@@ -9,21 +9,7 @@ struct KeySetConfiguration {
         /// A file, and what it had at the start.
         case file(KeySetFile, KeySetFile.Contents)
         /// A URL, and the authorities that may vouch for the host of https.
-        case url(HTTPURL, Authorities?)
-    }
-
-    /// Who may vouch for the host of a URL.
-    enum Authorities {
-        case system(TLSContext)
-        /// Those of a file, and what it had at the start.
-        case file(AuthorityFile, AuthorityFile.Contents)
-
-        var tls: TLSContext {
-            switch self {
-            case .system(let tls): tls
-            case .file(_, let contents): contents.tls
-            }
-        }
+        case url(HTTPURL, CertificateFiles?)
     }
 
     let source: Source
@@ -89,13 +75,9 @@ struct KeySetConfiguration {
 
     private static func authorities(
         _ values: EnvironmentReader
-    ) throws(ConfigurationError) -> Authorities {
+    ) throws(ConfigurationError) -> CertificateFiles {
         let path = try values.text(authorityVariable)
-        do {
-            guard let path else { return .system(try TLSContext(TLSOptions())) }
-            let file = AuthorityFile(path: path)
-            return .file(file, try file.read())
-        } catch {
+        do { return try CertificateFiles(TLSOptions(authorityFile: path)) } catch {
             throw ConfigurationError(
                 variable: authorityVariable, value: path,
                 expectation: "\(error): give a file of certificates in PEM",

@@ -43,7 +43,7 @@ final class TokenKeys: Sendable {
                 configuration.keySet?.staleSeconds ?? KeySetConfiguration.staleSecondsDefault)
             options.algorithms = algorithms.asymmetric
             options.logger = logger
-            do { source = try KeySetSource(url, tls: authorities?.tls, options) } catch {
+            do { source = try KeySetSource(url, tls: authorities?.first.tls, options) } catch {
                 throw .keySet(error)
             }
         }
@@ -86,7 +86,7 @@ final class TokenKeys: Sendable {
     }
 
     /// Fetches the key set's URL by other authorities.
-    func use(_ authorities: AuthorityFile.Contents) { source?.adopt(tls: authorities.tls) }
+    func use(_ authorities: CertificateFiles.Contents) { source?.adopt(tls: authorities.tls) }
 
     /// The file's new contents are not used for this reason; nil if they are used.
     func fileFailed(_ error: KeySetFileError?) {

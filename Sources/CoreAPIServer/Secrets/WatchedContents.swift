@@ -1,7 +1,7 @@
 /// Contents that may change while the server runs.
-protocol WatchedContents {
+protocol WatchedContents: AnyObject {
     /// Looks for a change.
     ///
     /// - Parameter isAsked: whether SIGHUP asks for it: the contents are complete.
-    mutating func look(isAsked: Bool)
+    func look(isAsked: Bool)
 }

@@ -2,7 +2,7 @@ internal import Logging
 
 /// A file that is read again when it changes and on SIGHUP. Its contents in use are replaced by
 /// valid ones alone.
-struct WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContents {
+final class WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContents {
     /// The contents in the log: `secrets`.
     let name: String
     let path: String
@@ -26,7 +26,7 @@ struct WatchedFile<Value: Equatable, Failure: Error & Equatable>: WatchedContent
         reload = FileReload(inUse: value)
     }
 
-    mutating func look(isAsked: Bool) {
+    func look(isAsked: Bool) {
         let found = FileReload<Value, Failure>.Finding { () throws(Failure) in try read() }
         switch isAsked ? reload.asked(found) : reload.looked(found) {
         case .nothing: break

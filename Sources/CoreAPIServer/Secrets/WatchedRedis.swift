@@ -3,7 +3,7 @@ internal import Logging
 
 /// The URL and the certificates of Redis, which are read again when their files change and on
 /// SIGHUP. What is in use is replaced by what is valid, and of the same Redis, alone.
-struct WatchedRedis: WatchedContents {
+final class WatchedRedis: WatchedContents {
     /// A configuration is identified by the bytes of its files.
     private struct Loaded: Equatable {
         let contents: RedisFiles.Contents
@@ -38,7 +38,7 @@ struct WatchedRedis: WatchedContents {
         last = (configuration.contents, .success(loaded))
     }
 
-    mutating func look(isAsked: Bool) {
+    func look(isAsked: Bool) {
         let found = find()
         switch isAsked ? reload.asked(found) : reload.looked(found) {
         case .nothing: break
@@ -59,7 +59,7 @@ struct WatchedRedis: WatchedContents {
         }
     }
 
-    private mutating func find() -> Reload.Finding {
+    private func find() -> Reload.Finding {
         let contents = files.read()
         if let last, last.contents == contents { return last.finding }
         let finding = Reload.Finding { () throws(ConfigurationError) in

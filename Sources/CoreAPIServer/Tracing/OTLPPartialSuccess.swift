@@ -21,7 +21,7 @@ struct OTLPPartialSuccess: Equatable {
     /// What to log; nil for an answer without a complaint.
     var warning: String? {
         if rejectedSpans > 0 {
-            return "the collector rejected \(rejectedSpans) spans"
+            return "the collector rejected \(rejectedSpans.counted("span"))"
                 + (errorMessage.map { ": \($0)" } ?? "")
         }
         return errorMessage.map { "the collector took them, but says: \($0)" }

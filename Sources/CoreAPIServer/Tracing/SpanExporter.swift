@@ -69,6 +69,11 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
         if waiting == SpanExporter.requestsMax { hurry() }
     }
 
+    /// Uses other certificates from the next request on. Any thread may call it.
+    ///
+    /// - Parameter tls: of a collector with https.
+    func adopt(tls: TLSContext) { loop.submit { self.client.adopt(tls: tls) } }
+
     /// Sends what waits, for at most so long. Blocks the calling thread, which is no loop's.
     func finish(before end: MonotonicTime) {
         while MonotonicTime.now() < end {
@@ -128,7 +133,9 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
     private func makeClient() -> HTTPClient {
         var limits = HTTPClientLimits()
         limits.exchangeMilliseconds = configuration.timeoutMilliseconds
-        return HTTPClient(url: configuration.url, tls: configuration.tls, on: loop, limits: limits)
+        return HTTPClient(
+            url: configuration.url, tls: configuration.certificates?.first.tls, on: loop,
+            limits: limits)
     }
 
     private func send() {
@@ -141,8 +148,7 @@ final class SpanExporter: EventHandler, @unchecked Sendable {
         switch result {
         case .success(let response):
             let action = machine.answered(
-                // A date is not read (RFC 9110 §10.2.3).
-                response.status, retryAfterSeconds: response.seconds(of: "retry-after"),
+                response.status, retryAfterSeconds: response.retryAfterSeconds(now: .now()),
                 now: loop.now, jitter: jitter)
             if 200...299 ~= response.status {
                 countDelivered(OTLPPartialSuccess(response.body))

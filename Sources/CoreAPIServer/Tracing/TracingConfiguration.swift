@@ -7,7 +7,7 @@ struct TracingConfiguration {
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces`.
     let url: HTTPURL
     /// For an https URL.
-    let tls: TLSContext?
+    let certificates: CertificateFiles?
     /// The fields of each request; they may hold secrets.
     let headers: [(name: String, value: String)]
     /// The attributes of this service.
@@ -68,10 +68,10 @@ struct TracingConfiguration {
         let timeout =
             try values.integer(try Setting.timeout.variable(values), in: 100...60_000) ?? 10_000
         let resource = try resource(values)
-        let tls = try tls(url, values)
+        let certificates = try certificates(url, values)
         guard let url, isOn else { return nil }
         return TracingConfiguration(
-            url: url, tls: tls, headers: headers, resource: resource,
+            url: url, certificates: certificates, headers: headers, resource: resource,
             sampler: sampler, timeoutMilliseconds: timeout)
     }
 
@@ -129,9 +129,9 @@ struct TracingConfiguration {
         }
     }
 
-    private static func tls(
+    private static func certificates(
         _ url: HTTPURL?, _ values: EnvironmentReader
-    ) throws(ConfigurationError) -> TLSContext? {
+    ) throws(ConfigurationError) -> CertificateFiles? {
         let (authority, certificate, key) = (
             try Setting.certificate.variable(values),
             try Setting.clientCertificate.variable(values), try Setting.clientKey.variable(values)
@@ -147,7 +147,7 @@ struct TracingConfiguration {
             authorityFile: try values.text(authority),
             clientCertificate: try values.clientCertificate(certificate, key: key))
         if url == nil { return nil }
-        do { return try TLSContext(options) } catch {
+        do { return try CertificateFiles(options) } catch {
             let (variable, file) =
                 switch error {
                 case .certificateFile: (certificate, options.clientCertificate?.file)

@@ -27,6 +27,41 @@ struct HTTPResponseTests {
         #expect(try ResponseRules.outcome(text).get().freshSeconds == seconds)
     }
 
+    @Test(
+        arguments: [
+            ("", nil), ("Retry-After: 5", 5), ("Retry-After: -5", nil), ("Retry-After: soon", nil),
+            ("Retry-After: 99999999999999999999999", .max), ("Retry-After: ", nil),
+            // Now it is Sun, 06 Nov 1994 08:49:30 GMT.
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", 7),
+            ("Retry-After: Sunday, 06-Nov-94 08:49:37 GMT", 7),
+            ("Retry-After: Sun Nov  6 08:49:37 1994", 7),
+            ("Retry-After: Sun Nov 16 08:49:37 1994", 864_007),
+            ("Retry-After: Wednesday, 09-Nov-94 08:49:37 GMT", 259_207),
+            ("Retry-After: Sunday, 06-Nov-22 08:49:30 GMT", 883_612_800),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:29 GMT", 0),
+            ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:60 GMT", 30),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:61 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 1994 24:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 1994 08:60:37 GMT", nil),
+            ("Retry-After: Sun, 31 Nov 1994 08:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 nov 1994 08:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37 UTC", nil),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37", nil),
+            ("Retry-After: Sun, 06 Nov 1969 08:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 9999 08:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 194 08:49:37 GMT", nil),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT, or later", nil),
+            ("Retry-After: 06 Nov 1994 08:49:37", nil), ("Retry-After: ,,,,,,,", nil),
+        ] as [(String, Int?)])
+    func `a Retry-After is a number of seconds or a date`(field: String, seconds: Int?) throws {
+        let lines = field.isEmpty ? "" : field + "\r\n"
+        let text = "HTTP/1.1 503 Service Unavailable\r\n" + lines + "Content-Length: 0\r\n\r\n"
+        let now = UnixTime(nanoseconds: 784_111_770_999_999_999)
+        let response = try ResponseRules.outcome(text).get()
+        #expect(response.retryAfterSeconds(now: now) == seconds)
+    }
+
     @Test func `a field's values are found by its name, in their order`() throws {
         let text = "HTTP/1.1 200 OK\r\nRetry-After: 5\r\nA: b\r\nretry-after: 6\r\n\r\n"
         let response = try ResponseRules.outcome(text).get()

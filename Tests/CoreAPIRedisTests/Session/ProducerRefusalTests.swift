@@ -132,6 +132,10 @@ import Testing
         #expect(
             outcomes(session.received(told(4, "L 0 1"), now: start))
                 == ["1 \(RedisFailure.mayBeExecuted(.sessionLost))"])
+        // Nothing was confirmed: a third Redis does not get it.
+        _ = session.lost(.connectionLost, now: start)
+        login(&session, opened(-1, "C", refused: []), fence: 5)
+        #expect(!bytes(&session).contains("m1"))
     }
 
     @Test func `a batch between the question and the fence makes it ask anew`() {

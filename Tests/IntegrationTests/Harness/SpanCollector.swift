@@ -10,6 +10,10 @@ final class SpanCollector: Sendable {
     struct Export: Decodable {
         let status: Status
         let path: String?
+        /// When the request came, since 1970.
+        let seconds: Int?
+        /// The name in the client's certificate.
+        let client: String?
         let authorization: String?
         let content_type: String?
         let spans: [Span]?
@@ -44,14 +48,20 @@ final class SpanCollector: Sendable {
 
     /// Runs the body with a collector, and ends it.
     ///
-    /// - Parameter answers: one after the other; then it takes everything.
+    /// - Parameters:
+    ///   - answers: one after the other; then it takes everything.
+    ///   - tls: the certificates of a collector with https, which asks for those of `ca`.
     static func with(
-        _ answers: [String] = [], _ body: (SpanCollector) async throws -> Void
+        _ answers: [String] = [], tls: TestCertificates? = nil,
+        _ body: (SpanCollector) async throws -> Void
     ) async throws {
         let script = Program.root.appending(
             path: "Tests/IntegrationTests/Harness/otlp-collector.py")
         let python = Program.root.appending(path: ".run/otlp/bin/python")
-        let program = try Program(python.path, [script.path] + answers)
+        let files = tls.map { tls in
+            ["--tls"] + ["server.pem", "server.key", "ca.pem"].map { tls.path($0) }
+        }
+        let program = try Program(python.path, [script.path] + (files ?? []) + answers)
         defer { program.signal(SIGKILL) }
         try await eventually("the collector listens") { program.output.hasPrefix("port ") }
         let first = program.output.split(separator: "\n").first?.dropFirst("port ".count)

@@ -1,21 +1,33 @@
 #!/usr/bin/env python3
 """A collector of spans: OTLP over HTTP in JSON, read by the protocol's own definition.
 
-`otlp-collector.py [STATUS…]` prints its port, then a line for each request: its status, and what the
+`otlp-collector.py [--tls CERTIFICATE KEY AUTHORITY] [STATUS…]` prints its port, then a line for each request: its status, and what the
 protobuf library has decoded of it, as JSON. The statuses are given one after the other, then 200; `hang`
-gives none, `partial` takes a part, `nonsense` is no HTTP.
+gives none, `partial` takes a part, `nonsense` is no HTTP, `date` is 503 with a date in Retry-After. With
+`--tls`, clients need a certificate of the authority; a line then has the client's common name, too.
 """
 
 import base64
 import http.server
 import json
+import ssl
 import sys
 import time
+from email.utils import formatdate
 
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 answers = sys.argv[1:]
+tls = None
+if answers[:1] == ["--tls"]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(answers[1], answers[2])
+    tls.load_verify_locations(answers[3])
+    tls.verify_mode = ssl.CERT_REQUIRED
+    answers = answers[4:]
+# How many seconds ahead the date of Retry-After is: more than the client's own pause.
+DATE_SECONDS = 4
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
@@ -29,10 +41,13 @@ class Collector(http.server.BaseHTTPRequestHandler):
             print(json.dumps({"status": "nonsense"}), flush=True)
             self.wfile.write(b"nonsense\r\n\r\n")
             return
-        status = 200 if answer == "partial" else int(answer)
+        status = {"partial": 200, "date": 503}.get(answer) or int(answer)
+        now = int(time.time())
         print(json.dumps({
             "status": status,
             "path": self.path,
+            "seconds": now,
+            "client": self.client(),
             "authorization": self.headers.get("Authorization"),
             "content_type": self.headers["Content-Type"],
             "spans": [span for span in decoded(body)],
@@ -43,10 +58,18 @@ class Collector(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if status == 503:
+        if answer == "date":
+            self.send_header("Retry-After", formatdate(now + DATE_SECONDS, usegmt=True))
+        elif status == 503:
             self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(content)
+
+    def client(self) -> str | None:
+        if tls is None:
+            return None
+        subject = self.connection.getpeercert()["subject"]
+        return dict(pair for name in subject for pair in name)["commonName"]
 
     def log_message(self, *_: object) -> None:
         pass
@@ -85,7 +108,14 @@ def texts(attributes) -> dict:
         each.key: str(getattr(each.value, each.value.WhichOneof("value"))) for each in attributes}
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-server.daemon_threads = True
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def get_request(self):
+        connection, address = super().get_request()
+        return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
+
+
+server = Server(("127.0.0.1", 0), Collector)
 print(f"port {server.server_port}", flush=True)
 server.serve_forever()
