@@ -35,28 +35,29 @@ import Testing
     {
         try await RedisServer.with { redis in
             let environment = [
-                "QUEUE": queue, "REDIS_URL": redis.url, "RATE_LIMIT": "3/600", "THREADS": "2",
+                "QUEUE": queue, "REDIS_URL": redis.url, "RATE_LIMIT": "3/86400", "THREADS": "2",
             ]
             try await APIServer.with(environment) { server in
                 for left in [2, 1, 0] {
                     let answer = try post(server, key: "\(left)")
                     #expect(answer.status == 200)
                     let policy = try #require(answer.fields["ratelimit-policy"])
-                    #expect(try await parameters(policy) == ["q": 3, "w": 600])
+                    #expect(try await parameters(policy) == ["q": 3, "w": 86_400])
                     let limit = try await parameters(try #require(answer.fields["ratelimit"]))
                     #expect(limit["r"] == left)
-                    #expect((1...200).contains(try #require(limit["t"])))
+                    #expect((1...28_800).contains(try #require(limit["t"])))
                     #expect(Set(limit.keys) == ["r", "t"])
                 }
                 let refused = try post(server)
                 #expect(refused.status == 429)
                 #expect(refused.fields["content-type"] == "application/problem+json")
                 #expect(refused.body.contains("\"code\":\"rate_limited\""))
-                #expect(refused.fields["ratelimit-policy"] == "\"user\";q=3;w=600")
+                #expect(refused.fields["ratelimit-policy"] == "\"user\";q=3;w=86400")
                 let limit = try await parameters(try #require(refused.fields["ratelimit"]))
                 let pause = try #require(refused.fields["retry-after"].flatMap { Int($0) })
                 #expect(limit["r"] == 0 && limit["t"] == pause)
-                #expect((190...200).contains(pause))
+                // A slow machine has some of it behind it.
+                #expect((20_000...28_800).contains(pause))
                 // What costs nothing is answered.
                 let again = try post(server, key: "2")
                 #expect(again.status == 200 && again.fields["idempotent-replayed"] == "true")
@@ -66,7 +67,7 @@ import Testing
                 #expect(reused.fields["ratelimit"]?.hasPrefix("\"user\";r=0;") == true)
                 let wrong = try post(server, amount: 0)
                 #expect(wrong.status == 422)
-                #expect(wrong.fields["ratelimit-policy"] == "\"user\";q=3;w=600")
+                #expect(wrong.fields["ratelimit-policy"] == "\"user\";q=3;w=86400")
                 #expect(wrong.fields["ratelimit"] == nil)
                 let key = try post(server, key: "\"\"")
                 #expect(key.status == 400 && key.fields["ratelimit-policy"] != nil)
