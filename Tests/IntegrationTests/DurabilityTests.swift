@@ -118,7 +118,7 @@ import Testing
                     replica.kill()
                     #expect(try server.post(APIServer.body()).status == 504)
                     try await HealthAnswer.eventually("not durable", server) {
-                        $0.output("redis:durability").contains("needs 1 replicas")
+                        $0.output("redis:durability").contains("needs 1 replica:")
                     }
                 }
             }

@@ -29,17 +29,13 @@ package final class QueueRefusals: Sendable {
         }
     }
 
-    /// - Parameter result: the session's, of which `outcome` is the meaning. Where a transaction
-    ///   fails although Redis has executed the script, its record has another program's text, which
-    ///   says nothing of Redis.
-    func record(
-        _ outcome: Result<EnqueueOutcome, QueueError>,
-        of result: Result<ProducerOutcome, RedisFailure>
-    ) {
+    func record(_ outcome: Result<EnqueueOutcome, QueueError>) {
         switch outcome {
         case .success, .failure(.idempotencyKeyReused), .failure(.rateLimited): accepted()
+        // Redis has executed the script, which found a record with another program's text. A server
+        // that does not speak Redis's protocol at all is one to which there is no connection.
+        case .failure(.unavailable(.protocolViolation)): break
         case .failure(.unavailable(let error)), .failure(.outcomeUnknown(let error)):
-            if case .success = result { break }
             if error.isRefusal { refused(error, now: .now()) }
         case .failure(.full): break
         }

@@ -113,7 +113,7 @@ package final class RedisQueue: Sendable {
     ) -> PendingTransaction.Outcome {
         let outcome = Result { () throws(QueueError) in try self.outcome(of: result, pending) }
         metrics?.record(outcome, nanoseconds: connection.time.nanoseconds(since: sent))
-        refusals?.record(outcome, of: result)
+        refusals?.record(outcome)
         return outcome
     }
 

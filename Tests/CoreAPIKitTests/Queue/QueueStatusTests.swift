@@ -165,17 +165,14 @@ import Testing
 
     @Test func `the last refusal of a transaction counts until a success or its expiry`() {
         let refusals = QueueRefusals()
-        func record(_ outcome: Result<EnqueueOutcome, QueueError>) {
-            refusals.record(outcome, of: .failure(.notExecuted(.timedOut)))
-        }
         let start = MonotonicTime.now()
         let refusal = RedisError.server(RedisServerError(message: "OOM x"))
         #expect(refusals.current(now: start) == nil)
         for error in [RedisError.timedOut, .connectionLost, .backlogFull, .closed] {
-            record(.failure(.unavailable(error)))
-            record(.failure(.outcomeUnknown(error)))
+            refusals.record(.failure(.unavailable(error)))
+            refusals.record(.failure(.outcomeUnknown(error)))
         }
-        record(.failure(.full))
+        refusals.record(.failure(.full))
         #expect(refusals.current(now: start) == nil)
         refusals.refused(refusal, now: start)
         #expect(refusals.current(now: start.advanced(byMilliseconds: 4_999)) == refusal)
@@ -183,27 +180,27 @@ import Testing
         for success in [
             .success(.enqueued), .failure(.idempotencyKeyReused),
         ] as [Result<EnqueueOutcome, QueueError>] {
-            record(.failure(.unavailable(refusal)))
+            refusals.record(.failure(.unavailable(refusal)))
             #expect(refusals.current(now: .now()) == refusal)
-            record(success)
+            refusals.record(success)
             #expect(refusals.current(now: .now()) == nil)
         }
-        record(.failure(.outcomeUnknown(.durabilityNotReached)))
+        refusals.record(.failure(.outcomeUnknown(.durabilityNotReached)))
         #expect(refusals.current(now: .now()) == .durabilityNotReached)
-        record(.failure(.outcomeUnknown(.protocolViolation)))
+        refusals.record(.failure(.outcomeUnknown(.protocolViolation)))
         #expect(refusals.current(now: .now()) == .protocolViolation)
     }
 
     @Test func `what one transaction's own keys hold says nothing of Redis`() {
         let refusals = QueueRefusals()
         let type = RedisError.server(RedisServerError(message: "WRONGTYPE x"))
-        refusals.record(.failure(.unavailable(type)), of: .failure(.notExecuted(type)))
-        refusals.record(.failure(.unavailable(.protocolViolation)), of: .success(.found([])))
+        refusals.record(.failure(.unavailable(type)))
+        refusals.record(.failure(.unavailable(.protocolViolation)))
         #expect(refusals.current(now: .now()) == nil)
         // Nor does it end the refusal of another transaction.
         let full = RedisError.server(RedisServerError(message: "OOM x"))
-        refusals.record(.failure(.unavailable(full)), of: .failure(.notExecuted(full)))
-        refusals.record(.failure(.unavailable(.protocolViolation)), of: .success(.found([])))
+        refusals.record(.failure(.unavailable(full)))
+        refusals.record(.failure(.unavailable(.protocolViolation)))
         #expect(refusals.current(now: .now()) == full)
     }
 }
