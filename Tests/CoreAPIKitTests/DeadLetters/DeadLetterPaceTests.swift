@@ -4,7 +4,7 @@ import Testing
 @testable import CoreAPIKit
 
 /// The pauses of a walk: their lower bounds alone, which no slow machine breaks.
-@Suite(.timeLimit(.minutes(1))) struct DeadLetterPaceTests {
+@Suite(.timeLimit(.minutes(10))) struct DeadLetterPaceTests {
     @Test func `a pause is three times as long as the command before it`() async {
         let pace = DeadLetterPace()
         let began = await pace.next()
