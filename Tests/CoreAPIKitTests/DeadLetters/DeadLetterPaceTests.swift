@@ -5,19 +5,20 @@ import Testing
 
 /// The pauses of a walk: their lower bounds alone, which no slow machine breaks.
 @Suite(.timeLimit(.minutes(10))) struct DeadLetterPaceTests {
-    @Test func `a pause is three times as long as the command before it`() async {
+    @Test func `what a page takes is owed, and a longer walk pauses three times as long`() async {
         let pace = DeadLetterPace()
         let began = await pace.next()
-        pace.ended(since: began.before(milliseconds: 20))
+        // Three times 60 ms may be owed: of 80 ms, 60 ms of pause are left.
+        pace.ended(since: MonotonicTime.now().before(milliseconds: 80))
         let next = await pace.next()
         #expect(next.nanoseconds(since: began) >= 60_000_000)
     }
 
-    @Test func `of two commands at once the longer pause counts`() async {
+    @Test func `the pauses of two commands at once add up`() async {
         let pace = DeadLetterPace()
         let began = await pace.next()
-        pace.ended(since: began.before(milliseconds: 20))
-        pace.ended(since: .now())
+        pace.ended(since: MonotonicTime.now().before(milliseconds: 40))
+        pace.ended(since: MonotonicTime.now().before(milliseconds: 40))
         #expect(await pace.next().nanoseconds(since: began) >= 60_000_000)
     }
 }
