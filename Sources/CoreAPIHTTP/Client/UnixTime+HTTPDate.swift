@@ -1,4 +1,4 @@
-import CoreAPIBase
+internal import CoreAPIBase
 
 extension UnixTime {
     /// Parses a date of HTTP (RFC 9110 §5.6.7), of the years 1970 to 2261, in each of its forms:
@@ -16,7 +16,7 @@ extension UnixTime {
             }
         }
         guard let day = Digits.integer(words[1], of: text),
-            let month = UnixTime.months.firstIndex(where: { ASCII.equal($0, words[2], of: text) }),
+            let month = HTTPDate.months.firstIndex(where: { ASCII.equal($0, words[2], of: text) }),
             let year = UnixTime.year(words[3], of: text), 1_970...2_261 ~= year,
             let days = CivilDate.daysSince1970(year: year, month: month + 1, day: day),
             let hour = Digits.integer(words[4], of: text), hour < 24,
@@ -26,10 +26,6 @@ extension UnixTime {
         else { return nil }
         self.init(seconds: Int64(((days * 24 + hour) * 60 + minute) * 60 + second))
     }
-
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
 
     /// The year of four digits or of two: 70 to 99 are of the last century, as in POSIX.
     private static func year(_ range: Range<Int>, of text: Span<UInt8>) -> Int? {
