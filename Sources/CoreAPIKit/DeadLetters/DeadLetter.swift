@@ -107,7 +107,10 @@ public struct DeadLetterReasons: Hashable, Sendable {
 
     /// The reasons of letters.
     ///
-    /// - Parameter count: of all letters; nil if these are all.
+    /// - Parameters:
+    ///   - letters: The letters that were examined.
+    ///   - count: How many letters there are in all; nil if these are all.
+    ///   - unreached: The partitions that were left out.
     public init(of letters: [DeadLetter], count: Int? = nil, unreached: [Int] = []) {
         self.count = count ?? letters.count
         self.unreached = unreached
