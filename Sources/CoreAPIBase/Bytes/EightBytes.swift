@@ -104,9 +104,6 @@ package struct EightBytes: Equatable, ExpressibleByStringLiteral, Sendable {
             == 0
     }
 
-    /// Marks the bytes that are not ASCII.
-    @inlinable package var marksBeyondASCII: UInt64 { word & EightBytes.uppermost }
-
     /// The bytes with `A` to `Z` made lower case.
     @inlinable package var lowercased: EightBytes {
         let seven = word & ~EightBytes.uppermost

@@ -323,7 +323,7 @@ extension JSONReader {
         let controls = word &- each &* 0x20
         let quotes = (word ^ each &* UInt64(UInt8(ascii: "\""))) &- each
         let backslashes = (word ^ each &* UInt64(UInt8(ascii: "\\"))) &- each
-        return (controls | quotes | backslashes) & EightBytes.uppermost | eight.marksBeyondASCII
+        return (controls | quotes | backslashes | word) & EightBytes.uppermost
     }
 
     // MARK: - Bytes

@@ -33,8 +33,6 @@ import Testing
             #expect(first(eight.marks(of: 0x7F)) == bytes.firstIndex(of: 0x7F), "\(bytes)")
             #expect(
                 first(eight.marks(below: 0x20)) == bytes.firstIndex { $0 < 0x20 }, "\(bytes)")
-            #expect(
-                first(eight.marksBeyondASCII) == bytes.firstIndex { $0 >= 0x80 }, "\(bytes)")
             let lower = bytes.map(ASCII.lowercased)
             #expect(eight.lowercased == EightBytes(lower), "\(bytes)")
             let hasControls = bytes.contains { $0 < 0x20 || $0 == 0x7F }
