@@ -96,11 +96,24 @@ extension JSONReader {
     @inline(__always) private static func afterName(
         _ position: Int, _ bytes: Span<UInt8>
     ) throws(JSONError) -> Int {
+        // Fast path: seven plain characters at most, and no white space before the colon.
+        if has(position &+ 8, bytes), bytes[position] == UInt8(ascii: "\"") {
+            let marks = marksOfNotPlain(EightBytes(bytes, at: position &+ 1))
+            let end = position &+ 1 &+ EightBytes.countBefore(marks)
+            if has(end &+ 1, bytes), bytes[end] == UInt8(ascii: "\""),
+                bytes[end &+ 1] == UInt8(ascii: ":")
+            {
+                return end &+ 2
+            }
+        }
+        return try afterLongName(position, bytes)
+    }
+
+    @inline(never) private static func afterLongName(
+        _ position: Int, _ bytes: Span<UInt8>
+    ) throws(JSONError) -> Int {
         var hasEscapes = false
-        let end = try afterText(position, bytes, &hasEscapes)
-        // Fast path: no white space before the colon.
-        if has(end, bytes), bytes[end] == UInt8(ascii: ":") { return end &+ 1 }
-        return try afterColon(end, bytes)
+        return try afterColon(afterText(position, bytes, &hasEscapes), bytes)
     }
 
     /// Skips the colon after a member's name.
