@@ -97,9 +97,10 @@ let package = Package(
         // One folder of tests for each layer.
         .testTarget(
             name: "CoreAPIBaseTests", dependencies: ["CoreAPIBase"], swiftSettings: strict),
-        // Starts the programs of tests.
+        // Starts the programs of tests, and finds ports for them.
         .target(
-            name: "ChildProcess", dependencies: ["CEpoll"], path: "Tests/ChildProcess",
+            name: "ChildProcess", dependencies: ["CEpoll", "CoreAPIBase"],
+            path: "Tests/ChildProcess",
             swiftSettings: strict),
         .target(name: "TestKeys", path: "Tests/TestKeys", swiftSettings: strict),
         .testTarget(

@@ -16,6 +16,10 @@ import time
 from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "Tests" / "FaultTests"))
+
+from redis_server import free_port  # noqa: E402
+
 PASSWORD = "a password of the tests"
 SECRET = "a secret of the console's tests, 32 bytes or more"
 # Long enough for a machine that does much else.
@@ -36,12 +40,6 @@ def until(what: str, holds: Callable[[], object], seconds: float = WAIT_SECONDS)
         if time.monotonic() > end:
             raise Unmet(f"not within {seconds} s: {what}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Child:

@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIRedis
 import Foundation
 import Testing
@@ -239,7 +240,7 @@ import Testing
     }
 
     @Test func `a Redis that is away at start does not stop the server`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         try await APIServer.with(
             ["REDIS_URL": "redis://127.0.0.1:\(port)", "DURABILITY": "replica:1"]
         ) { server in

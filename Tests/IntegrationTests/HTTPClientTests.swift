@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIBase
 import CoreAPIHTTP
 import Foundation
@@ -58,7 +59,7 @@ import Testing
     }
 
     @Test func `nobody who listens is an error, and the client can be used again`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         let outcomes = try await outcomes(
             [HTTPRequest(), HTTPRequest()], to: "http://127.0.0.1:\(port)/")
         for outcome in outcomes {

@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIKit
 import Foundation
 import Testing
@@ -90,7 +91,7 @@ import Testing
     @Test func `a certificate of another authority is renewed under load`() async throws {
         let (old, new) = (try await IssuerKey("old"), try await IssuerKey("new"))
         let (oldToken, newToken) = (try await old.token(), try await new.token())
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         try await TestCertificates.with { certificates in
             let file = try RotatedFile(try text(certificates, "ca"))
             let url = "https://localhost:\(port)/jwks.json"
@@ -120,7 +121,7 @@ import Testing
     {
         let (old, new) = (try await IssuerKey("old"), try await IssuerKey("new"))
         let (oldToken, newToken) = (try await old.token(), try await new.token())
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         try await TestCertificates.with { certificates in
             let tls = pair(certificates, "server")
             let url = "https://localhost:\(port)/jwks.json"

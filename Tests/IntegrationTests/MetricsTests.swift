@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIRedis
 import Foundation
 import Testing
@@ -108,7 +109,7 @@ import Testing
     }
 
     @Test func `METRICS_PORT may be HTTP_PORT: then callers find the metrics too`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         let environment = ["QUEUE": "memory", "HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)"]
         try await APIServer.with(environment) { server in
             #expect(try server.post(APIServer.body()).status == 200)

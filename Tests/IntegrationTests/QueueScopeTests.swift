@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIKit
 import CoreAPIRedis
 import Foundation
@@ -88,7 +89,7 @@ import Testing
         name: String, flaw: QueueNameError
     ) async throws {
         // No server listens there.
-        let url = "redis://127.0.0.1:\(try RedisServer.freePort())"
+        let url = "redis://127.0.0.1:\(try FreePort.next())"
         await #expect(throws: RedisError.queueNameInvalid(flaw)) {
             try await RQTransactionQueue(url: url, name: name)
         }

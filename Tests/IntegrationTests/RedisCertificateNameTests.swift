@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIKit
 import CoreAPIRedis
 import Testing
@@ -11,7 +12,7 @@ import Testing
         for names in ["", "subjectAltName=DNS:example.org", "subjectAltName=email:a@example.org"] {
             try await TestCertificates.with { certificates in
                 try await certificates.make("named", names, subject: host)
-                let port = try RedisServer.freePort()
+                let port = try FreePort.next()
                 let arguments = certificates.serverArguments(port: port, certificate: "named")
                 try await RedisServer.with(arguments) { redis in
                     await #expect(throws: RedisError.tlsFailed(.hostMismatch)) {
@@ -28,7 +29,7 @@ import Testing
         try await TestCertificates.with { certificates in
             try await certificates.make(
                 "named", "subjectAltName=DNS:localhost", subject: "example.org")
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             let arguments = certificates.serverArguments(port: port, certificate: "named")
             try await RedisServer.with(arguments) { redis in
                 let queue = try await StreamTransactionQueue(

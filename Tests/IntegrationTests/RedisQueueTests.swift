@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIBase
 import CoreAPIKit
 import CoreAPIRedis
@@ -64,7 +65,7 @@ import Testing
     }
 
     @Test func `a queue that cannot connect says why, at once`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         do {
             _ = try await StreamTransactionQueue(url: "redis://127.0.0.1:\(port)", key: "s")
             Issue.record("connected")

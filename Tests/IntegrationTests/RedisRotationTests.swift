@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIRedis
 import Foundation
 import Testing
@@ -189,7 +190,7 @@ import Testing
                     try String(contentsOfFile: certificates.path($0), encoding: .utf8)
                 }.joined()
             }
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             let arguments = certificates.serverArguments(port: port, asksClients: true)
             let authority = try RotatedFile(try text("ca.pem"))
             let certificate = try RotatedFile(try text("client.pem"))

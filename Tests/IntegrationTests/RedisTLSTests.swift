@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIBase
 import CoreAPIKit
 import CoreAPIRedis
@@ -13,7 +14,7 @@ import Testing
         _ body: (_ redis: RedisServer, _ url: String, TestCertificates) async throws -> Void
     ) async throws {
         try await TestCertificates.with { certificates in
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             let arguments = certificates.serverArguments(
                 port: port, certificate: certificate, asksClients: asksClients)
             try await RedisServer.with(arguments + more) { redis in

@@ -14,7 +14,7 @@ final class ScriptedRedis {
 
     /// Starts redis-server without persistence.
     init() throws {
-        port = try ScriptedRedis.freePort()
+        port = try FreePort.next()
         process = try ChildProcess(
             [
                 "redis-server", "--bind", "127.0.0.1", "--port", "\(port)", "--save", "",
@@ -78,19 +78,5 @@ final class ScriptedRedis {
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         return address
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = address(0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-            }
-        }
-        guard result else { throw Failed() }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Testing
 
@@ -151,7 +152,7 @@ import Testing
     }
 
     @Test func `the console is served on a port that both share`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         try await with(["HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)", "THREADS": "2"]) {
             server, _ in
             for _ in 0..<4 {
@@ -176,7 +177,7 @@ import Testing
     }
 
     @Test func `no password is compared while wrong ones of many addresses wait`() async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.next()
         try await with(["HTTP_PORT": "\(port)", "METRICS_PORT": "\(port)"]) { server, _ in
             #expect(try ask(server.port, source: 200).status == 200)
             try await eventually("the right password gets what a wrong one gets") {

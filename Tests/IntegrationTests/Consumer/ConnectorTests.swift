@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIKit
 import Foundation
 import Testing
@@ -55,7 +56,7 @@ import Testing
         try await RedisServer.with { redis in
             _ = try await redis.command("SET", "text", "x")
             _ = try await redis.command("ACL", "SETUSER", "default", "resetpass", ">pw")
-            let away = "redis://127.0.0.1:\(try RedisServer.freePort())"
+            let away = "redis://127.0.0.1:\(try FreePort.next())"
             let known = "redis://:pw@127.0.0.1:\(redis.port)"
             for (arguments, status) in [
                 ([], 64), (["x"], 64), ([known, "", "psp"], 64), ([known, "s", ""], 64),

@@ -1,3 +1,4 @@
+import ChildProcess
 import Foundation
 import Logging
 import Testing
@@ -125,7 +126,7 @@ import Testing
             await #expect(throws: ConsumerError.refused(.urlInvalid(.scheme))) {
                 try await TransactionConsumer(url: "http://x", key: "s", group: "g")
             }
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             do throws(ConsumerError) {
                 _ = try await TransactionConsumer(
                     url: "redis://127.0.0.1:\(port)", key: "s", group: "g")

@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIRedis
 import Foundation
 import Testing
@@ -70,7 +71,7 @@ final class ClusterGroup: Sendable {
         // Before Redis 7 the bus has a fixed distance.
         var freePort: UInt16?
         if options.kind != .oldest {
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             freePort = port
             arguments += [
                 "--cluster-port", "\(port)", "--cluster-allow-replica-migration", "no",
@@ -78,14 +79,13 @@ final class ClusterGroup: Sendable {
         }
         var tlsPort: UInt16?
         if let certificates = options.certificates {
-            let port = try RedisServer.freePort()
+            let port = try FreePort.next()
             tlsPort = port
             arguments += certificates.serverArguments(port: port)
             arguments += ["--tls-replication", "yes", "--tls-cluster", "yes"]
         }
         try await RedisServer.with(
-            arguments + options.redis, kind: options.kind,
-            portMax: freePort == nil ? .max - busDistance : .max
+            arguments + options.redis, kind: options.kind
         ) { server in
             let busPort = freePort ?? server.port + busDistance
             let reply = try await server.command(

@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIBase
 import CoreAPIRedis
 import Foundation
@@ -16,19 +17,12 @@ final class RedisServer: @unchecked Sendable {
     enum Kind: CaseIterable { case redis, valkey, oldest }
 
     /// Runs the body with a server, and ends it.
-    ///
-    /// - Parameter portMax: of its port.
     static func with(
-        _ arguments: [String] = [], kind: Kind = .redis, portMax: UInt16 = .max,
+        _ arguments: [String] = [], kind: Kind = .redis,
         _ body: (RedisServer) async throws -> Void
     ) async throws {
-        var server = try RedisServer(arguments, program: path(of: kind), portMax)
+        let server = try RedisServer(arguments, program: path(of: kind))
         try await server.start()
-        if !server.isRunning {
-            // Another process has taken the port meanwhile.
-            server = try RedisServer(arguments, program: path(of: kind), portMax)
-            try await server.start()
-        }
         defer { server.kill() }
         try await body(server)
     }
@@ -51,10 +45,8 @@ final class RedisServer: @unchecked Sendable {
         }
     }
 
-    private init(_ arguments: [String], program path: String, _ portMax: UInt16) throws {
-        var port = try RedisServer.freePort()
-        while port > portMax { port = try RedisServer.freePort() }
-        self.port = port
+    private init(_ arguments: [String], program path: String) throws {
+        port = try FreePort.next()
         self.arguments = arguments
         self.path = path
         directory = FileManager.default.temporaryDirectory
@@ -82,7 +74,7 @@ final class RedisServer: @unchecked Sendable {
                 "--appendonly", "yes", "--save", "",
             ] + arguments)
         try await eventually("redis-server answers") {
-            guard isRunning else { return true }
+            guard isRunning else { throw TooLate(what: program?.output ?? "") }
             // An error is an answer too: some tests ask for a password.
             guard let socket = try? RawClient(port: port, timeoutSeconds: 5),
                 (try? socket.send("PING\r\n")) != nil, let answer = try? socket.readSome()
@@ -237,13 +229,5 @@ final class RedisServer: @unchecked Sendable {
         let server = files?.first { ($0 as? String)?.hasSuffix("/\(program)") == true }
         let name = try #require(server as? String, "`make test` makes .run/\(environment)")
         return folder.appending(path: name).path
-    }
-
-    /// A port without a listener.
-    static func freePort() throws -> UInt16 {
-        let any = try SocketAddress.resolve(host: "127.0.0.1", port: 0, numericOnly: true)
-        let socket = try Socket.listening(
-            on: try #require(any.first), sharesPort: false, backlog: 1)
-        return try socket.address().port
     }
 }

@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIRedis
 import Foundation
 import Testing
@@ -32,7 +33,7 @@ final class SentinelGroup: Sendable {
     static func with(
         _ options: Options = Options(), _ body: (SentinelGroup) async throws -> Void
     ) async throws {
-        let tlsPorts = try (0..<3).map { _ in try RedisServer.freePort() }
+        let tlsPorts = try (0..<3).map { _ in try FreePort.next() }
         let arguments = tlsPorts.map { tlsPort in
             ["--repl-diskless-sync-delay", "0"] + options.redis
                 + (options.certificates?.serverArguments(port: tlsPort) ?? [])

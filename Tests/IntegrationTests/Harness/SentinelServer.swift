@@ -1,3 +1,4 @@
+import ChildProcess
 import CoreAPIBase
 import CoreAPIRedis
 import Foundation
@@ -21,7 +22,7 @@ final class SentinelServer: @unchecked Sendable {
         _ configuration: (_ port: UInt16) -> [String], login: String = "",
         tls: TLSOptions? = nil
     ) throws {
-        port = try RedisServer.freePort()
+        port = try FreePort.next()
         self.login = login
         self.tls = tls
         directory = FileManager.default.temporaryDirectory
