@@ -5,7 +5,7 @@
 #   scripts/fuzz.sh [TARGET...]         fuzz
 #   scripts/fuzz.sh --replay [TARGET..] run the corpus alone
 #   scripts/fuzz.sh --merge TARGET...   add inputs that reach new code to the corpus: review them,
-#                                       and keep below 200 files in all
+#                                       and keep below 250 files in all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

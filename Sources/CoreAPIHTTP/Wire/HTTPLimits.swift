@@ -13,7 +13,7 @@ package struct HTTPLimits: Sendable {
     /// The content, without the framing of chunks.
     package var bodyBytesMax = 16 * 1024
     /// Chunk sizes, extensions and trailers of one body.
-    var chunkOverheadBytesMax = 6 * 1024
+    package var chunkOverheadBytesMax = 6 * 1024
     /// A chunk-size line with its extensions, or a trailer field, with its line end. An incomplete
     /// line stays in the buffer.
     var chunkLineBytesMax = 4 * 1024

@@ -16,7 +16,7 @@ extension StreamEntry {
         /// The rule for its value, for a dead letter's reason.
         var rule: String {
             switch self {
-            case .id: "a UUID of version 4 in lower case"
+            case .id: "a UUID in lower case"
             case .amount: "an integer from 1 to 2^63-1"
             case .currency: "a code of three capital letters"
             case .userID: "an integer from 0 to 2^63-1"

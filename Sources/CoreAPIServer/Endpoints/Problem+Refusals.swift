@@ -99,7 +99,10 @@ extension Problem {
                     + "\(Grammar.listElementsMax) elements")
         case .bodyTooLarge:
             self.init(
-                code: .bodyTooLarge, detail: "the body may have \(limits.bodyBytesMax) bytes")
+                code: .bodyTooLarge,
+                detail: "the body may have \(limits.bodyBytesMax) bytes, its chunk framing "
+                    + "\(limits.chunkOverheadBytesMax) bytes and \(limits.fieldsMax) trailer fields"
+            )
         case .expectationUnknown:
             self.init(
                 code: .expectationFailed, detail: "only Expect: 100-continue can be met")

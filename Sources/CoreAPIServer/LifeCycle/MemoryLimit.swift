@@ -2,7 +2,7 @@ internal import CoreAPIHTTP
 
 /// The memory that the process may use, and its division among connections and buffers.
 enum MemoryLimit {
-    /// The limit if neither /proc/meminfo nor a cgroup names one.
+    /// The limit if neither the system nor a cgroup names one.
     static let unknownBytes = 1 << 30
     /// Connections get a quarter of the memory, their large buffers an eighth.
     static let connectionsShare = 4
@@ -21,26 +21,15 @@ enum MemoryLimit {
         return min(max(bytes, buffersBytesBounds.lowerBound), buffersBytesBounds.upperBound)
     }
 
-    /// The smallest of the machine's memory (proc_meminfo(5)) and the limits of the process's
-    /// cgroup and its ancestors, version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
+    /// The smallest of the machine's memory and the limits of the process's cgroup and its
+    /// ancestors, version 2 (`memory.max`) or 1 (`memory.limit_in_bytes`).
     ///
-    /// - Parameter read: returns the text of a file; nil if the file cannot be read.
-    static func bytes(read: (String) -> String?) -> Int {
-        let all =
-            [machineBytes(read)]
-            + cgroupFiles(read).map { path in
-                read(path).flatMap { number($0[...]) }
-            }
-        return all.compactMap { $0 }.filter { $0 > 0 }.min() ?? unknownBytes
-    }
-
-    private static func machineBytes(_ read: (String) -> String?) -> Int? {
-        let lines = read("/proc/meminfo")?.split(separator: "\n") ?? []
-        guard let line = lines.first(where: { $0.hasPrefix("MemTotal:") }),
-            let kibibytes = number(line.dropFirst("MemTotal:".count))
-        else { return nil }
-        let (bytes, overflows) = kibibytes.multipliedReportingOverflow(by: 1_024)
-        return overflows ? nil : bytes
+    /// - Parameters:
+    ///   - machineBytes: the machine's memory; 0 or less if it is unknown.
+    ///   - read: returns the text of a file; nil if the file cannot be read.
+    static func bytes(machineBytes: Int, read: (String) -> String?) -> Int {
+        let limits = cgroupFiles(read).compactMap { read($0).flatMap { number($0[...]) } }
+        return ([machineBytes] + limits).filter { $0 > 0 }.min() ?? unknownBytes
     }
 
     /// The limit files of the process's cgroups. A line of proc_pid_cgroup(5) is
