@@ -122,9 +122,9 @@ def load(command: list, seconds: int, cores: Cores) -> str:
     return done.stdout
 
 
-def wrk(port: int, seconds: int, cores: Cores) -> dict:
+def wrk(port: int, seconds: int, cores: Cores, connections: int = CONNECTIONS) -> dict:
     output = load([
-        "wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s",
+        "wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s",
         "--timeout", "10s", "--script", str(harness.HERE / "transactions.lua"),
         f"http://{harness.LOOPBACK}:{port}"], seconds, cores)
     for line in output.splitlines():
@@ -187,14 +187,19 @@ def post_at_rate(port: int, rate: int, seconds: int, cores: Cores) -> dict:
     return json.loads(load([str(word) for word in command], seconds, cores))
 
 
+def raise_open_files_limit() -> None:
+    """Lets this process and those that it starts open as many files as the hard limit allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def idle(server, redis, count: int, token: str, how: str) -> dict:
     """The server's memory for idle connections, each of which has posted one transaction."""
     def resident(pid: int) -> int:
         pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_open_files_limit()
     with contextlib.ExitStack() as stack:
         port, process, _ = stack.enter_context(
             started(server, redis[0], Cores.arranged(how, server.threads), token))

@@ -4,7 +4,7 @@
 # targets together (docs/decisions/0016-instructions.md). It exports no symbols for other programs:
 # Swift's would add 390 KB. Packed relative relocations save 610 KB, and need glibc 2.36. Identical
 # functions are merged, which saves 350 KB: nothing compares the addresses of functions. A little less
-# inlining than by default (225) saves 50 KB, and costs some 60 of a transaction's 36,000 instructions.
+# inlining than by default (225) saves 50 KB, and costs some 60 of a transaction's 33,000 instructions.
 # The linker's -O2 merges the ends of literals.
 set -euo pipefail
 cd "$(dirname "$0")/.."

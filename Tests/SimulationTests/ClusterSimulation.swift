@@ -59,7 +59,7 @@ final class ClusterSimulation: SeededSimulation {
         limits.batchesInFlightMax = random.pick([1, 2, 8])
         limits.historyMilliseconds = 90_000
         limits.historyBytesMax *= Self.partitionCount
-        self.limits = limits
+        self.limits = limits.forPartitions(Self.partitionCount)
         partitions = ProducerPartitions(
             count: Self.partitionCount,
             call: { partition in

@@ -88,7 +88,7 @@ extension PartitionedProducerMachine<Int>: SimulatedProducer {
         simulating schedule: ProducerSimulationSchedule,
         _ call: @escaping @Sendable (Int) -> ProducerCall
     ) {
-        var limits = schedule.limits
+        var limits = schedule.limits.forPartitions(Self.partitionCount)
         limits.historyBytesMax *= Self.partitionCount
         self.init(
             url: schedule.url,

@@ -62,6 +62,8 @@ package final class ProducerConnection: Sendable {
         logger: Logger, onLoss: @escaping @Sendable (ProducerLosses) -> Void
     ) {
         self.loop = loop
+        var options = options
+        options.limits = options.limits.forPartitions(partitions.count)
         if let seeds = url.place.cluster {
             let producer = ClusterProducer(
                 url: url, seeds, partitions, loop: loop, options: options, logger: logger,

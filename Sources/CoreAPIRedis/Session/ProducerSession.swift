@@ -244,7 +244,8 @@ package struct ProducerSession<Waiter> {
         while inFlightCount < limits.batchesInFlightMax, let batch = unsent.popFirst() {
             encode(batch, now)
         }
-        if inFlightCount < limits.batchesInFlightMax, !gathering.isEmpty {
+        let inFlightMax = limits.gathersWhileInFlight ? 1 : limits.batchesInFlightMax
+        if inFlightCount < inFlightMax, !gathering.isEmpty {
             encode(takeGathering(), now)
         }
     }

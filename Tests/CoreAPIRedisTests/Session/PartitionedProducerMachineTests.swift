@@ -95,6 +95,34 @@ import Testing
         #expect(reply(.integer(2), &machine) == "fail protocolViolation")
     }
 
+    @Test func `messages gather while their partition waits for a reply`() throws {
+        var limits = ProducerLimits().forPartitions(4)
+        limits.batchMax = 3
+        var machine = try open(limits: limits)
+        submit(1, to: 0, &machine)
+        submit(2, to: 1, &machine)
+        #expect(sent(&machine) == ["0/2: m1", "1/open"])
+        submit(3, to: 0, &machine)
+        #expect(sent(&machine) == [])
+        // A full batch does not wait.
+        for waiter in 4...6 { submit(waiter, to: 0, &machine) }
+        #expect(sent(&machine) == ["0/3: m3 m4 m5"])
+        #expect(reply(.integer(2), &machine) == "1 applied")
+        #expect(sent(&machine) == [])
+        #expect(reply(opened(-1), &machine) == "flush")
+        #expect(sent(&machine) == ["1/fence -1 1"])
+        #expect(reply(.integer(5), &machine) == "3 applied, 4 applied, 5 applied")
+        #expect(sent(&machine) == ["0/6: m6"])
+    }
+
+    @Test func `one partition does not wait for its replies`() throws {
+        var machine = try open(limits: ProducerLimits().forPartitions(1))
+        for waiter in 1...3 {
+            submit(waiter, to: 0, &machine)
+            #expect(sent(&machine) == ["0/\(waiter + 1): m\(waiter)"])
+        }
+    }
+
     @Test func `bytes that the kernel does not take stay in their order`() throws {
         var machine = try open()
         submit(1, to: 0, &machine)
