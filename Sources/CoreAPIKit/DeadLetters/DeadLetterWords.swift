@@ -5,7 +5,7 @@ internal import CoreAPIRedis
 struct DeadLetterWords {
     private let fields: [(name: String, value: [UInt8])]
 
-    /// The limits of a decompressed traceback, for its last line and as a whole.
+    /// The limits of a decompressed traceback, for its exception's line and as a whole.
     private static let lineBytesMax = 128 * 1024
     private static let wholeBytesMax = 1024 * 1024
     /// The last bytes of a traceback that are shown.
@@ -36,6 +36,15 @@ struct DeadLetterWords {
         String(decoding: text.utf8.prefix(DeadLetter.reasonBytesMax), as: UTF8.self)
     }
 
+    /// The reason of an entry. One without a visible character is as good as none, and could be
+    /// neither read nor chosen.
+    private static func reason(_ given: String?) -> String {
+        guard let given, isVisible(given[...]) else { return "no reason is given" }
+        return cut(given)
+    }
+
+    private static func isVisible(_ text: Substring) -> Bool { text.utf8.contains { $0 > 0x20 } }
+
     // MARK: - Streams
 
     /// - Parameter place: the partition, of a stream with several.
@@ -43,7 +52,7 @@ struct DeadLetterWords {
         let milliseconds = id.split(separator: "-").first.flatMap { Int64($0) }
         return DeadLetter(
             id: place.map { "\($0):\(id)" } ?? id, transactionID: text("id") ?? "",
-            reason: DeadLetterWords.cut(text("dead_reason") ?? "no reason is given"),
+            reason: DeadLetterWords.reason(text("dead_reason")),
             diedAt: milliseconds.map { UnixTime(milliseconds: $0) },
             attempts: text("dead_attempts").flatMap { Int($0) },
             fields: fields.filter { $0.name != "dead_reason" && $0.name != "dead_attempts" }.map {
@@ -79,15 +88,42 @@ struct DeadLetterWords {
     private func reason(_ traceback: String?) -> String {
         if bytes("gone") != nil { return "rq has forgotten the job: only its id is left" }
         guard let traceback else { return "its traceback is too long to be read" }
-        var text = traceback.utf8[...]
-        while let last = text.last, last <= 0x20 { text.removeLast() }
-        let lineEnd = text.lastIndex { $0 == 0x0A || $0 == 0x0D }
-        let line = Substring(lineEnd.map { text[text.index(after: $0)...] } ?? text)
+        var line = DeadLetterWords.exceptionLine(traceback)
+        while let last = line.utf8.last, last <= 0x20 { line.unicodeScalars.removeLast() }
         guard !line.isEmpty else { return "no traceback is given" }
         // rq writes the time behind the reason of a job whose worker died.
         let hasTime = line.hasPrefix("Moved to ")
         let end = hasTime ? line.firstRange(ofASCII: ", at ")?.lowerBound : nil
         return DeadLetterWords.cut(String(line[..<(end ?? line.endIndex)]))
+    }
+
+    /// The line that names the exception: the first behind the stack of the last traceback, since
+    /// an exception's text may have several. Without a traceback it is the last line; empty if none
+    /// has a visible character.
+    ///
+    ///     Traceback (most recent call last):
+    ///       File "psp.py", line 3, in make_transaction
+    ///     pydantic_core.ValidationError: 1 validation error for Answer
+    ///       For further information visit https://errors.pydantic.dev/2.11/v/int_parsing
+    private static func exceptionLine(_ traceback: String) -> Substring {
+        var (found, last) = (Substring(), Substring())
+        // What precedes each line of a stack; nil outside of one.
+        var margin: String?
+        for bytes in traceback.utf8.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
+            var line = Substring(bytes)
+            guard isVisible(line) else { continue }
+            last = line
+            if line.hasPrefix("Traceback") {
+                margin = ""
+            } else if line.hasPrefix("  + Exception Group Traceback") {
+                margin = "  | "
+            } else if let prefix = margin, line.hasPrefix(prefix) {
+                line.removeFirst(prefix.count)
+                guard let byte = line.utf8.first, byte > 0x20 else { continue }
+                (found, margin) = (line, nil)
+            }
+        }
+        return found.isEmpty ? last : found
     }
 
     /// The traceback; empty without one, nil if it is too long or cannot be decompressed.

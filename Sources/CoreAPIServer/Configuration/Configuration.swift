@@ -220,7 +220,7 @@ extension Inspector.Target {
         guard queue != .memory else {
             throw ConfigurationError(
                 variable: "QUEUE", value: queue.name,
-                expectation: "such a queue is in the server's own memory: see its console")
+                expectation: "such a queue is in the server's own memory: ask its GET /health")
         }
         url = redis.url
         tls = redis.tls

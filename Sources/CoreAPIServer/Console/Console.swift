@@ -113,8 +113,9 @@ final class Console: Sendable {
             return .console(.notFound, "there are requeue and remove")
         }
         let id = request["id"]
-        guard id != nil || request["reason"] != nil || request["all"] == "1" else {
-            return .console(.badRequest, "give id, reason or all=1")
+        let isChosen = [id != nil, request["reason"] != nil, request["all"] != nil]
+        guard isChosen.count(where: \.self) == 1, ["1", nil].contains(request["all"]) else {
+            return .console(.badRequest, "give one of id, reason and all=1")
         }
         var metadata: Logger.Metadata = ["operator": "\(SignIn.user)", "peer": "\(peer)"]
         if let id {

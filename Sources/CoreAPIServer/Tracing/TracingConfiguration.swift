@@ -79,9 +79,15 @@ struct TracingConfiguration {
     private static func isOn(_ values: EnvironmentReader) throws(ConfigurationError) -> Bool {
         let exporters = [("otlp", true), ("none", false)]
         let exports = try values.choice(Variable.exporter, exporters) ?? true
-        // OpenTelemetry: any other word than `true`, in any case, counts as false.
-        let isDisabled = try values.text(Variable.isDisabled)?.lowercased() == "true"
-        return exports && !isDisabled
+        guard let word = try values.text(Variable.isDisabled) else { return exports }
+        // OpenTelemetry: in any case; another word counts as false, with a warning.
+        switch word.lowercased() {
+        case "true": return false
+        case "false": return exports
+        default:
+            throw ConfigurationError(
+                variable: Variable.isDisabled, value: word, expectation: "give true or false")
+        }
     }
 
     /// Refuses other protocols than those that the server has.

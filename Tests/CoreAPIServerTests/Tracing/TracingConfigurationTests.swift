@@ -64,6 +64,7 @@ import Testing
     }
 
     @Test(arguments: [
+        ("OTEL_SDK_DISABLED", "yes", "true or false"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "otlp, none"),
         ("OTEL_PROPAGATORS", "b3", "tracecontext"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc", "http/json"),

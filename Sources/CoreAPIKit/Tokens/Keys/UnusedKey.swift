@@ -20,7 +20,7 @@ public struct UnusedKey: Hashable, Sendable {
         /// RFC 7517 §4.2.
         case use = "its use is not sig"
         /// RFC 7517 §4.3.
-        case operations = "its key_ops lacks verify"
+        case operations = "its key_ops lacks verify, or has a value twice"
         /// RFC 7517 §4.5.
         case keyID = "its kid is not a string"
         /// RFC 7518 §6, RFC 8037 §2.

@@ -29,6 +29,8 @@ import Testing
             (#""key_ops":["verify"]"#, nil), (#""key_ops":["sign","verify"]"#, nil),
             (#""key_ops":["sign"]"#, .operations), (#""key_ops":[]"#, .operations),
             (#""key_ops":"verify""#, .operations), (#""key_ops":["verify",1]"#, .operations),
+            (#""key_ops":["verify","verify"]"#, .operations),
+            (#""key_ops":["verify","sign","\u0073ign"]"#, .operations),
             (#""use":"sig","key_ops":["encrypt"]"#, .operations),
             (#""use":"enc","key_ops":["verify"]"#, .use),
             (#""alg":"ES256""#, nil), (#""alg":"ES384""#, .algorithm),
