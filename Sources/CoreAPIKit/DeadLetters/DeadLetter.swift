@@ -16,8 +16,8 @@ public struct DeadLetter: Hashable, Sendable, Identifiable {
     public let id: String
     /// The transaction's id; empty if the entry has none.
     public let transactionID: String
-    /// Why it was not processed: the reason of the consumer, or the line of the job's traceback that
-    /// names the exception. At most `reasonBytesMax` bytes.
+    /// Why it was not processed: the reason of the consumer, or the line of the job's traceback
+    /// that names the exception. At most `reasonBytesMax` bytes.
     public let reason: String
     /// When it was given up; nil if that is unknown.
     public let diedAt: UnixTime?
