@@ -39,11 +39,9 @@ struct DeadLetterWords {
     /// The reason of an entry. One without a visible character is as good as none, and could be
     /// neither read nor chosen.
     private static func reason(_ given: String?) -> String {
-        guard let given, isVisible(given[...]) else { return "no reason is given" }
+        guard let given, given.utf8.contains(where: { $0 > 0x20 }) else { return "no reason is given" }
         return cut(given)
     }
-
-    private static func isVisible(_ text: Substring) -> Bool { text.utf8.contains { $0 > 0x20 } }
 
     // MARK: - Streams
 
@@ -88,8 +86,7 @@ struct DeadLetterWords {
     private func reason(_ traceback: String?) -> String {
         if bytes("gone") != nil { return "rq has forgotten the job: only its id is left" }
         guard let traceback else { return "its traceback is too long to be read" }
-        var line = DeadLetterWords.exceptionLine(traceback)
-        while let last = line.utf8.last, last <= 0x20 { line.unicodeScalars.removeLast() }
+        let line = DeadLetterWords.exceptionLine(traceback)
         guard !line.isEmpty else { return "no traceback is given" }
         // rq writes the time behind the reason of a job whose worker died.
         let hasTime = line.hasPrefix("Moved to ")
@@ -105,25 +102,36 @@ struct DeadLetterWords {
     ///       File "psp.py", line 3, in make_transaction
     ///     pydantic_core.ValidationError: 1 validation error for Answer
     ///       For further information visit https://errors.pydantic.dev/2.11/v/int_parsing
-    private static func exceptionLine(_ traceback: String) -> Substring {
-        var (found, last) = (Substring(), Substring())
-        // What precedes each line of a stack; nil outside of one.
-        var margin: String?
-        for bytes in traceback.utf8.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
-            var line = Substring(bytes)
-            guard isVisible(line) else { continue }
+    private static func exceptionLine(_ traceback: String) -> String {
+        let bytes = Array(traceback.utf8)
+        var (found, last) = (0..<0, 0..<0)
+        // How many bytes precede each line of a stack; nil outside of one.
+        var margin: Int?
+        var begin = 0
+        while begin < bytes.count {
+            var (end, visibleEnd) = (begin, begin)
+            while end < bytes.count, bytes[end] != 0x0A, bytes[end] != 0x0D {
+                end += 1
+                if bytes[end - 1] > 0x20 { visibleEnd = end }
+            }
+            let line = begin..<visibleEnd
+            begin = end + 1
+            if line.isEmpty { continue }
             last = line
-            if line.hasPrefix("Traceback") {
-                margin = ""
-            } else if line.hasPrefix("  + Exception Group Traceback") {
-                margin = "  | "
-            } else if let prefix = margin, line.hasPrefix(prefix) {
-                line.removeFirst(prefix.count)
-                guard let byte = line.utf8.first, byte > 0x20 else { continue }
-                (found, margin) = (line, nil)
+            if text(bytes, line).hasPrefix("Traceback") {
+                margin = 0
+            } else if text(bytes, line).hasPrefix("  + Exception Group Traceback") {
+                margin = "  | ".utf8.count
+            } else if let count = margin, line.count > count, bytes[line.lowerBound + count] > 0x20 {
+                found = line.lowerBound + count..<line.upperBound
+                margin = nil
             }
         }
-        return found.isEmpty ? last : found
+        return text(bytes, found.isEmpty ? last : found)
+    }
+
+    private static func text(_ bytes: [UInt8], _ range: Range<Int>) -> String {
+        String(decoding: bytes[range], as: UTF8.self)
     }
 
     /// The traceback; empty without one, nil if it is too long or cannot be decompressed.

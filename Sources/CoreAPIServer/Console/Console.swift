@@ -113,8 +113,12 @@ final class Console: Sendable {
             return .console(.notFound, "there are requeue and remove")
         }
         let id = request["id"]
-        let isChosen = [id != nil, request["reason"] != nil, request["all"] != nil]
-        guard isChosen.count(where: \.self) == 1, ["1", nil].contains(request["all"]) else {
+        let isOne =
+            switch (id, request["reason"], request["all"]) {
+            case (_?, nil, nil), (nil, _?, nil), (nil, nil, "1"?): true
+            default: false
+            }
+        guard isOne else {
             return .console(.badRequest, "give one of id, reason and all=1")
         }
         var metadata: Logger.Metadata = ["operator": "\(SignIn.user)", "peer": "\(peer)"]

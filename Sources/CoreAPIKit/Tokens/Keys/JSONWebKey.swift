@@ -91,13 +91,15 @@ struct JSONWebKey {
         var reader = JSONReader()
         let array = bytes.span.extracting(range)
         var (isFirst, verifies) = (true, false)
-        var seen: Set<[UInt8]> = []
+        var seen: [[UInt8]] = []
         // The array was validated before, so the second read does not fail.
         while let element = try? reader.nextElement(array, isFirst: isFirst) {
             guard case .text(let text) = element else { throw .operations }
             if text.equals("verify", array) { verifies = true }
-            // RFC 7517 §4.3: no value twice.
-            guard seen.insert(text.decoded(array)).inserted else { throw .operations }
+            // RFC 7517 §4.3: no value twice. It defines eight.
+            let operation = text.decoded(array)
+            guard !seen.contains(operation), seen.count < 32 else { throw .operations }
+            seen.append(operation)
             isFirst = false
         }
         guard verifies else { throw .operations }
