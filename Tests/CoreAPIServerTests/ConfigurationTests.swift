@@ -318,6 +318,8 @@ import Testing
             "redis://user:hunter2", "hunter2@host",
             "redis:hunter2@host", ":hunter2", "redis://host:hunter2/0",
             "redis://host/x?password=hunter2", "unix://x?password=hunter2", "redis://h?hunter2=1",
+            "redis://h:6379/0&password=hunter2", "redis://h:6379/0 password=hunter2",
+            "password=hunter2", "redis-sentinel://h:26001/0&password=hunter2?master=m",
             "unix://user:hunter2@run/redis.sock", "rediss://:hunter2/x?db=1", "redis://:hunt?er2",
         ] {
             do {

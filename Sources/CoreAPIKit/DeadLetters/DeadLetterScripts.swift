@@ -202,7 +202,11 @@ struct DeadLetterScripts {
                 size = size + #value
               end
               local job = prefix .. 'job:' .. id
-              local values = redis.call('HMGET', job, 'exc_info', unpack(names))
+              local values = redis.pcall('HMGET', job, 'exc_info', unpack(names))
+              if values.err then
+                if not string.find(values.err, 'WRONGTYPE', 1, true) then return values end
+                values = {'the key of its job holds no hash'}
+              end
               for number, name in ipairs(names) do
                 local value = values[number + 1]
                 if value then add(name, string.sub(value, 1, 1024)) end
@@ -242,7 +246,7 @@ struct DeadLetterScripts {
             for index = 3, #ARGV do
               local id = ARGV[index]
               local job = ARGV[2] .. 'job:' .. id
-              if redis.call('ZSCORE', KEYS[1], id) and redis.call('HEXISTS', job, 'data') == 1
+              if redis.call('ZSCORE', KEYS[1], id) and redis.pcall('HEXISTS', job, 'data') == 1
                 and redis.call('HEXISTS', job, 'rate_limit_key') == 0 then
                 redis.call('SADD', KEYS[3], KEYS[2])
                 redis.call('RPUSH', KEYS[2], id)

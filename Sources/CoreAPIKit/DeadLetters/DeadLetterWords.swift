@@ -39,7 +39,9 @@ struct DeadLetterWords {
     /// The reason of an entry. One without a visible character is as good as none, and could be
     /// neither read nor chosen.
     private static func reason(_ given: String?) -> String {
-        guard let given, given.utf8.contains(where: { $0 > 0x20 }) else { return "no reason is given" }
+        guard let given, given.utf8.contains(where: { $0 > 0x20 }) else {
+            return "no reason is given"
+        }
         return cut(given)
     }
 
@@ -122,7 +124,9 @@ struct DeadLetterWords {
                 margin = 0
             } else if text(bytes, line).hasPrefix("  + Exception Group Traceback") {
                 margin = "  | ".utf8.count
-            } else if let count = margin, line.count > count, bytes[line.lowerBound + count] > 0x20 {
+            } else if let count = margin, line.count > count,
+                bytes[line.lowerBound + count] > 0x20
+            {
                 found = line.lowerBound + count..<line.upperBound
                 margin = nil
             }

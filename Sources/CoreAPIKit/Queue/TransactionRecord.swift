@@ -157,6 +157,15 @@ struct TransactionRecord {
         [UInt8](capacity: textLength) { appendText(to: &$0) }
     }
 
+    /// Whether the bytes are an amount and a currency of a record: ` 1000 USD`.
+    private static func isPrice(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let digits = bytes.dropFirst().dropLast(1 + CurrencyCode.length)
+        return bytes.first == UInt8(ascii: " ") && digits.first.map { $0 != 0x30 } == true
+            && digits.allSatisfy { 0x30...0x39 ~= $0 }
+            && bytes[digits.endIndex] == UInt8(ascii: " ")
+            && bytes[(digits.endIndex + 1)...].allSatisfy { 0x41...0x5A ~= $0 }
+    }
+
     /// What it means that this record was there already: the script has applied nothing now.
     func outcome(found: [UInt8]) throws(QueueError) -> EnqueueOutcome {
         let text = text
@@ -164,7 +173,9 @@ struct TransactionRecord {
         if found == text { return .enqueued }
         let idLength = TransactionID.textLength
         let foundID = String(decoding: found.prefix(idLength), as: UTF8.self)
-        guard let foundID = TransactionID(foundID) else {
+        guard let foundID = TransactionID(foundID),
+            TransactionRecord.isPrice(found.dropFirst(idLength))
+        else {
             // Another program's text. Nothing is enqueued, now or by an earlier attempt, whose
             // record this would be.
             throw .unavailable(.protocolViolation)

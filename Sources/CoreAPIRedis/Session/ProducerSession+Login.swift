@@ -97,8 +97,11 @@ extension ProducerSession {
     /// nothing to settle, else a fence keeps copies of earlier batches out. Foreign content of the
     /// key is as good as no session, and is replaced by the fence.
     private mutating func opened(_ number: Int64, _ now: MonotonicTime) -> LoginAction {
-        let standing = number < 0 ? nil : Int(number)
-        if number == ProducerSession.foreign { hadForeignContent = true }
+        // A number that was never sent and leaves little room for further ones is foreign, too.
+        let isForeign =
+            number == ProducerSession.foreign || number >= max(next, ProducerScripts.numberMax / 2)
+        if isForeign { hadForeignContent = true }
+        let standing = number < 0 || isForeign ? nil : Int(number)
         if standing == nil, mayHaveExpired(now) { confirmed = 0 }
         let parent = parent(standing)
         if isSameRun, unresolved.isEmpty, standing == next - 1, parent != nil {

@@ -138,12 +138,13 @@ struct RedisConfiguration {
     }
 
     /// The part of an invalid URL that cannot contain a login: only the scheme if the rest has an
-    /// `@`, a `%`, or a colon before anything but digits; never the parameters.
+    /// `@`, a `%`, a colon before anything but digits, or before the parameters an `=`, an `&` or a
+    /// space; never the parameters.
     private static func shown(_ url: String) -> String {
         let scheme = url.firstRange(ofASCII: "://")?.upperBound ?? url.startIndex
-        guard !url[scheme...].contains("@"), !url[scheme...].contains("%") else {
-            return url[..<scheme] + "…"
-        }
+        guard !url[scheme...].contains("@"), !url[scheme...].contains("%"),
+            !url[scheme...].prefix(while: { $0 != "?" }).contains(where: "=& ".contains)
+        else { return url[..<scheme] + "…" }
         let query = url[scheme...].firstIndex(of: "?") ?? url.endIndex
         let rest = url[scheme..<query]
         let parameters = query == url.endIndex ? "" : "?…"

@@ -128,13 +128,20 @@ import Testing
         let other = TransactionID.random()
         #expect(
             try record.outcome(found: Array("\(other) 1000 USD".utf8)) == .replayed(other))
-        for text in ["\(other) 1001 USD", "\(other) 1000 EUR", "\(other) 100 USD", "\(other)"] {
+        for text in ["\(other) 1001 USD", "\(other) 1000 EUR", "\(other) 100 USD"] {
             #expect(throws: QueueError.idempotencyKeyReused) {
                 try record.outcome(found: Array(text.utf8))
             }
         }
-        #expect(throws: QueueError.unavailable(.protocolViolation)) {
-            try record.outcome(found: Array("something else".utf8))
+        // Another program's text, which is no reason to take another key.
+        for text in [
+            "", "x", "something else", "\(other)", "\(other) ", "\(other) 1000", "\(other) USD",
+            "\(other) 1000 USD ", "\(other) 1000 USD extra", "\(other) 01000 USD",
+            "\(other) 1000 usd", "\(other)  1000 USD", "\(other)-1000 USD", "\(other) 10.00 USD",
+        ] {
+            #expect(throws: QueueError.unavailable(.protocolViolation)) {
+                try record.outcome(found: Array(text.utf8))
+            }
         }
     }
 }
