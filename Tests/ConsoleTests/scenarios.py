@@ -268,9 +268,9 @@ def refuses_other_origins(site: Site) -> None:
         assert status == 403, (status, fields)
     for path in ("/console/remove?all=1", "/console/requeue?all=1"):
         assert site.ask("GET", path)[0] == 404
-    for body in ("all=1&reason=x", "all=1&id=x", "id=x&reason=y", "all=2", "after=x", ""):
-        status, _, text = site.ask("POST", "/console/remove", body, Sec_Fetch_Site="same-origin")
-        assert status == 400 and "one of id, reason and all=1" in text, (body, status, text)
+    for wrong in ("all=1&reason=x", "all=1&id=x", "id=x&reason=y", "all=2", "after=x", ""):
+        status, _, text = site.ask("POST", "/console/remove", wrong, Sec_Fetch_Site="same-origin")
+        assert status == 400 and "one of id, reason and all=1" in text, (wrong, status, text)
     assert failed(site) == 1
     # A page of another origin, in a browser that is signed in.
     with Browser(site) as browser:
