@@ -120,9 +120,10 @@ struct DeadLetterWords {
             begin = end + 1
             if line.isEmpty { continue }
             last = line
-            if text(bytes, line).hasPrefix("Traceback") {
+            let words = text(bytes, line)
+            if words.hasPrefix("Traceback") {
                 margin = 0
-            } else if text(bytes, line).hasPrefix("  + Exception Group Traceback") {
+            } else if words.hasPrefix("  + Exception Group Traceback") {
                 margin = "  | ".utf8.count
             } else if let count = margin, line.count > count,
                 bytes[line.lowerBound + count] > 0x20

@@ -157,13 +157,20 @@ struct TransactionRecord {
         [UInt8](capacity: textLength) { appendText(to: &$0) }
     }
 
-    /// Whether the bytes are an amount and a currency of a record: ` 1000 USD`.
-    private static func isPrice(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let digits = bytes.dropFirst().dropLast(1 + CurrencyCode.length)
-        return bytes.first == UInt8(ascii: " ") && digits.first.map { $0 != 0x30 } == true
-            && digits.allSatisfy { 0x30...0x39 ~= $0 }
-            && bytes[digits.endIndex] == UInt8(ascii: " ")
-            && bytes[(digits.endIndex + 1)...].allSatisfy { 0x41...0x5A ~= $0 }
+    /// The words of a record's text, with a space between each and the next.
+    @inline(never) static func words(_ text: [UInt8]) -> [String] {
+        text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The id in the text of a record; nil of another program's text.
+    private static func id(in text: [UInt8]) -> TransactionID? {
+        let words = TransactionRecord.words(text)
+        guard words.count == 3, !words[1].hasPrefix("0"),
+            Digits.clampedInteger(words[1].utf8.span.indices, of: words[1].utf8.span) != nil,
+            CurrencyCode(queued: words[2]) != nil
+        else { return nil }
+        return TransactionID(words[0])
     }
 
     /// What it means that this record was there already: the script has applied nothing now.
@@ -171,15 +178,12 @@ struct TransactionRecord {
         let text = text
         // An attempt of ours whose answer was lost.
         if found == text { return .enqueued }
-        let idLength = TransactionID.textLength
-        let foundID = String(decoding: found.prefix(idLength), as: UTF8.self)
-        guard let foundID = TransactionID(foundID),
-            TransactionRecord.isPrice(found.dropFirst(idLength))
-        else {
+        guard let foundID = TransactionRecord.id(in: found) else {
             // Another program's text. Nothing is enqueued, now or by an earlier attempt, whose
             // record this would be.
             throw .unavailable(.protocolViolation)
         }
+        let idLength = TransactionID.textLength
         guard found.dropFirst(idLength) == text.dropFirst(idLength) else {
             throw .idempotencyKeyReused
         }

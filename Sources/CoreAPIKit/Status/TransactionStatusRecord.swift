@@ -75,8 +75,7 @@ struct TransactionStatusRecord {
     static func status(
         of id: TransactionID, userID: Int?, _ text: [UInt8]
     ) -> TransactionStatus? {
-        let words = text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-            .map { String(decoding: $0, as: UTF8.self) }
+        let words = TransactionRecord.words(text)
         guard words.count == 8, let state = TransactionStatus.State(rawValue: words[0]),
             let updated = Int64(words[1]), let attempts = Int(words[2]), let user = Int(words[4]),
             user >= 0, userID ?? user == user,

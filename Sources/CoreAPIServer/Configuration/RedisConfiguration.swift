@@ -142,11 +142,10 @@ struct RedisConfiguration {
     /// space; never the parameters.
     private static func shown(_ url: String) -> String {
         let scheme = url.firstRange(ofASCII: "://")?.upperBound ?? url.startIndex
-        guard !url[scheme...].contains("@"), !url[scheme...].contains("%"),
-            !url[scheme...].prefix(while: { $0 != "?" }).contains(where: "=& ".contains)
-        else { return url[..<scheme] + "…" }
         let query = url[scheme...].firstIndex(of: "?") ?? url.endIndex
         let rest = url[scheme..<query]
+        guard !url[scheme...].contains(where: "@%".contains), !rest.contains(where: "=& ".contains)
+        else { return url[..<scheme] + "…" }
         let parameters = query == url.endIndex ? "" : "?…"
         guard let colon = rest.firstIndex(of: ":") else { return url[..<query] + parameters }
         let port = rest[rest.index(after: colon)...].prefix { $0 != "/" }

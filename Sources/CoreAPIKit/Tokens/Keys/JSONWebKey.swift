@@ -90,19 +90,16 @@ struct JSONWebKey {
         guard case .array(let range) = operations else { throw .operations }
         var reader = JSONReader()
         let array = bytes.span.extracting(range)
-        var (isFirst, verifies) = (true, false)
-        var seen: [[UInt8]] = []
+        var values: [[UInt8]] = []
         // The array was validated before, so the second read does not fail.
-        while let element = try? reader.nextElement(array, isFirst: isFirst) {
+        while let element = try? reader.nextElement(array, isFirst: values.isEmpty) {
             guard case .text(let text) = element else { throw .operations }
-            if text.equals("verify", array) { verifies = true }
+            let value = text.decoded(array)
             // RFC 7517 §4.3: no value twice. It defines eight.
-            let operation = text.decoded(array)
-            guard !seen.contains(operation), seen.count < 32 else { throw .operations }
-            seen.append(operation)
-            isFirst = false
+            guard !values.contains(value), values.count < 32 else { throw .operations }
+            values.append(value)
         }
-        guard verifies else { throw .operations }
+        guard values.contains(Array("verify".utf8)) else { throw .operations }
     }
 
     private func material() throws(UnusedKey.Reason) -> KeyMaterial {
