@@ -19,9 +19,9 @@ import http.client
 import itertools
 import os
 import statistics
-import sys
 import threading
 import time
+import zlib
 
 import harness
 import measure
@@ -38,15 +38,20 @@ STREAM, RQ = "stream:transactions", "rq:default"
 ENTRY = f"redis.call('XADD','transactions','*','id','id-'..i,{FIELDS})"
 # As TransactionConsumer leaves them.
 LETTER = (
-    "redis.call('XADD','transactions:dead','*','id','id-'..i," + FIELDS
-    + ",'reason','the PSP refused '..(i%7),'entry_id','1-'..i,'attempts','3','group','psp',"
-    f"'died_at','{MADE_AT}')")
-# As workers of rq leave them; a stored traceback is compressed, which to Redis is any 2 KB.
+    f"redis.call('XADD','transactions:dead','*','id','id-'..i,{FIELDS},"
+    "'dead_reason','the PSP refused '..(i%7),'dead_attempts','3','dead_group','psp',"
+    "'dead_entry','1-'..i)")
+# As workers of rq leave them.
 JOB = (
-    "redis.call('HSET','rq:job:id-'..i,'data',ARGV[2],'status','failed','origin','default',"
-    f"'created_at','2026-11-30T22:42:32.000000Z','ended_at','2026-11-30T22:42:33.000000Z',"
+    "redis.call('HSET','rq:job:id-'..i,'data','x','status','failed','origin','default',"
+    "'created_at','2026-11-30T22:42:32.000000Z','ended_at','2026-11-30T22:42:33.000000Z',"
     "'description',\"make_transaction(amount='10.00', currency='EUR', user_id=1)\","
     "'exc_info',ARGV[2]) redis.call('ZADD','rq:failed:default',2000000000+i,'id-'..i)")
+TRACEBACK = "".join([
+    "Traceback (most recent call last):\n",
+    *(f'  File "psp.py", line {line}, in call_{line}\n    call_{line + 1}(transaction)\n'
+      for line in range(30)),
+    "ValueError: the PSP refused\n"])
 # The first four are what the page asks for while it is open.
 PAGES = ("now", "recent", "plots?range=15m", "plots?range=6h", "dead", "reasons")
 AGAIN = 20
@@ -54,12 +59,13 @@ WATCHERS = ("nobody", CONTROL := "a client", "the page")
 
 
 def fill(redis_port: int, queue: str) -> None:
+    traceback = zlib.compress(TRACEBACK.encode())
     work = [(JOB, LETTERS)] if queue == RQ else [(ENTRY, ENTRIES), (LETTER, LETTERS)]
     with RedisClient(harness.LOOPBACK, redis_port) as redis:
         for command, count in work:
             script = f"for i = ARGV[1], ARGV[1] + 999 do {command} end"
             redis.call_all([
-                ("EVAL", script, 0, first, "x" * 2_000) for first in range(0, count, 1_000)])
+                ("EVAL", script, 0, first, traceback) for first in range(0, count, 1_000)])
 
 
 class Browser:
@@ -176,4 +182,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
